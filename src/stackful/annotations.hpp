@@ -1,0 +1,194 @@
+// What AddressSanitizer, ThreadSanitizer and Valgrind are told about stacks, so that programs that switch them can be
+// checked with these tools.
+//
+// Each tool keeps a picture of "the stack" of a thread and must hear of a change:
+//
+//   AddressSanitizer   where the stack that is switched to lies; and with use-after-return detection it keeps the
+//                      frames' variables on a "fake stack" of its own, one for each real stack, which it hands out
+//                      when an execution leaves and wants back when it resumes
+//   ThreadSanitizer    which of its fibers runs: each has a call stack and a vector clock of its own
+//   Valgrind           where stacks lie, else a change of stack looks to it like one huge push or pop
+//
+// There is one small class a tool, with the same five functions. The one for a tool that is off is empty, and
+// `Fiber`, which is all of them, then takes no memory and no time; nobody else needs an #if.
+
+#pragma once
+
+#include <cstddef>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define STACKFUL_ADDRESS_SANITIZER 1
+#endif
+#if __has_feature(thread_sanitizer)
+#define STACKFUL_THREAD_SANITIZER 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define STACKFUL_ADDRESS_SANITIZER 1
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define STACKFUL_THREAD_SANITIZER 1
+#endif
+
+#if defined(STACKFUL_ADDRESS_SANITIZER)
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+#if defined(STACKFUL_THREAD_SANITIZER)
+#include <sanitizer/tsan_interface.h>
+#endif
+#if defined(STACKFUL_VALGRIND)
+#include <valgrind/memcheck.h>
+#endif
+
+namespace stackful::annotations {
+
+// The stand-in for a tool that is off, and the meaning of the five functions.
+template <int tool>
+struct Absent {
+    // An execution is to begin on the stack [low, base).
+    void create(const std::byte*, const std::byte*) noexcept {}
+    // This execution is about to switch to another one.
+    void leave(const Absent&, bool) noexcept {}
+    // This execution has been resumed.
+    void resumed() noexcept {}
+    // An execution has begun.
+    static void entered() noexcept {}
+    // This execution will not run again.
+    void destroy() noexcept {}
+};
+
+#if defined(STACKFUL_ADDRESS_SANITIZER)
+class AddressSanitizer {
+public:
+    void create(const std::byte* low, const std::byte* base) noexcept {
+        bottom_ = low;
+        size_ = static_cast<std::size_t>(base - low);
+        fake_stack_ = nullptr;
+        // Frames that an earlier execution never returned from have left their red zones.
+        __asan_unpoison_memory_region(low, size_);
+    }
+    void leave(AddressSanitizer& to, bool for_ever) noexcept {
+        left_ = for_ever ? nullptr : this;
+        __sanitizer_start_switch_fiber(for_ever ? nullptr : &fake_stack_, to.bottom_, to.size_);
+    }
+    void resumed() noexcept { arrive(fake_stack_); }
+    static void entered() noexcept { arrive(nullptr); }
+    void destroy() noexcept {}
+
+private:
+    // AddressSanitizer tells at each arrival where the stack that was left lies. That is how we come to know the bounds
+    // of a thread's own stack before anybody switches back to it.
+    static void arrive(void* fake_stack) noexcept {
+        const void* bottom;
+        std::size_t size;
+        __sanitizer_finish_switch_fiber(fake_stack, &bottom, &size);
+        if (left_ != nullptr) {
+            left_->bottom_ = bottom;
+            left_->size_ = size;
+        }
+    }
+
+    const void* bottom_ = nullptr;  // lowest address of the stack
+    std::size_t size_ = 0;
+    void* fake_stack_ = nullptr;  // while suspended
+    static inline thread_local AddressSanitizer* left_ = nullptr;  // the one that switched last, if it lives
+};
+#else
+using AddressSanitizer = Absent<0>;
+#endif
+
+#if defined(STACKFUL_THREAD_SANITIZER)
+class ThreadSanitizer {
+public:
+    void create(const std::byte*, const std::byte*) noexcept {
+        fiber_ = __tsan_create_fiber(0);
+        created_ = true;
+    }
+    [[gnu::always_inline]] void leave(ThreadSanitizer& to, bool) noexcept {
+        if (!created_) {
+            fiber_ = __tsan_get_current_fiber();  // the thread's own stack
+        }
+        __tsan_switch_to_fiber(to.fiber_, 0);
+    }
+    void resumed() noexcept {}
+    static void entered() noexcept {}
+    void destroy() noexcept {
+        if (created_) {
+            __tsan_destroy_fiber(fiber_);
+            created_ = false;
+        }
+    }
+
+private:
+    void* fiber_ = nullptr;
+    bool created_ = false;  // by create(), so destroy() must destroy it
+};
+#else
+using ThreadSanitizer = Absent<1>;
+#endif
+
+#if defined(STACKFUL_VALGRIND)
+class Valgrind {
+public:
+    void create(const std::byte* low, const std::byte* base) noexcept {
+        stack_ = VALGRIND_STACK_REGISTER(low, base - 1);
+        registered_ = true;
+    }
+    void leave(Valgrind&, bool) noexcept {}
+    void resumed() noexcept {}
+    static void entered() noexcept {}
+    void destroy() noexcept {
+        if (registered_) {
+            VALGRIND_STACK_DEREGISTER(stack_);
+            registered_ = false;
+        }
+    }
+
+private:
+    unsigned stack_ = 0;  // Valgrind's number for it
+    bool registered_ = false;
+};
+#else
+using Valgrind = Absent<2>;
+#endif
+
+// Everything the tools know about one execution.
+class Fiber : AddressSanitizer, ThreadSanitizer, Valgrind {
+public:
+    void create(const std::byte* low, const std::byte* base) noexcept {
+        AddressSanitizer::create(low, base);
+        ThreadSanitizer::create(low, base);
+        Valgrind::create(low, base);
+    }
+    [[gnu::always_inline]] void leave(Fiber& to, bool for_ever) noexcept {
+        AddressSanitizer::leave(to, for_ever);
+        Valgrind::leave(to, for_ever);
+        ThreadSanitizer::leave(to, for_ever);
+    }
+    [[gnu::always_inline]] void resumed() noexcept {
+        AddressSanitizer::resumed();
+        ThreadSanitizer::resumed();
+        Valgrind::resumed();
+    }
+    [[gnu::always_inline]] static void entered() noexcept {
+        AddressSanitizer::entered();
+        ThreadSanitizer::entered();
+        Valgrind::entered();
+    }
+    void destroy() noexcept {
+        AddressSanitizer::destroy();
+        ThreadSanitizer::destroy();
+        Valgrind::destroy();
+    }
+};
+
+// Memory of a stack below its stack pointer is about to be read, on purpose.
+inline void inspect_unused([[maybe_unused]] const void* address, [[maybe_unused]] std::size_t bytes) noexcept {
+#if defined(STACKFUL_VALGRIND)
+    static_cast<void>(VALGRIND_MAKE_MEM_DEFINED(address, bytes));
+#endif
+}
+
+}  // namespace stackful::annotations

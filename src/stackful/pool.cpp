@@ -1,0 +1,294 @@
+#include "stackful/pool.hpp"
+
+#include <pthread.h>
+
+#include <cassert>
+#include <new>
+
+namespace stackful {
+
+StackPool& StackPool::shared() noexcept {
+    // Never destroyed: threads may end, and give back their slots, after the destructors of static objects ran.
+    alignas(StackPool) static std::byte storage[sizeof(StackPool)];
+    static StackPool* pool = [] {
+        auto* created = ::new (storage) StackPool;
+        // A fork while another thread holds the mutex would leave it locked for ever in the child.
+        ::pthread_atfork([] { shared().mutex_.lock(); }, [] { shared().mutex_.unlock(); },
+                         [] { shared().mutex_.unlock(); });
+        return created;
+    }();
+    return *pool;
+}
+
+StackPool::~StackPool() {
+    assert(slots_in_use() == 0);
+    assert(tallies_ == nullptr);
+    for (Region* region = regions_.load(std::memory_order_relaxed); region != nullptr;) {
+        Region* older = region->older;
+        system::unreserve(region->begin, region->slots * region->layout->size);
+        delete region;
+        region = older;
+    }
+    while (size_classes_ != nullptr) {
+        SizeClass* next = size_classes_->next;
+        delete size_classes_;
+        size_classes_ = next;
+    }
+}
+
+const Slot* StackPool::slot_guarding(const void* address) const noexcept {
+    auto* byte = static_cast<const std::byte*>(address);
+    for (Region* region = regions_.load(std::memory_order_acquire); region != nullptr; region = region->older) {
+        const SlotLayout& layout = *region->layout;
+        if (byte < region->begin || byte >= region->begin + region->slots * layout.size) {
+            continue;
+        }
+        std::size_t offset = static_cast<std::size_t>(byte - region->begin);
+        std::size_t index = offset / layout.size;
+        if (offset % layout.size >= layout.low || index >= region->carved.load(std::memory_order_acquire)) {
+            return nullptr;
+        }
+        return reinterpret_cast<const Slot*>(region->begin + index * layout.size + layout.base);
+    }
+    return nullptr;
+}
+
+const Slot* slot_guarding(const void* address) noexcept { return StackPool::shared().slot_guarding(address); }
+
+std::size_t StackPool::slots_in_use() noexcept {
+    std::lock_guard lock(mutex_);
+    std::size_t existing = 0;
+    std::size_t free = 0;
+    for (SizeClass* each = size_classes_; each != nullptr; each = each->next) {
+        existing += each->carved;
+        free += each->reserve_count;
+    }
+    for (CacheTally* each = tallies_; each != nullptr; each = each->next) {
+        free += each->count.load(std::memory_order_relaxed);
+    }
+    return existing > free ? existing - free : 0;
+}
+
+std::size_t StackPool::slots() noexcept {
+    std::lock_guard lock(mutex_);
+    std::size_t existing = 0;
+    for (SizeClass* each = size_classes_; each != nullptr; each = each->next) {
+        existing += each->carved;
+    }
+    return existing;
+}
+
+CacheTally* StackPool::add_tally() noexcept {
+    auto* tally = new (std::nothrow) CacheTally;
+    if (tally != nullptr) {
+        std::lock_guard lock(mutex_);
+        tally->next = tallies_;
+        tallies_ = tally;
+    }
+    return tally;
+}
+
+void StackPool::remove_tally(CacheTally* tally) noexcept {
+    {
+        std::lock_guard lock(mutex_);
+        CacheTally** link = &tallies_;
+        while (*link != tally) {
+            link = &(*link)->next;
+        }
+        *link = tally->next;
+    }
+    delete tally;
+}
+
+SizeClass* StackPool::size_class(std::size_t slot_size) noexcept {
+    SlotLayout layout = SlotLayout::for_size(slot_size, system::page_size());
+    std::lock_guard lock(mutex_);
+    for (SizeClass* each = size_classes_; each != nullptr; each = each->next) {
+        if (each->layout.size == layout.size) {
+            return each;
+        }
+    }
+    auto* created = new (std::nothrow) SizeClass{.layout = layout, .next_region_slots = first_region_slots};
+    if (created != nullptr) {
+        created->next = size_classes_;
+        size_classes_ = created;
+    }
+    return created;
+}
+
+Slot* StackPool::take(SizeClass& size_class, std::size_t wanted) noexcept {
+    std::lock_guard lock(mutex_);
+    Slot* list = nullptr;
+    for (; wanted > 0 && size_class.reserve != nullptr; --wanted) {
+        Slot* slot = size_class.reserve;
+        size_class.reserve = slot->next_free;
+        --size_class.reserve_count;
+        slot->next_free = list;
+        list = slot;
+    }
+    // New slots one by one: each costs a page.
+    return list != nullptr ? list : carve(size_class);
+}
+
+void StackPool::give(Slot* first, Slot* last, std::size_t count) noexcept {
+    std::lock_guard lock(mutex_);
+    SizeClass* size_class = size_classes_;
+    while (&size_class->layout != first->layout) {
+        size_class = size_class->next;
+    }
+    last->next_free = size_class->reserve;
+    size_class->reserve = first;
+    size_class->reserve_count += count;
+}
+
+Slot* StackPool::carve(SizeClass& size_class) noexcept {
+    Region* region = size_class.region;
+    if (region == nullptr || region->carved.load(std::memory_order_relaxed) == region->slots) {
+        region = add_region(size_class);
+        if (region == nullptr) {
+            return nullptr;
+        }
+    }
+    const SlotLayout& layout = size_class.layout;
+    std::size_t index = region->carved.load(std::memory_order_relaxed);
+    std::byte* begin = region->begin + index * layout.size;
+    // What succeeds here before something fails is done once more by the next who tries.
+    if (commit_ == system::Commit::when_needed && !system::make_accessible(begin, layout.size)) {
+        return nullptr;
+    }
+    if (!system::install_guard(begin, layout.low)) {
+        return nullptr;
+    }
+    auto* slot = ::new (begin + layout.base) Slot{.next_free = nullptr,
+                                                  .layout = &layout,
+                                                  .low = begin + layout.low,
+                                                  .high = begin + layout.size,
+                                                  .left_deep = false};
+    region->carved.store(index + 1, std::memory_order_release);
+    ++size_class.carved;
+    return slot;
+}
+
+Region* StackPool::add_region(SizeClass& size_class) noexcept {
+    auto* region = new (std::nothrow) Region{.begin = nullptr,
+                                             .slots = size_class.next_region_slots,
+                                             .carved = 0,
+                                             .layout = &size_class.layout,
+                                             .older = regions_.load(std::memory_order_relaxed)};
+    if (region == nullptr) {
+        return nullptr;
+    }
+    // Where there is no room for many there may be for some.
+    for (;; region->slots /= 2) {
+        if (region->slots == 0) {
+            delete region;
+            return nullptr;
+        }
+        region->begin = system::reserve(region->slots * size_class.layout.size, commit_);
+        if (region->begin != nullptr) {
+            break;
+        }
+    }
+    size_class.next_region_slots = std::min(2 * region->slots, most_region_slots);
+    size_class.region = region;
+    regions_.store(region, std::memory_order_release);
+    return region;
+}
+
+StackCache::~StackCache() {
+    spill(count());
+    if (tally_ != nullptr) {
+        pool_.remove_tally(tally_);
+    }
+}
+
+Slot* StackCache::acquire_slowly() noexcept {
+    if (free_ == nullptr) {
+        if (tally_ == nullptr && (tally_ = pool_.add_tally()) == nullptr) {
+            return nullptr;
+        }
+        if (size_class_ == nullptr) {
+            size_class_ = pool_.size_class(slot_size_);
+            if (size_class_ == nullptr) {
+                return nullptr;
+            }
+            layout_ = &size_class_->layout;
+        }
+        Slot* list = pool_.take(*size_class_, refill);
+        if (list == nullptr) {
+            return nullptr;
+        }
+        while (list != nullptr) {
+            Slot* next = list->next_free;
+            push(list);
+            list = next;
+        }
+    }
+    Slot* slot = pop();
+    if (slot->left_deep) {
+        slot->left_deep = false;
+        --left_deep_;
+    }
+    return slot;
+}
+
+void StackCache::release_slowly(Slot* slot) noexcept {
+    if (slot->layout != layout_) {
+        stackful::trim(*slot);
+        pool_.give(slot, slot, 1);
+        return;
+    }
+    if (until_look_after_ == 0) {
+        until_look_after_ = trim_period - 1;
+        if (count() >= capacity) {
+            spill(capacity / 2);
+        }
+        stackful::trim(*slot);
+    } else if (left_deep_ < most_left_deep && is_untouched(slot->begin() + layout_->deep_low)) {
+        slot->left_deep = true;
+        ++left_deep_;
+    } else {
+        stackful::trim(*slot);
+    }
+    push(slot);
+}
+
+// Gives the `slots` that were released last to the reserve.
+void StackCache::spill(std::size_t slots) noexcept {
+    if (slots == 0) {
+        return;
+    }
+    Slot* first = free_;
+    Slot* last = nullptr;
+    for (std::size_t i = 0; i < slots; ++i) {
+        last = pop();
+        if (last->left_deep) {
+            stackful::trim(*last);
+            last->left_deep = false;
+            --left_deep_;
+        }
+    }
+    pool_.give(first, last, slots);
+}
+
+void StackCache::trim() noexcept {
+    for (Slot* slot = free_; slot != nullptr; slot = slot->next_free) {
+        stackful::trim(*slot);
+        slot->left_deep = false;
+    }
+    left_deep_ = 0;
+    spill(count());
+}
+
+void StackCache::set_slot_size(std::size_t slot_size) noexcept {
+    std::size_t rounded = SlotLayout::for_size(slot_size, system::page_size()).size;
+    if (rounded == slot_size_) {
+        return;
+    }
+    spill(count());
+    slot_size_ = rounded;
+    size_class_ = nullptr;
+    layout_ = nullptr;
+}
+
+}  // namespace stackful

@@ -1,0 +1,201 @@
+// The pool: where slots come from and where they go back to.
+//
+//      thread A                 thread B
+//     StackCache               StackCache         free slots of one size, last in first out; no lock
+//          \                       /
+//           \                     /
+//            +---- StackPool ----+                the process's reserve, behind a mutex; for each size of slot ...
+//                      |
+//          region, region, region ...             ... reservations of address space, 16 to 1,024 slots each
+//
+// A thread acquires from its cache and releases to its cache, whichever thread the slot came from. An empty cache is
+// refilled from the reserve, and the reserve carves new slots from a region. A cache that holds too many gives
+// some to the reserve, and one that dies gives all of them.
+//
+// A region is never unmapped, and a slot keeps its shared page. A process therefore keeps one page and some 2 KiB of page
+// tables for each slot of the largest number that it ever had in use at once.
+//
+// What happens to a slot that ran deep. Its pages are given back when it is released, if the lines that tell
+// (stack.hpp) say it was used beyond its warm part. But a program whose executions all run that deep would pay for this
+// each time, and for touching the pages again: so a cache leaves a few slots (`most_left_deep`) as they are, unless
+// they were used very far down, and trims the others. And since the lines may fail to tell, one release in 256 trims
+// without looking. What one thread can so hold on to without need is some 1 MiB for the former, and is small
+// for the latter.
+
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <mutex>
+
+#include "stackful/stack.hpp"
+#include "stackful/system/system.hpp"
+
+namespace stackful {
+
+class StackCache;
+class StackPool;
+
+// A reservation of address space that slots are carved from, lowest first. Lives as long as the process.
+struct Region {
+    std::byte* begin;
+    std::size_t slots;                // that fit
+    std::atomic<std::size_t> carved;  // slots that exist
+    const SlotLayout* layout;         // theirs
+    Region* older;                    // the regions of all sizes, newest first
+};
+
+// All slots of one size. Lives as long as its pool.
+struct SizeClass {
+    SlotLayout layout;
+    Slot* reserve = nullptr;        // free slots that are in no cache
+    std::size_t reserve_count = 0;  // how many
+    std::size_t carved = 0;         // slots that exist
+    Region* region = nullptr;       // that slots are carved from now
+    std::size_t next_region_slots;  // how many the next one should hold
+    SizeClass* next = nullptr;
+};
+
+// How many free slots a cache holds. Not in the cache itself, because after a fork the child has the records of caches whose
+// threads, and memory, are gone.
+struct CacheTally {
+    std::atomic<std::size_t> count{0};  // written by the cache only
+    CacheTally* next = nullptr;
+};
+
+// The process-wide reserve. All functions may be called by any thread.
+class StackPool {
+public:
+    static constexpr std::size_t first_region_slots = 16;
+    static constexpr std::size_t most_region_slots = 1024;
+
+    // The process's own. It is never destroyed, and survives a fork.
+    static StackPool& shared() noexcept;
+
+    // Another one, for tests. All its caches must be gone, and all slots released, when it is destroyed.
+    explicit StackPool(system::Commit commit = system::preferred_commit()) noexcept : commit_(commit) {}
+    ~StackPool();
+    StackPool(const StackPool&) = delete;
+    StackPool& operator=(const StackPool&) = delete;
+
+    // The slot whose guard page an address is in, or nullptr. Async-signal-safe.
+    const Slot* slot_guarding(const void* address) const noexcept;
+
+    // How many slots are neither in the reserve nor in a cache. Exact when no other thread acquires or releases.
+    std::size_t slots_in_use() noexcept;
+
+    // How many slots there are, free or not.
+    std::size_t slots() noexcept;
+
+private:
+    friend class StackCache;
+
+    // For the caches. nullptr where there is no memory.
+    CacheTally* add_tally() noexcept;
+    void remove_tally(CacheTally* tally) noexcept;
+    SizeClass* size_class(std::size_t slot_size) noexcept;
+    Slot* take(SizeClass& size_class, std::size_t wanted) noexcept;  // a list, of fewer if there are not as many
+    void give(Slot* first, Slot* last, std::size_t count) noexcept;  // a list of slots of the same size
+
+    Slot* carve(SizeClass& size_class) noexcept;
+    Region* add_region(SizeClass& size_class) noexcept;
+
+    std::mutex mutex_;
+    const system::Commit commit_;
+    SizeClass* size_classes_ = nullptr;
+    CacheTally* tallies_ = nullptr;
+    std::atomic<Region*> regions_{nullptr};  // only ever added to, so that a signal handler can read it
+};
+
+// One thread's free slots. Used by one thread at a time.
+class StackCache {
+public:
+    // About so many slots are kept before half of them go to the reserve.
+    static constexpr std::size_t capacity = 1024;
+
+    // So many are taken from the reserve at once.
+    static constexpr std::size_t refill = 16;
+
+    // Up to so many of the free slots may be untrimmed, though they were used beyond their warm part.
+    static constexpr std::size_t most_left_deep = 8;
+
+    // One release in so many trims without looking.
+    static constexpr std::size_t trim_period = 256;
+
+    explicit StackCache(std::size_t slot_size = default_slot_size, StackPool& pool = StackPool::shared()) noexcept
+        : pool_(pool) {
+        set_slot_size(slot_size);
+    }
+    ~StackCache();
+    StackCache(const StackCache&) = delete;
+    StackCache& operator=(const StackCache&) = delete;
+
+    // A slot nobody uses, or nullptr if there is no memory, address space or mapping left for a new one, and then
+    // nothing else has changed.
+    [[nodiscard]] Slot* acquire() noexcept {
+        Slot* slot = free_;
+        if (slot == nullptr || slot->left_deep) [[unlikely]] {
+            return acquire_slowly();
+        }
+        return pop();
+    }
+
+    // Takes a slot back. Nothing may run on it, and nobody may use its memory any more.
+    void release(Slot* slot) noexcept {
+        if (slot->layout != layout_ || until_look_after_ == 0 || was_used_beyond_warm(*slot, *slot->layout))
+            [[unlikely]] {
+            release_slowly(slot);
+            return;
+        }
+        --until_look_after_;
+        push(slot);
+    }
+
+    // Gives all that is free to the reserve, with nothing left untrimmed.
+    void trim() noexcept;
+
+    // The size of the slots acquired from now on, rounded as SlotLayout::for_size() says. Those of another size that are
+    // released from now on go to the reserve.
+    void set_slot_size(std::size_t slot_size) noexcept;
+    std::size_t slot_size() const noexcept { return slot_size_; }
+
+    // How many free slots the cache holds.
+    std::size_t count() const noexcept {
+        return tally_ != nullptr ? tally_->count.load(std::memory_order_relaxed) : 0;
+    }
+
+private:
+    void add_to_count(std::ptrdiff_t difference) noexcept {
+        // Nobody else writes it, so no atomic addition is needed.
+        std::size_t count = tally_->count.load(std::memory_order_relaxed);
+        tally_->count.store(count + static_cast<std::size_t>(difference), std::memory_order_relaxed);
+    }
+    void push(Slot* slot) noexcept {
+        slot->next_free = free_;
+        free_ = slot;
+        add_to_count(1);
+    }
+    Slot* pop() noexcept {
+        Slot* slot = free_;
+        free_ = slot->next_free;
+        add_to_count(-1);
+        return slot;
+    }
+    Slot* acquire_slowly() noexcept;
+    void release_slowly(Slot* slot) noexcept;
+    void spill(std::size_t slots) noexcept;
+
+    Slot* free_ = nullptr;                // the slots that are free, last released first
+    const SlotLayout* layout_ = nullptr;  // theirs; nullptr before the first acquire of a size
+    CacheTally* tally_ = nullptr;         // nullptr before the first acquire
+    std::size_t until_look_after_ = 0;    // so many releases until one that looks after everything
+    std::size_t left_deep_ = 0;           // how many free slots are marked so
+    SizeClass* size_class_ = nullptr;     // that layout_ belongs to
+    std::size_t slot_size_ = 0;
+    StackPool& pool_;
+};
+
+// The slot of the process's pool in whose guard page an address lies, or nullptr. Async-signal-safe.
+const Slot* slot_guarding(const void* address) noexcept;
+
+}  // namespace stackful
