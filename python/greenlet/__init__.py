@@ -1,0 +1,35 @@
+"""Greenlets: functions with stacks of their own, that switch to each other at any call depth.
+
+Create one with ``greenlet(run)``, enter it with ``g.switch(...)``; see the documentation of the class.
+"""
+
+__version__ = "4.0.0"
+
+__all__ = [
+    "__version__",
+    "_C_API",
+    "GreenletExit",
+    "error",
+    "getcurrent",
+    "greenlet",
+    "gettrace",
+    "settrace",
+    "stack_size",
+]
+
+from ._greenlet import (
+    _C_API,
+    CLOCKS_PER_SEC,
+    GREENLET_USE_CONTEXT_VARS,
+    GREENLET_USE_GC,
+    GREENLET_USE_TRACING,
+    GreenletExit,
+    enable_optional_cleanup,
+    error,
+    get_clocks_used_doing_optional_cleanup,
+    getcurrent,
+    greenlet,
+    gettrace,
+    settrace,
+    stack_size,
+)

@@ -1,0 +1,69 @@
+// The greenlet object, and the states it goes through.
+//
+//     created                     started                               run() returned, raised,
+//        |                           |                                  or was killed
+//        v     first switch, throw   v                                      |
+//     unstarted ----------------> active: current, or suspended --------> finished
+//                                 (has an Activation, on its own stack)
+//
+// A greenlet belongs to the thread that started it; one that is unstarted belongs to the thread of its parent. A thread's
+// main greenlet is active from the beginning, runs on the thread's own stack, and ends with the thread.
+
+#pragma once
+
+#include "core/module_state.hpp"
+#include "interpreter/state.hpp"
+#include "stackful/context.hpp"
+#include "stackful/stack.hpp"
+
+#define GREENLET_MODULE
+#define implementation_ptr_t core::Greenlet*
+namespace core {
+struct Greenlet;
+}
+#include "module/greenlet.h"
+
+namespace core {
+
+struct Thread;
+
+// An active greenlet's execution. Lies in the shared page of its slot (stackful/stack.hpp), or in the Thread if the
+// greenlet is a main one.
+struct Activation {
+    stackful::Execution execution;  // its registers, while suspended
+    interpreter::State state;       // its part of the thread state, while suspended
+    stackful::Slot* slot;           // nullptr for a main greenlet
+    PyGreenlet* greenlet;           // whose it is; borrowed
+    Activation* next_to_kill;       // in Thread::to_kill
+    bool condemned;                 // to be killed even if there are references: the garbage collector says so
+    Activation* previous;           // the other active greenlets of the thread
+    Activation* next;
+    PyObject* run;                  // what was called; owned by the stack
+    PyObject* const* arguments;     // with these positional arguments; owned by the stack
+    Py_ssize_t argument_count;
+};
+
+enum class Phase : std::uint8_t { unstarted, active, finished };
+
+// How the next switch to a greenlet is to fail. For tests only.
+enum class Fault : std::uint8_t { none, error, fatal_error };
+
+// What PyGreenlet::pimpl points to.
+struct Greenlet {
+    Thread* thread;          // shared; nullptr before it was started
+    Activation* activation;  // while active
+    PyGreenlet* parent;      // owned; nullptr for a main greenlet, and after garbage collection
+    PyObject* run;           // owned; before it was started
+    PyObject* context;       // owned; contextvars.Context before it was started, and after it finished
+    Phase phase;
+    Fault fault;
+    bool is_main;
+};
+
+inline bool is_active(const PyGreenlet* g) noexcept { return g->pimpl->phase == Phase::active; }
+inline bool is_started(const PyGreenlet* g) noexcept { return g->pimpl->phase != Phase::unstarted; }
+
+inline PyObject* as_object(PyGreenlet* g) noexcept { return reinterpret_cast<PyObject*>(g); }
+inline PyGreenlet* as_greenlet(PyObject* o) noexcept { return reinterpret_cast<PyGreenlet*>(o); }
+
+}  // namespace core

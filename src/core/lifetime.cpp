@@ -1,0 +1,204 @@
+#include "core/lifetime.hpp"
+
+#include <pthread.h>
+
+#include <new>
+
+#include "core/switching.hpp"
+#include "interpreter/frames.hpp"
+#include "interpreter/pending_exception.hpp"
+
+namespace core {
+
+namespace {
+
+// Gives a new object what it points to. False with an exception if memory ran out.
+bool give_implementation(PyGreenlet* g) noexcept {
+    void* memory = PyObject_Malloc(sizeof(Greenlet));
+    if (memory == nullptr) {
+        PyErr_NoMemory();
+        return false;
+    }
+    g->pimpl = new (memory) Greenlet{};
+    return true;
+}
+
+// Kills an active greenlet whose last reference is gone. False if it is referenced again.
+bool kill_unreferenced(PyGreenlet* g) noexcept {
+    interpreter::PendingException in_flight;
+    PyObject* self = as_object(g);
+    Py_SET_REFCNT(self, 1);
+    kill(g, false);
+    if (Py_REFCNT(self) == 1 && is_active(g) && g->pimpl->activation != nullptr &&
+        !interpreter::is_finalizing()) {
+        // It caught GreenletExit and switched away. Nobody can resume it any more, and its stack can't be freed.
+        Py_INCREF(self);
+        if (PyObject* file = PySys_GetObject("stderr"); file != nullptr && file != Py_None) {
+            Reference held = Reference::borrow(file);
+            PyFile_WriteString("GreenletExit did not kill ", file);
+            PyFile_WriteObject(self, file, 0);
+            PyFile_WriteString("\n", file);
+            PyErr_Clear();
+        }
+    }
+    Py_SET_REFCNT(self, Py_REFCNT(self) - 1);
+    return Py_REFCNT(self) == 0;
+}
+
+}  // namespace
+
+PyGreenlet* create(PyTypeObject* type, Thread& thread) noexcept {
+    PyGreenlet* g;
+    if (type == thread.module->greenlet_type) {
+        g = PyObject_GC_New(PyGreenlet, type);
+        if (g == nullptr) {
+            return nullptr;
+        }
+        g->weakreflist = nullptr;
+        g->dict = nullptr;
+        g->pimpl = nullptr;
+    }
+    else {
+        g = as_greenlet(PyBaseObject_Type.tp_new(type, thread.module->no_arguments, nullptr));
+        if (g == nullptr) {
+            return nullptr;
+        }
+    }
+    if (!give_implementation(g)) {
+        Py_DECREF(g);
+        return nullptr;
+    }
+    g->pimpl->parent = as_greenlet(Py_NewRef(as_object(thread.current)));
+    if (type == thread.module->greenlet_type) {
+        PyObject_GC_Track(as_object(g));
+    }
+    return g;
+}
+
+PyGreenlet* create_main(Thread& thread) noexcept {
+    PyTypeObject* type = thread.module->greenlet_type;
+    auto* g = as_greenlet(type->tp_alloc(type, 0));
+    if (g == nullptr || !give_implementation(g)) {
+        Py_XDECREF(g);
+        return nullptr;
+    }
+    thread.main_activation.greenlet = g;
+    thread.share();
+    thread.module->main_greenlets++;
+    *g->pimpl = Greenlet{&thread, &thread.main_activation, nullptr, nullptr, nullptr, Phase::active, Fault::none, true};
+    return g;
+}
+
+void abandon(PyGreenlet* g) noexcept {
+    Greenlet& greenlet = *g->pimpl;
+    Activation* activation = std::exchange(greenlet.activation, nullptr);
+    greenlet.phase = Phase::finished;
+    if (activation == nullptr || interpreter::is_finalizing()) {
+        return;  // what it holds goes with the process
+    }
+    interpreter::PendingException in_flight;
+    greenlet.thread->remove_active(*activation);
+    greenlet.context = std::exchange(activation->state.context, nullptr);
+    interpreter::abandon_frames(activation->state);
+    greenlet.thread->return_stack(*activation);
+}
+
+std::size_t stack_bytes_in_use(const PyGreenlet* g) noexcept {
+    const Activation& activation = *g->pimpl->activation;
+    auto* top = static_cast<std::byte*>(activation.execution.context.stack_pointer);
+    if (activation.slot != nullptr) {
+        return static_cast<std::size_t>(activation.slot->stack_base() - top);
+    }
+    pthread_attr_t attributes;
+    if (g->pimpl->thread->thread_state != interpreter::current_thread_state() ||
+        pthread_getattr_np(pthread_self(), &attributes) != 0) {
+        return 0;
+    }
+    void* low = nullptr;
+    std::size_t size = 0;
+    pthread_attr_getstack(&attributes, &low, &size);
+    pthread_attr_destroy(&attributes);
+    return static_cast<std::size_t>(static_cast<std::byte*>(low) + size - top);
+}
+
+void deallocate(PyObject* self) {
+    PyGreenlet* g = as_greenlet(self);
+    Greenlet* greenlet = g->pimpl;
+    if (greenlet != nullptr && greenlet->phase == Phase::active && !greenlet->is_main) {
+        if (!kill_unreferenced(g)) {
+            return;
+        }
+    }
+    PyObject_GC_UnTrack(self);
+    Py_TRASHCAN_BEGIN(self, deallocate);
+    if (g->weakreflist != nullptr) {
+        PyObject_ClearWeakRefs(self);
+    }
+    Py_CLEAR(g->dict);
+    if (greenlet != nullptr) {
+        if (greenlet->is_main) {
+            greenlet->thread->module->main_greenlets--;
+        }
+        Py_XDECREF(greenlet->run);
+        Py_XDECREF(greenlet->context);
+        Py_XDECREF(greenlet->parent);
+        if (greenlet->thread != nullptr) {
+            greenlet->thread->drop();
+        }
+        g->pimpl = nullptr;
+        PyObject_Free(greenlet);
+    }
+    PyTypeObject* type = Py_TYPE(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+    Py_TRASHCAN_END;
+}
+
+int traverse(PyObject* self, visitproc visit, void* arg) {
+    PyGreenlet* g = as_greenlet(self);
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(g->dict);
+    Greenlet* greenlet = g->pimpl;
+    if (greenlet == nullptr) {
+        return 0;
+    }
+    Py_VISIT(greenlet->parent);
+    Py_VISIT(greenlet->run);
+    Py_VISIT(greenlet->context);
+    Activation* activation = greenlet->activation;
+    bool is_suspended = activation != nullptr && !greenlet->is_main && greenlet->thread->current != g;
+    if (!is_suspended) {
+        return 0;  // a running one's frames are in use, and a main one's are the thread's
+    }
+    Py_VISIT(activation->run);
+    for (Py_ssize_t i = 0; i < activation->argument_count; ++i) {
+        Py_VISIT(activation->arguments[i]);
+    }
+    return interpreter::visit_frames(activation->state, visit, arg);
+}
+
+int clear(PyObject* self) {
+    PyGreenlet* g = as_greenlet(self);
+    Greenlet* greenlet = g->pimpl;
+    if (greenlet != nullptr && greenlet->phase == Phase::active && !greenlet->is_main) {
+        kill(g, true);  // finalize() was not called, or did not succeed
+    }
+    if (greenlet == nullptr || greenlet->phase != Phase::active) {
+        Py_CLEAR(g->dict);
+        if (greenlet != nullptr) {
+            Py_CLEAR(greenlet->run);
+            Py_CLEAR(greenlet->context);
+            Py_CLEAR(greenlet->parent);
+        }
+    }
+    return 0;
+}
+
+void finalize(PyObject* self) {
+    PyGreenlet* g = as_greenlet(self);
+    if (g->pimpl != nullptr && is_active(g) && !g->pimpl->is_main) {
+        kill(g, true);
+    }
+}
+
+}  // namespace core

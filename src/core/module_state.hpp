@@ -1,0 +1,36 @@
+// What one interpreter has of this package: its types and exceptions. Nothing mutable is shared between interpreters.
+
+#pragma once
+
+#include <cstddef>
+#include <ctime>
+
+#include "interpreter/state.hpp"
+
+namespace core {
+
+struct ModuleState {
+    std::size_t owners;  // the interpreter, and each thread that has greenlets
+    PyTypeObject* greenlet_type;
+    PyTypeObject* unswitchable_type;
+    PyObject* error;          // greenlet.error
+    PyObject* greenlet_exit;  // greenlet.GreenletExit
+    PyObject* no_arguments;   // ()
+    PyObject* name_run;       // interned strings, to the end
+    PyObject* event_switch;
+    PyObject* event_throw;
+    PyObject* thread_key;  // of a thread's record in the dictionary of its thread state
+    std::clock_t cleanup_clocks;  // spent on collecting garbage when threads end; -1: do not
+    Py_ssize_t main_greenlets;    // that exist
+    void* c_api[12];              // what clients have of greenlet.h; they keep its address
+
+    // Of the running interpreter: borrowed, or nullptr if the module was never imported in it (with an exception).
+    static ModuleState* of_interpreter() noexcept;
+
+    // Makes one for the running interpreter, which then owns it. nullptr with an exception if that fails.
+    static ModuleState* create() noexcept;
+
+    void drop() noexcept;  // by an owner that needs it no longer
+};
+
+}  // namespace core

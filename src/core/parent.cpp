@@ -1,0 +1,74 @@
+#include "core/parent.hpp"
+
+namespace core {
+
+Thread* thread_of(const PyGreenlet* g) noexcept {
+    while (g != nullptr) {
+        if (g->pimpl->thread != nullptr) {
+            return g->pimpl->thread;
+        }
+        g = g->pimpl->parent;
+    }
+    return nullptr;
+}
+
+bool may_switch_to(PyGreenlet* g, Thread& running) noexcept {
+    Thread* thread = thread_of(g);
+    if (thread == &running) {
+        return true;
+    }
+    PyErr_Clear();  // an exception that was to be thrown
+    PyObject* error = running.module->error;
+    if (thread == nullptr) {
+        PyErr_SetString(error, "cannot switch to a garbage collected greenlet");
+    }
+    else if (thread->thread_state == nullptr) {
+        PyErr_SetString(error, "cannot switch to a different thread (which happens to have exited)");
+    }
+    else {
+        PyErr_Format(error, "Cannot switch to a different thread\n\tCurrent:  %R\n\tExpected: %R", running.main,
+                     thread->main);
+    }
+    return false;
+}
+
+int set_parent(PyGreenlet* g, PyObject* parent) noexcept {
+    if (parent == nullptr) {
+        PyErr_SetString(PyExc_AttributeError, "can't delete attribute");
+        return -1;
+    }
+    if (g->pimpl->is_main) {
+        PyErr_SetString(PyExc_AttributeError, "cannot set the parent of a main greenlet");
+        return -1;
+    }
+    ModuleState* module = ModuleState::of_interpreter();
+    if (module == nullptr) {
+        return -1;
+    }
+    if (!PyObject_TypeCheck(parent, module->greenlet_type)) {
+        PyErr_Format(PyExc_TypeError, "GreenletChecker: Expected any type of greenlet, not %s", Py_TYPE(parent)->tp_name);
+        return -1;
+    }
+    Thread* thread = nullptr;
+    for (PyGreenlet* ancestor = as_greenlet(parent); ancestor != nullptr; ancestor = ancestor->pimpl->parent) {
+        if (ancestor == g) {
+            PyErr_SetString(PyExc_ValueError, "cyclic parent chain");
+            return -1;
+        }
+        thread = ancestor->pimpl->thread;
+    }
+    if (thread == nullptr) {
+        PyErr_SetString(PyExc_ValueError, "parent must not be garbage collected");
+        return -1;
+    }
+    if (is_started(g) && g->pimpl->thread != thread) {
+        PyErr_SetString(PyExc_ValueError, "parent cannot be on a different thread");
+        return -1;
+    }
+    PyGreenlet* old = g->pimpl->parent;
+    g->pimpl->parent = as_greenlet(Py_NewRef(parent));
+    Py_XDECREF(old);
+    return 0;
+}
+
+}  // namespace core

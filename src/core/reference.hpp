@@ -1,0 +1,33 @@
+// The one owning reference to a Python object, as thin as std::unique_ptr: a raw PyObject* is a borrowed one.
+
+#pragma once
+
+#include <utility>
+
+#include "interpreter/state.hpp"
+
+namespace core {
+
+class Reference {
+public:
+    Reference() noexcept = default;
+    static Reference steal(PyObject* object) noexcept { return Reference(object); }
+    static Reference borrow(PyObject* object) noexcept { return Reference(Py_XNewRef(object)); }
+    Reference(Reference&& other) noexcept : object_(other.release()) {}
+    Reference& operator=(Reference&& other) noexcept {
+        PyObject* old = std::exchange(object_, other.release());
+        Py_XDECREF(old);
+        return *this;
+    }
+    ~Reference() { Py_XDECREF(object_); }
+
+    PyObject* get() const noexcept { return object_; }
+    explicit operator bool() const noexcept { return object_ != nullptr; }
+    PyObject* release() noexcept { return std::exchange(object_, nullptr); }
+
+private:
+    explicit Reference(PyObject* object) noexcept : object_(object) {}
+    PyObject* object_ = nullptr;
+};
+
+}  // namespace core

@@ -1,0 +1,473 @@
+#include "core/switching.hpp"
+
+#include <algorithm>
+#include <new>
+
+#include "core/lifetime.hpp"
+#include "core/parent.hpp"
+#include "interpreter/critical_sections.hpp"
+#include "interpreter/pending_exception.hpp"
+
+namespace core {
+
+namespace {
+
+// What a new greenlet is given to start with. Lies on the stack of the one that starts it, which does not run until the new
+// one has taken it over.
+struct Start {
+    Thread* thread = nullptr;
+    Message message;
+    Reference run;
+    Reference many_arguments;  // a tuple that owns message.arguments, if there are more than fit, or the caller does not
+    Reference keyword_names;   // owns message.keyword_names, if they were not the caller's
+};
+
+// So many arguments are kept on the stack of the greenlet itself.
+constexpr Py_ssize_t few = 6;
+
+Py_ssize_t argument_count(const Message& message) noexcept {
+    return message.positional + (message.keyword_names != nullptr ? PyTuple_GET_SIZE(message.keyword_names) : 0);
+}
+
+// --- the switch ------------------------------------------------------------------------------------------------------
+
+// The only place where stacks are switched. Returns what is passed to the caller when it is resumed.
+[[gnu::noinline]] void* exchange(PyThreadState* ts, Activation& from, Activation& to, void* payload,
+                                 stackful::Leaving leaving) {
+    from.state.save(ts);
+    to.state.load(ts);
+    return stackful::switch_to(from.execution, to.execution, payload, leaving);
+}
+
+// Tells the tracer of a switch that has just happened. Takes over the value, returns it, or nullptr with the tracer's
+// exception, and then the tracer is no more.
+[[gnu::noinline]] PyObject* trace(Thread& thread, PyGreenlet* origin, PyGreenlet* target, PyObject* value) {
+    interpreter::PendingException in_flight;
+    ModuleState& module = *thread.module;
+    Reference tracer = Reference::borrow(thread.tracer);
+    Reference greenlets = Reference::steal(PyTuple_Pack(2, origin, target));
+    Reference result;
+    if (greenlets) {
+        PyObject* arguments[] = {value != nullptr ? module.event_switch : module.event_throw, greenlets.get()};
+        PyThreadState_EnterTracing(thread.thread_state);
+        result = Reference::steal(PyObject_Vectorcall(tracer.get(), arguments, 2, nullptr));
+        PyThreadState_LeaveTracing(thread.thread_state);
+    }
+    if (!result) {
+        in_flight.discard();
+        Py_CLEAR(thread.tracer);
+        Py_XDECREF(value);
+        return nullptr;
+    }
+    return value;
+}
+
+// What every greenlet does first when it is resumed or started: takes notice of the one that switched to it.
+inline PyObject* arrive(Thread& thread, PyObject* value) {
+    PyGreenlet* origin = std::exchange(thread.origin, nullptr);
+    if (thread.vacated != nullptr) [[unlikely]] {
+        thread.return_stack(*std::exchange(thread.vacated, nullptr));
+    }
+    if (thread.tracer != nullptr) [[unlikely]] {
+        value = trace(thread, origin, thread.current, value);
+    }
+    Py_DECREF(origin);
+    return value;
+}
+
+// Makes `target` the current greenlet, in the thread's records.
+inline void set_current(Thread& thread, PyGreenlet* target) {
+    thread.origin = thread.current;
+    thread.current = as_greenlet(Py_NewRef(as_object(target)));
+}
+
+// --- the life of a greenlet on its stack -----------------------------------------------------------------------------
+
+enum class Preparation { ready, failed, already_started };
+
+void run_greenlet(void* payload);
+
+// Expands a dictionary of keyword arguments.
+bool expand_keywords(Start& start) {
+    Message& message = start.message;
+    PyObject* keywords = message.keywords;
+    if (keywords == nullptr || PyDict_GET_SIZE(keywords) == 0) {
+        return true;
+    }
+    Reference values = Reference::steal(PyTuple_New(message.positional + PyDict_GET_SIZE(keywords)));
+    Reference names = Reference::steal(PyTuple_New(PyDict_GET_SIZE(keywords)));
+    if (!values || !names) {
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < message.positional; ++i) {
+        PyTuple_SET_ITEM(values.get(), i, Py_NewRef(message.arguments[i]));
+    }
+    PyObject *name, *value;
+    Py_ssize_t position = 0;
+    for (Py_ssize_t i = 0; PyDict_Next(keywords, &position, &name, &value); ++i) {
+        if (!PyUnicode_Check(name)) {
+            PyErr_SetString(PyExc_TypeError, "keywords must be strings");
+            return false;
+        }
+        PyTuple_SET_ITEM(names.get(), i, Py_NewRef(name));
+        PyTuple_SET_ITEM(values.get(), message.positional + i, Py_NewRef(value));
+    }
+    message.arguments = &PyTuple_GET_ITEM(values.get(), 0);
+    message.keyword_names = names.get();
+    start.many_arguments = std::move(values);
+    start.keyword_names = std::move(names);
+    return true;
+}
+
+bool keep_many_arguments(Start& start) {
+    Message& message = start.message;
+    Py_ssize_t count = argument_count(message);
+    if (count <= few || start.many_arguments) {
+        return true;
+    }
+    Reference values = Reference::steal(PyTuple_New(count));
+    if (!values) {
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < count; ++i) {
+        PyTuple_SET_ITEM(values.get(), i, Py_NewRef(message.arguments[i]));
+    }
+    message.arguments = &PyTuple_GET_ITEM(values.get(), 0);
+    start.many_arguments = std::move(values);
+    return true;
+}
+
+// Finds out what an unstarted greenlet will run. May run Python code, which may do anything, start the greenlet included.
+bool find_run(Thread& thread, PyGreenlet* g, Start& start) {
+    if (Py_TYPE(g) == thread.module->greenlet_type) {
+        start.run = Reference::borrow(g->pimpl->run);
+        if (!start.run) {
+            PyErr_SetString(PyExc_AttributeError, "run");
+        }
+    }
+    else {
+        interpreter::PendingException in_flight;
+        start.run = Reference::steal(PyObject_GetAttr(as_object(g), thread.module->name_run));
+        if (!start.run) {
+            in_flight.discard();
+        }
+    }
+    return bool(start.run);
+}
+
+void lay_out(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
+    static_assert(sizeof(Activation) % alignof(_PyStackChunk) == 0);
+    auto* activation = new (slot.client_begin()) Activation{};
+    std::byte* chunk = slot.client_begin() + sizeof(Activation);
+    PyObject* context = std::exchange(g->pimpl->context, nullptr);
+    activation->slot = &slot;
+    activation->greenlet = g;
+    activation->state.begin(thread.thread_state, slot.low, slot.stack_base(), chunk, slot.client_end(), context);
+    stackful::prepare(activation->execution, slot.low, slot.stack_base(), run_greenlet);
+    thread.share();
+    thread.add_active(*activation);
+    g->pimpl->thread = &thread;
+    g->pimpl->activation = activation;
+    g->pimpl->phase = Phase::active;
+}
+
+// Gets an unstarted greenlet ready to be switched to. `failed`: with an exception, and the greenlet as it was.
+Preparation prepare_start(Thread& thread, PyGreenlet* g, const Message& message, Start& start) {
+    start.thread = &thread;
+    start.message = message;
+    if (!find_run(thread, g, start)) {
+        return Preparation::failed;
+    }
+    if (is_started(g)) {
+        return Preparation::already_started;
+    }
+    if (!may_switch_to(g, thread) || !expand_keywords(start) || !keep_many_arguments(start)) {
+        return Preparation::failed;
+    }
+    stackful::Slot* slot = thread.acquire_slot();
+    if (slot == nullptr) {
+        PyErr_SetString(PyExc_MemoryError, "no memory for the stack of a greenlet");
+        return Preparation::failed;
+    }
+    lay_out(thread, g, *slot);
+    return Preparation::ready;
+}
+
+// Calls run(*arguments), in the new greenlet. Returns its result, or nullptr with an exception.
+PyObject* call_run(Thread& thread, PyGreenlet* self, Start& start) {
+    // Take over what the starter has, before anything else can run.
+    Message message = start.message;
+    Reference run = std::move(start.run);
+    Reference many_arguments = std::move(start.many_arguments);
+    Reference keyword_names = Reference::borrow(message.keyword_names);
+    PyObject* kept[1 + few];  // the first place is for the callee to use
+    PyObject* const* arguments = message.arguments;
+    Py_ssize_t count = message.is_exception ? 0 : argument_count(message);
+    if (!many_arguments) {
+        for (Py_ssize_t i = 0; i < count; ++i) {
+            kept[1 + i] = Py_NewRef(arguments[i]);
+        }
+        arguments = kept + 1;
+    }
+    Activation& activation = *self->pimpl->activation;
+    activation.run = run.get();
+    activation.arguments = arguments;
+    activation.argument_count = many_arguments ? 0 : count;
+
+    // Only now other code may run: the destructor of a `run` attribute that was not the one found, the tracer.
+    Py_CLEAR(self->pimpl->run);
+    PyObject* result = arrive(thread, message.is_exception ? nullptr : Py_None);
+    if (result != nullptr) {
+        std::size_t positional = static_cast<std::size_t>(message.positional);
+        if (!many_arguments) {
+            positional |= PY_VECTORCALL_ARGUMENTS_OFFSET;
+        }
+        result = PyObject_Vectorcall(run.get(), arguments, positional, keyword_names.get());
+    }
+    activation.run = nullptr;
+    activation.argument_count = 0;
+    if (!many_arguments) {
+        for (Py_ssize_t i = 0; i < count; ++i) {
+            Py_DECREF(kept[1 + i]);
+        }
+    }
+    return result;
+}
+
+// The greenlet that goes on when `self` finishes: a new reference. If it has to be started, `start` is made ready for it.
+// What fails on the way replaces the result, and is passed to the next parent.
+PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, Start& start, bool& starts) {
+    Reference next = Reference::borrow(as_object(self->pimpl->parent));
+    while (next) {
+        PyGreenlet* g = as_greenlet(next.get());
+        if (is_active(g) && g->pimpl->thread == &thread && g != self) {
+            return as_greenlet(next.release());
+        }
+        if (!is_started(g)) {
+            start = Start{};
+            Message message = Message::exception();
+            if (result) {
+                start.many_arguments = Reference::steal(PyTuple_Pack(1, result.get()));
+                message = start.many_arguments ? Message{&PyTuple_GET_ITEM(start.many_arguments.get(), 0), 1} : message;
+            }
+            bool may = (!result || start.many_arguments) && may_switch_to(g, thread);
+            switch (may ? prepare_start(thread, g, message, start) : Preparation::failed) {
+                case Preparation::ready:
+                    starts = true;
+                    result = Reference();
+                    return as_greenlet(next.release());
+                case Preparation::already_started:
+                    continue;
+                case Preparation::failed:
+                    result = Reference();
+            }
+        }
+        next = Reference::borrow(as_object(g->pimpl->parent));
+    }
+    // The chain of parents was cut. The main greenlet is always there.
+    if (result) {
+        result = Reference();
+        PyErr_SetString(thread.module->error, "a greenlet finished whose parent was garbage collected");
+    }
+    return as_greenlet(Py_NewRef(as_object(thread.main)));
+}
+
+// Ends the running greenlet: passes the result, or the exception in flight, to its parent, for ever.
+[[noreturn]] void finish_greenlet(Thread& thread, PyGreenlet* self, PyObject* result_of_run) {
+    Reference result = Reference::steal(result_of_run);
+    if (!result && PyErr_ExceptionMatches(thread.module->greenlet_exit)) {
+        result = Reference::steal(interpreter::take_exception());
+    }
+    {
+        interpreter::PendingException in_flight;
+        interpreter::end_of_greenlet(thread.thread_state);
+    }
+    bool starts = false;
+    Start start;
+    PyGreenlet* target = successor(thread, self, result, start, starts);
+    if (!starts) {
+        start = Start{};  // of one that could not be started
+    }
+    void* payload = starts ? static_cast<void*>(&start) : result.release();
+
+    Activation& activation = *self->pimpl->activation;
+    self->pimpl->context = interpreter::exchange_running_context(thread.thread_state, nullptr);
+    self->pimpl->activation = nullptr;
+    self->pimpl->phase = Phase::finished;
+    thread.remove_active(activation);
+    thread.vacated = &activation;
+    thread.origin = thread.current;
+    thread.current = target;
+    exchange(thread.thread_state, activation, *target->pimpl->activation, payload, stackful::Leaving::for_ever);
+    __builtin_unreachable();
+}
+
+// The first function on a greenlet's stack. Not noexcept, and without destructors of its own: a thread that is ended by
+// pthread_exit() unwinds it.
+void run_greenlet(void* payload) {
+    stackful::entered();
+    Start& start = *static_cast<Start*>(payload);
+    Thread& thread = *start.thread;
+    PyGreenlet* self = thread.current;
+    PyObject* result = call_run(thread, self, start);
+    finish_greenlet(thread, self, result);
+}
+
+PyObject* launch(Thread& thread, PyGreenlet* g, Start& start) {
+    interpreter::CriticalSections critical_sections;
+    critical_sections.suspend(thread.thread_state);
+    Activation& from = *thread.current->pimpl->activation;
+    set_current(thread, g);
+    void* received = exchange(thread.thread_state, from, *g->pimpl->activation, &start, stackful::Leaving::for_a_while);
+    critical_sections.resume(thread.thread_state);
+    return arrive(thread, static_cast<PyObject*>(received));
+}
+
+// Fails as a test asked for.
+bool fails(PyGreenlet* g) {
+    switch (g->pimpl->fault) {
+        case Fault::none:
+            return false;
+        case Fault::error:
+            break;
+        case Fault::fatal_error:
+            Py_FatalError("greenlet: switching stacks failed, as it was told to");
+    }
+    PyErr_SetString(PyExc_SystemError, is_started(g) ? "Failed to switch stacks into a running greenlet."
+                                                     : "Failed to switch stacks into a greenlet for the first time.");
+    return true;
+}
+
+}  // namespace
+
+PyObject* as_value(const Message& message, ModuleState& module) noexcept {
+    if (message.is_exception) {
+        return nullptr;
+    }
+    Py_ssize_t names = message.keyword_names != nullptr ? PyTuple_GET_SIZE(message.keyword_names) : 0;
+    Reference keywords;
+    if (names > 0) {
+        keywords = Reference::steal(PyDict_New());
+        for (Py_ssize_t i = 0; keywords && i < names; ++i) {
+            if (PyDict_SetItem(keywords.get(), PyTuple_GET_ITEM(message.keyword_names, i),
+                               message.arguments[message.positional + i]) < 0) {
+                return nullptr;
+            }
+        }
+        if (!keywords) {
+            return nullptr;
+        }
+    }
+    else if (message.keywords != nullptr && PyDict_GET_SIZE(message.keywords) > 0) {
+        keywords = Reference::borrow(message.keywords);
+    }
+    if (message.positional == 0) {
+        return keywords ? keywords.release() : Py_NewRef(module.no_arguments);
+    }
+    if (message.positional == 1 && !keywords) {
+        return Py_NewRef(message.arguments[0]);
+    }
+    Reference positional = Reference::steal(PyTuple_New(message.positional));
+    if (!positional) {
+        return nullptr;
+    }
+    for (Py_ssize_t i = 0; i < message.positional; ++i) {
+        PyTuple_SET_ITEM(positional.get(), i, Py_NewRef(message.arguments[i]));
+    }
+    return keywords ? PyTuple_Pack(2, positional.get(), keywords.get()) : positional.release();
+}
+
+PyObject* transfer(Thread& thread, PyGreenlet* target, PyObject* value) noexcept {
+    interpreter::CriticalSections critical_sections;
+    critical_sections.suspend(thread.thread_state);
+    Activation& from = *thread.current->pimpl->activation;
+    set_current(thread, target);
+    void* received = exchange(thread.thread_state, from, *target->pimpl->activation, value, stackful::Leaving::for_a_while);
+    critical_sections.resume(thread.thread_state);
+    return arrive(thread, static_cast<PyObject*>(received));
+}
+
+PyObject* switch_to(PyGreenlet* g, const Message& message) noexcept {
+    Thread* thread = Thread::running();
+    if (thread == nullptr) {
+        return nullptr;
+    }
+    thread->kill_released();
+    if (!may_switch_to(g, *thread)) {
+        return nullptr;
+    }
+    Reference target = Reference::borrow(as_object(g));
+    while (target) {
+        PyGreenlet* next = as_greenlet(target.get());
+        if (next->pimpl->phase != Phase::finished && fails(next)) {
+            return nullptr;
+        }
+        if (is_active(next)) {
+            PyObject* value = as_value(message, *thread->module);
+            if (value == nullptr && !message.is_exception) {
+                return nullptr;
+            }
+            if (next == thread->current) {
+                return thread->tracer != nullptr ? trace(*thread, next, next, value) : value;
+            }
+            return transfer(*thread, next, value);
+        }
+        if (!is_started(next)) {
+            Start start;
+            switch (prepare_start(*thread, next, message, start)) {
+                case Preparation::ready:
+                    return launch(*thread, next, start);
+                case Preparation::failed:
+                    return nullptr;
+                case Preparation::already_started:
+                    continue;
+            }
+        }
+        target = Reference::borrow(as_object(next->pimpl->parent));
+    }
+    PyErr_SetString(thread->module->error, "cannot switch to a garbage collected greenlet");
+    return nullptr;
+}
+
+PyObject* throw_in_flight(PyGreenlet* g) noexcept {
+    Thread* thread = Thread::running();
+    if (thread == nullptr) {
+        return nullptr;
+    }
+    if (g->pimpl->phase == Phase::finished && PyErr_ExceptionMatches(thread->module->greenlet_exit)) {
+        Reference exception = Reference::steal(interpreter::take_exception());
+        PyObject* value = exception.get();
+        return switch_to(g, Message{&value, 1});
+    }
+    return switch_to(g, Message::exception());
+}
+
+void kill(PyGreenlet* g, bool condemned) noexcept {
+    interpreter::PendingException in_flight;
+    Thread* thread = g->pimpl->thread;
+    if (thread->thread_state == nullptr || interpreter::is_finalizing()) {
+        abandon(g);
+        return;
+    }
+    if (thread->thread_state != interpreter::current_thread_state()) {
+        Py_INCREF(g);
+        g->pimpl->activation->condemned = condemned;
+        thread->kill_later(g);
+        return;
+    }
+    if (thread->current == g) {
+        return;
+    }
+    // It returns to here, whatever its parent is.
+    PyGreenlet* parent = std::exchange(g->pimpl->parent, as_greenlet(Py_NewRef(as_object(thread->current))));
+    PyErr_SetString(thread->module->greenlet_exit, "Killing the greenlet because all references have vanished.");
+    PyObject* result = transfer(*thread, g, nullptr);
+    PyGreenlet* here = std::exchange(g->pimpl->parent, parent);
+    Py_XDECREF(here);
+    if (result == nullptr) {
+        PyErr_WriteUnraisable(as_object(g));
+    }
+    Py_XDECREF(result);
+}
+
+}  // namespace core

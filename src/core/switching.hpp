@@ -1,0 +1,64 @@
+// Switching: from one greenlet of a thread to another, passing a value or an exception.
+//
+// The path of one switch, from Python to the registers and back:
+//
+//     module/greenlet_type.cpp    switch_method     greenlet.switch(...) as CPython calls it
+//     core/switching.cpp          switch_to         which greenlet is really meant; starts it if need be
+//                                 transfer          this greenlet's part of the thread state out, the other's in
+//     stackful/context.hpp        switch_to         registers out, registers in
+//     core/switching.cpp          arrive            the other greenlet: traces, lets go of where it came from
+//
+// An exception crosses in the thread state, where CPython keeps the one in flight; the value is nullptr then.
+
+#pragma once
+
+#include "core/greenlet.hpp"
+#include "core/reference.hpp"
+#include "core/thread.hpp"
+
+namespace core {
+
+// What is passed to a greenlet: arguments as vectorcall has them, or an exception that is in flight.
+struct Message {
+    PyObject* const* arguments = nullptr;  // borrowed from the caller, who keeps them until the switch returns
+    Py_ssize_t positional = 0;
+    PyObject* keyword_names = nullptr;  // tuple of str, whose values follow the positional arguments, or nullptr
+    PyObject* keywords = nullptr;       // dict, or nullptr: another way to give them
+    bool is_exception = false;
+
+    static Message exception() noexcept {
+        Message message;
+        message.is_exception = true;
+        return message;
+    }
+};
+
+// What a greenlet that is resumed with a message gets as result of its switch(): a new reference, or nullptr with the
+// exception in flight.
+PyObject* as_value(const Message& message, ModuleState& module) noexcept;
+
+// Switches to `g`, or to the first of its parents that has not finished, starting it if it has not begun. Returns what the
+// caller is resumed with: a new reference, or nullptr with an exception. Raises greenlet.error in the caller if `g`
+// belongs to another thread, MemoryError if there is no memory for a stack.
+PyObject* switch_to(PyGreenlet* g, const Message& message) noexcept;
+
+// Raises the exception in flight in `g`. Like switch_to(), but GreenletExit for a finished one becomes the result.
+PyObject* throw_in_flight(PyGreenlet* g) noexcept;
+
+// The switch to a suspended greenlet of the same thread that is not the current one. Takes over the value.
+PyObject* transfer(Thread& thread, PyGreenlet* target, PyObject* value) noexcept;
+
+// Has an active greenlet end that nobody references any more. In its own thread: throws GreenletExit into it. What else
+// it raises is reported as unraisable, and the exception in flight is kept. In another thread: leaves it to its own.
+// If that ended, abandons it. `condemned`: there may be references left, from garbage.
+void kill(PyGreenlet* g, bool condemned) noexcept;
+
+// Is it a suspended greenlet of the running thread, and nothing to do but to switch?
+inline bool is_plain_switch(PyGreenlet* g, PyThreadState* thread_state) noexcept {
+    Greenlet& target = *g->pimpl;
+    return target.phase == Phase::active && target.fault == Fault::none &&
+           target.thread->thread_state == thread_state && target.thread->current != g &&
+           target.thread->to_kill.load(std::memory_order_relaxed) == nullptr;
+}
+
+}  // namespace core

@@ -1,0 +1,189 @@
+#include "core/thread.hpp"
+
+#include <cstdlib>
+#include <new>
+
+#include "core/lifetime.hpp"
+#include "core/reference.hpp"
+#include "core/switching.hpp"
+#include "interpreter/pending_exception.hpp"
+
+namespace core {
+
+thread_local Thread::Cached Thread::cached{};
+std::atomic<std::size_t> Thread::ended_threads{0};
+
+namespace {
+
+constexpr const char* capsule_name = "greenlet._greenlet.thread";
+
+std::size_t stack_size_from_environment() noexcept {
+    const char* text = std::getenv("GREENLET_STACK_SIZE");
+    char* end = nullptr;
+    unsigned long long bytes = text != nullptr ? std::strtoull(text, &end, 10) : 0;
+    bool usable = end != nullptr && end != text && *end == '\0' && text[0] != '-' &&
+                  bytes >= stackful::minimum_slot_size && bytes <= stackful::maximum_slot_size;
+    return usable ? static_cast<std::size_t>(bytes) : stackful::default_slot_size;
+}
+
+std::atomic<std::size_t>& wanted_stack_size() noexcept {
+    static std::atomic<std::size_t> bytes{stack_size_from_environment()};
+    return bytes;
+}
+
+}  // namespace
+
+std::size_t stack_size() noexcept { return wanted_stack_size().load(std::memory_order_relaxed); }
+
+void set_stack_size(std::size_t bytes) noexcept { wanted_stack_size().store(bytes, std::memory_order_relaxed); }
+
+Thread* Thread::find_or_make(PyThreadState* ts) noexcept {
+    PyObject* dict = PyThreadState_GetDict();  // borrowed
+    ModuleState* module = ModuleState::of_interpreter();
+    if (dict == nullptr || module == nullptr) {
+        if (!PyErr_Occurred()) {
+            PyErr_SetString(PyExc_RuntimeError, "greenlets need a thread state with a dictionary");
+        }
+        return nullptr;
+    }
+    interpreter::PendingException in_flight;
+    PyObject* capsule = PyDict_GetItemWithError(dict, module->thread_key);
+    Thread* thread = capsule != nullptr ? static_cast<Thread*>(PyCapsule_GetPointer(capsule, capsule_name))
+                     : PyErr_Occurred() ? nullptr
+                                        : make(ts);
+    if (thread == nullptr) {
+        in_flight.discard();
+        return nullptr;
+    }
+    cached = {ts, thread, ended_threads.load(std::memory_order_relaxed)};
+    return thread;
+}
+
+Thread* Thread::make(PyThreadState* ts) noexcept {
+    if (interpreter::is_finalizing()) {
+        PyErr_SetString(PyExc_RuntimeError, "greenlet is being finalized");
+        return nullptr;
+    }
+    ModuleState* module = ModuleState::of_interpreter();
+    auto* thread = new (std::nothrow) Thread{};
+    if (thread == nullptr) {
+        PyErr_NoMemory();
+        return nullptr;
+    }
+    thread->thread_state = ts;
+    thread->module = module;
+    module->owners++;
+    thread->stack_size = core::stack_size();
+    thread->stacks.set_slot_size(thread->stack_size);
+    thread->main_activation.state.save(ts);
+    thread->main = create_main(*thread);
+    Reference capsule = Reference::steal(
+        thread->main != nullptr ? PyCapsule_New(thread, capsule_name, thread_state_cleared) : nullptr);
+    if (!capsule) {
+        thread->thread_state = nullptr;
+        Py_CLEAR(thread->main);
+        thread->drop();
+        return nullptr;
+    }
+    thread->current = as_greenlet(Py_NewRef(as_object(thread->main)));
+    if (PyDict_SetItem(PyThreadState_GetDict(), module->thread_key, capsule.get()) < 0) {
+        return nullptr;  // the capsule ends the thread
+    }
+    return thread;
+}
+
+void Thread::thread_state_cleared(PyObject* capsule) {
+    interpreter::PendingException in_flight;
+    static_cast<Thread*>(PyCapsule_GetPointer(capsule, capsule_name))->end();
+}
+
+void Thread::end() noexcept {
+    bool can_still_run = interpreter::current_thread_state() == thread_state && !interpreter::is_finalizing();
+    if (can_still_run) {
+        kill_released();
+        if (active != nullptr && module->cleanup_clocks != std::clock_t(-1)) {
+            std::clock_t begin = std::clock();
+            PyGC_Collect();
+            module->cleanup_clocks += std::clock() - begin;
+        }
+        kill_released();
+    }
+
+    thread_state = nullptr;
+    ended_threads.fetch_add(1, std::memory_order_relaxed);
+    main->pimpl->phase = Phase::finished;
+    main->pimpl->activation = nullptr;
+    Py_CLEAR(tracer);
+    kill_released();
+    stacks.trim();
+    Py_CLEAR(current);
+    Py_CLEAR(main);
+    drop();
+}
+
+void Thread::drop() noexcept {
+    if (owners.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        module->drop();
+        delete this;
+    }
+}
+
+void Thread::kill_later(PyGreenlet* g) noexcept {
+    Activation* activation = g->pimpl->activation;
+    Activation* first = to_kill.load(std::memory_order_relaxed);
+    do {
+        activation->next_to_kill = first;
+    } while (!to_kill.compare_exchange_weak(first, activation, std::memory_order_release, std::memory_order_relaxed));
+}
+
+void Thread::kill_released_now() noexcept {
+    interpreter::PendingException in_flight;
+    Activation* newest = to_kill.exchange(nullptr, std::memory_order_acquire);
+    Activation* oldest = nullptr;
+    while (newest != nullptr) {
+        Activation* next = newest->next_to_kill;
+        newest->next_to_kill = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    while (oldest != nullptr) {
+        Activation* next = oldest->next_to_kill;
+        PyGreenlet* g = oldest->greenlet;
+        if (oldest->condemned) {
+            kill(g, true);
+        }
+        Py_DECREF(g);
+        oldest = next;
+    }
+}
+
+void Thread::add_active(Activation& activation) noexcept {
+    activation.previous = nullptr;
+    activation.next = active;
+    if (active != nullptr) {
+        active->previous = &activation;
+    }
+    active = &activation;
+}
+
+void Thread::remove_active(Activation& activation) noexcept {
+    (activation.previous != nullptr ? activation.previous->next : active) = activation.next;
+    if (activation.next != nullptr) {
+        activation.next->previous = activation.previous;
+    }
+}
+
+stackful::Slot* Thread::acquire_slot() noexcept {
+    if (stack_size != core::stack_size()) [[unlikely]] {
+        stack_size = core::stack_size();
+        stacks.set_slot_size(stack_size);
+    }
+    return stacks.acquire();
+}
+
+void Thread::return_stack(Activation& activation) noexcept {
+    stackful::retire(activation.execution);
+    stacks.release(activation.slot);
+}
+
+}  // namespace core

@@ -1,0 +1,93 @@
+// A thread that has greenlets.
+//
+// Greenlets belong to a PyThreadState rather than to an operating-system thread: one thread may take turns with several
+// interpreters, and a foreign thread gets a new thread state at each PyGILState_Ensure. A Thread is made when a thread
+// state first uses greenlets. It is kept alive by the thread state's dictionary and by the greenlets it started.
+//
+// The end of a thread. CPython clears the dictionary of the thread state while the thread can still run Python code, and that
+// ends the Thread: greenlets that are only kept alive by a cycle of references are collected, with their `finally`
+// blocks run, and those that nothing can resume any more are let go of. A greenlet that somebody else still holds
+// stays as it was, suspended for ever, until that reference goes too.
+
+#pragma once
+
+#include <atomic>
+
+#include "core/greenlet.hpp"
+#include "stackful/pool.hpp"
+
+namespace core {
+
+struct Thread {
+    PyThreadState* thread_state;   // nullptr once the thread has ended
+    PyGreenlet* current;           // owned; the greenlet that runs
+    PyGreenlet* origin;            // owned; the one that switched, until its successor has taken notice
+    Activation* vacated;           // of one that finished, whose stack its successor returns
+    PyObject* tracer;              // owned; called at each switch, or nullptr
+    std::atomic<Activation*> to_kill{nullptr};  // greenlets of this thread that others released; each holds a reference
+    stackful::StackCache stacks;
+    std::size_t stack_size;        // what stack_size() was when `stacks` was last told
+    ModuleState* module;           // shared
+    PyGreenlet* main;              // owned, while the thread lives
+    Activation* active;            // its active greenlets but the main one
+    Activation main_activation;
+    std::atomic<std::size_t> owners{1};
+
+    // A slot for a new greenlet, or nullptr.
+    stackful::Slot* acquire_slot() noexcept;
+
+    // Returns the stack of a greenlet that finished or was abandoned.
+    void return_stack(Activation& activation) noexcept;
+
+    // The running thread's. nullptr with an exception if there was none and it could not be made.
+    static Thread* running() noexcept;
+
+    // Has `g`, an active greenlet of this thread, killed when the thread next uses greenlets. For any thread to call; takes
+    // over a reference to `g`.
+    void kill_later(PyGreenlet* g) noexcept;
+
+    // Kills the greenlets that others released. Called by the thread itself.
+    void kill_released() noexcept {
+        if (to_kill.load(std::memory_order_relaxed) != nullptr) [[unlikely]] {
+            kill_released_now();
+        }
+    }
+
+    void add_active(Activation& activation) noexcept;
+    void remove_active(Activation& activation) noexcept;
+
+    void share() noexcept { owners.fetch_add(1, std::memory_order_relaxed); }
+    void drop() noexcept;
+
+private:
+    Thread() noexcept = default;
+    static Thread* find_or_make(PyThreadState* thread_state) noexcept;
+    static Thread* make(PyThreadState* thread_state) noexcept;
+    static void thread_state_cleared(PyObject* capsule);
+    void kill_released_now() noexcept;
+    void end() noexcept;
+
+    // The last Thread that this operating-system thread asked for. Valid while no Thread has ended since.
+    struct Cached {
+        PyThreadState* thread_state;
+        Thread* thread;
+        std::size_t ended;
+    };
+    static thread_local Cached cached;
+    static std::atomic<std::size_t> ended_threads;
+};
+
+inline Thread* Thread::running() noexcept {
+    PyThreadState* thread_state = interpreter::current_thread_state();
+    if (cached.thread_state == thread_state && cached.ended == ended_threads.load(std::memory_order_relaxed)) [[likely]] {
+        return cached.thread;
+    }
+    return find_or_make(thread_state);
+}
+
+// How large the slots of the running thread's next greenlets are, in bytes. Set once a process from the environment, then
+// by set_stack_size().
+std::size_t stack_size() noexcept;
+void set_stack_size(std::size_t bytes) noexcept;
+
+}  // namespace core

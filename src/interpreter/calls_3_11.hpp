@@ -1,0 +1,80 @@
+// CPython 3.11 and 3.12: where a thread state keeps track of the calls in progress.
+//
+// The innermost frame is found through `cframe`, a small record on the C stack of the innermost evaluation loop. So a
+// greenlet brings one of its own to begin with. On 3.11 that record also says whether the thread is being traced, a fact
+// about the thread, which a switch therefore carries across.
+
+#pragma once
+
+#include "interpreter/c_recursion.hpp"
+#include "interpreter/cpython.hpp"
+
+namespace interpreter {
+
+struct Calls {
+    _PyCFrame* cframe;
+    int depth;           // Python calls in progress; on 3.11 C calls count too
+    int trash_nesting;   // container deallocations in progress
+    _PyCFrame first;     // the one a greenlet begins with
+#if PY_VERSION_HEX >= 0x030C0000
+    int c_remaining;     // C calls that may still nest
+#endif
+
+    void save(PyThreadState* ts) noexcept {
+        cframe = ts->cframe;
+#if PY_VERSION_HEX >= 0x030C0000
+        depth = ts->py_recursion_limit - ts->py_recursion_remaining;
+        c_remaining = ts->c_recursion_remaining;
+        trash_nesting = ts->trash.delete_nesting;
+#else
+        depth = ts->recursion_limit - ts->recursion_remaining;
+        trash_nesting = ts->trash_delete_nesting;
+#endif
+    }
+
+    void load(PyThreadState* ts) const noexcept {
+#if PY_VERSION_HEX >= 0x030C0000
+        ts->py_recursion_remaining = ts->py_recursion_limit - depth;
+        ts->c_recursion_remaining = c_remaining;
+        ts->trash.delete_nesting = trash_nesting;
+#else
+        cframe->use_tracing = ts->cframe->use_tracing;
+        ts->recursion_remaining = ts->recursion_limit - depth;
+        ts->trash_delete_nesting = trash_nesting;
+#endif
+        ts->cframe = cframe;
+    }
+
+    // What a stack begins with: nothing called yet.
+    void begin(PyThreadState* ts, const std::byte* low, const std::byte* base) noexcept {
+        first = _PyCFrame{};
+        first.previous = &ts->root_cframe;
+        cframe = &first;
+        depth = 0;
+        trash_nesting = 0;
+#if PY_VERSION_HEX >= 0x030C0000
+        c_remaining = c_recursion_limit(base - low);
+#else
+        (void)low, (void)base;
+#endif
+    }
+
+    _PyInterpreterFrame* innermost_frame() const noexcept { return cframe->current_frame; }
+
+    // Calls `function` with the thread state's innermost frame replaced by `frame`.
+    template <class Function>
+    static auto with_innermost_frame(PyThreadState* ts, _PyInterpreterFrame* frame, Function function) {
+        _PyCFrame* outer = ts->cframe;
+        _PyCFrame borrowed = *outer;
+        borrowed.current_frame = frame;
+        ts->cframe = &borrowed;
+        auto result = function();
+        ts->cframe = outer;
+        return result;
+    }
+};
+
+// The deallocations put off so far belong to the thread: whoever finishes one does the rest. Nothing is left behind.
+inline bool has_postponed_deallocations(PyThreadState*) noexcept { return false; }
+
+}  // namespace interpreter

@@ -1,0 +1,59 @@
+// CPython 3.13: where a thread state keeps track of the calls in progress.
+//
+// The innermost frame is in the thread state itself.
+
+#pragma once
+
+#include "interpreter/c_recursion.hpp"
+#include "interpreter/cpython.hpp"
+
+namespace interpreter {
+
+struct Calls {
+    _PyInterpreterFrame* frame;
+    int depth;               // Python calls in progress
+    int c_remaining;         // C calls that may still nest
+    PyObject* delete_later;  // deallocations put off until the stack is less deep
+    PyObject* executor;      // the machine-code trace that runs, if any
+
+    void save(PyThreadState* ts) noexcept {
+        frame = ts->current_frame;
+        depth = ts->py_recursion_limit - ts->py_recursion_remaining;
+        c_remaining = ts->c_recursion_remaining;
+        delete_later = ts->delete_later;
+        executor = ts->previous_executor;
+    }
+
+    void load(PyThreadState* ts) const noexcept {
+        ts->current_frame = frame;
+        ts->py_recursion_remaining = ts->py_recursion_limit - depth;
+        ts->c_recursion_remaining = c_remaining;
+        ts->delete_later = delete_later;
+        ts->previous_executor = executor;
+    }
+
+    // What a stack begins with: nothing called yet.
+    void begin(PyThreadState*, const std::byte* low, const std::byte* base) noexcept {
+        frame = nullptr;
+        depth = 0;
+        c_remaining = c_recursion_limit(base - low);
+        delete_later = nullptr;
+        executor = nullptr;
+    }
+
+    _PyInterpreterFrame* innermost_frame() const noexcept { return frame; }
+
+    // Calls `function` with the thread state's innermost frame replaced by `frame`.
+    template <class Function>
+    static auto with_innermost_frame(PyThreadState* ts, _PyInterpreterFrame* frame, Function function) {
+        _PyInterpreterFrame* outer = ts->current_frame;
+        ts->current_frame = frame;
+        auto result = function();
+        ts->current_frame = outer;
+        return result;
+    }
+};
+
+inline bool has_postponed_deallocations(PyThreadState* ts) noexcept { return ts->delete_later != nullptr; }
+
+}  // namespace interpreter

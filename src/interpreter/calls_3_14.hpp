@@ -1,0 +1,111 @@
+// CPython 3.14 and 3.15: where a thread state keeps track of the calls in progress.
+//
+// C recursion is no longer counted: the interpreter compares the address of its stack frame with the limits of the
+// stack it thinks it runs on, so those limits are the running greenlet's.
+
+#pragma once
+
+#include <cstddef>
+
+#include "interpreter/cpython.hpp"
+
+namespace interpreter {
+
+// Distances from the low end of a stack. Below the soft limit the interpreter raises RecursionError, below the hard
+// one it gives up. On a small stack half of it at least stays usable. check_c_stack_limits() compares them with what
+// CPython computes itself.
+inline constexpr std::size_t c_stack_margin = _PyOS_STACK_MARGIN_BYTES;
+
+struct Calls {
+    _PyInterpreterFrame* frame;
+    int depth;                     // Python calls in progress
+    std::uintptr_t c_top;          // the C stack begins here
+    std::uintptr_t c_soft_limit;
+    std::uintptr_t c_hard_limit;
+    PyObject* delete_later;        // deallocations put off until the stack is less deep
+    PyObject* executor;            // the machine-code trace that runs, if any
+#if PY_VERSION_HEX >= 0x030F0000
+    _PyExitData* jit_exit;         // where it left to the interpreter
+#endif
+#ifdef Py_GIL_DISABLED
+    _PyCStackRef* c_stack_refs;    // references held by C functions of this stack
+#endif
+
+    void save(PyThreadState* ts) noexcept {
+        auto* impl = reinterpret_cast<_PyThreadStateImpl*>(ts);
+        frame = ts->current_frame;
+        depth = ts->py_recursion_limit - ts->py_recursion_remaining;
+        c_top = impl->c_stack_top;
+        c_soft_limit = impl->c_stack_soft_limit;
+        c_hard_limit = impl->c_stack_hard_limit;
+        delete_later = ts->delete_later;
+        executor = ts->current_executor;
+#if PY_VERSION_HEX >= 0x030F0000
+        jit_exit = ts->jit_exit;
+#endif
+#ifdef Py_GIL_DISABLED
+        c_stack_refs = impl->c_stack_refs;
+#endif
+    }
+
+    void load(PyThreadState* ts) const noexcept {
+        auto* impl = reinterpret_cast<_PyThreadStateImpl*>(ts);
+        ts->current_frame = frame;
+        ts->py_recursion_remaining = ts->py_recursion_limit - depth;
+        impl->c_stack_top = c_top;
+        impl->c_stack_soft_limit = c_soft_limit;
+        impl->c_stack_hard_limit = c_hard_limit;
+        ts->delete_later = delete_later;
+        ts->current_executor = executor;
+#if PY_VERSION_HEX >= 0x030F0000
+        ts->jit_exit = jit_exit;
+#endif
+#ifdef Py_GIL_DISABLED
+        impl->c_stack_refs = c_stack_refs;
+#endif
+    }
+
+    // What a stack begins with: nothing called yet.
+    void begin(PyThreadState* ts, const std::byte* low, const std::byte* base) noexcept {
+#if PY_VERSION_HEX >= 0x030F0000
+        frame = ts->base_frame;
+        jit_exit = nullptr;
+#else
+        (void)ts;
+        frame = nullptr;
+#endif
+        depth = 0;
+        limits(low, base);
+        delete_later = nullptr;
+        executor = nullptr;
+#ifdef Py_GIL_DISABLED
+        c_stack_refs = nullptr;
+#endif
+    }
+
+    void limits(const std::byte* low, const std::byte* base) noexcept {
+        c_top = reinterpret_cast<std::uintptr_t>(base);
+        auto bottom = reinterpret_cast<std::uintptr_t>(low);
+#ifdef _Py_THREAD_SANITIZER
+        bottom += c_stack_margin;  // as CPython does for this tool
+#endif
+        c_hard_limit = bottom + c_stack_margin;
+        c_soft_limit = bottom + 2 * c_stack_margin;
+    }
+
+    _PyInterpreterFrame* innermost_frame() const noexcept { return frame; }
+
+    // Calls `function` with the thread state's innermost frame replaced by `frame`.
+    template <class Function>
+    static auto with_innermost_frame(PyThreadState* ts, _PyInterpreterFrame* frame, Function function) {
+        _PyInterpreterFrame* outer = ts->current_frame;
+        ts->current_frame = frame;
+        auto result = function();
+        ts->current_frame = outer;
+        return result;
+    }
+};
+
+inline bool has_postponed_deallocations(PyThreadState* ts) noexcept { return ts->delete_later != nullptr; }
+
+}  // namespace interpreter

@@ -1,0 +1,23 @@
+// The Python frames of a suspended greenlet: the frame object for its innermost one, and the references they own.
+
+#pragma once
+
+#include "interpreter/state.hpp"
+
+namespace interpreter {
+
+// The frame object of the innermost frame that Python code can see: a new reference, or nullptr without an exception if
+// there is none, with one if memory ran out. `state` belongs to a suspended greenlet.
+PyFrameObject* innermost_frame_object(PyThreadState* ts, const State& state) noexcept;
+
+// Visits the references that a suspended greenlet's frames, and the exceptions they handle, surely own; for tp_traverse.
+// To miss one keeps an object alive for longer than needed; to visit one that is not owned would free a live object. So
+// where a version does not record how much of a frame's stack of values is in use, only its variables are visited.
+int visit_frames(const State& state, visitproc visit, void* arg) noexcept;
+
+// Lets go of what the frames of a greenlet own that will never run again, because its thread is gone. Frame objects that
+// others hold become owners of their frames, so that they stay readable. References that only C functions of the
+// greenlet know are lost.
+void abandon_frames(State& state) noexcept;
+
+}  // namespace interpreter

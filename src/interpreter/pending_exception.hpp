@@ -1,0 +1,72 @@
+// The exception in flight, put aside while other code runs.
+
+#pragma once
+
+#include "interpreter/cpython.hpp"
+
+namespace interpreter {
+
+// Takes the exception in flight, if any, and puts it back when restore() is called or at the end of the scope.
+class PendingException {
+public:
+#if PY_VERSION_HEX >= 0x030C0000
+    PendingException() noexcept : exception_(PyErr_GetRaisedException()) {}
+    void restore() noexcept {
+        if (exception_ != nullptr) {
+            PyErr_SetRaisedException(exception_);
+            exception_ = nullptr;
+        }
+    }
+    void discard() noexcept { Py_CLEAR(exception_); }
+    bool exists() const noexcept { return exception_ != nullptr; }
+
+private:
+    PyObject* exception_;
+#else
+    PendingException() noexcept { PyErr_Fetch(&type_, &value_, &traceback_); }
+    void restore() noexcept {
+        if (type_ != nullptr) {
+            PyErr_Restore(type_, value_, traceback_);
+            type_ = value_ = traceback_ = nullptr;
+        }
+    }
+    void discard() noexcept {
+        Py_CLEAR(type_);
+        Py_CLEAR(value_);
+        Py_CLEAR(traceback_);
+    }
+    bool exists() const noexcept { return type_ != nullptr; }
+
+private:
+    PyObject* type_;
+    PyObject* value_;
+    PyObject* traceback_;
+#endif
+
+public:
+    ~PendingException() { restore(); }
+    PendingException(const PendingException&) = delete;
+    PendingException& operator=(const PendingException&) = delete;
+};
+
+// Takes the exception in flight as one normalized object with its traceback, or nullptr. The caller owns it.
+inline PyObject* take_exception() noexcept {
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (type == nullptr) {
+        return nullptr;
+    }
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != nullptr) {
+        PyException_SetTraceback(value, traceback);
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+#endif
+}
+
+}  // namespace interpreter

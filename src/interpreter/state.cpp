@@ -1,0 +1,89 @@
+#include "interpreter/state.hpp"
+
+namespace interpreter {
+
+void end_of_greenlet(PyThreadState* ts) noexcept {
+    PyObject* context = exchange_running_context(ts, nullptr);
+    Py_XDECREF(context);
+    Py_CLEAR(ts->exc_info->exc_value);
+    // Any container that is deallocated here, where the stack is hardly used, takes what was put off with it.
+    while (has_postponed_deallocations(ts)) {
+        PyObject* container = PyList_New(0);
+        if (container == nullptr) {
+            PyErr_Clear();
+            break;
+        }
+        Py_DECREF(container);
+    }
+    assert(ts->datastack_chunk->previous == nullptr);
+}
+
+namespace {
+
+#if PY_VERSION_HEX >= 0x030E0000
+
+// The limits that this layer writes are those that CPython would compute.
+bool check_c_stack_limits(PyThreadState* ts) noexcept {
+    auto* impl = reinterpret_cast<_PyThreadStateImpl*>(ts);
+    auto init_base = impl->c_stack_init_base;
+    auto init_top = impl->c_stack_init_top;
+    Calls running;
+    running.save(ts);
+
+    auto* base = reinterpret_cast<std::byte*>(running.c_top);
+    std::byte* low = base - (std::size_t{1} << 20);
+    Calls ours;
+    ours.limits(low, base);
+    Calls theirs;
+    bool same = PyUnstable_ThreadState_SetStackProtection(ts, low, std::size_t{1} << 20) == 0;
+    if (same) {
+        theirs.save(ts);
+        same = theirs.c_top == ours.c_top && theirs.c_soft_limit == ours.c_soft_limit &&
+               theirs.c_hard_limit == ours.c_hard_limit;
+    }
+    running.load(ts);
+    impl->c_stack_init_base = init_base;
+    impl->c_stack_init_top = init_top;
+    if (!same && !PyErr_Occurred()) {
+        PyErr_SetString(PyExc_ImportError,
+                        "greenlet was compiled for a CPython that places its C stack limits differently");
+    }
+    return same;
+}
+
+#endif
+
+}  // namespace
+
+bool prepare() noexcept {
+    PyThreadState* ts = current_thread_state();
+#if PY_VERSION_HEX >= 0x030E0000
+    return check_c_stack_limits(ts);
+#elif PY_VERSION_HEX >= 0x030C0000
+    PyThreadState* fresh = PyThreadState_New(ts->interp);
+    if (fresh == nullptr) {
+        PyErr_NoMemory();
+        return false;
+    }
+    interpreter_c_recursion_limit = fresh->c_recursion_remaining;
+    PyThreadState_Clear(fresh);
+    PyThreadState_Delete(fresh);
+    return true;
+#else
+    (void)ts;
+    return true;
+#endif
+}
+
+int trash_nesting(PyThreadState* ts) noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+    (void)ts;
+    return -1;
+#elif PY_VERSION_HEX >= 0x030C0000
+    return ts->trash.delete_nesting;
+#else
+    return ts->trash_delete_nesting;
+#endif
+}
+
+}  // namespace interpreter

@@ -1,0 +1,114 @@
+// What of a CPython thread state belongs to a greenlet, and how to save and load it.
+//
+// A PyThreadState describes a thread: which frame runs, how deep the calls are nested, which exception is being handled,
+// where the next frame goes. With several greenlets on a thread each of them has its own answers. A switch saves the
+// answers of the one that suspends and loads those of the one that resumes, with plain stores; nothing is copied or
+// rewritten, because the memory that the fields point to stays where it is while a greenlet is suspended.
+//
+// What stays with the thread: its identity, trace and profile functions, the exception in flight (which crosses a switch
+// on purpose: that is how throw() works), the asyncio loop, the freed chunk kept for reuse.
+//
+// The part that differs most between versions, where the calls are kept track of, is in calls_3_11.hpp, calls_3_13.hpp
+// and calls_3_14.hpp. Which of them applies is decided here.
+
+#pragma once
+
+#include "interpreter/cpython.hpp"
+
+#if PY_VERSION_HEX >= 0x030E0000
+#include "interpreter/calls_3_14.hpp"
+#elif PY_VERSION_HEX >= 0x030D0000
+#include "interpreter/calls_3_13.hpp"
+#else
+#include "interpreter/calls_3_11.hpp"
+#endif
+
+namespace interpreter {
+
+struct State {
+    Calls calls;
+    _PyErr_StackItem* exc_info;          // innermost `except` block; may point into a generator
+    _PyErr_StackItem exception_base;     // the outermost one of a greenlet with a stack of its own
+    PyObject* context;                   // owned; contextvars.Context, or nullptr until one is needed
+    _PyStackChunk* datastack_chunk;      // where Python frames are put, growing up
+    PyObject** datastack_top;
+    PyObject** datastack_limit;
+
+    void save(PyThreadState* ts) noexcept {
+        calls.save(ts);
+        exc_info = ts->exc_info;
+        context = ts->context;
+        datastack_chunk = ts->datastack_chunk;
+        datastack_top = ts->datastack_top;
+        datastack_limit = ts->datastack_limit;
+    }
+
+    void load(PyThreadState* ts) const noexcept {
+        calls.load(ts);
+        ts->exc_info = exc_info;
+        ts->context = context;
+        ts->context_ver++;  // context variables cache their value against this
+        ts->datastack_chunk = datastack_chunk;
+        ts->datastack_top = datastack_top;
+        ts->datastack_limit = datastack_limit;
+    }
+
+    // What a greenlet begins with that has the C stack [low, base) and puts its first frames into [chunk, chunk_end).
+    void begin(PyThreadState* ts, const std::byte* low, const std::byte* base, std::byte* chunk,
+               std::byte* chunk_end, PyObject* first_context) noexcept {
+        calls.begin(ts, low, base);
+        exception_base = {};
+        exc_info = &exception_base;
+        context = first_context;
+        // CPython frees a chunk when it pops the frame at &data[0], so in one that is not CPython's to free the first
+        // frame is put at &data[1].
+        datastack_chunk = reinterpret_cast<_PyStackChunk*>(chunk);
+        datastack_chunk->previous = nullptr;
+        datastack_chunk->size = static_cast<std::size_t>(chunk_end - chunk);
+        datastack_chunk->top = 0;
+        datastack_top = &datastack_chunk->data[1];
+        datastack_limit = reinterpret_cast<PyObject**>(chunk_end);
+    }
+};
+
+// The running thread state, or nullptr.
+inline PyThreadState* current_thread_state() noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyThreadState_GetUnchecked();
+#else
+    return _PyThreadState_UncheckedGet();
+#endif
+}
+
+// The context of the running greenlet: borrowed, or nullptr.
+inline PyObject* running_context(PyThreadState* ts) noexcept { return ts->context; }
+
+// Gives the running greenlet another context. Steals the new one, returns the old one.
+inline PyObject* exchange_running_context(PyThreadState* ts, PyObject* context) noexcept {
+    PyObject* old = ts->context;
+    ts->context = context;
+    ts->context_ver++;
+    return old;
+}
+
+// At the end of a greenlet: lets go of what the thread state holds for it, which may run code, and does deallocations it
+// put off while it was deep.
+void end_of_greenlet(PyThreadState* ts) noexcept;
+
+// The interpreter is being shut down, and running Python code is no longer safe.
+inline bool is_finalizing() noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+    return Py_IsFinalizing();
+#else
+    return _Py_IsFinalizing();
+#endif
+}
+
+// Learns what is decided when CPython is built. To be called once an interpreter, before any greenlet starts. Sets an
+// exception and returns false when the interpreter is not what this was compiled for.
+bool prepare() noexcept;
+
+// How deep container deallocations are nested, or -1 if this version does not count them. For tests.
+int trash_nesting(PyThreadState* ts) noexcept;
+
+}  // namespace interpreter

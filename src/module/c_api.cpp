@@ -1,0 +1,113 @@
+// The C API: the functions of greenlet.h, and the capsule that clients find them through.
+
+#include "core/lifetime.hpp"
+#include "core/parent.hpp"
+#include "core/switching.hpp"
+#include "module/module.hpp"
+
+namespace module {
+
+namespace {
+
+using core::as_object;
+using core::ModuleState;
+using core::Thread;
+
+constexpr const char* capsule_name = "greenlet._C_API";
+
+// Clients may pass anything.
+bool check(PyGreenlet* g) noexcept {
+    ModuleState* state = ModuleState::of_interpreter();
+    if (state == nullptr) {
+        return false;
+    }
+    if (g == nullptr || !PyObject_TypeCheck(as_object(g), state->greenlet_type)) {
+        PyErr_BadArgument();
+        return false;
+    }
+    return true;
+}
+
+PyGreenlet* api_new(PyObject* run, PyGreenlet* parent) {
+    Thread* thread = Thread::running();
+    if (thread == nullptr || (parent != nullptr && !check(parent))) {
+        return nullptr;
+    }
+    thread->kill_released();
+    PyGreenlet* g = core::create(thread->module->greenlet_type, *thread);
+    if (g != nullptr && initialize(as_object(g), run, as_object(parent)) < 0) {
+        Py_CLEAR(g);
+    }
+    return g;
+}
+
+PyGreenlet* api_get_current() {
+    Thread* thread = Thread::running();
+    if (thread == nullptr) {
+        return nullptr;
+    }
+    thread->kill_released();
+    return core::as_greenlet(Py_NewRef(as_object(thread->current)));
+}
+
+PyObject* api_throw(PyGreenlet* g, PyObject* type, PyObject* value, PyObject* traceback) {
+    return check(g) ? throw_into(as_object(g), type, value, traceback) : nullptr;
+}
+
+PyObject* api_switch(PyGreenlet* g, PyObject* args, PyObject* kwargs) {
+    if (!check(g)) {
+        return nullptr;
+    }
+    core::Message message;
+    if (args != nullptr) {
+        if (!PyTuple_Check(args)) {
+            PyErr_BadArgument();
+            return nullptr;
+        }
+        message.positional = PyTuple_GET_SIZE(args);
+        message.arguments = message.positional > 0 ? &PyTuple_GET_ITEM(args, 0) : nullptr;
+    }
+    if (kwargs != nullptr && PyDict_Check(kwargs)) {
+        message.keywords = kwargs;
+    }
+    if (core::is_plain_switch(g, interpreter::current_thread_state())) [[likely]] {
+        Thread& thread = *g->pimpl->thread;
+        PyObject* value = core::as_value(message, *thread.module);
+        return value != nullptr ? core::transfer(thread, g, value) : nullptr;
+    }
+    return core::switch_to(g, message);
+}
+
+int api_set_parent(PyGreenlet* g, PyGreenlet* parent) {
+    return check(g) ? core::set_parent(g, as_object(parent)) : -1;
+}
+
+int api_main(PyGreenlet* g) { return check(g) ? g->pimpl->is_main : -1; }
+int api_started(PyGreenlet* g) { return check(g) ? core::is_started(g) : -1; }
+int api_active(PyGreenlet* g) { return check(g) ? core::is_active(g) : -1; }
+
+PyGreenlet* api_get_parent(PyGreenlet* g) {
+    return check(g) ? core::as_greenlet(Py_XNewRef(as_object(g->pimpl->parent))) : nullptr;
+}
+
+}  // namespace
+
+PyObject* make_c_api(ModuleState& state) noexcept {
+    static_assert(sizeof(state.c_api) == PyGreenlet_API_pointers * sizeof(void*));
+    void** table = state.c_api;
+    table[PyGreenlet_Type_NUM] = state.greenlet_type;
+    table[PyExc_GreenletError_NUM] = state.error;
+    table[PyExc_GreenletExit_NUM] = state.greenlet_exit;
+    table[PyGreenlet_New_NUM] = reinterpret_cast<void*>(api_new);
+    table[PyGreenlet_GetCurrent_NUM] = reinterpret_cast<void*>(api_get_current);
+    table[PyGreenlet_Throw_NUM] = reinterpret_cast<void*>(api_throw);
+    table[PyGreenlet_Switch_NUM] = reinterpret_cast<void*>(api_switch);
+    table[PyGreenlet_SetParent_NUM] = reinterpret_cast<void*>(api_set_parent);
+    table[PyGreenlet_MAIN_NUM] = reinterpret_cast<void*>(api_main);
+    table[PyGreenlet_STARTED_NUM] = reinterpret_cast<void*>(api_started);
+    table[PyGreenlet_ACTIVE_NUM] = reinterpret_cast<void*>(api_active);
+    table[PyGreenlet_GET_PARENT_NUM] = reinterpret_cast<void*>(api_get_parent);
+    return PyCapsule_New(table, capsule_name, nullptr);
+}
+
+}  // namespace module

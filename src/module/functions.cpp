@@ -1,0 +1,209 @@
+// The functions of the module.
+
+#include <utility>
+
+#include "core/thread.hpp"
+#include "module/module.hpp"
+
+namespace module {
+
+namespace {
+
+using core::as_object;
+using core::ModuleState;
+using core::Thread;
+
+PyDoc_STRVAR(getcurrent_doc,
+"getcurrent()\n--\n\n"
+"The greenlet that is running.\n\n"
+"Raises:\n"
+"    RuntimeError: the interpreter is shutting down.");
+
+PyObject* getcurrent(PyObject*, PyObject*) {
+    if (interpreter::is_finalizing()) [[unlikely]] {
+        PyErr_SetString(PyExc_RuntimeError, "greenlet is being finalized");
+        return nullptr;
+    }
+    Thread* thread = Thread::running();
+    if (thread == nullptr) {
+        return nullptr;
+    }
+    thread->kill_released();
+    return Py_NewRef(as_object(thread->current));
+}
+
+PyDoc_STRVAR(settrace_doc,
+"settrace(callback, /)\n--\n\n"
+"Have a function called at each switch in this thread.\n\n"
+"Parameters:\n"
+"    callback: called as callback(event, (origin, target)) in the greenlet switched to, with event\n"
+"        'switch', or 'throw' if an exception is being thrown into it; None for no tracing. If it\n"
+"        raises an exception, tracing ends and the exception is raised in that greenlet.\n"
+"Returns:\n"
+"    The previous callback, or None.");
+
+PyObject* settrace(PyObject*, PyObject* callback) {
+    Thread* thread = Thread::running();
+    if (thread == nullptr) {
+        return nullptr;
+    }
+    PyObject* previous = std::exchange(thread->tracer, callback != Py_None ? Py_NewRef(callback) : nullptr);
+    return previous != nullptr ? previous : Py_NewRef(Py_None);
+}
+
+PyDoc_STRVAR(gettrace_doc,
+"gettrace()\n--\n\n"
+"The callback that settrace() set in this thread, or None.");
+
+PyObject* gettrace(PyObject*, PyObject*) {
+    Thread* thread = Thread::running();
+    if (thread == nullptr) {
+        return nullptr;
+    }
+    return Py_NewRef(thread->tracer != nullptr ? thread->tracer : Py_None);
+}
+
+PyDoc_STRVAR(stack_size_doc,
+"stack_size(size=0, /)\n--\n\n"
+"The size of the stacks of new greenlets, in bytes, in all threads. Only what is used takes memory.\n\n"
+"The default is 1 MiB, or what the environment variable GREENLET_STACK_SIZE says. A part of at most\n"
+"64 KiB of it is used for Python frames, and one page for the guard against overflow.\n\n"
+"Parameters:\n"
+"    size: from 65,536 up, to be rounded to whole pages; 0 leaves it as it is.\n"
+"Returns:\n"
+"    The size until now.\n"
+"Raises:\n"
+"    ValueError: the size is too small, too large or negative.\n"
+"    TypeError: it is no integer.");
+
+PyObject* stack_size(PyObject*, PyObject* const* args, Py_ssize_t count) {
+    if (count > 1) {
+        PyErr_Format(PyExc_TypeError, "stack_size() takes at most 1 argument (%zd given)", count);
+        return nullptr;
+    }
+    std::size_t previous = core::stack_size();
+    if (count == 1) {
+        PyObject* index = PyNumber_Index(args[0]);
+        if (index == nullptr) {
+            return nullptr;
+        }
+        int overflow = 0;
+        long long size = PyLong_AsLongLongAndOverflow(index, &overflow);
+        Py_DECREF(index);
+        if (overflow != 0 || size < 0 ||
+            (size != 0 && (static_cast<std::size_t>(size) < stackful::minimum_slot_size ||
+                           static_cast<std::size_t>(size) > stackful::maximum_slot_size))) {
+            PyErr_Format(PyExc_ValueError, "size must be 0, or from %zu to %zu bytes", stackful::minimum_slot_size,
+                         stackful::maximum_slot_size);
+            return nullptr;
+        }
+        if (size != 0) {
+            core::set_stack_size(static_cast<std::size_t>(size));
+        }
+    }
+    return PyLong_FromSize_t(previous);
+}
+
+PyDoc_STRVAR(enable_optional_cleanup_doc,
+"enable_optional_cleanup(enabled, /)\n--\n\n"
+"Say whether garbage is collected when a thread ends that has suspended greenlets left.\n\n"
+"It is by default: greenlets that only a cycle of references keeps alive can then still run their\n"
+"`finally` blocks, in their own thread.");
+
+PyObject* enable_optional_cleanup(PyObject*, PyObject* enabled) {
+    ModuleState* state = ModuleState::of_interpreter();
+    int enable = PyObject_IsTrue(enabled);
+    if (state == nullptr || enable < 0) {
+        return nullptr;
+    }
+    if (!enable) {
+        state->cleanup_clocks = std::clock_t(-1);
+    }
+    else if (state->cleanup_clocks == std::clock_t(-1)) {
+        state->cleanup_clocks = 0;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(get_clocks_used_doing_optional_cleanup_doc,
+"get_clocks_used_doing_optional_cleanup()\n--\n\n"
+"The processor time used so far on what enable_optional_cleanup() speaks of, in units of\n"
+"1/CLOCKS_PER_SEC seconds; None if it is disabled.");
+
+PyObject* get_clocks_used_doing_optional_cleanup(PyObject*, PyObject*) {
+    ModuleState* state = ModuleState::of_interpreter();
+    if (state == nullptr) {
+        return nullptr;
+    }
+    if (state->cleanup_clocks == std::clock_t(-1)) {
+        Py_RETURN_NONE;
+    }
+    return PyLong_FromLongLong(static_cast<long long>(state->cleanup_clocks));
+}
+
+// --- for tests -------------------------------------------------------------------------------------------------------
+
+PyDoc_STRVAR(get_pending_cleanup_count_doc,
+"get_pending_cleanup_count()\n--\n\n"
+"How many threads have ended whose greenlets are still to be looked after: always 0, a thread does so itself when it\n"
+"ends. For tests.");
+
+PyObject* get_pending_cleanup_count(PyObject*, PyObject*) { return PyLong_FromLong(0); }
+
+PyDoc_STRVAR(get_total_main_greenlets_doc,
+"get_total_main_greenlets()\n--\n\n"
+"How many main greenlets there are. For tests.");
+
+PyObject* get_total_main_greenlets(PyObject*, PyObject*) {
+    ModuleState* state = ModuleState::of_interpreter();
+    return state != nullptr ? PyLong_FromSsize_t(state->main_greenlets) : nullptr;
+}
+
+PyDoc_STRVAR(set_thread_local_doc,
+"set_thread_local(key, value, /)\n--\n\n"
+"Put something into the dictionary of the running thread state. For tests.");
+
+PyObject* set_thread_local(PyObject*, PyObject* args) {
+    PyObject *key, *value;
+    if (!PyArg_UnpackTuple(args, "set_thread_local", 2, 2, &key, &value)) {
+        return nullptr;
+    }
+    PyObject* dict = PyThreadState_GetDict();
+    if (dict == nullptr) {
+        PyErr_SetString(PyExc_RuntimeError, "the thread state has no dictionary");
+        return nullptr;
+    }
+    if (PyDict_SetItem(dict, key, value) < 0) {
+        return nullptr;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(get_tstate_trash_delete_nesting_doc,
+"get_tstate_trash_delete_nesting()\n--\n\n"
+"How deep deallocations of containers are nested. CPython 3.11 and 3.12 only. For tests.");
+
+PyObject* get_tstate_trash_delete_nesting(PyObject*, PyObject*) {
+    return PyLong_FromLong(interpreter::trash_nesting(interpreter::current_thread_state()));
+}
+
+}  // namespace
+
+PyMethodDef functions[] = {
+    {"getcurrent", getcurrent, METH_NOARGS, getcurrent_doc},
+    {"settrace", settrace, METH_O, settrace_doc},
+    {"gettrace", gettrace, METH_NOARGS, gettrace_doc},
+    {"stack_size", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(stack_size)), METH_FASTCALL,
+     stack_size_doc},
+    {"enable_optional_cleanup", enable_optional_cleanup, METH_O, enable_optional_cleanup_doc},
+    {"get_clocks_used_doing_optional_cleanup", get_clocks_used_doing_optional_cleanup, METH_NOARGS,
+     get_clocks_used_doing_optional_cleanup_doc},
+    {"get_pending_cleanup_count", get_pending_cleanup_count, METH_NOARGS, get_pending_cleanup_count_doc},
+    {"get_total_main_greenlets", get_total_main_greenlets, METH_NOARGS, get_total_main_greenlets_doc},
+    {"set_thread_local", set_thread_local, METH_VARARGS, set_thread_local_doc},
+    {"get_tstate_trash_delete_nesting", get_tstate_trash_delete_nesting, METH_NOARGS,
+     get_tstate_trash_delete_nesting_doc},
+    {},
+};
+
+}  // namespace module

@@ -1,0 +1,105 @@
+/* The C API of greenlet, for extension modules in C and C++.
+ *
+ * Call PyGreenlet_Import() once, in the module's initialization; it leaves an exception set if greenlet can't be
+ * imported. Everything else is reached through a table of twelve entries that never changes its order, so an extension
+ * compiled with any version of this header works with any version of greenlet.
+ *
+ * A greenlet object begins with the struct PyGreenlet, whose layout is part of that promise: extension types may
+ * embed it to derive from greenlet.
+ */
+
+#ifndef Py_GREENLETOBJECT_H
+#define Py_GREENLETOBJECT_H
+
+#include <Python.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Kept for old code. It does not change. */
+#define GREENLET_VERSION "1.0.0"
+
+#ifndef GREENLET_MODULE
+#define implementation_ptr_t void*
+#endif
+
+typedef struct _greenlet {
+    PyObject_HEAD
+    PyObject* weakreflist;
+    PyObject* dict;
+    implementation_ptr_t pimpl; /* greenlet's own */
+} PyGreenlet;
+
+/* The entries of the table. */
+#define PyGreenlet_Type_NUM 0
+#define PyExc_GreenletError_NUM 1
+#define PyExc_GreenletExit_NUM 2
+#define PyGreenlet_New_NUM 3
+#define PyGreenlet_GetCurrent_NUM 4
+#define PyGreenlet_Throw_NUM 5
+#define PyGreenlet_Switch_NUM 6
+#define PyGreenlet_SetParent_NUM 7
+#define PyGreenlet_MAIN_NUM 8
+#define PyGreenlet_STARTED_NUM 9
+#define PyGreenlet_ACTIVE_NUM 10
+#define PyGreenlet_GET_PARENT_NUM 11
+#define PyGreenlet_API_pointers 12
+
+#ifndef GREENLET_MODULE
+
+static void** _PyGreenlet_API = NULL;
+
+/* Imports greenlet and fills the table in. On failure _PyGreenlet_API stays NULL and an exception is set. */
+#define PyGreenlet_Import()                                               \
+    {                                                                     \
+        _PyGreenlet_API = (void**)PyCapsule_Import("greenlet._C_API", 0); \
+    }
+
+/* The class greenlet.greenlet, and the exceptions greenlet.error and greenlet.GreenletExit. */
+#define PyGreenlet_Type (*(PyTypeObject*)_PyGreenlet_API[PyGreenlet_Type_NUM])
+#define PyExc_GreenletError ((PyObject*)_PyGreenlet_API[PyExc_GreenletError_NUM])
+#define PyExc_GreenletExit ((PyObject*)_PyGreenlet_API[PyExc_GreenletExit_NUM])
+
+/* Is it a greenlet, of any class? NULL is not. */
+#define PyGreenlet_Check(op) ((op) && PyObject_TypeCheck((op), &PyGreenlet_Type))
+
+/* greenlet.greenlet(run, parent): either may be NULL. A new reference, or NULL with an exception. */
+#define PyGreenlet_New \
+    (*(PyGreenlet * (*)(PyObject * run, PyGreenlet * parent)) _PyGreenlet_API[PyGreenlet_New_NUM])
+
+/* greenlet.getcurrent(): a new reference, or NULL with an exception. */
+#define PyGreenlet_GetCurrent (*(PyGreenlet * (*)(void)) _PyGreenlet_API[PyGreenlet_GetCurrent_NUM])
+
+/* g.throw(type, value, traceback): value and traceback may be NULL. A new reference to what the caller is resumed with,
+ * or NULL with an exception. */
+#define PyGreenlet_Throw                                                                             \
+    (*(PyObject * (*)(PyGreenlet * g, PyObject * type, PyObject * value, PyObject * traceback)) \
+         _PyGreenlet_API[PyGreenlet_Throw_NUM])
+
+/* g.switch(*args, **kwargs): args is a tuple or NULL, kwargs a dict or NULL. A new reference to what the caller is resumed
+ * with, or NULL with an exception. */
+#define PyGreenlet_Switch \
+    (*(PyObject * (*)(PyGreenlet * g, PyObject * args, PyObject * kwargs)) _PyGreenlet_API[PyGreenlet_Switch_NUM])
+
+/* g.parent = parent: 0, or -1 with an exception. */
+#define PyGreenlet_SetParent \
+    (*(int (*)(PyGreenlet * g, PyGreenlet * parent)) _PyGreenlet_API[PyGreenlet_SetParent_NUM])
+
+/* g.parent: a new reference; NULL without an exception if there is none, with one if g is no greenlet. */
+#define PyGreenlet_GetParent (*(PyGreenlet * (*)(PyGreenlet * g)) _PyGreenlet_API[PyGreenlet_GET_PARENT_NUM])
+#define PyGreenlet_GET_PARENT PyGreenlet_GetParent
+
+/* Is g a thread's main greenlet; was it started; was it started and has not finished? -1 with an exception if g is no
+ * greenlet. */
+#define PyGreenlet_MAIN (*(int (*)(PyGreenlet * g)) _PyGreenlet_API[PyGreenlet_MAIN_NUM])
+#define PyGreenlet_STARTED (*(int (*)(PyGreenlet * g)) _PyGreenlet_API[PyGreenlet_STARTED_NUM])
+#define PyGreenlet_ACTIVE (*(int (*)(PyGreenlet * g)) _PyGreenlet_API[PyGreenlet_ACTIVE_NUM])
+
+#endif /* GREENLET_MODULE */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* Py_GREENLETOBJECT_H */

@@ -1,0 +1,162 @@
+// greenlet._greenlet: what import makes, once an interpreter.
+//
+// The state lives with the interpreter and not with the module object, so that a module that is deleted and imported
+// again has the same classes: greenlets of the old ones may still be there.
+
+#include <new>
+
+#include "core/reference.hpp"
+#include "core/thread.hpp"
+#include "module/module.hpp"
+
+namespace core {
+
+namespace {
+
+constexpr const char* state_name = "greenlet._greenlet.state";
+
+void interpreter_ends(PyObject* capsule) {
+    static_cast<ModuleState*>(PyCapsule_GetPointer(capsule, state_name))->drop();
+}
+
+}  // namespace
+
+ModuleState* ModuleState::of_interpreter() noexcept {
+    PyObject* dict = PyInterpreterState_GetDict(PyInterpreterState_Get());  // borrowed
+    PyObject* capsule = dict != nullptr ? PyDict_GetItemString(dict, state_name) : nullptr;
+    if (capsule == nullptr) {
+        PyErr_SetString(PyExc_RuntimeError, "greenlet was not imported, or the interpreter has ended");
+        return nullptr;
+    }
+    return static_cast<ModuleState*>(PyCapsule_GetPointer(capsule, state_name));
+}
+
+ModuleState* ModuleState::create() noexcept {
+    if (!interpreter::prepare()) {
+        return nullptr;
+    }
+    auto* state = new (std::nothrow) ModuleState{};
+    if (state == nullptr) {
+        PyErr_NoMemory();
+        return nullptr;
+    }
+    state->owners = 1;
+    Reference capsule = Reference::steal(PyCapsule_New(state, state_name, interpreter_ends));
+    if (!capsule) {
+        delete state;
+        return nullptr;
+    }
+    state->greenlet_type = reinterpret_cast<PyTypeObject*>(module::make_greenlet_type());
+    state->error = PyErr_NewExceptionWithDoc("greenlet.error", "A switch that is not possible.", nullptr, nullptr);
+    state->greenlet_exit = PyErr_NewExceptionWithDoc(
+        "greenlet.GreenletExit",
+        "Thrown into a greenlet to end it. If it is not caught the greenlet finishes, with the exception as its result.",
+        PyExc_BaseException, nullptr);
+    state->no_arguments = PyTuple_New(0);
+    state->name_run = PyUnicode_InternFromString("run");
+    state->event_switch = PyUnicode_InternFromString("switch");
+    state->event_throw = PyUnicode_InternFromString("throw");
+    state->thread_key = PyUnicode_InternFromString("greenlet._greenlet.thread");
+    if (state->greenlet_type != nullptr) {
+        state->unswitchable_type = reinterpret_cast<PyTypeObject*>(
+            module::make_unswitchable_type(reinterpret_cast<PyObject*>(state->greenlet_type)));
+    }
+    bool complete = state->greenlet_type && state->error && state->greenlet_exit && state->no_arguments &&
+                    state->name_run && state->event_switch && state->event_throw && state->thread_key &&
+                    state->unswitchable_type;
+    PyObject* dict = PyInterpreterState_GetDict(PyInterpreterState_Get());
+    if (!complete || dict == nullptr || PyDict_SetItemString(dict, state_name, capsule.get()) < 0) {
+        return nullptr;
+    }
+    return state;
+}
+
+void ModuleState::drop() noexcept {
+    if (--owners > 0) {
+        return;
+    }
+    Py_XDECREF(greenlet_type);
+    Py_XDECREF(unswitchable_type);
+    Py_XDECREF(error);
+    Py_XDECREF(greenlet_exit);
+    Py_XDECREF(no_arguments);
+    Py_XDECREF(name_run);
+    Py_XDECREF(event_switch);
+    Py_XDECREF(event_throw);
+    Py_XDECREF(thread_key);
+    delete this;
+}
+
+}  // namespace core
+
+namespace module {
+
+namespace {
+
+using core::ModuleState;
+using core::Reference;
+
+// Names that are attributes of the class too: greenlet.greenlet.getcurrent() and so on.
+constexpr const char* names_on_type[] = {"getcurrent", "error", "GreenletExit", "settrace", "gettrace"};
+
+bool publish_on_type(PyObject* module, PyTypeObject* type) noexcept {
+    for (const char* name : names_on_type) {
+        Reference value = Reference::steal(PyObject_GetAttrString(module, name));
+        if (!value || PyObject_SetAttrString(reinterpret_cast<PyObject*>(type), name, value.get()) < 0) {
+            return false;
+        }
+    }
+    type->tp_flags |= Py_TPFLAGS_IMMUTABLETYPE;
+    PyType_Modified(type);
+    return true;
+}
+
+int add(PyObject* module, const char* name, void* object) noexcept {
+    return PyModule_AddObjectRef(module, name, static_cast<PyObject*>(object));
+}
+
+int fill(PyObject* module) {
+    PyObject* dict = PyInterpreterState_GetDict(PyInterpreterState_Get());
+    bool first_import = dict != nullptr && PyDict_GetItemString(dict, core::state_name) == nullptr;
+    ModuleState* state = first_import ? ModuleState::create() : ModuleState::of_interpreter();
+    if (state == nullptr) {
+        return -1;
+    }
+    if (add(module, "greenlet", state->greenlet_type) < 0 ||
+        add(module, "UnswitchableGreenlet", state->unswitchable_type) < 0 || add(module, "error", state->error) < 0 ||
+        add(module, "GreenletExit", state->greenlet_exit) < 0 ||
+        PyModule_AddIntConstant(module, "GREENLET_USE_GC", 1) < 0 ||
+        PyModule_AddIntConstant(module, "GREENLET_USE_TRACING", 1) < 0 ||
+        PyModule_AddIntConstant(module, "GREENLET_USE_CONTEXT_VARS", 1) < 0 ||
+        PyModule_AddIntConstant(module, "GREENLET_USE_STANDARD_THREADING", 1) < 0 ||
+        PyModule_AddIntConstant(module, "CLOCKS_PER_SEC", CLOCKS_PER_SEC) < 0) {
+        return -1;
+    }
+    if (first_import && !publish_on_type(module, state->greenlet_type)) {
+        return -1;
+    }
+    Reference c_api = Reference::steal(make_c_api(*state));
+    return c_api ? add(module, "_C_API", c_api.get()) : -1;
+}
+
+PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, reinterpret_cast<void*>(fill)},
+#ifdef Py_mod_multiple_interpreters
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+#ifdef Py_mod_gil
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, nullptr},
+};
+
+PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "greenlet._greenlet", "Greenlets: see the package greenlet.", 0, functions, slots, nullptr,
+    nullptr, nullptr,
+};
+
+}  // namespace
+
+}  // namespace module
+
+PyMODINIT_FUNC PyInit__greenlet() { return PyModuleDef_Init(&module::definition); }

@@ -1,0 +1,27 @@
+// The parts of the extension module, one file each.
+
+#pragma once
+
+#include "core/module_state.hpp"
+
+namespace module {
+
+// greenlet_type.cpp: the class greenlet.greenlet. A new reference, or nullptr with an exception.
+PyObject* make_greenlet_type() noexcept;
+
+// `run`, `parent` as greenlet.greenlet() takes them: nullptr where one is not given. 0, or -1 with an exception.
+int initialize(PyObject* self, PyObject* run, PyObject* parent) noexcept;
+
+// g.throw(), once the arguments are told apart. nullptr where one is not given.
+PyObject* throw_into(PyObject* self, PyObject* type, PyObject* value, PyObject* traceback) noexcept;
+
+// unswitchable_type.cpp: the class that the tests of failing switches use.
+PyObject* make_unswitchable_type(PyObject* greenlet_type) noexcept;
+
+// functions.cpp: the functions of the module.
+extern PyMethodDef functions[];
+
+// c_api.cpp: fills in state.c_api, and makes the capsule greenlet._C_API of it.
+PyObject* make_c_api(core::ModuleState& state) noexcept;
+
+}  // namespace module

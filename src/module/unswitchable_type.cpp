@@ -1,0 +1,59 @@
+// UnswitchableGreenlet, for tests: a greenlet whose switches fail when they are told to.
+
+#include "core/greenlet.hpp"
+#include "module/module.hpp"
+
+namespace module {
+
+namespace {
+
+using core::Fault;
+
+constexpr int error_closure = 0;
+constexpr int fatal_closure = 1;
+
+Fault fault_of(void* closure) noexcept {
+    return closure == &error_closure ? Fault::error : Fault::fatal_error;
+}
+
+PyObject* get_fault(PyObject* self, void* closure) {
+    return PyBool_FromLong(core::as_greenlet(self)->pimpl->fault == fault_of(closure));
+}
+
+int set_fault(PyObject* self, PyObject* value, void* closure) {
+    int set = value != nullptr ? PyObject_IsTrue(value) : 0;
+    if (set < 0) {
+        return -1;
+    }
+    Fault& fault = core::as_greenlet(self)->pimpl->fault;
+    if (set) {
+        fault = fault_of(closure);
+    }
+    else if (fault == fault_of(closure)) {
+        fault = Fault::none;
+    }
+    return 0;
+}
+
+PyGetSetDef attributes[] = {
+    {"force_switch_error", get_fault, set_fault, "Switches to it raise SystemError.", const_cast<int*>(&error_closure)},
+    {"force_slp_switch_error", get_fault, set_fault, "Switches to it end the process.",
+     const_cast<int*>(&fatal_closure)},
+    {},
+};
+
+PyType_Slot slots[] = {
+    {Py_tp_doc, const_cast<char*>("A greenlet that tests can make fail. For internal use only.")},
+    {Py_tp_getset, attributes},
+    {0, nullptr},
+};
+
+PyType_Spec spec = {"greenlet._greenlet.UnswitchableGreenlet", 0, 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
+
+}  // namespace
+
+PyObject* make_unswitchable_type(PyObject* greenlet_type) noexcept {
+    return PyType_FromSpecWithBases(&spec, greenlet_type);
+}
+
+}  // namespace module
