@@ -12,6 +12,7 @@
 #pragma once
 
 #include "core/module_state.hpp"
+#include "interpreter/call_site.hpp"
 #include "interpreter/state.hpp"
 #include "stackful/context.hpp"
 #include "stackful/stack.hpp"
@@ -34,12 +35,13 @@ struct Activation {
     interpreter::State state;       // its part of the thread state, while suspended
     stackful::Slot* slot;           // nullptr for a main greenlet
     PyGreenlet* greenlet;           // whose it is; borrowed
+    [[no_unique_address]] interpreter::CallSite call_site;  // of the switch that suspended it
     Activation* next_to_kill;       // in Thread::to_kill
     bool condemned;                 // to be killed even if there are references: the garbage collector says so
     Activation* previous;           // the other active greenlets of the thread
     Activation* next;
     PyObject* run;                  // what was called; owned by the stack
-    PyObject* const* arguments;     // with these positional arguments; owned by the stack
+    PyObject* const* arguments;     // with these arguments; owned by the stack
     Py_ssize_t argument_count;
 };
 

@@ -99,7 +99,11 @@ void abandon(PyGreenlet* g) noexcept {
     interpreter::PendingException in_flight;
     greenlet.thread->remove_active(*activation);
     greenlet.context = std::exchange(activation->state.context, nullptr);
-    interpreter::abandon_frames(activation->state);
+    interpreter::abandon_frames(activation->state, activation->call_site);
+    Py_XDECREF(activation->run);
+    for (Py_ssize_t i = 0; i < activation->argument_count; ++i) {
+        Py_DECREF(activation->arguments[i]);
+    }
     greenlet.thread->return_stack(*activation);
 }
 
@@ -174,7 +178,7 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     for (Py_ssize_t i = 0; i < activation->argument_count; ++i) {
         Py_VISIT(activation->arguments[i]);
     }
-    return interpreter::visit_frames(activation->state, visit, arg);
+    return interpreter::visit_frames(activation->state, activation->call_site, visit, arg);
 }
 
 int clear(PyObject* self) {

@@ -203,7 +203,10 @@ PyObject* call_run(Thread& thread, PyGreenlet* self, Start& start) {
     PyObject* kept[1 + few];  // the first place is for the callee to use
     PyObject* const* arguments = message.arguments;
     Py_ssize_t count = message.is_exception ? 0 : argument_count(message);
-    if (!many_arguments) {
+    if (many_arguments) {
+        kept[1] = many_arguments.get();
+    }
+    else {
         for (Py_ssize_t i = 0; i < count; ++i) {
             kept[1 + i] = Py_NewRef(arguments[i]);
         }
@@ -211,12 +214,13 @@ PyObject* call_run(Thread& thread, PyGreenlet* self, Start& start) {
     }
     Activation& activation = *self->pimpl->activation;
     activation.run = run.get();
-    activation.arguments = arguments;
-    activation.argument_count = many_arguments ? 0 : count;
+    activation.arguments = kept + 1;
+    activation.argument_count = many_arguments ? 1 : count;
 
-    // Only now other code may run: the destructor of a `run` attribute that was not the one found, the tracer.
-    Py_CLEAR(self->pimpl->run);
+    // Only now other code may run: the tracer, and the destructor of a `run` attribute that was not the one found.
+    PyObject* attribute = std::exchange(self->pimpl->run, nullptr);
     PyObject* result = arrive(thread, message.is_exception ? nullptr : Py_None);
+    Py_XDECREF(attribute);
     if (result != nullptr) {
         std::size_t positional = static_cast<std::size_t>(message.positional);
         if (!many_arguments) {
@@ -313,10 +317,11 @@ void run_greenlet(void* payload) {
     finish_greenlet(thread, self, result);
 }
 
-PyObject* launch(Thread& thread, PyGreenlet* g, Start& start) {
+PyObject* launch(Thread& thread, PyGreenlet* g, Start& start, interpreter::CallSite call_site) {
     interpreter::CriticalSections critical_sections;
     critical_sections.suspend(thread.thread_state);
     Activation& from = *thread.current->pimpl->activation;
+    from.call_site = call_site;
     set_current(thread, g);
     void* received = exchange(thread.thread_state, from, *g->pimpl->activation, &start, stackful::Leaving::for_a_while);
     critical_sections.resume(thread.thread_state);
@@ -377,10 +382,11 @@ PyObject* as_value(const Message& message, ModuleState& module) noexcept {
     return keywords ? PyTuple_Pack(2, positional.get(), keywords.get()) : positional.release();
 }
 
-PyObject* transfer(Thread& thread, PyGreenlet* target, PyObject* value) noexcept {
+PyObject* transfer(Thread& thread, PyGreenlet* target, PyObject* value, interpreter::CallSite call_site) noexcept {
     interpreter::CriticalSections critical_sections;
     critical_sections.suspend(thread.thread_state);
     Activation& from = *thread.current->pimpl->activation;
+    from.call_site = call_site;
     set_current(thread, target);
     void* received = exchange(thread.thread_state, from, *target->pimpl->activation, value, stackful::Leaving::for_a_while);
     critical_sections.resume(thread.thread_state);
@@ -410,13 +416,13 @@ PyObject* switch_to(PyGreenlet* g, const Message& message) noexcept {
             if (next == thread->current) {
                 return thread->tracer != nullptr ? trace(*thread, next, next, value) : value;
             }
-            return transfer(*thread, next, value);
+            return transfer(*thread, next, value, message.call_site());
         }
         if (!is_started(next)) {
             Start start;
             switch (prepare_start(*thread, next, message, start)) {
                 case Preparation::ready:
-                    return launch(*thread, next, start);
+                    return launch(*thread, next, start, message.call_site());
                 case Preparation::failed:
                     return nullptr;
                 case Preparation::already_started:
@@ -461,7 +467,7 @@ void kill(PyGreenlet* g, bool condemned) noexcept {
     // It returns to here, whatever its parent is.
     PyGreenlet* parent = std::exchange(g->pimpl->parent, as_greenlet(Py_NewRef(as_object(thread->current))));
     PyErr_SetString(thread->module->greenlet_exit, "Killing the greenlet because all references have vanished.");
-    PyObject* result = transfer(*thread, g, nullptr);
+    PyObject* result = transfer(*thread, g, nullptr, {});
     PyGreenlet* here = std::exchange(g->pimpl->parent, parent);
     Py_XDECREF(here);
     if (result == nullptr) {

@@ -26,6 +26,8 @@ struct Message {
     PyObject* keywords = nullptr;       // dict, or nullptr: another way to give them
     bool is_exception = false;
 
+    interpreter::CallSite call_site() const noexcept { return {arguments, positional, keyword_names}; }
+
     static Message exception() noexcept {
         Message message;
         message.is_exception = true;
@@ -46,7 +48,7 @@ PyObject* switch_to(PyGreenlet* g, const Message& message) noexcept;
 PyObject* throw_in_flight(PyGreenlet* g) noexcept;
 
 // The switch to a suspended greenlet of the same thread that is not the current one. Takes over the value.
-PyObject* transfer(Thread& thread, PyGreenlet* target, PyObject* value) noexcept;
+PyObject* transfer(Thread& thread, PyGreenlet* target, PyObject* value, interpreter::CallSite call_site) noexcept;
 
 // Has an active greenlet end that nobody references any more. In its own thread: throws GreenletExit into it. What else
 // it raises is reported as unraisable, and the exception in flight is kept. In another thread: leaves it to its own.

@@ -5,6 +5,7 @@
 #include <internal/pycore_frame.h>
 #pragma GCC diagnostic pop
 
+#include <algorithm>
 #include <cstring>
 
 namespace interpreter {
@@ -63,11 +64,35 @@ bool waits_for_c(const Frame* callee) noexcept {
 
 #endif
 
+#if PY_VERSION_HEX < 0x030E0000
+
+_Py_CODEUNIT current_instruction(const Frame* frame) noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+    return *frame->instr_ptr;
+#else
+    return *frame->prev_instr;
+#endif
+}
+
+// If the arguments of the call in progress are on the stack of values of the innermost frame: how many values from
+// localsplus[0] on are in use; else -1. There may be other C functions between the frame and the switch, that pass on the
+// same arguments. One that puts another value in place of its first one (a bound method does) adds an argument, and
+// then the instruction in progress does not agree about their number.
+Py_ssize_t values_below_call(const Frame* frame, const CallSite& call_site) noexcept {
+    PyCodeObject* code = code_of(frame);
+    PyObject* const* bottom = frame->localsplus + code->co_nlocalsplus;
+    PyObject* const* end = call_site.arguments + call_site.count;
+    bool on_stack = call_site.arguments > bottom && end <= bottom + code->co_stacksize;
+    return on_stack && _Py_OPARG(current_instruction(frame)) == call_site.count ? end - frame->localsplus : -1;
+}
+
+#endif
+
 // How many of the values from localsplus[0] on are surely in use and owned by a suspended frame. -1: do not touch it.
-Py_ssize_t values_in_use(const Frame* frame, const Frame* callee) noexcept {
+Py_ssize_t values_in_use(const Frame* frame, const Frame* callee, const CallSite& call_site) noexcept {
     Py_ssize_t variables = code_of(frame)->co_nlocalsplus;
 #if PY_VERSION_HEX >= 0x030E0000
-    (void)callee;
+    (void)callee, (void)call_site;
     Py_ssize_t all = frame->stackpointer - frame->localsplus;
     return all >= variables && all <= variables + code_of(frame)->co_stacksize ? all : variables;
 #else
@@ -80,15 +105,11 @@ Py_ssize_t values_in_use(const Frame* frame, const Frame* callee) noexcept {
         return -1;
     }
 #endif
-    return variables;
+    return std::max(variables, callee == nullptr ? values_below_call(frame, call_site) : -1);
 #endif
 }
 
-int visit_frame(const Frame* frame, const Frame* callee, visitproc visit, void* arg) noexcept {
-    Py_ssize_t in_use = values_in_use(frame, callee);
-    if (in_use < 0) {
-        return 0;
-    }
+int visit_frame(const Frame* frame, Py_ssize_t in_use, visitproc visit, void* arg) noexcept {
     Py_VISIT(frame->frame_obj);
     Py_VISIT(frame->f_locals);
     Py_VISIT(owned_function(frame));
@@ -118,13 +139,44 @@ void give_to_frame_object(Frame* frame, PyFrameObject* object) noexcept {
     }
 }
 
-void clear_variables(Frame* frame) noexcept {
-    Py_ssize_t variables = code_of(frame)->co_nlocalsplus;
-    for (Py_ssize_t i = 0; i < variables; ++i) {
+void clear_values(Frame* frame, Py_ssize_t from, Py_ssize_t to) noexcept {
+    for (Py_ssize_t i = from; i < to; ++i) {
         PyObject* object = owned_object(frame->localsplus[i]);
         frame->localsplus[i] = no_value;
         Py_XDECREF(object);
     }
+}
+
+// Lets go of what a frame owns, except its code.
+void abandon_frame(Frame* frame, Py_ssize_t in_use) noexcept {
+    Py_ssize_t variables = code_of(frame)->co_nlocalsplus;
+    PyFrameObject* object = frame->frame_obj;
+    frame->frame_obj = nullptr;
+    if (object != nullptr && Py_REFCNT(object) > 1) {
+        Py_INCREF(code_of(frame));
+        give_to_frame_object(frame, object);
+        Py_DECREF(object);
+        clear_values(frame, variables, in_use);
+        return;
+    }
+    Py_XDECREF(object);
+    clear_values(frame, 0, in_use);
+    Py_CLEAR(frame->f_locals);
+    Py_XDECREF(owned_function(frame));
+}
+
+// A generator that runs in a greenlet that never will again: as if it had returned.
+void abandon_generator(Frame* frame) noexcept {
+    auto* generator = reinterpret_cast<PyGenObject*>(reinterpret_cast<char*>(frame) - offsetof(PyGenObject, gi_iframe));
+    Py_INCREF(generator);
+    frame->previous = nullptr;
+    generator->gi_frame_state = FRAME_CLEARED;
+    Py_CLEAR(generator->gi_exc_state.exc_value);
+    abandon_frame(frame, code_of(frame)->co_nlocalsplus);
+#if PY_VERSION_HEX < 0x030C0000
+    Py_XDECREF(owned_code(frame));  // the generator has a reference of its own
+#endif
+    Py_DECREF(generator);
 }
 
 // Frees the chunks that CPython added on top of the first one.
@@ -144,13 +196,14 @@ PyFrameObject* innermost_frame_object(PyThreadState* ts, const State& state) noe
     return Calls::with_innermost_frame(ts, state.calls.innermost_frame(), [ts] { return PyThreadState_GetFrame(ts); });
 }
 
-int visit_frames(const State& state, visitproc visit, void* arg) noexcept {
+int visit_frames(const State& state, const CallSite& call_site, visitproc visit, void* arg) noexcept {
     Py_VISIT(state.context);
     Py_VISIT(state.exception_base.exc_value);
     const Frame* callee = nullptr;
     for (const Frame* frame = state.calls.innermost_frame(); frame != nullptr; frame = frame->previous) {
-        if (is_on_data_stack(frame)) {
-            if (int result = visit_frame(frame, callee, visit, arg)) {
+        Py_ssize_t in_use = is_on_data_stack(frame) ? values_in_use(frame, callee, call_site) : -1;
+        if (in_use >= 0) {
+            if (int result = visit_frame(frame, in_use, visit, arg)) {
                 return result;
             }
         }
@@ -159,36 +212,24 @@ int visit_frames(const State& state, visitproc visit, void* arg) noexcept {
     return 0;
 }
 
-void abandon_frames(State& state) noexcept {
-    // Whatever runs because of this finds no frames any more.
-    Frame* innermost = state.calls.innermost_frame();
+void abandon_frames(State& state, const CallSite& call_site) noexcept {
     Py_CLEAR(state.context);
     Py_CLEAR(state.exception_base.exc_value);
     const Frame* callee = nullptr;
-    for (Frame *frame = innermost, *previous; frame != nullptr; frame = previous) {
+    for (Frame *frame = state.calls.innermost_frame(), *previous; frame != nullptr; frame = previous) {
         previous = frame->previous;
-        bool on_data_stack = is_on_data_stack(frame);
-        Py_ssize_t in_use = on_data_stack ? values_in_use(frame, callee) : -1;
+        if (is_on_data_stack(frame)) {
+            Py_ssize_t in_use = values_in_use(frame, callee, call_site);
+            if (in_use >= 0) {
+                abandon_frame(frame, in_use);
+                Py_XDECREF(owned_code(frame));
+            }
+        }
         callee = frame;
         if (frame->owner == FRAME_OWNED_BY_GENERATOR) {
-            frame->previous = nullptr;  // the generator outlives the stack
+            abandon_generator(frame);
+            callee = nullptr;  // it may be gone
         }
-        if (in_use < 0) {
-            continue;
-        }
-        PyFrameObject* object = frame->frame_obj;
-        if (object != nullptr && Py_REFCNT(object) > 1) {
-            frame->frame_obj = nullptr;
-            give_to_frame_object(frame, object);
-            Py_DECREF(object);
-            continue;
-        }
-        PyObject* function = owned_function(frame);
-        clear_variables(frame);
-        Py_CLEAR(frame->f_locals);
-        Py_CLEAR(frame->frame_obj);
-        Py_XDECREF(function);
-        Py_XDECREF(owned_code(frame));
     }
     free_added_chunks(state);
 }

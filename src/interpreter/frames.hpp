@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "interpreter/call_site.hpp"
 #include "interpreter/state.hpp"
 
 namespace interpreter {
@@ -12,12 +13,12 @@ PyFrameObject* innermost_frame_object(PyThreadState* ts, const State& state) noe
 
 // Visits the references that a suspended greenlet's frames, and the exceptions they handle, surely own; for tp_traverse.
 // To miss one keeps an object alive for longer than needed; to visit one that is not owned would free a live object. So
-// where a version does not record how much of a frame's stack of values is in use, only its variables are visited.
-int visit_frames(const State& state, visitproc visit, void* arg) noexcept;
+// where it is not known how much of a frame's stack of values is in use, only its variables are visited.
+int visit_frames(const State& state, const CallSite& call_site, visitproc visit, void* arg) noexcept;
 
 // Lets go of what the frames of a greenlet own that will never run again, because its thread is gone. Frame objects that
-// others hold become owners of their frames, so that they stay readable. References that only C functions of the
-// greenlet know are lost.
-void abandon_frames(State& state) noexcept;
+// others hold become owners of their frames, so that they stay readable; generators that were running are finished.
+// References that only C functions of the greenlet know are lost.
+void abandon_frames(State& state, const CallSite& call_site) noexcept;
 
 }  // namespace interpreter

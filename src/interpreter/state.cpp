@@ -3,8 +3,6 @@
 namespace interpreter {
 
 void end_of_greenlet(PyThreadState* ts) noexcept {
-    PyObject* context = exchange_running_context(ts, nullptr);
-    Py_XDECREF(context);
     Py_CLEAR(ts->exc_info->exc_value);
     // Any container that is deallocated here, where the stack is hardly used, takes what was put off with it.
     while (has_postponed_deallocations(ts)) {
@@ -78,7 +76,7 @@ bool prepare() noexcept {
 int trash_nesting(PyThreadState* ts) noexcept {
 #if PY_VERSION_HEX >= 0x030D0000
     (void)ts;
-    return -1;
+    return 0;
 #elif PY_VERSION_HEX >= 0x030C0000
     return ts->trash.delete_nesting;
 #else

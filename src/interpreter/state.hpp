@@ -91,8 +91,8 @@ inline PyObject* exchange_running_context(PyThreadState* ts, PyObject* context) 
     return old;
 }
 
-// At the end of a greenlet: lets go of what the thread state holds for it, which may run code, and does deallocations it
-// put off while it was deep.
+// At the end of a greenlet: lets go of what the thread state holds for it, except its context, and does deallocations it
+// put off while it was deep. May run code.
 void end_of_greenlet(PyThreadState* ts) noexcept;
 
 // The interpreter is being shut down, and running Python code is no longer safe.
@@ -108,7 +108,8 @@ inline bool is_finalizing() noexcept {
 // exception and returns false when the interpreter is not what this was compiled for.
 bool prepare() noexcept;
 
-// How deep container deallocations are nested, or -1 if this version does not count them. For tests.
+// Does this version count how deep deallocations of containers are nested? And how deep are they? For tests.
+inline constexpr bool counts_trash_nesting = PY_VERSION_HEX < 0x030D0000;
 int trash_nesting(PyThreadState* ts) noexcept;
 
 }  // namespace interpreter

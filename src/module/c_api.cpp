@@ -73,7 +73,7 @@ PyObject* api_switch(PyGreenlet* g, PyObject* args, PyObject* kwargs) {
     if (core::is_plain_switch(g, interpreter::current_thread_state())) [[likely]] {
         Thread& thread = *g->pimpl->thread;
         PyObject* value = core::as_value(message, *thread.module);
-        return value != nullptr ? core::transfer(thread, g, value) : nullptr;
+        return value != nullptr ? core::transfer(thread, g, value, {}) : nullptr;
     }
     return core::switch_to(g, message);
 }

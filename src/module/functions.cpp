@@ -201,6 +201,10 @@ PyMethodDef functions[] = {
     {"get_pending_cleanup_count", get_pending_cleanup_count, METH_NOARGS, get_pending_cleanup_count_doc},
     {"get_total_main_greenlets", get_total_main_greenlets, METH_NOARGS, get_total_main_greenlets_doc},
     {"set_thread_local", set_thread_local, METH_VARARGS, set_thread_local_doc},
+    {},
+};
+
+PyMethodDef trash_nesting_function[] = {
     {"get_tstate_trash_delete_nesting", get_tstate_trash_delete_nesting, METH_NOARGS,
      get_tstate_trash_delete_nesting_doc},
     {},

@@ -120,7 +120,7 @@ PyObject* greenlet_switch(PyObject* self, PyObject* const* args, Py_ssize_t coun
     if (core::is_plain_switch(g, interpreter::current_thread_state())) [[likely]] {
         Thread& thread = *g->pimpl->thread;
         PyObject* value = count == 1 && names == nullptr ? Py_NewRef(args[0]) : core::as_value(message, *thread.module);
-        return value != nullptr ? core::transfer(thread, g, value) : nullptr;
+        return value != nullptr ? core::transfer(thread, g, value, message.call_site()) : nullptr;
     }
     return core::switch_to(g, message);
 }

@@ -132,6 +132,9 @@ int fill(PyObject* module) {
         PyModule_AddIntConstant(module, "CLOCKS_PER_SEC", CLOCKS_PER_SEC) < 0) {
         return -1;
     }
+    if (interpreter::counts_trash_nesting && PyModule_AddFunctions(module, trash_nesting_function) < 0) {
+        return -1;
+    }
     if (first_import && !publish_on_type(module, state->greenlet_type)) {
         return -1;
     }

@@ -21,6 +21,9 @@ PyObject* make_unswitchable_type(PyObject* greenlet_type) noexcept;
 // functions.cpp: the functions of the module.
 extern PyMethodDef functions[];
 
+// The one that only some versions of CPython have a meaning for.
+extern PyMethodDef trash_nesting_function[];
+
 // c_api.cpp: fills in state.c_api, and makes the capsule greenlet._C_API of it.
 PyObject* make_c_api(core::ModuleState& state) noexcept;
 
