@@ -5,6 +5,7 @@
 #include <new>
 
 #include "core/switching.hpp"
+#include "interpreter/allocation.hpp"
 #include "interpreter/frames.hpp"
 #include "interpreter/pending_exception.hpp"
 
@@ -12,15 +13,24 @@ namespace core {
 
 namespace {
 
-// Gives a new object what it points to. False with an exception if memory ran out.
-bool give_implementation(PyGreenlet* g) noexcept {
-    void* memory = PyObject_Malloc(sizeof(Greenlet));
+// Gives a new object what it points to, in `memory` if that is not nullptr. False with an exception if memory ran out.
+bool give_implementation(PyGreenlet* g, void* memory) noexcept {
+    if (memory == nullptr) {
+        memory = PyObject_Malloc(sizeof(Greenlet));
+    }
     if (memory == nullptr) {
         PyErr_NoMemory();
         return false;
     }
     g->pimpl = new (memory) Greenlet{};
     return true;
+}
+
+void free_implementation(PyGreenlet* g) noexcept {
+    Greenlet* greenlet = std::exchange(g->pimpl, nullptr);
+    if (greenlet != interpreter::extra_of<Greenlet>(g)) {
+        PyObject_Free(greenlet);
+    }
 }
 
 // Kills an active greenlet whose last reference is gone. False if it is referenced again.
@@ -49,14 +59,16 @@ bool kill_unreferenced(PyGreenlet* g) noexcept {
 
 PyGreenlet* create(PyTypeObject* type, Thread& thread) noexcept {
     PyGreenlet* g;
+    void* memory = nullptr;
     if (type == thread.module->greenlet_type) {
-        g = PyObject_GC_New(PyGreenlet, type);
+        g = interpreter::new_with_extra<PyGreenlet, Greenlet>(type);
         if (g == nullptr) {
             return nullptr;
         }
         g->weakreflist = nullptr;
         g->dict = nullptr;
         g->pimpl = nullptr;
+        memory = interpreter::extra_of<Greenlet>(g);
     }
     else {
         g = as_greenlet(PyBaseObject_Type.tp_new(type, thread.module->no_arguments, nullptr));
@@ -64,7 +76,7 @@ PyGreenlet* create(PyTypeObject* type, Thread& thread) noexcept {
             return nullptr;
         }
     }
-    if (!give_implementation(g)) {
+    if (!give_implementation(g, memory)) {
         Py_DECREF(g);
         return nullptr;
     }
@@ -78,7 +90,7 @@ PyGreenlet* create(PyTypeObject* type, Thread& thread) noexcept {
 PyGreenlet* create_main(Thread& thread) noexcept {
     PyTypeObject* type = thread.module->greenlet_type;
     auto* g = as_greenlet(type->tp_alloc(type, 0));
-    if (g == nullptr || !give_implementation(g)) {
+    if (g == nullptr || !give_implementation(g, nullptr)) {
         Py_XDECREF(g);
         return nullptr;
     }
@@ -125,21 +137,15 @@ std::size_t stack_bytes_in_use(const PyGreenlet* g) noexcept {
     return static_cast<std::size_t>(static_cast<std::byte*>(low) + size - top);
 }
 
-void deallocate(PyObject* self) {
+namespace {
+
+void deallocate_finished(PyObject* self) {
     PyGreenlet* g = as_greenlet(self);
-    Greenlet* greenlet = g->pimpl;
-    if (greenlet != nullptr && greenlet->phase == Phase::active && !greenlet->is_main) {
-        if (!kill_unreferenced(g)) {
-            return;
-        }
-    }
-    PyObject_GC_UnTrack(self);
-    Py_TRASHCAN_BEGIN(self, deallocate);
     if (g->weakreflist != nullptr) {
         PyObject_ClearWeakRefs(self);
     }
     Py_CLEAR(g->dict);
-    if (greenlet != nullptr) {
+    if (Greenlet* greenlet = g->pimpl) {
         if (greenlet->is_main) {
             greenlet->thread->module->main_greenlets--;
         }
@@ -149,12 +155,32 @@ void deallocate(PyObject* self) {
         if (greenlet->thread != nullptr) {
             greenlet->thread->drop();
         }
-        g->pimpl = nullptr;
-        PyObject_Free(greenlet);
+        free_implementation(g);
     }
     PyTypeObject* type = Py_TYPE(self);
     type->tp_free(self);
     Py_DECREF(type);
+}
+
+}  // namespace
+
+void deallocate(PyObject* self) {
+    PyGreenlet* g = as_greenlet(self);
+    Greenlet* greenlet = g->pimpl;
+    if (greenlet != nullptr && greenlet->phase == Phase::active && !greenlet->is_main) {
+        if (!kill_unreferenced(g)) {
+            return;
+        }
+    }
+    PyObject_GC_UnTrack(self);
+    bool ends_parent = greenlet != nullptr && greenlet->parent != nullptr && Py_REFCNT(greenlet->parent) == 1;
+    if (!ends_parent) [[likely]] {
+        deallocate_finished(self);
+        return;
+    }
+    // A chain of parents may be too long to be deallocated recursively.
+    Py_TRASHCAN_BEGIN(self, deallocate);
+    deallocate_finished(self);
     Py_TRASHCAN_END;
 }
 
