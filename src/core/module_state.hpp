@@ -5,12 +5,13 @@
 #include <cstddef>
 #include <ctime>
 
+#include "interpreter/shared_count.hpp"
 #include "interpreter/state.hpp"
 
 namespace core {
 
 struct ModuleState {
-    std::size_t owners;  // the interpreter, and each thread that has greenlets
+    interpreter::SharedCount owners{1};  // the interpreter, and each thread that has greenlets
     PyTypeObject* greenlet_type;
     PyTypeObject* unswitchable_type;
     PyObject* error;          // greenlet.error

@@ -72,7 +72,7 @@ Thread* Thread::make(PyThreadState* ts) noexcept {
     }
     thread->thread_state = ts;
     thread->module = module;
-    module->owners++;
+    module->owners.add();
     thread->stack_size = core::stack_size();
     thread->stacks.set_slot_size(thread->stack_size);
     thread->main_activation.state.save(ts);
@@ -122,7 +122,7 @@ void Thread::end() noexcept {
 }
 
 void Thread::drop() noexcept {
-    if (owners.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    if (owners.remove()) {
         module->drop();
         delete this;
     }

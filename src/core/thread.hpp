@@ -14,6 +14,7 @@
 #include <atomic>
 
 #include "core/greenlet.hpp"
+#include "interpreter/shared_count.hpp"
 #include "stackful/pool.hpp"
 
 namespace core {
@@ -31,7 +32,7 @@ struct Thread {
     PyGreenlet* main;              // owned, while the thread lives
     Activation* active;            // its active greenlets but the main one
     Activation main_activation;
-    std::atomic<std::size_t> owners{1};
+    interpreter::SharedCount owners{1};
 
     // A slot for a new greenlet, or nullptr.
     stackful::Slot* acquire_slot() noexcept;
@@ -56,7 +57,7 @@ struct Thread {
     void add_active(Activation& activation) noexcept;
     void remove_active(Activation& activation) noexcept;
 
-    void share() noexcept { owners.fetch_add(1, std::memory_order_relaxed); }
+    void share() noexcept { owners.add(); }
     void drop() noexcept;
 
 private:

@@ -40,7 +40,6 @@ ModuleState* ModuleState::create() noexcept {
         PyErr_NoMemory();
         return nullptr;
     }
-    state->owners = 1;
     Reference capsule = Reference::steal(PyCapsule_New(state, state_name, interpreter_ends));
     if (!capsule) {
         delete state;
@@ -72,7 +71,7 @@ ModuleState* ModuleState::create() noexcept {
 }
 
 void ModuleState::drop() noexcept {
-    if (--owners > 0) {
+    if (!owners.remove()) {
         return;
     }
     Py_XDECREF(greenlet_type);
