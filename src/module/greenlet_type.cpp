@@ -407,6 +407,13 @@ PyObject* throw_into(PyObject* self, PyObject* type, PyObject* value, PyObject* 
         PyErr_Format(PyExc_TypeError, "exceptions must be classes, or instances, not %s", Py_TYPE(type)->tp_name);
         return nullptr;
     }
+    else if (value != nullptr && PyExceptionInstance_Check(value)) {
+        int is_instance = PyObject_IsInstance(value, type);
+        if (is_instance < 0) {
+            return nullptr;
+        }
+        type = is_instance ? reinterpret_cast<PyObject*>(Py_TYPE(value)) : type;
+    }
     Reference held_traceback = Reference::borrow(traceback);
     if (traceback == nullptr && value != nullptr && PyExceptionInstance_Check(value)) {
         held_traceback = Reference::steal(PyException_GetTraceback(value));
