@@ -1,0 +1,68 @@
+"""What several tests need."""
+
+import gc
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+
+from greenlet import getcurrent, greenlet
+
+IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
+
+
+def run_python(source, *, timeout=60, options=(), **environment):
+    """Run *source* in a process of its own, with *environment* added to this one's."""
+    return subprocess.run(
+        [sys.executable, "-X", "faulthandler", *options, "-c", textwrap.dedent(source)],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def output_of(source, **options):
+    """The standard output of *source*, which must succeed and leave standard error empty."""
+    done = run_python(source, **options)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return done.stdout
+
+
+def in_thread(function):
+    """The result of *function*, called in a thread of its own; what it raises is raised here."""
+    outcome = []
+
+    def target():
+        try:
+            outcome.append((function(), None))
+        except BaseException as exception:
+            outcome.append((None, exception))
+
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive()
+    result, exception = outcome.pop()
+    if exception is not None:
+        raise exception
+    return result
+
+
+def suspended(run=None, *args):
+    """A greenlet that has begun *run* and switched back here."""
+    if run is None:
+        def run():
+            getcurrent().parent.switch()
+    g = greenlet(run)
+    g.switch(*args)
+    assert g and not g.dead
+    return g
+
+
+def collect():
+    """Collect all garbage, and what collecting it made garbage."""
+    while gc.collect():
+        pass
