@@ -15,6 +15,7 @@ __all__ = [
     "gettrace",
     "settrace",
     "stack_size",
+    "trim_stacks",
 ]
 
 from ._greenlet import (
@@ -32,4 +33,5 @@ from ._greenlet import (
     gettrace,
     settrace,
     stack_size,
+    trim_stacks,
 )

@@ -200,6 +200,10 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     if (!is_suspended) {
         return 0;  // a running one's frames are in use, and a main one's are the thread's
     }
+    // A collection comes by here anyway, and looks at the greenlet's memory: a chance to return what it no longer uses.
+    if (interpreter::stops_others_to_traverse && activation->slot != nullptr) {
+        stackful::trim_suspended(*activation->slot, activation->execution.context.stack_pointer);
+    }
     Py_VISIT(activation->run);
     for (Py_ssize_t i = 0; i < activation->argument_count; ++i) {
         Py_VISIT(activation->arguments[i]);

@@ -157,6 +157,15 @@ void Thread::kill_released_now() noexcept {
     }
 }
 
+void Thread::trim_stacks() noexcept {
+    stacks.trim();
+    for (Activation* activation = active; activation != nullptr; activation = activation->next) {
+        if (activation->greenlet != current) {
+            stackful::trim_suspended(*activation->slot, activation->execution.context.stack_pointer);
+        }
+    }
+}
+
 void Thread::add_active(Activation& activation) noexcept {
     activation.previous = nullptr;
     activation.next = active;

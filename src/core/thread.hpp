@@ -54,6 +54,9 @@ struct Thread {
         }
     }
 
+    // Gives memory back that free stacks, and those of suspended greenlets, do not use any more.
+    void trim_stacks() noexcept;
+
     void add_active(Activation& activation) noexcept;
     void remove_active(Activation& activation) noexcept;
 

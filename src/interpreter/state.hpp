@@ -108,6 +108,14 @@ inline bool is_finalizing() noexcept {
 // exception and returns false when the interpreter is not what this was compiled for.
 bool prepare() noexcept;
 
+// Does no other thread of the interpreter run Python code while tp_traverse is called? Where there is no GIL, tools like
+// gc.get_referents() call it while others run.
+#ifdef Py_GIL_DISABLED
+inline constexpr bool stops_others_to_traverse = false;
+#else
+inline constexpr bool stops_others_to_traverse = true;
+#endif
+
 // Does this version count how deep deallocations of containers are nested? And how deep are they? For tests.
 inline constexpr bool counts_trash_nesting = PY_VERSION_HEX < 0x030D0000;
 int trash_nesting(PyThreadState* ts) noexcept;

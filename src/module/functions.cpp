@@ -104,6 +104,22 @@ PyObject* stack_size(PyObject*, PyObject* const* args, Py_ssize_t count) {
     return PyLong_FromSize_t(previous);
 }
 
+PyDoc_STRVAR(trim_stacks_doc,
+"trim_stacks()\n--\n\n"
+"Give memory back to the system that this thread's stacks do not use any more.\n\n"
+"That is what the stacks of finished greenlets keep to be used again, and what suspended greenlets\n"
+"used when their calls were nested deeper than now. It happens by itself too: when a greenlet finishes\n"
+"that ran deep, and in the suspended ones when garbage is collected.");
+
+PyObject* trim_stacks(PyObject*, PyObject*) {
+    Thread* thread = Thread::running();
+    if (thread == nullptr) {
+        return nullptr;
+    }
+    thread->trim_stacks();
+    Py_RETURN_NONE;
+}
+
 PyDoc_STRVAR(enable_optional_cleanup_doc,
 "enable_optional_cleanup(enabled, /)\n--\n\n"
 "Say whether garbage is collected when a thread ends that has suspended greenlets left.\n\n"
@@ -195,6 +211,7 @@ PyMethodDef functions[] = {
     {"gettrace", gettrace, METH_NOARGS, gettrace_doc},
     {"stack_size", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(stack_size)), METH_FASTCALL,
      stack_size_doc},
+    {"trim_stacks", trim_stacks, METH_NOARGS, trim_stacks_doc},
     {"enable_optional_cleanup", enable_optional_cleanup, METH_O, enable_optional_cleanup_doc},
     {"get_clocks_used_doing_optional_cleanup", get_clocks_used_doing_optional_cleanup, METH_NOARGS,
      get_clocks_used_doing_optional_cleanup_doc},
