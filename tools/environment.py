@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -73,18 +74,26 @@ def make(folder: Path, requirements: list[str]) -> Path:
     return python
 
 
+def build_settings() -> list[str]:
+    """What pip is to tell the build: where to keep its files, and for which kind of interpreter it is."""
+    settings = [f"--config-settings=build-dir={FOLDER / 'cmake'}"]
+    if IS_DEBUG_BUILD:
+        # For interpreters that check themselves: our assertions and those of CPython's headers as well.
+        settings.append("--config-settings=cmake.build-type=Debug")
+    return settings
+
+
 def ours() -> Path:
     """An environment with this tree's package, the tools that build it and what its tests need."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     extras = project["project"]["optional-dependencies"]
+    compilers = [os.environ["CXX"].split()[0]] if os.environ.get("CXX") else ["c++", "g++", "clang++"]
+    if not any(map(shutil.which, compilers)):
+        raise RuntimeError(f"no C++ compiler ({', '.join(compilers)}) in PATH: install one, such as g++")
     # cmake and ninja as wheels: what the system has may be too old, or missing.
     python = make(FOLDER / "venv", [*project["build-system"]["requires"], "cmake", "ninja", *extras["test"]])
 
-    build = [f"--config-settings=build-dir={FOLDER / 'cmake'}"]
-    if IS_DEBUG_BUILD:
-        # For interpreters that check themselves: our assertions and those of CPython's headers as well.
-        build.append("--config-settings=cmake.build-type=Debug")
-    pip(python, "install", "--no-deps", "--no-build-isolation", "--force-reinstall", *build, ROOT)
+    pip(python, "install", "--no-deps", "--no-build-isolation", "--force-reinstall", *build_settings(), ROOT)
 
     # Clients come as the wheels they publish or not at all; the tests that need one look for it. They
     # are installed after the package because they require it.

@@ -1,0 +1,38 @@
+# The commands of this project. All they install and build goes to build/ (and wheels to dist/).
+#
+# PYTHON is the interpreter for demo, test, bench and wheel: by default python3 if it is 3.11 or newer, else
+# the newest that tools/interpreters finds. `make test PYTHON=/path/to/python3.13` takes another.
+
+PYTHON ?= $(shell tools/interpreters --default)
+
+# Each recipe starts with this: without an interpreter it says so and stops.
+have_python = @test -n "$(PYTHON)" || { echo "CPython 3.11 to 3.15 with its headers is needed"; exit 1; }
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-engine test-python test-matrix wheel clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: ## build, run the two examples, time it against the reference
+	$(have_python)
+	@$(PYTHON) tools/demo.py
+
+test: test-engine test-python ## all tests on one interpreter
+
+test-engine: ## the stackful engine's own tests, in C++
+	@tools/test-engine
+
+test-python: ## the pytest suite and the reference's own suite
+	$(have_python)
+	@$(PYTHON) tools/test_python.py
+
+test-matrix: ## the same on every interpreter found (tools/provide-pythons gets more)
+	@tools/test-matrix
+
+wheel: ## a wheel for the interpreter, in dist/
+	$(have_python)
+	@$(PYTHON) tools/wheel.py
+
+clean: ## remove what was built
+	rm -rf build dist
