@@ -105,7 +105,7 @@ void abandon(PyGreenlet* g) noexcept {
     Greenlet& greenlet = *g->pimpl;
     Activation* activation = std::exchange(greenlet.activation, nullptr);
     greenlet.phase = Phase::finished;
-    if (activation == nullptr || interpreter::is_finalizing()) {
+    if (activation == nullptr || interpreter::is_finalizing() || greenlet.thread->current == g) {
         return;  // what it holds goes with the process
     }
     interpreter::PendingException in_flight;

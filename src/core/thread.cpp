@@ -116,7 +116,11 @@ void Thread::end() noexcept {
     Py_CLEAR(tracer);
     kill_released();
     stacks.trim();
-    Py_CLEAR(current);
+    if (current == main) {
+        Py_CLEAR(current);
+    }
+    // Else it ended in the middle of a greenlet: other threads do in the child of a fork. That greenlet stays the current
+    // one for ever, because nobody knows what state it is in.
     Py_CLEAR(main);
     drop();
 }
