@@ -18,7 +18,7 @@ import sys
 from time import perf_counter_ns
 
 UNROLLED = 200      # times an operation is written out in a loop's body
-REPETITIONS = 9     # of each loop in one process: the median of these is that process' figure
+REPETITIONS = 5     # of each loop in one process: the median of these is that process' figure
 SLICE = 15_000_000  # ns that one repetition should take
 PARKED = 10_000
 DEPTHS = (1, 100, 300)
@@ -136,7 +136,9 @@ def measured_in_turn(pythons: list[str], rounds: int) -> list[dict]:
     """The medians of *rounds* fresh processes of each interpreter."""
     runs: list[list[dict]] = [[] for _ in pythons]
     for number in range(rounds):
-        for python, results in zip(pythons, runs):
+        pairs = list(zip(pythons, runs))
+        # Every other round the other way round, so that neither is always the one that comes first.
+        for python, results in pairs if number % 2 == 0 else reversed(pairs):
             if sys.stderr.isatty():
                 print(f"\rround {number + 1} of {rounds}", end="", file=sys.stderr, flush=True)
             output = subprocess.run([python, __file__, "--measure"], check=True, stdin=subprocess.DEVNULL,
@@ -180,7 +182,7 @@ def table(columns: list[dict]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("pythons", nargs="*", metavar="PYTHON")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:

@@ -68,7 +68,7 @@ def permutations(items):
         for i, item in enumerate(left):
             extend(left[:i] + left[i + 1:], (*chosen, item))
 
-    extend(list(items), chosen)
+    extend(list(items), ())
 
 
 def tree_of(sequence):
