@@ -238,17 +238,23 @@ void StackCache::release_slowly(Slot* slot) noexcept {
         pool_.give(slot, slot, 1);
         return;
     }
-    if (until_look_after_ == 0) {
-        until_look_after_ = trim_period - 1;
+    if (until_look_after_-- == 0) {
+        until_look_after_ = look_after_period - 1;
         if (count() >= capacity) {
             spill(capacity / 2);
         }
-        stackful::trim(*slot);
-    } else if (left_deep_ < most_left_deep && is_untouched(slot->begin() + layout_->deep_low)) {
-        slot->left_deep = true;
-        ++left_deep_;
-    } else {
-        stackful::trim(*slot);
+        if (until_trim_-- == 0) {
+            until_trim_ = trim_period / look_after_period - 1;
+            stackful::trim(*slot);
+        }
+    }
+    if (was_used_beyond_warm(*slot, *layout_)) {
+        if (left_deep_ < most_left_deep && is_untouched(slot->begin() + layout_->deep_low)) {
+            slot->left_deep = true;
+            ++left_deep_;
+        } else {
+            stackful::trim(*slot);
+        }
     }
     push(slot);
 }

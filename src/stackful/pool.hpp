@@ -18,9 +18,10 @@
 // What happens to a slot that ran deep. Its pages are given back when it is released, if the lines that tell
 // (stack.hpp) say it was used beyond its warm part. But a program whose executions all run that deep would pay for this
 // each time, and for touching the pages again: so a cache leaves a few slots (`most_left_deep`) as they are, unless
-// they were used very far down, and trims the others. And since the lines may fail to tell, one release in 256 trims
-// without looking. What one thread can so hold on to without need is some 1 MiB for the former, and is small
-// for the latter.
+// they were used very far down, and trims the others. And since the lines may fail to tell, one release in 4,096 trims
+// without looking. What a thread so holds on to without need is some 1 MiB.
+//
+// @COSTS@
 
 #pragma once
 
@@ -119,8 +120,9 @@ public:
     // Up to so many of the free slots may be untrimmed, though they were used beyond their warm part.
     static constexpr std::size_t most_left_deep = 8;
 
-    // One release in so many trims without looking.
-    static constexpr std::size_t trim_period = 256;
+    // One release in so many looks whether there are too many, and every 16th of these trims its slot unseen.
+    static constexpr std::size_t look_after_period = 256;
+    static constexpr std::size_t trim_period = 16 * look_after_period;
 
     explicit StackCache(std::size_t slot_size = default_slot_size, StackPool& pool = StackPool::shared()) noexcept
         : pool_(pool) {
@@ -188,7 +190,8 @@ private:
     Slot* free_ = nullptr;                // the slots that are free, last released first
     const SlotLayout* layout_ = nullptr;  // theirs; nullptr before the first acquire of a size
     CacheTally* tally_ = nullptr;         // nullptr before the first acquire
-    std::size_t until_look_after_ = 0;    // so many releases until one that looks after everything
+    std::size_t until_look_after_ = 0;    // so many releases until one looks after what is not done at each
+    std::size_t until_trim_ = trim_period / look_after_period;  // so many of these until one trims
     std::size_t left_deep_ = 0;           // how many free slots are marked so
     SizeClass* size_class_ = nullptr;     // that layout_ belongs to
     std::size_t slot_size_ = 0;

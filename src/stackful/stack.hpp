@@ -108,12 +108,8 @@ void trim_suspended(Slot& slot, const void* stack_pointer) noexcept;
 inline bool is_untouched(const std::byte* line) noexcept {
     using Word [[gnu::may_alias]] = std::uint64_t;
     annotations::inspect_unused(line, 64);
-    auto* words = reinterpret_cast<const Word*>(line);
-    Word any = 0;
-    for (int i = 0; i < 8; ++i) {
-        any |= words[i];
-    }
-    return any == 0;
+    auto* word = reinterpret_cast<const Word*>(line);
+    return (word[0] | word[1] | word[2] | word[3] | word[4] | word[5] | word[6] | word[7]) == 0;
 }
 
 // Do the lines that tell say that the slot was used beyond its warm part? `layout` is the slot's.

@@ -11,10 +11,23 @@
 namespace stackful::system {
 namespace {
 
-// Linux 6.13 on: marks page-table entries as guards, which takes no mapping. Not yet in the C library's headers.
-constexpr int madv_guard_install = 102;
+// Not yet in the C library's headers.
+constexpr int madv_populate_read = 22;   // Linux 5.14 on
+constexpr int madv_guard_install = 102;  // Linux 6.13 on: marks page-table entries as guards, which takes no mapping
 
-std::atomic<bool> guards_can_be_installed{true};
+enum class Guards { untried, installed, mapped };
+std::atomic<Guards> guards{Guards::untried};
+
+// Marks the pages as guards. Fails on an older kernel; or if the memory is locked (mlockall).
+bool install_in_page_table(std::byte* begin, std::size_t bytes) noexcept {
+    return ::madvise(begin, bytes, madv_guard_install) == 0;
+}
+
+// Some that are not Linux but say they are (user-mode QEMU) accept any advice, and do nothing. A guard can not be
+// populated.
+bool is_really_installed(std::byte* begin, std::size_t bytes) noexcept {
+    return ::madvise(begin, bytes, madv_populate_read) != 0;
+}
 
 }  // namespace
 
@@ -56,13 +69,13 @@ bool make_accessible(std::byte* begin, std::size_t bytes) noexcept {
 }
 
 bool install_guard(std::byte* begin, std::size_t bytes) noexcept {
-    if (guards_can_be_installed.load(std::memory_order_relaxed)) {
-        if (::madvise(begin, bytes, madv_guard_install) == 0) {
-            return true;
-        }
-        // An older kernel; or the memory is locked (mlockall), which rules such guards out.
-        guards_can_be_installed.store(false, std::memory_order_relaxed);
+    Guards kind = guards.load(std::memory_order_relaxed);
+    if (kind != Guards::mapped && install_in_page_table(begin, bytes) &&
+        (kind == Guards::installed || is_really_installed(begin, bytes))) {
+        guards.store(Guards::installed, std::memory_order_relaxed);
+        return true;
     }
+    guards.store(Guards::mapped, std::memory_order_relaxed);
     return ::mprotect(begin, bytes, PROT_NONE) == 0;  // two more mappings
 }
 

@@ -1,0 +1,194 @@
+// The context switch for AArch64 under AAPCS64 (Linux).
+//
+// What a switch has to save. It is called like any function, so the compiler has already saved whatever it still needs
+// in registers that a called function may change. Left are the registers which a called function must give back
+// unchanged: x19 to x28, the frame pointer x29, the lower halves of v8 to v15 (that is d8 to d15), the stack
+// pointer, and the floating-point control register FPCR (rounding mode). The return address is in x30. They are put on the
+// stack of the one that leaves. Then the stack pointer is exchanged, and everything is taken back, from the other stack.
+//
+// A suspended execution, and, on the right, one that make_context has made and nobody has switched to yet:
+//
+//          |  frames of the    |
+//          |     caller        |
+//          +-------------------+                     +-------------------+ <- stack_base
+//    +160  |  FPCR  |          |               +160  |  FPCR  |          |
+//    +144  |  d14, d15         |                     |                   |
+//    +128  |  d12, d13         |                     |   read, but       |
+//    +112  |  d10, d11         |                     |   of no meaning   |
+//     +96  |  d8, d9           |                +96  |                   |
+//     +80  |  x27, x28         |                +80  |                   |
+//     +64  |  x25, x26         |                +64  |                   |
+//     +48  |  x23, x24         |                +48  |                   |
+//     +32  |  x21, x22         |                +32  |                   |
+//     +16  |  x19, x20         |                +16  |  entry, -         |
+//      +0  |  x29, x30         | <- Context      +0  |  0, stackful_begin| <- Context
+//          +-------------------+                     +-------------------+
+//
+// A beginning. The first switch "returns" to stackful_begin, which makes stackful_root the return address and goes on
+// at entry. The argument is in x0 already. While an execution runs, its stack is an ordinary one, whose
+// outermost frame is that of its entry function, which was "called" from stackful_root. Nothing of stackful_root
+// ever runs. x29 starts as 0, which ends a chain of frame pointers.
+//
+// Predicting where we return to. The processor predicts a `ret` from the `bl`s it has seen. If all executions are suspended by the
+// same `bl` in the code, the prediction is right although we return on another stack, and stays so for the callers.
+// (x86_64.S jumps where the places differ. Here that can not be done: under branch target identification only a
+// `ret` may go to a place that is not marked as a target.)
+//
+// FPCR is saved each time, but written only if it differs, since a write makes the processor wait. This was not measured:
+// there was no AArch64 processor to measure on.
+//
+// What an unwinder needs. The call-frame information of stackful_switch says for each instruction where the
+// registers of the caller are. Across the exchange of the stack pointer it stays as it is, because both stacks
+// look the same there. So a debugger that is told sp = Context::stack_pointer and pc = stackful_suspended shows the
+// frames of a suspended execution. stackful_root says that its own return address is undefined: this is where an
+// unwinder has reached the end of the stack, and stops. Return addresses are looked up one instruction before, in
+// the `bl`; so there is a `nop` before each label here that serves as one.
+//
+// Protection. `bti c` marks what may be called through a pointer, and entry is reached through x16, which such a mark
+// allows; the object file says so. Return addresses are not signed here. A caller that signs its own (PAC) does so
+// with its stack pointer, which is the same when it is resumed. The shadow call stack in x18 is not supported.
+
+        .text
+
+// void* stackful_switch(Context* from, Context to, void* transfer)
+//                       x0             x1          x2
+        .globl  stackful_switch
+        .hidden stackful_switch
+        .type   stackful_switch, %function
+        .p2align 6
+stackful_switch:
+        .cfi_startproc
+        hint    #34                             // bti c
+        stp     x29, x30, [sp, #-176]!
+        .cfi_adjust_cfa_offset 176
+        .cfi_rel_offset x29, 0
+        .cfi_rel_offset x30, 8
+        stp     x19, x20, [sp, #16]
+        .cfi_rel_offset x19, 16
+        .cfi_rel_offset x20, 24
+        stp     x21, x22, [sp, #32]
+        .cfi_rel_offset x21, 32
+        .cfi_rel_offset x22, 40
+        stp     x23, x24, [sp, #48]
+        .cfi_rel_offset x23, 48
+        .cfi_rel_offset x24, 56
+        stp     x25, x26, [sp, #64]
+        .cfi_rel_offset x25, 64
+        .cfi_rel_offset x26, 72
+        stp     x27, x28, [sp, #80]
+        .cfi_rel_offset x27, 80
+        .cfi_rel_offset x28, 88
+        stp     d8, d9, [sp, #96]
+        .cfi_rel_offset d8, 96
+        .cfi_rel_offset d9, 104
+        stp     d10, d11, [sp, #112]
+        .cfi_rel_offset d10, 112
+        .cfi_rel_offset d11, 120
+        stp     d12, d13, [sp, #128]
+        .cfi_rel_offset d12, 128
+        .cfi_rel_offset d13, 136
+        stp     d14, d15, [sp, #144]
+        .cfi_rel_offset d14, 144
+        .cfi_rel_offset d15, 152
+        mrs     x3, fpcr
+        str     x3, [sp, #160]
+
+        mov     x4, sp
+        str     x4, [x0]
+        mov     sp, x1                          // from here on we are on the other stack
+
+        .globl  stackful_suspended
+        .hidden stackful_suspended
+stackful_suspended:
+        mov     x0, x2                          // the result of stackful_switch, or the argument of an entry function
+        ldr     x4, [sp, #160]
+        cmp     x3, x4
+        b.ne    2f
+1:      ldp     d14, d15, [sp, #144]
+        ldp     d12, d13, [sp, #128]
+        ldp     d10, d11, [sp, #112]
+        ldp     d8, d9, [sp, #96]
+        ldp     x27, x28, [sp, #80]
+        ldp     x25, x26, [sp, #64]
+        ldp     x23, x24, [sp, #48]
+        ldp     x21, x22, [sp, #32]
+        ldp     x19, x20, [sp, #16]
+        .cfi_remember_state
+        ldp     x29, x30, [sp], #176
+        .cfi_adjust_cfa_offset -176
+        .cfi_restore x19
+        .cfi_restore x20
+        .cfi_restore x21
+        .cfi_restore x22
+        .cfi_restore x23
+        .cfi_restore x24
+        .cfi_restore x25
+        .cfi_restore x26
+        .cfi_restore x27
+        .cfi_restore x28
+        .cfi_restore x29
+        .cfi_restore x30
+        .cfi_restore d8
+        .cfi_restore d9
+        .cfi_restore d10
+        .cfi_restore d11
+        .cfi_restore d12
+        .cfi_restore d13
+        .cfi_restore d14
+        .cfi_restore d15
+        ret
+        .cfi_restore_state
+2:      msr     fpcr, x4
+        b       1b
+        .cfi_endproc
+        .size   stackful_switch, . - stackful_switch
+
+// Context stackful_make_context(void* stack_base, EntryPoint entry)
+//                               x0                x1
+        .globl  stackful_make_context
+        .hidden stackful_make_context
+        .type   stackful_make_context, %function
+        .p2align 4
+stackful_make_context:
+        .cfi_startproc
+        hint    #34                             // bti c
+        adr     x2, stackful_begin
+        mrs     x3, fpcr
+        sub     x0, x0, #176
+        stp     xzr, x2, [x0]
+        str     x1, [x0, #16]
+        str     x3, [x0, #160]
+        ret
+        .cfi_endproc
+        .size   stackful_make_context, . - stackful_make_context
+
+// Nothing calls these two: they are return addresses.
+        .type   stackful_begin, %function
+        .p2align 4
+        .cfi_startproc
+        .cfi_undefined x30
+        nop
+stackful_begin:
+        mov     x16, x19
+        adr     x30, stackful_root
+        br      x16
+        .cfi_endproc
+        .size   stackful_begin, . - stackful_begin
+
+        .type   stackful_root, %function
+        .cfi_startproc
+        .cfi_undefined x30
+        nop
+stackful_root:
+        brk     #1
+        .cfi_endproc
+        .size   stackful_root, . - stackful_root
+
+        .section .note.gnu.property, "a"
+        .p2align 3
+        .long   4, 16, 5                        // length of the name, of the contents; NT_GNU_PROPERTY_TYPE_0
+        .asciz  "GNU"
+        .long   0xc0000000, 4                   // GNU_PROPERTY_AARCH64_FEATURE_1_AND, its length
+        .long   1, 0                            // BTI; padding
+
+        .section .note.GNU-stack, "", %progbits

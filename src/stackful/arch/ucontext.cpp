@@ -1,0 +1,78 @@
+// The context switch for every processor that the C library knows: makecontext and swapcontext.
+//
+// They save all that they should and in whatever layout they like, in a ucontext_t. Each execution has one, on its own
+// stack while it is suspended, so that a Context is a pointer here too:
+//
+//        |  frames of the    |
+//        |     caller        |                     +-------------------+ <- stack_base
+//        +-------------------+                     | Suspended         |
+//        | frame of          |                     |   .registers      |   made by makecontext: begin at begin()
+//        |  stackful_switch: |                     |   .transfer       |
+//        |   Suspended       | <- Context          |   .entry          | <- Context
+//        |     .registers    |                     +-------------------+
+//        |     .transfer     |                     |                   |   where begin() has its frame
+//        +-------------------+
+//
+// The value that is transferred goes through the Suspended of the one that is resumed.
+//
+// The cost is a system call: swapcontext saves the signal mask, and so each execution has a signal mask of its own,
+// which it takes over from the one that made its context. Elsewhere the mask belongs to the thread.
+//
+// C libraries end the unwinding of such a stack in the function that called begin(), as they should.
+
+#include <sys/ucontext.h>
+#include <ucontext.h>
+
+#include <cstdint>
+#include <new>
+
+#include "stackful/context.hpp"
+
+namespace stackful {
+namespace {
+
+struct Suspended {
+    ucontext_t registers;
+    void* transfer;    // what it is resumed with
+    EntryPoint entry;  // of one that has not begun
+};
+
+// makecontext passes ints, so the pointer comes in two.
+void begin(unsigned low_half, unsigned high_half) {
+    std::uintptr_t address = (static_cast<std::uintptr_t>(high_half) << 16 << 16) | low_half;
+    auto* self = reinterpret_cast<Suspended*>(address);
+    self->entry(self->transfer);
+    __builtin_unreachable();
+}
+
+}  // namespace
+
+extern "C" void* stackful_switch(Context* from, Context to, void* transfer) noexcept {
+    Suspended self;
+    self.entry = nullptr;
+    self.registers.uc_stack = {};  // AddressSanitizer looks at it
+    from->stack_pointer = &self;
+    auto* other = static_cast<Suspended*>(to.stack_pointer);
+    other->transfer = transfer;
+    ::swapcontext(&self.registers, &other->registers);
+    return self.transfer;
+}
+
+extern "C" Context stackful_make_context(void* stack_base, EntryPoint entry) noexcept {
+    // Below the Suspended makecontext needs to be told of some stack. It only cares where it ends.
+    constexpr std::size_t some_stack = 1024;
+    auto end = reinterpret_cast<std::uintptr_t>(stack_base) - sizeof(Suspended);
+    auto* self = ::new (reinterpret_cast<void*>(end / alignof(std::max_align_t) * alignof(std::max_align_t))) Suspended;
+    self->transfer = nullptr;
+    self->entry = entry;
+    ::getcontext(&self->registers);
+    self->registers.uc_stack.ss_sp = reinterpret_cast<std::byte*>(self) - some_stack;
+    self->registers.uc_stack.ss_size = some_stack;
+    self->registers.uc_link = nullptr;
+    auto address = reinterpret_cast<std::uintptr_t>(self);
+    ::makecontext(&self->registers, reinterpret_cast<void (*)()>(begin), 2, static_cast<unsigned>(address),
+                  static_cast<unsigned>(address >> 16 >> 16));
+    return Context{self};
+}
+
+}  // namespace stackful

@@ -1,0 +1,73 @@
+// A function on a stack of its own: the smallest client of the engine, for the tests.
+
+#pragma once
+
+#include <functional>
+#include <utility>
+
+#include "stackful/context.hpp"
+#include "stackful/pool.hpp"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(STACKFUL_ADDRESS_SANITIZER)
+inline constexpr bool with_address_sanitizer = true;
+#else
+inline constexpr bool with_address_sanitizer = false;
+#endif
+#if defined(__SANITIZE_THREAD__) || defined(STACKFUL_THREAD_SANITIZER)
+inline constexpr bool with_thread_sanitizer = true;
+#else
+inline constexpr bool with_thread_sanitizer = false;
+#endif
+// Their own memory hides what is measured.
+inline constexpr bool with_sanitizer = with_address_sanitizer || with_thread_sanitizer;
+
+class Coroutine {
+public:
+    // Called with what the first resume() passes. Its result is that of the last one.
+    using Body = std::function<void*(Coroutine& self, void* value)>;
+
+    Coroutine(stackful::StackCache& cache, Body body) : body_(std::move(body)), cache_(cache), slot_(cache.acquire()) {
+        stackful::prepare(execution_, slot_->low, slot_->stack_base(), entry);
+    }
+    ~Coroutine() {
+        stackful::retire(execution_);
+        cache_.release(slot_);
+    }
+    Coroutine(const Coroutine&) = delete;
+    Coroutine& operator=(const Coroutine&) = delete;
+
+    // Runs the body until it suspends or ends, and returns what it passes.
+    void* resume(void* value = nullptr) {
+        stackful::Execution here;
+        resumer_ = &here;
+        value_ = value;
+        return stackful::switch_to(here, execution_, this);
+    }
+
+    // Called by the body. Returns what the next resume() passes.
+    void* suspend(void* value = nullptr) {
+        stackful::switch_to(execution_, *resumer_, value);
+        return value_;
+    }
+
+    bool finished() const { return finished_; }
+    stackful::Slot* slot() const { return slot_; }
+    const stackful::Execution& execution() const { return execution_; }
+
+private:
+    static void entry(void* transfer) {
+        stackful::entered();
+        auto* self = static_cast<Coroutine*>(transfer);
+        void* result = self->body_(*self, self->value_);
+        self->finished_ = true;
+        stackful::finish(self->execution_, *self->resumer_, result);
+    }
+
+    Body body_;
+    stackful::StackCache& cache_;
+    stackful::Slot* slot_;
+    stackful::Execution execution_;
+    stackful::Execution* resumer_ = nullptr;
+    void* value_ = nullptr;
+    bool finished_ = false;
+};

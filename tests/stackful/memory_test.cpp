@@ -1,0 +1,169 @@
+// What slots cost in memory, and that they give it back.
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "coroutine.hpp"
+#include "stackful/system/system.hpp"
+
+namespace {
+
+using stackful::Slot;
+using stackful::StackCache;
+using stackful::StackPool;
+
+std::size_t resident_pages(Slot* slot) {
+    std::size_t page_size = stackful::system::page_size();
+    std::vector<unsigned char> resident(static_cast<std::size_t>(slot->high - slot->low) / page_size);
+    EXPECT_EQ(mincore(slot->low, resident.size() * page_size, resident.data()), 0);
+    std::size_t pages = 0;
+    for (unsigned char each : resident) {
+        pages += each & 1;
+    }
+    return pages;
+}
+
+std::size_t warm_pages(Slot* slot) {
+    return (slot->layout->warm_high - slot->layout->warm_low) / stackful::system::page_size();
+}
+
+void use_stack(Slot* slot, std::size_t bytes) { std::memset(slot->stack_base() - bytes, 1, bytes); }
+
+TEST(Memory, slot_that_ran_very_deep_gives_its_pages_back) {
+    StackPool pool;
+    StackCache cache(stackful::default_slot_size, pool);
+    Slot* slot = cache.acquire();
+    use_stack(slot, 512 << 10);
+    EXPECT_GE(resident_pages(slot), (512u << 10) / stackful::system::page_size());
+    cache.release(slot);
+    EXPECT_LE(resident_pages(slot), warm_pages(slot) + 2);
+}
+
+TEST(Memory, slot_whose_client_area_was_filled_gives_its_pages_back) {
+    StackPool pool;
+    StackCache cache(stackful::default_slot_size, pool);
+    std::vector<Slot*> slots(40);
+    for (Slot*& slot : slots) {
+        slot = cache.acquire();
+        std::memset(slot->client_begin(), 1, slot->client_bytes());
+    }
+    std::size_t untrimmed = 0;
+    for (Slot* slot : slots) {
+        cache.release(slot);
+        untrimmed += resident_pages(slot) > warm_pages(slot) + 2;
+    }
+    EXPECT_LE(untrimmed, StackCache::most_left_deep);
+}
+
+TEST(Memory, few_slots_are_left_untrimmed) {
+    StackPool pool;
+    StackCache cache(stackful::default_slot_size, pool);
+    std::vector<Slot*> slots(100);
+    for (Slot*& slot : slots) {
+        slot = cache.acquire();
+        use_stack(slot, 64 << 10);
+    }
+    for (Slot* slot : slots) {
+        cache.release(slot);
+    }
+    std::size_t untrimmed = 0;
+    for (Slot* slot : slots) {
+        untrimmed += resident_pages(slot) > warm_pages(slot) + 2;
+    }
+    EXPECT_EQ(untrimmed, StackCache::most_left_deep);
+    cache.trim();
+    for (Slot* slot : slots) {
+        EXPECT_LE(resident_pages(slot), warm_pages(slot));
+    }
+}
+
+TEST(Memory, slot_used_deep_again_and_again_is_left_as_it_is) {
+    StackPool pool;
+    StackCache cache(stackful::default_slot_size, pool);
+    Slot* slot = cache.acquire();
+    for (int i = 0; i < 10; ++i) {
+        use_stack(slot, 64 << 10);
+        cache.release(slot);
+        EXPECT_GE(resident_pages(slot), (64u << 10) / stackful::system::page_size());
+        ASSERT_EQ(cache.acquire(), slot);
+    }
+    cache.release(slot);
+}
+
+TEST(Memory, frame_that_skipped_the_line_that_tells_is_found_in_time) {
+    StackPool pool;
+    StackCache cache(stackful::default_slot_size, pool);
+    Slot* slot = cache.acquire();
+    use_stack(slot, 512 << 10);
+    std::memset(slot->begin() + slot->layout->warm_low - 64, 0, 64);
+    for (std::size_t i = 0; i <= StackCache::trim_period; ++i) {
+        cache.release(slot);
+        ASSERT_EQ(cache.acquire(), slot);
+    }
+    EXPECT_LE(resident_pages(slot), warm_pages(slot) + 2);
+    cache.release(slot);
+}
+
+TEST(Memory, release_of_another_size_trims) {
+    StackPool pool;
+    StackCache cache(stackful::default_slot_size, pool);
+    Slot* slot = cache.acquire();
+    use_stack(slot, 100 << 10);
+    cache.set_slot_size(stackful::minimum_slot_size);
+    cache.release(slot);
+    EXPECT_LE(resident_pages(slot), warm_pages(slot));
+}
+
+std::size_t resident_bytes() {
+    std::FILE* file = std::fopen("/proc/self/statm", "r");
+    unsigned long all = 0, resident = 0;
+    EXPECT_EQ(std::fscanf(file, "%lu %lu", &all, &resident), 2);
+    std::fclose(file);
+    return resident * stackful::system::page_size();
+}
+
+TEST(Memory, ten_thousand_parked_executions_touch_about_one_page_each) {
+    if (with_sanitizer) {
+        GTEST_SKIP() << "would measure the sanitizer";
+    }
+    constexpr std::size_t count = 10'000;
+    StackPool pool;
+    StackCache cache(stackful::default_slot_size, pool);
+    // Only what is measured should take memory, so nothing but executions: no coroutines.
+    static stackful::Execution here;
+    static std::vector<stackful::Execution> parked;
+    static std::size_t running;
+    std::vector<Slot*> slots(count);
+    parked.resize(count);
+    std::memset(static_cast<void*>(slots.data()), 0, count * sizeof(Slot*));
+    std::size_t before = resident_bytes();
+    for (running = 0; running < count; ++running) {
+        slots[running] = cache.acquire();
+        ASSERT_NE(slots[running], nullptr);
+        stackful::prepare(parked[running], slots[running]->low, slots[running]->stack_base(), [](void*) {
+            stackful::entered();
+            for (;;) {
+                stackful::switch_to(parked[running], here, nullptr);
+            }
+        });
+        std::memset(slots[running]->client_begin(), 1, 256);
+        stackful::switch_to(here, parked[running], nullptr);
+    }
+    double pages = static_cast<double>(resident_bytes() - before) / count / static_cast<double>(stackful::system::page_size());
+    EXPECT_LT(pages, 1.1);
+    for (std::size_t i = 0; i < count; i += 1000) {
+        EXPECT_EQ(resident_pages(slots[i]), 1u);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+        stackful::retire(parked[i]);
+        cache.release(slots[i]);
+    }
+}
+
+}  // namespace

@@ -1,0 +1,208 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "stackful/pool.hpp"
+
+namespace {
+
+using stackful::default_slot_size;
+using stackful::minimum_slot_size;
+using stackful::Slot;
+using stackful::StackCache;
+using stackful::StackPool;
+using stackful::system::Commit;
+
+// Each test runs with both ways to come by memory, whatever the system's own is.
+class Pool : public testing::TestWithParam<Commit> {
+protected:
+    StackPool pool{GetParam()};
+
+    std::vector<Slot*> acquire(StackCache& cache, std::size_t count) {
+        std::vector<Slot*> slots(count);
+        for (Slot*& slot : slots) {
+            slot = cache.acquire();
+            EXPECT_NE(slot, nullptr);
+        }
+        return slots;
+    }
+    static void release(StackCache& cache, const std::vector<Slot*>& slots) {
+        for (Slot* slot : slots) {
+            cache.release(slot);
+        }
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(WithMemory, Pool, testing::Values(Commit::at_once, Commit::when_needed),
+                         [](const auto& info) { return info.param == Commit::at_once ? "at_once" : "when_needed"; });
+
+TEST_P(Pool, reuses_last_in_first_out) {
+    StackCache cache(minimum_slot_size, pool);
+    auto slots = acquire(cache, 3);
+    release(cache, slots);
+    EXPECT_EQ(cache.acquire(), slots[2]);
+    EXPECT_EQ(cache.acquire(), slots[1]);
+    EXPECT_EQ(cache.acquire(), slots[0]);
+    release(cache, slots);
+}
+
+TEST_P(Pool, never_hands_out_a_slot_twice) {
+    StackCache cache(minimum_slot_size, pool);
+    auto slots = acquire(cache, 3000);
+    std::set<Slot*> distinct(slots.begin(), slots.end());
+    EXPECT_EQ(distinct.size(), slots.size());
+    for (Slot* slot : slots) {
+        std::memset(slot->client_begin(), 1, 64);
+        std::memset(slot->stack_base() - 64, 1, 64);
+    }
+    release(cache, slots);
+}
+
+TEST_P(Pool, slots_do_not_overlap) {
+    StackCache cache(minimum_slot_size, pool);
+    auto slots = acquire(cache, 100);
+    std::sort(slots.begin(), slots.end());
+    for (std::size_t i = 1; i < slots.size(); ++i) {
+        EXPECT_LE(slots[i - 1]->high, slots[i]->begin());
+    }
+    release(cache, slots);
+}
+
+TEST_P(Pool, knows_how_many_slots_are_in_use) {
+    StackCache cache(minimum_slot_size, pool);
+    EXPECT_EQ(pool.slots_in_use(), 0u);
+    auto slots = acquire(cache, 40);
+    EXPECT_EQ(pool.slots_in_use(), 40u);
+    cache.release(slots.back());
+    slots.pop_back();
+    EXPECT_EQ(pool.slots_in_use(), 39u);
+    release(cache, slots);
+    EXPECT_EQ(pool.slots_in_use(), 0u);
+    EXPECT_EQ(pool.slots(), 40u);
+}
+
+TEST_P(Pool, cache_holds_a_bounded_number_of_slots) {
+    StackCache cache(minimum_slot_size, pool);
+    auto slots = acquire(cache, 5000);
+    release(cache, slots);
+    EXPECT_LE(cache.count(), StackCache::capacity + StackCache::look_after_period);
+    EXPECT_GE(cache.count(), StackCache::capacity / 2);
+    EXPECT_EQ(pool.slots_in_use(), 0u);
+    auto again = acquire(cache, 5000);
+    EXPECT_EQ(pool.slots(), 5000u);
+    release(cache, again);
+}
+
+TEST_P(Pool, cache_returns_its_slots_when_it_goes) {
+    std::vector<Slot*> slots;
+    {
+        StackCache cache(minimum_slot_size, pool);
+        slots = acquire(cache, 10);
+        release(cache, slots);
+    }
+    EXPECT_EQ(pool.slots_in_use(), 0u);
+    StackCache cache(minimum_slot_size, pool);
+    auto again = acquire(cache, 10);
+    EXPECT_EQ(std::set<Slot*>(slots.begin(), slots.end()), std::set<Slot*>(again.begin(), again.end()));
+    release(cache, again);
+}
+
+TEST_P(Pool, trim_gives_the_free_slots_to_the_reserve) {
+    StackCache cache(minimum_slot_size, pool);
+    release(cache, acquire(cache, 10));
+    EXPECT_EQ(cache.count(), 10u);
+    cache.trim();
+    EXPECT_EQ(cache.count(), 0u);
+    release(cache, acquire(cache, 10));
+    EXPECT_EQ(pool.slots(), 10u);
+}
+
+TEST_P(Pool, hands_out_slots_of_the_size_asked_for) {
+    StackCache cache(default_slot_size, pool);
+    Slot* large = cache.acquire();
+    EXPECT_EQ(cache.slot_size(), default_slot_size);
+    EXPECT_EQ(static_cast<std::size_t>(large->high - large->begin()), default_slot_size);
+    cache.set_slot_size(minimum_slot_size);
+    Slot* small = cache.acquire();
+    EXPECT_EQ(static_cast<std::size_t>(small->high - small->begin()), minimum_slot_size);
+    cache.release(large);
+    cache.release(small);
+    EXPECT_EQ(cache.acquire(), small);
+    cache.release(small);
+    cache.set_slot_size(default_slot_size);
+    EXPECT_EQ(cache.acquire(), large);
+    cache.release(large);
+}
+
+TEST_P(Pool, takes_back_a_slot_in_a_cache_that_never_gave_one) {
+    StackCache cache(minimum_slot_size, pool);
+    Slot* slot = cache.acquire();
+    {
+        StackCache other(minimum_slot_size, pool);
+        other.release(slot);
+    }
+    EXPECT_EQ(pool.slots_in_use(), 0u);
+}
+
+TEST_P(Pool, threads_return_slots_to_the_reserve) {
+    for (int round = 0; round < 20; ++round) {
+        std::vector<std::thread> threads;
+        for (int i = 0; i < 4; ++i) {
+            threads.emplace_back([this] {
+                StackCache cache(minimum_slot_size, pool);
+                for (int repeat = 0; repeat < 3; ++repeat) {
+                    release(cache, acquire(cache, 50));
+                }
+            });
+        }
+        for (std::thread& thread : threads) {
+            thread.join();
+        }
+    }
+    EXPECT_EQ(pool.slots_in_use(), 0u);
+    EXPECT_LE(pool.slots(), 4u * (50 + StackCache::refill));
+}
+
+TEST_P(Pool, slot_may_be_released_by_another_thread) {
+    StackCache here(minimum_slot_size, pool);
+    auto slots = acquire(here, 100);
+    std::thread([&] {
+        StackCache there(minimum_slot_size, pool);
+        release(there, slots);
+    }).join();
+    EXPECT_EQ(pool.slots_in_use(), 0u);
+    release(here, acquire(here, 100));
+    EXPECT_EQ(pool.slots(), 100u);
+}
+
+TEST_P(Pool, slot_guarding_tells_the_guard_pages_from_everything_else) {
+    StackCache cache(minimum_slot_size, pool);
+    auto slots = acquire(cache, 20);
+    for (Slot* slot : slots) {
+        EXPECT_EQ(pool.slot_guarding(slot->low - 1), slot);
+        EXPECT_EQ(pool.slot_guarding(slot->begin()), slot);
+        EXPECT_EQ(pool.slot_guarding(slot->low), nullptr);
+        EXPECT_EQ(pool.slot_guarding(slot->stack_base()), nullptr);
+        EXPECT_EQ(pool.slot_guarding(slot->high - 1), nullptr);
+    }
+    EXPECT_EQ(pool.slot_guarding(&cache), nullptr);
+    EXPECT_EQ(pool.slot_guarding(nullptr), nullptr);
+    release(cache, slots);
+}
+
+TEST(SharedPool, is_the_default) {
+    std::size_t before = StackPool::shared().slots_in_use();
+    StackCache cache;
+    Slot* slot = cache.acquire();
+    EXPECT_EQ(StackPool::shared().slots_in_use(), before + 1);
+    EXPECT_EQ(stackful::slot_guarding(slot->low - 1), slot);
+    cache.release(slot);
+    EXPECT_EQ(StackPool::shared().slots_in_use(), before);
+}
+
+}  // namespace

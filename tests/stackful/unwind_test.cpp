@@ -1,0 +1,156 @@
+#include <execinfo.h>
+#include <gtest/gtest.h>
+#include <pthread.h>
+#include <unwind.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <stdexcept>
+#include <string>
+
+#include "coroutine.hpp"
+
+namespace {
+
+using stackful::StackCache;
+
+constexpr int host_depth = 60;
+
+[[gnu::noinline]] void call_from_deep(int depth, Coroutine& coroutine) {
+    if (depth == 0) {
+        coroutine.resume();
+    } else {
+        call_from_deep(depth - 1, coroutine);
+    }
+    asm volatile("");
+}
+
+TEST(Unwind, backtrace_stops_at_the_first_function_of_the_stack) {
+    StackCache cache;
+    static int frames;
+    Coroutine coroutine(cache, [](Coroutine&, void*) {
+        void* addresses[200];
+        frames = backtrace(addresses, 200);
+        return nullptr;
+    });
+    call_from_deep(host_depth, coroutine);
+    EXPECT_GE(frames, 3);
+    EXPECT_LT(frames, host_depth / 2);
+}
+
+TEST(Unwind, unwinder_reports_the_end_of_the_stack) {
+    StackCache cache;
+    static _Unwind_Reason_Code reason;
+    static std::byte* last_frame;
+    Coroutine coroutine(cache, [](Coroutine& self, void*) {
+        reason = _Unwind_Backtrace(
+            [](_Unwind_Context* context, void*) {
+                last_frame = reinterpret_cast<std::byte*>(_Unwind_GetCFA(context));
+                return _URC_NO_REASON;
+            },
+            nullptr);
+        EXPECT_GT(last_frame, self.slot()->low);
+        EXPECT_LE(last_frame, self.slot()->stack_base() + 64);
+        return nullptr;
+    });
+    call_from_deep(host_depth, coroutine);
+    EXPECT_EQ(reason, _URC_END_OF_STACK);
+}
+
+[[gnu::noinline]] void throw_from_deep(int depth) {
+    if (depth == 0) {
+        throw std::runtime_error("thrown on a slot");
+    }
+    throw_from_deep(depth - 1);
+    asm volatile("");
+}
+
+TEST(Unwind, exception_is_caught_within_its_stack) {
+    StackCache cache;
+    std::string caught;
+    Coroutine coroutine(cache, [&](Coroutine&, void*) {
+        try {
+            throw_from_deep(20);
+        } catch (const std::runtime_error& error) {
+            caught = error.what();
+        }
+        return nullptr;
+    });
+    coroutine.resume();
+    EXPECT_EQ(caught, "thrown on a slot");
+}
+
+TEST(Unwind, exception_runs_destructors_on_its_stack) {
+    StackCache cache;
+    bool destroyed = false;
+    Coroutine coroutine(cache, [&](Coroutine&, void*) {
+        struct Sentinel {
+            bool& destroyed;
+            ~Sentinel() { destroyed = true; }
+        };
+        try {
+            Sentinel sentinel{destroyed};
+            throw_from_deep(3);
+        } catch (const std::runtime_error&) {
+        }
+        return nullptr;
+    });
+    coroutine.resume();
+    EXPECT_TRUE(destroyed);
+}
+
+TEST(UnwindDeathTest, uncaught_exception_reaches_terminate) {
+    auto run = [] {
+        std::set_terminate([] {
+            std::fputs("terminate was reached\n", stderr);
+            std::_Exit(7);
+        });
+        StackCache cache;
+        Coroutine coroutine(cache, [](Coroutine&, void*) -> void* { throw 1; });
+        try {
+            coroutine.resume();
+        } catch (...) {
+            std::fputs("the exception crossed to the host's stack\n", stderr);
+            std::_Exit(8);
+        }
+    };
+    EXPECT_EXIT(run(), testing::ExitedWithCode(7), "terminate was reached");
+}
+
+TEST(Unwind, pthread_exit_on_a_slot_ends_only_the_thread) {
+    if (with_thread_sanitizer) {
+        GTEST_SKIP() << "ThreadSanitizer does not expect a thread to end on a fiber";
+    }
+    struct Shared {
+        StackCache cache;
+        Coroutine* coroutine = nullptr;
+        bool unwound = false;
+    };
+    static Shared* shared;
+    shared = new Shared;
+    shared->coroutine = new Coroutine(shared->cache, [](Coroutine&, void*) -> void* {
+        struct Sentinel {
+            ~Sentinel() { shared->unwound = true; }
+        } sentinel;
+        pthread_exit(shared);
+    });
+    pthread_t thread;
+    ASSERT_EQ(pthread_create(
+                  &thread, nullptr,
+                  [](void*) -> void* {
+                      shared->coroutine->resume();
+                      return nullptr;
+                  },
+                  nullptr),
+              0);
+    void* result = nullptr;
+    ASSERT_EQ(pthread_join(thread, &result), 0);
+    EXPECT_EQ(result, shared);
+    EXPECT_TRUE(shared->unwound);
+    delete shared->coroutine;
+    delete shared;
+}
+
+}  // namespace
