@@ -9,7 +9,7 @@ PYTHON ?= $(shell tools/interpreters --default)
 have_python = @test -n "$(PYTHON)" || { echo "CPython 3.11 to 3.15 with its headers is needed"; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engine test-python test-matrix wheel clean
+.PHONY: help demo test test-engine test-python test-matrix gate bench bench-quick wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -29,6 +29,18 @@ test-python: ## the pytest suite and the reference's own suite
 
 test-matrix: ## the same on every interpreter found (tools/provide-pythons gets more)
 	@tools/test-matrix
+
+gate: ## count the instructions of a switch and of a spawn, and compare with the limits
+	$(have_python)
+	@"$$($(PYTHON) tools/environment.py ours)" tests/gate/run.py
+
+bench: ## measure beside the reference and other ways, and write docs/benchmarks.md (an hour)
+	$(have_python)
+	@$(PYTHON) benchmarks/run.py
+
+bench-quick: ## the same in two minutes, shown in the terminal only
+	$(have_python)
+	@$(PYTHON) benchmarks/run.py --quick
 
 wheel: ## a wheel for the interpreter, in dist/
 	$(have_python)
