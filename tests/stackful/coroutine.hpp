@@ -20,6 +20,11 @@ inline constexpr bool with_thread_sanitizer = false;
 #endif
 // Their own memory hides what is measured.
 inline constexpr bool with_sanitizer = with_address_sanitizer || with_thread_sanitizer;
+#if defined(STACKFUL_TESTS_ARE_EMULATED)
+inline constexpr bool with_emulator = true;
+#else
+inline constexpr bool with_emulator = false;
+#endif
 
 class Coroutine {
 public:

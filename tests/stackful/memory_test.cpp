@@ -156,7 +156,9 @@ TEST(Memory, ten_thousand_parked_executions_touch_about_one_page_each) {
         stackful::switch_to(here, parked[running], nullptr);
     }
     double pages = static_cast<double>(resident_bytes() - before) / count / static_cast<double>(stackful::system::page_size());
-    EXPECT_LT(pages, 1.1);
+    if (!with_emulator) {  // it keeps accounts of pages
+        EXPECT_LT(pages, 1.1);
+    }
     for (std::size_t i = 0; i < count; i += 1000) {
         EXPECT_EQ(resident_pages(slots[i]), 1u);
     }
