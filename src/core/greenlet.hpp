@@ -45,6 +45,12 @@ struct Activation {
     Py_ssize_t argument_count;
 };
 
+// Gives memory back that a suspended greenlet used when its calls were nested deeper.
+inline void trim(Activation& suspended) noexcept {
+    stackful::trim_suspended(*suspended.slot, suspended.execution.context.stack_pointer,
+                             suspended.state.first_chunk_top());
+}
+
 enum class Phase : std::uint8_t { unstarted, active, finished };
 
 // How the next switch to a greenlet is to fail. For tests only.

@@ -195,14 +195,19 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(greenlet->parent);
     Py_VISIT(greenlet->run);
     Py_VISIT(greenlet->context);
+    // A collection is a time when it does not matter that stacks which nobody uses give their memory back. The main greenlet
+    // is an old object, so mostly in a full one.
+    bool may_trim = interpreter::stops_others_to_traverse;
+    if (may_trim && greenlet->is_main && !is_of_ended_thread(g)) {
+        greenlet->thread->stacks.cool();
+    }
     Activation* activation = greenlet->activation;
     bool is_suspended = activation != nullptr && !greenlet->is_main && greenlet->thread->current != g;
     if (!is_suspended) {
         return 0;  // a running one's frames are in use, and a main one's are the thread's
     }
-    // A collection comes by here anyway, and looks at the greenlet's memory: a chance to return what it no longer uses.
-    if (interpreter::stops_others_to_traverse && activation->slot != nullptr) {
-        stackful::trim_suspended(*activation->slot, activation->execution.context.stack_pointer);
+    if (may_trim) {
+        trim(*activation);  // its memory is looked at anyway
     }
     Py_VISIT(activation->run);
     for (Py_ssize_t i = 0; i < activation->argument_count; ++i) {

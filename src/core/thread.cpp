@@ -1,5 +1,6 @@
 #include "core/thread.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
@@ -30,6 +31,9 @@ std::atomic<std::size_t>& wanted_stack_size() noexcept {
     static std::atomic<std::size_t> bytes{stack_size_from_environment()};
     return bytes;
 }
+
+// The interpreter may not be content with what the engine is.
+std::size_t slot_size(std::size_t stack_size) noexcept { return std::max(stack_size, interpreter::least_slot_bytes); }
 
 }  // namespace
 
@@ -74,7 +78,7 @@ Thread* Thread::make(PyThreadState* ts) noexcept {
     thread->module = module;
     module->owners.add();
     thread->stack_size = core::stack_size();
-    thread->stacks.set_slot_size(thread->stack_size);
+    thread->stacks.set_slot_size(slot_size(thread->stack_size));
     thread->main_activation.state.save(ts);
     thread->main = create_main(*thread);
     Reference capsule = Reference::steal(
@@ -162,10 +166,10 @@ void Thread::kill_released_now() noexcept {
 }
 
 void Thread::trim_stacks() noexcept {
-    stacks.trim();
+    stacks.cool();
     for (Activation* activation = active; activation != nullptr; activation = activation->next) {
         if (activation->greenlet != current) {
-            stackful::trim_suspended(*activation->slot, activation->execution.context.stack_pointer);
+            trim(*activation);
         }
     }
 }
@@ -189,7 +193,7 @@ void Thread::remove_active(Activation& activation) noexcept {
 stackful::Slot* Thread::acquire_slot() noexcept {
     if (stack_size != core::stack_size()) [[unlikely]] {
         stack_size = core::stack_size();
-        stacks.set_slot_size(stack_size);
+        stacks.set_slot_size(slot_size(stack_size));
     }
     return stacks.acquire();
 }

@@ -11,6 +11,9 @@
 
 namespace interpreter {
 
+// Any slot will do.
+inline constexpr std::size_t least_slot_bytes = 0;
+
 struct Calls {
     _PyCFrame* cframe;
     int depth;           // Python calls in progress; on 3.11 C calls count too
@@ -75,6 +78,6 @@ struct Calls {
 };
 
 // The deallocations put off so far belong to the thread: whoever finishes one does the rest. Nothing is left behind.
-inline bool has_postponed_deallocations(PyThreadState*) noexcept { return false; }
+inline void do_postponed_deallocations(PyThreadState*) noexcept {}
 
 }  // namespace interpreter

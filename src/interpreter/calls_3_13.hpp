@@ -9,6 +9,10 @@
 
 namespace interpreter {
 
+// Smaller slots than this are no use. Where less than 50 more C calls may nest the interpreter puts off every deallocation
+// of a container, and it needs 100 to make up for that while the stack is in use.
+inline constexpr std::size_t least_slot_bytes = std::size_t{192} << 10;
+
 struct Calls {
     _PyInterpreterFrame* frame;
     int depth;               // Python calls in progress
@@ -54,6 +58,11 @@ struct Calls {
     }
 };
 
-inline bool has_postponed_deallocations(PyThreadState* ts) noexcept { return ts->delete_later != nullptr; }
+// Deallocating another container would do it too, but on a small stack that one is put off as well.
+inline void do_postponed_deallocations(PyThreadState* ts) noexcept {
+    if (ts->delete_later != nullptr) {
+        _PyTrash_thread_destroy_chain(ts);
+    }
+}
 
 }  // namespace interpreter

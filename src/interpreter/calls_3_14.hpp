@@ -16,6 +16,10 @@ namespace interpreter {
 // CPython computes itself.
 inline constexpr std::size_t c_stack_margin = _PyOS_STACK_MARGIN_BYTES;
 
+// Smaller slots than this are no use. Where less than two margins are left above the soft limit the interpreter puts off
+// every deallocation of a container, and it needs four to make up for that while the stack is in use.
+inline constexpr std::size_t least_slot_bytes = 12 * c_stack_margin;
+
 struct Calls {
     _PyInterpreterFrame* frame;
     int depth;                     // Python calls in progress
@@ -106,6 +110,11 @@ struct Calls {
     }
 };
 
-inline bool has_postponed_deallocations(PyThreadState* ts) noexcept { return ts->delete_later != nullptr; }
+// Deallocating another container would do it too, but on a small stack that one is put off as well.
+inline void do_postponed_deallocations(PyThreadState* ts) noexcept {
+    if (ts->delete_later != nullptr) {
+        _PyTrash_thread_destroy_chain(ts);
+    }
+}
 
 }  // namespace interpreter

@@ -4,15 +4,7 @@ namespace interpreter {
 
 void end_of_greenlet(PyThreadState* ts) noexcept {
     Py_CLEAR(ts->exc_info->exc_value);
-    // Any container that is deallocated here, where the stack is hardly used, takes what was put off with it.
-    while (has_postponed_deallocations(ts)) {
-        PyObject* container = PyList_New(0);
-        if (container == nullptr) {
-            PyErr_Clear();
-            break;
-        }
-        Py_DECREF(container);
-    }
+    do_postponed_deallocations(ts);
     assert(ts->datastack_chunk->previous == nullptr);
 }
 

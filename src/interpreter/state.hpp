@@ -53,6 +53,18 @@ struct State {
         ts->datastack_limit = datastack_limit;
     }
 
+    // Where the unused part of the first chunk begins, while suspended: its end, if later chunks are in use.
+    const void* first_chunk_top() const noexcept {
+        const _PyStackChunk* chunk = datastack_chunk;
+        if (chunk->previous == nullptr) {
+            return datastack_top;
+        }
+        while (chunk->previous != nullptr) {
+            chunk = chunk->previous;
+        }
+        return reinterpret_cast<const std::byte*>(chunk) + chunk->size;
+    }
+
     // What a greenlet begins with that has the C stack [low, base) and puts its first frames into [chunk, chunk_end).
     void begin(PyThreadState* ts, const std::byte* low, const std::byte* base, std::byte* chunk,
                std::byte* chunk_end, PyObject* first_context) noexcept {

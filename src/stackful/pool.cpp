@@ -2,7 +2,9 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <cassert>
+#include <cstdlib>
 #include <new>
 
 namespace stackful {
@@ -31,6 +33,7 @@ StackPool::~StackPool() {
     }
     while (size_classes_ != nullptr) {
         SizeClass* next = size_classes_->next;
+        std::free(size_classes_->cold);
         delete size_classes_;
         size_classes_ = next;
     }
@@ -61,7 +64,7 @@ std::size_t StackPool::slots_in_use() noexcept {
     std::size_t free = 0;
     for (SizeClass* each = size_classes_; each != nullptr; each = each->next) {
         existing += each->carved;
-        free += each->reserve_count;
+        free += each->reserve_count + each->cold_count;
     }
     for (CacheTally* each = tallies_; each != nullptr; each = each->next) {
         free += each->count.load(std::memory_order_relaxed);
@@ -126,8 +129,11 @@ Slot* StackPool::take(SizeClass& size_class, std::size_t wanted) noexcept {
         slot->next_free = list;
         list = slot;
     }
-    // New slots one by one: each costs a page.
-    return list != nullptr ? list : carve(size_class);
+    // Others one by one: each costs a page.
+    if (list == nullptr) {
+        list = size_class.cold_count > 0 ? warm_up(size_class) : carve(size_class);
+    }
+    return list;
 }
 
 void StackPool::give(Slot* first, Slot* last, std::size_t count) noexcept {
@@ -139,6 +145,56 @@ void StackPool::give(Slot* first, Slot* last, std::size_t count) noexcept {
     last->next_free = size_class->reserve;
     size_class->reserve = first;
     size_class->reserve_count += count;
+}
+
+namespace {
+
+Slot* make_header(std::byte* begin, const SlotLayout& layout) noexcept {
+    return ::new (begin + layout.base) Slot{.next_free = nullptr,
+                                            .layout = &layout,
+                                            .low = begin + layout.low,
+                                            .high = begin + layout.size,
+                                            .left_deep = false};
+}
+
+// Makes room for one more cold slot.
+bool reserve_cold(SizeClass& size_class) noexcept {
+    if (size_class.cold_count < size_class.cold_capacity) {
+        return true;
+    }
+    std::size_t capacity = std::max<std::size_t>(256, 2 * size_class.cold_capacity);
+    void* grown = std::realloc(size_class.cold, capacity * sizeof(Slot*));
+    if (grown == nullptr) {
+        return false;
+    }
+    size_class.cold = static_cast<Slot**>(grown);
+    size_class.cold_capacity = capacity;
+    return true;
+}
+
+}  // namespace
+
+void StackPool::cool() noexcept {
+    std::lock_guard lock(mutex_);
+    for (SizeClass* each = size_classes_; each != nullptr; each = each->next) {
+        // The first ones in the list were released last.
+        Slot** link = &each->reserve;
+        for (std::size_t kept = 0; kept < most_warm && *link != nullptr; ++kept) {
+            link = &(*link)->next_free;
+        }
+        while (*link != nullptr && reserve_cold(*each)) {
+            Slot* slot = *link;
+            *link = slot->next_free;
+            --each->reserve_count;
+            each->cold[each->cold_count++] = slot;
+            system::discard(slot->low, static_cast<std::size_t>(slot->high - slot->low));
+        }
+    }
+}
+
+Slot* StackPool::warm_up(SizeClass& size_class) noexcept {
+    auto* header = reinterpret_cast<std::byte*>(size_class.cold[--size_class.cold_count]);
+    return make_header(header - size_class.layout.base, size_class.layout);
 }
 
 Slot* StackPool::carve(SizeClass& size_class) noexcept {
@@ -159,11 +215,7 @@ Slot* StackPool::carve(SizeClass& size_class) noexcept {
     if (!system::install_guard(begin, layout.low)) {
         return nullptr;
     }
-    auto* slot = ::new (begin + layout.base) Slot{.next_free = nullptr,
-                                                  .layout = &layout,
-                                                  .low = begin + layout.low,
-                                                  .high = begin + layout.size,
-                                                  .left_deep = false};
+    Slot* slot = make_header(begin, layout);
     region->carved.store(index + 1, std::memory_order_release);
     ++size_class.carved;
     return slot;
@@ -275,6 +327,13 @@ void StackCache::spill(std::size_t slots) noexcept {
         }
     }
     pool_.give(first, last, slots);
+}
+
+void StackCache::cool() noexcept {
+    if (count() > StackPool::most_warm) {
+        spill(count() - StackPool::most_warm);
+    }
+    pool_.cool();
 }
 
 void StackCache::trim() noexcept {

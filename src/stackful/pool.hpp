@@ -12,8 +12,8 @@
 // refilled from the reserve, and the reserve carves new slots from a region. A cache that holds too many gives
 // some to the reserve, and one that dies gives all of them.
 //
-// A region is never unmapped, and a slot keeps its shared page. A process therefore keeps one page and some 2 KiB of page
-// tables for each slot of the largest number that it ever had in use at once.
+// A region is never unmapped, and a free slot keeps its warm part until it is *cooled*, on request: then it keeps
+// nothing but some 2 KiB of page tables and eight bytes in a list.
 //
 // What happens to a slot that ran deep. Its pages are given back when it is released, if the lines that tell
 // (stack.hpp) say it was used beyond its warm part. But a program whose executions all run that deep would pay for this
@@ -51,6 +51,9 @@ struct SizeClass {
     SlotLayout layout;
     Slot* reserve = nullptr;        // free slots that are in no cache
     std::size_t reserve_count = 0;  // how many
+    Slot** cold = nullptr;          // free slots without any memory, their headers included: where those will be
+    std::size_t cold_count = 0;     // how many
+    std::size_t cold_capacity = 0;  // room for so many
     std::size_t carved = 0;         // slots that exist
     Region* region = nullptr;       // that slots are carved from now
     std::size_t next_region_slots;  // how many the next one should hold
@@ -82,6 +85,10 @@ public:
     // The slot whose guard page an address is in, or nullptr. Async-signal-safe.
     const Slot* slot_guarding(const void* address) const noexcept;
 
+    // Takes all memory from the slots in the reserve, but for the `most_warm` of each size that are used next.
+    void cool() noexcept;
+    static constexpr std::size_t most_warm = 64;
+
     // How many slots are neither in the reserve nor in a cache. Exact when no other thread acquires or releases.
     std::size_t slots_in_use() noexcept;
 
@@ -99,6 +106,7 @@ private:
     void give(Slot* first, Slot* last, std::size_t count) noexcept;  // a list of slots of the same size
 
     Slot* carve(SizeClass& size_class) noexcept;
+    Slot* warm_up(SizeClass& size_class) noexcept;
     Region* add_region(SizeClass& size_class) noexcept;
 
     std::mutex mutex_;
@@ -155,6 +163,10 @@ public:
 
     // Gives all that is free to the reserve, with nothing left untrimmed.
     void trim() noexcept;
+
+    // Leaves a few free slots as they are, and has the reserve take all memory from the others. To be called now and then by
+    // who knows a time when that does not matter.
+    void cool() noexcept;
 
     // The size of the slots acquired from now on, rounded as SlotLayout::for_size() says. Those of another size that are
     // released from now on go to the reserve.

@@ -11,19 +11,22 @@ void trim(Slot& slot) noexcept {
     system::discard(begin + layout.warm_high, layout.size - layout.warm_high);
 }
 
-void trim_suspended(Slot& slot, const void* stack_pointer) noexcept {
+void trim_suspended(Slot& slot, const void* stack_pointer, const void* client_top) noexcept {
+    auto address = [](const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); };
+    auto byte = [](std::uintptr_t place) { return reinterpret_cast<std::byte*>(place); };
+    std::uintptr_t page = system::page_size();
+
     // The ABI lets a function use a little memory below its stack pointer, 128 bytes on x86-64, but that is forfeit
     // when it calls another one, as everybody does who is suspended. The warm part leaves far more.
-    std::size_t used = static_cast<std::size_t>(slot.stack_base() - static_cast<const std::byte*>(stack_pointer));
-    std::size_t page = system::page_size();
-    std::size_t keep = (used + SlotLayout::warm_bytes + page - 1) / page * page;
-    std::size_t page_offset = slot.layout->base % page;
-    if (slot.stack_bytes() < keep + page) {
-        return;
+    std::uintptr_t low = address(slot.low);
+    std::uintptr_t unused_end = (address(stack_pointer) - SlotLayout::warm_bytes) / page * page;
+    if (unused_end > low && !is_untouched(byte(unused_end) - 64)) {
+        system::discard(slot.low, unused_end - low);
     }
-    std::byte* end = slot.stack_base() - page_offset - keep;
-    if (!is_untouched(end - 64)) {
-        system::discard(slot.low, static_cast<std::size_t>(end - slot.low));
+    std::uintptr_t high = address(slot.high);
+    std::uintptr_t unused_begin = (address(client_top) + SlotLayout::warm_bytes + page - 1) / page * page;
+    if (unused_begin < high && !is_untouched(byte(unused_begin))) {
+        system::discard(byte(unused_begin), high - unused_begin);
     }
 }
 

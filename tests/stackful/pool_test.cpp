@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "stackful/pool.hpp"
@@ -49,6 +51,34 @@ TEST_P(Pool, reuses_last_in_first_out) {
     EXPECT_EQ(cache.acquire(), slots[1]);
     EXPECT_EQ(cache.acquire(), slots[0]);
     release(cache, slots);
+}
+
+TEST_P(Pool, takes_all_memory_from_cooled_slots_but_a_few) {
+    StackCache cache(minimum_slot_size, pool);
+    auto slots = acquire(cache, 500);
+    std::vector<std::pair<std::byte*, std::size_t>> ranges;  // the headers will be gone
+    for (Slot* slot : slots) {
+        ranges.emplace_back(slot->low, static_cast<std::size_t>(slot->high - slot->low));
+        std::memset(slot->low, 1, slot->stack_bytes());
+    }
+    release(cache, slots);
+    cache.cool();
+    EXPECT_EQ(pool.slots_in_use(), 0u);
+    std::size_t with_memory = 0;
+    for (auto [low, size] : ranges) {
+        std::vector<unsigned char> resident(size / stackful::system::page_size());
+        ASSERT_EQ(::mincore(low, size, resident.data()), 0);
+        with_memory += std::any_of(resident.begin(), resident.end(), [](unsigned char page) { return page & 1; });
+    }
+    EXPECT_LE(with_memory, 2 * StackPool::most_warm);
+
+    auto again = acquire(cache, 500);
+    EXPECT_EQ(std::set<Slot*>(again.begin(), again.end()), std::set<Slot*>(slots.begin(), slots.end()));
+    for (std::size_t i = 0; i < again.size(); ++i) {
+        EXPECT_EQ(again[i]->stack_bytes(), again[0]->stack_bytes());
+        std::memset(again[i]->low, 1, again[i]->stack_bytes());
+    }
+    release(cache, again);
 }
 
 TEST_P(Pool, never_hands_out_a_slot_twice) {
