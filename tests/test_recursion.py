@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from greenlet import getcurrent, greenlet
-from support import output_of, suspended
+from support import suspended
 
 
 def down(depth):
@@ -253,23 +253,6 @@ def test_a_switch_in_a_nested_deallocation_is_safe():
         del trash
         g.switch()
     assert len(deleted) == 5_000
-
-
-def test_the_small_stack_is_enough_for_a_greenlet_that_imports(stack_size):
-    # The least size there is.
-    assert "survived" in output_of(
-        """
-        import greenlet
-        greenlet.stack_size(65536)
-        def run():
-            try:
-                return sum(range(10)), sorted([3, 1, 2]), "%s" % 1.5
-            except RecursionError:
-                return None
-        assert greenlet.greenlet(run).switch() in [(45, [1, 2, 3], "1.5"), None]
-        print("survived")
-        """
-    )
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="CPython 3.11 has one limit for all kinds of recursion")

@@ -1,0 +1,198 @@
+"""greenlet.stack_size() and the environment variable GREENLET_STACK_SIZE."""
+
+import sys
+
+import greenlet as package
+import pytest
+from greenlet import getcurrent, greenlet
+from support import in_thread, output_of, suspended
+
+MINIMUM = 65_536
+DEFAULT = 1 << 20
+REPORT = "import greenlet; print(greenlet.stack_size(), greenlet.greenlet(len).switch('abc'))"
+
+
+def test_the_default_is_one_mebibyte(monkeypatch):
+    monkeypatch.delenv("GREENLET_STACK_SIZE", raising=False)
+    assert output_of(REPORT).split() == [str(DEFAULT), "3"]
+
+
+def test_without_an_argument_or_with_0_it_only_reports(stack_size):
+    before = stack_size()
+    assert stack_size(0) == before
+    assert stack_size() == before
+
+
+def test_it_returns_the_size_until_now(stack_size):
+    before = stack_size()
+    assert stack_size(1 << 21) == before
+    assert stack_size(1 << 19) == 1 << 21
+    assert stack_size() == 1 << 19
+
+
+def test_it_is_for_all_threads(stack_size):
+    in_thread(lambda: stack_size(1 << 19))
+    assert stack_size() == 1 << 19
+
+
+@pytest.mark.parametrize("size", [1, 4096, MINIMUM - 1, -1, -MINIMUM, 1 << 50, 1 << 63, 1 << 64, -(1 << 64)])
+def test_bad_sizes_are_a_value_error(size, stack_size):
+    before = stack_size()
+    with pytest.raises(ValueError):
+        stack_size(size)
+    assert stack_size() == before
+
+
+@pytest.mark.parametrize("size", ["65536", 65536.0, None, b"65536", [65536]])
+def test_other_types_are_a_type_error(size, stack_size):
+    before = stack_size()
+    with pytest.raises(TypeError):
+        stack_size(size)
+    assert stack_size() == before
+
+
+def test_wrong_numbers_of_arguments_are_a_type_error(stack_size):
+    with pytest.raises(TypeError):
+        stack_size(MINIMUM, MINIMUM)
+    with pytest.raises(TypeError):
+        stack_size(size=MINIMUM)
+
+
+def test_anything_that_is_an_index_will_do(stack_size):
+    class Size:
+        def __index__(self):
+            return 1 << 19
+
+    stack_size(Size())
+    assert stack_size() == 1 << 19
+
+
+def test_an_exception_of_index_is_passed_on(stack_size):
+    class Size:
+        def __index__(self):
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        stack_size(Size())
+
+
+@pytest.mark.parametrize("size", [MINIMUM, MINIMUM + 1, 100_000, 1 << 18, 1 << 22, 1 << 26])
+def test_greenlets_run_on_stacks_of_any_size(size, stack_size):
+    stack_size(size)
+    assert greenlet(sorted).switch([3, 1, 2]) == [1, 2, 3]
+    assert greenlet(lambda: "%s" % [1.5, {"a": (1,)}]).switch() == "[1.5, {'a': (1,)}]"
+
+
+def test_greenlets_of_different_sizes_live_side_by_side(stack_size):
+    greenlets = []
+    for size in (MINIMUM, 1 << 18, 1 << 20, 1 << 22) * 5:
+        stack_size(size)
+        greenlets.append(suspended())
+    for g in greenlets[::2] + greenlets[1::2]:
+        g.switch()
+    assert all(g.dead for g in greenlets)
+
+
+def test_suspended_greenlets_keep_their_stacks(stack_size):
+    def nested(depth):
+        if depth:
+            return max(map(nested, [depth - 1])) + 1
+        return getcurrent().parent.switch()
+
+    g = suspended(nested, 50)
+    stack_size(MINIMUM)
+    assert g.switch(0) == 50
+
+
+def test_objects_are_freed_at_once_on_the_smallest_stack():
+    # CPython puts off the deallocation of containers where little of a stack is left, and must not think so here.
+    assert output_of(
+        """
+        import greenlet, weakref
+
+        greenlet.stack_size(65_536)
+
+        class List(list):
+            pass
+
+        def freed(depth):
+            if depth:
+                return max(map(freed, [depth - 1]))
+            held = List([[1]])
+            alive = weakref.ref(held)
+            del held
+            return alive() is None
+
+        print([greenlet.greenlet(freed).switch(depth) for depth in range(5)])
+        """,
+        timeout=20,
+    ) == f"{[True] * 5}\n"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="CPython 3.11 does not watch the C stack")
+def test_what_is_put_off_near_the_end_of_a_stack_is_done_before_the_greenlet_ends():
+    assert output_of(
+        """
+        import greenlet, weakref
+
+        greenlet.stack_size(65_536)
+        alive = []
+
+        class List(list):
+            pass
+
+        def recurse():
+            held = List([[1]])
+            alive.append(weakref.ref(held))
+            del held
+            max(map(lambda _: recurse(), [0]))
+
+        def run():
+            try:
+                recurse()
+            except RecursionError:
+                pass
+
+        greenlet.greenlet(run).switch()
+        print(any(reference() is not None for reference in alive))
+        """,
+        timeout=20,
+    ) == "False\n"
+
+
+def test_the_environment_variable_sets_the_default():
+    assert output_of(REPORT, GREENLET_STACK_SIZE="262144").split() == ["262144", "3"]
+    assert output_of(REPORT, GREENLET_STACK_SIZE=str(MINIMUM)).split() == [str(MINIMUM), "3"]
+
+
+@pytest.mark.parametrize("value", ["", "0", "1", "-1", "65535", "1M", "0x100000", "many", " ", "1e6", "9" * 30])
+def test_a_bad_environment_variable_is_ignored(value):
+    assert output_of(REPORT, GREENLET_STACK_SIZE=value).split() == [str(DEFAULT), "3"]
+
+
+def test_is_a_function_of_the_package():
+    assert "stack_size" in package.__all__
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts resident memory as Linux reports it")
+def test_only_what_is_used_of_a_large_stack_takes_memory():
+    resident = output_of(
+        """
+        import greenlet
+
+        def resident():
+            with open("/proc/self/statm") as statm:
+                return int(statm.read().split()[1]) * 4096
+
+        greenlet.stack_size(1 << 26)
+        main = greenlet.getcurrent()
+        greenlets = [greenlet.greenlet(main.switch) for _ in range(500)]
+        before = resident()
+        for g in greenlets:
+            g.switch()
+        print((resident() - before) // len(greenlets))
+        for g in greenlets:
+            g.switch()
+        """
+    )
+    assert int(resident) < 20_000
