@@ -8,6 +8,10 @@
 #include "interpreter/shared_count.hpp"
 #include "interpreter/state.hpp"
 
+namespace stackless {
+struct State;
+}
+
 namespace core {
 
 struct ModuleState {
@@ -24,6 +28,8 @@ struct ModuleState {
     std::clock_t cleanup_clocks;  // spent on collecting garbage when threads end; -1: do not
     Py_ssize_t main_greenlets;    // that exist
     void* c_api[12];              // what clients have of greenlet.h; they keep its address
+
+    stackless::State* stackless;  // of greenlet.stackless; owned
 
     // Of the running interpreter: borrowed, or nullptr if the module was never imported in it (with an exception).
     static ModuleState* of_interpreter() noexcept;

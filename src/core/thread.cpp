@@ -103,6 +103,9 @@ void Thread::thread_state_cleared(PyObject* capsule) {
 
 void Thread::end() noexcept {
     bool can_still_run = interpreter::current_thread_state() == thread_state && !interpreter::is_finalizing();
+    if (scheduler != nullptr) {
+        PyObject_CallFinalizer(scheduler);
+    }
     if (can_still_run) {
         kill_released();
         if (active != nullptr && module->cleanup_clocks != std::clock_t(-1)) {
@@ -118,6 +121,7 @@ void Thread::end() noexcept {
     main->pimpl->phase = Phase::finished;
     main->pimpl->activation = nullptr;
     Py_CLEAR(tracer);
+    Py_CLEAR(scheduler);
     kill_released();
     stacks.trim();
     if (current == main) {

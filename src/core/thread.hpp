@@ -29,6 +29,7 @@ struct Thread {
     stackful::StackCache stacks;
     std::size_t stack_size;        // what stack_size() was when `stacks` was last told
     ModuleState* module;           // shared
+    PyObject* scheduler;           // owned; of greenlet.stackless, or nullptr. Finalized while the thread can still run
     PyGreenlet* main;              // owned, while the thread lives
     Activation* active;            // its active greenlets but the main one
     Activation main_activation;

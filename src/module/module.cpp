@@ -8,6 +8,7 @@
 #include "core/reference.hpp"
 #include "core/thread.hpp"
 #include "module/module.hpp"
+#include "stackless/state.hpp"
 
 namespace core {
 
@@ -83,6 +84,7 @@ void ModuleState::drop() noexcept {
     Py_XDECREF(event_switch);
     Py_XDECREF(event_throw);
     Py_XDECREF(thread_key);
+    stackless::release(stackless);
     delete this;
 }
 
@@ -135,6 +137,9 @@ int fill(PyObject* module) {
         return -1;
     }
     if (first_import && !publish_on_type(module, state->greenlet_type)) {
+        return -1;
+    }
+    if (stackless::add_to(module, *state) < 0) {
         return -1;
     }
     Reference c_api = Reference::steal(make_c_api(*state));

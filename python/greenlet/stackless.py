@@ -1,0 +1,158 @@
+"""Stackless Python's tasklets, channels and scheduler, on an ordinary interpreter.
+
+``import greenlet.stackless as stackless`` runs programs written for Stackless Python; see docs/stackless.md for what is
+the same, what is substituted, and what is not possible.
+"""
+
+import atexit as _atexit
+import sys as _sys
+import threading as _threading
+import types as _types
+
+from . import _greenlet
+
+__all__ = [
+    "PICKLEFLAGS_PRESERVE_AG_FINALIZER",
+    "PICKLEFLAGS_PRESERVE_TRACING_STATE",
+    "PICKLEFLAGS_RESET_AG_FINALIZER",
+    "TaskletExit",
+    "atomic",
+    "channel",
+    "enable_softswitch",
+    "get_channel_callback",
+    "get_schedule_callback",
+    "get_thread_info",
+    "getcurrent",
+    "getmain",
+    "getruncount",
+    "pickle_flags",
+    "pickle_flags_default",
+    "run",
+    "schedule",
+    "schedule_remove",
+    "set_channel_callback",
+    "set_error_handler",
+    "set_schedule_callback",
+    "switch_trap",
+    "tasklet",
+]
+
+TaskletExit = _greenlet.stackless.TaskletExit
+atomic = _greenlet.stackless.atomic
+channel = _greenlet.stackless.channel
+get_channel_callback = _greenlet.stackless.get_channel_callback
+get_schedule_callback = _greenlet.stackless.get_schedule_callback
+get_thread_info = _greenlet.stackless.get_thread_info
+getcurrent = _greenlet.stackless.getcurrent
+getmain = _greenlet.stackless.getmain
+getruncount = _greenlet.stackless.getruncount
+run = _greenlet.stackless.run
+schedule = _greenlet.stackless.schedule
+schedule_remove = _greenlet.stackless.schedule_remove
+set_channel_callback = _greenlet.stackless.set_channel_callback
+set_error_handler = _greenlet.stackless.set_error_handler
+set_schedule_callback = _greenlet.stackless.set_schedule_callback
+switch_trap = _greenlet.stackless.switch_trap
+tasklet = _greenlet.stackless.tasklet
+
+PICKLEFLAGS_PRESERVE_TRACING_STATE = 1
+PICKLEFLAGS_PRESERVE_AG_FINALIZER = 2
+PICKLEFLAGS_RESET_AG_FINALIZER = 4
+
+
+def enable_softswitch(flag):
+    """Say whether tasklets may be switched without a C stack of their own. They always have one here.
+
+    Parameters:
+        flag: a truth value; None to ask only.
+    Returns:
+        False, what it was before.
+    Raises:
+        NotImplementedError: flag is true.
+    """
+    if flag:
+        raise NotImplementedError(
+            "soft switching needs an interpreter that keeps no state on the C stack; every switch here is from one C stack "
+            "to another"
+        )
+    return False
+
+
+_ALL_PICKLE_FLAGS = 7
+_default_pickle_flags = 0
+_thread_flags = _threading.local()
+
+
+def _changed(flags, new_flags, mask):
+    """*flags* with those of *mask* as in *new_flags*."""
+    if new_flags == -1:
+        return flags
+    if new_flags & mask & ~_ALL_PICKLE_FLAGS or mask < -1 or (mask != -1 and mask & ~_ALL_PICKLE_FLAGS):
+        raise ValueError("undefined bits are set")
+    return (flags & ~mask) | (new_flags & mask)
+
+
+def pickle_flags_default(new_default=-1, mask=-1):
+    """Get and set the pickle flags that new threads begin with. They are kept, but nothing depends on them here.
+
+    Parameters:
+        new_default: a combination of PICKLEFLAGS_...; -1 for no change.
+        mask: which bits of it are meant; -1 for all.
+    Returns:
+        The flags until now.
+    Raises:
+        ValueError: bits are set that mean nothing.
+    """
+    global _default_pickle_flags
+    old = _default_pickle_flags
+    _default_pickle_flags = _changed(old, new_default, mask)
+    return old
+
+
+def pickle_flags(new_flags=-1, mask=-1):
+    """Get and set the pickle flags of the running thread. They are kept, but nothing depends on them here.
+
+    Parameters, result, errors: as for pickle_flags_default().
+    """
+    old = getattr(_thread_flags, "flags", _default_pickle_flags)
+    _thread_flags.flags = _changed(old, new_flags, mask)
+    return old
+
+
+class _Module(_types.ModuleType):
+    """The attributes of the module that are computed."""
+
+    @property
+    def current(self):
+        """The tasklet that runs: getcurrent()."""
+        return getcurrent()
+
+    @property
+    def main(self):
+        """The main tasklet of the thread: getmain()."""
+        return getmain()
+
+    @property
+    def runcount(self):
+        """How many tasklets of the thread are runnable: getruncount()."""
+        return getruncount()
+
+    @property
+    def threads(self):
+        """The ids of all threads, the main one's first."""
+        return _greenlet.stackless._get_threads()
+
+    @property
+    def pickle_with_tracing_state(self):
+        """The flag PICKLEFLAGS_PRESERVE_TRACING_STATE, of the running thread and of new ones."""
+        return bool(pickle_flags() & PICKLEFLAGS_PRESERVE_TRACING_STATE)
+
+    @pickle_with_tracing_state.setter
+    def pickle_with_tracing_state(self, value):
+        flags = PICKLEFLAGS_PRESERVE_TRACING_STATE if value else 0
+        pickle_flags(flags, PICKLEFLAGS_PRESERVE_TRACING_STATE)
+        pickle_flags_default(flags, PICKLEFLAGS_PRESERVE_TRACING_STATE)
+
+
+_sys.modules[__name__].__class__ = _Module
+_atexit.register(_greenlet.stackless._kill_all)

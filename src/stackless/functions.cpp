@@ -1,0 +1,410 @@
+// The functions of the layer, and the class atomic.
+
+#include <utility>
+
+#include "core/reference.hpp"
+#include "interpreter/threads.hpp"
+#include "stackless/scheduler.hpp"
+
+namespace stackless {
+
+using core::Reference;
+using interpreter::Holding;
+
+namespace {
+
+using Arguments = PyObject* const*;
+
+// What one instruction of Stackless Python's virtual machine counts as: timeouts are given in instructions.
+constexpr std::int64_t nanoseconds_per_instruction = 20;
+
+bool at_most_one(const char* name, Py_ssize_t count) noexcept {
+    if (count > 1) {
+        PyErr_Format(PyExc_TypeError, "%s() takes at most 1 argument (%zd given)", name, count);
+    }
+    return count <= 1;
+}
+
+// --- running ---------------------------------------------------------------------------------------------------------
+
+PyDoc_STRVAR(run_doc,
+"run($module, /, timeout=0, threadblock=False, soft=False, ignore_nesting=False, totaltimeout=False)\n--\n\n"
+"Run the other tasklets of the thread until none of them is runnable any more.\n\n"
+"Any tasklet may call it. Such calls nest: the innermost one returns first.\n\n"
+"Parameters:\n"
+"    timeout: interrupt a tasklet that has run for so long without a switch. In instructions of Stackless\n"
+"        Python's, of which each counts as 20 nanoseconds; 0 for never. A run() with a timeout within\n"
+"        another one has none.\n"
+"    threadblock: if there are other threads, wait for them to make a tasklet of this one runnable.\n"
+"    soft: interrupt no tasklet, but return at the next switch.\n"
+"    ignore_nesting: of no effect: a tasklet can be interrupted however its calls are nested.\n"
+"    totaltimeout: the timeout is for all tasklets together.\n"
+"Returns:\n"
+"    The tasklet that was interrupted, which is now paused; or None.\n"
+"Raises:\n"
+"    RuntimeError: switches are trapped, see switch_trap().\n"
+"    What a tasklet raised and did not catch; that tasklet has ended.");
+
+PyObject* run(PyObject*, PyObject* args, PyObject* kwargs) {
+    static const char* names[] = {"timeout", "threadblock", "soft", "ignore_nesting", "totaltimeout", nullptr};
+    long long timeout = 0;
+    int threadblock = 0, soft = 0, ignore_nesting = 0, total = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|Lpppp:run", const_cast<char**>(names), &timeout, &threadblock,
+                                     &soft, &ignore_nesting, &total)) {
+        return nullptr;
+    }
+    Scheduler* s = Scheduler::running();
+    if (s == nullptr) {
+        return nullptr;
+    }
+    if (timeout < 0 || timeout > INT64_MAX / (2 * nanoseconds_per_instruction)) {
+        PyErr_SetString(PyExc_ValueError, "timeout is negative or too large");
+        return nullptr;
+    }
+    Run run = {};
+    run.blocks_thread = threadblock != 0;
+    run.timeout = timeout * nanoseconds_per_instruction;
+    run.is_soft = soft != 0;
+    run.is_total = total != 0;
+    return run_others(*s, run, {});
+}
+
+PyDoc_STRVAR(schedule_doc,
+"schedule($module, retval=<the current tasklet>, /)\n--\n\n"
+"Let the next tasklet run; the current one is put at the end of the runnable ones.\n\n"
+"Returns:\n"
+"    retval, or what the attribute tempval of the tasklet was set to meanwhile.\n"
+"Raises:\n"
+"    RuntimeError: switches are trapped, see switch_trap().\n"
+"    Whatever is raised in the tasklet meanwhile.");
+
+PyObject* schedule(PyObject*, Arguments args, Py_ssize_t count) {
+    Scheduler* s = Scheduler::running();
+    if (s == nullptr || !at_most_one("schedule", count)) {
+        return nullptr;
+    }
+    Tasklet* self = s->current;
+    PyObject* value = count > 0 ? args[0] : as_object(self);
+    if (s->runnable == 1) {
+        return Py_NewRef(value);
+    }
+    if (!s->may_switch()) [[unlikely]] {
+        return nullptr;
+    }
+    PyObject* old;
+    {
+        Holding lock(s->state->lock);
+        old = exchange_value(self, Py_NewRef(value), false);
+        s->first = self->next;
+    }
+    Py_XDECREF(old);
+    return s->go_on(self, s->first, {args, count, nullptr});
+}
+
+PyDoc_STRVAR(schedule_remove_doc,
+"schedule_remove($module, retval=<the current tasklet>, /)\n--\n\n"
+"Let the next tasklet run; the current one is paused, until it is inserted, run or switched to.\n\n"
+"Returns:\n"
+"    retval, or what the attribute tempval of the tasklet was set to meanwhile.\n"
+"Raises:\n"
+"    RuntimeError: no other tasklet could run: a deadlock. Or switches are trapped, see switch_trap().\n"
+"    Whatever is raised in the tasklet meanwhile.");
+
+PyObject* schedule_remove(PyObject*, Arguments args, Py_ssize_t count) {
+    Scheduler* s = Scheduler::running();
+    if (s == nullptr || !at_most_one("schedule_remove", count) || !s->may_switch()) {
+        return nullptr;
+    }
+    PyObject* old = exchange_value(s->current, Py_NewRef(count > 0 ? args[0] : as_object(s->current)), false);
+    Py_XDECREF(old);
+    return s->step_aside({args, count, nullptr});
+}
+
+// --- what there is ---------------------------------------------------------------------------------------------------
+
+PyDoc_STRVAR(getcurrent_doc,
+"getcurrent($module, /)\n--\n\n"
+"The tasklet that runs.");
+
+PyObject* getcurrent(PyObject*, PyObject*) {
+    Scheduler* s = Scheduler::running();
+    return s != nullptr ? Py_NewRef(as_object(s->current)) : nullptr;
+}
+
+PyDoc_STRVAR(getmain_doc,
+"getmain($module, /)\n--\n\n"
+"The main tasklet of the thread: what it does when it runs no other one.");
+
+PyObject* getmain(PyObject*, PyObject*) {
+    Scheduler* s = Scheduler::running();
+    return s != nullptr ? Py_NewRef(as_object(s->main)) : nullptr;
+}
+
+PyDoc_STRVAR(getruncount_doc,
+"getruncount($module, /)\n--\n\n"
+"How many tasklets of the thread are runnable, the current one included.");
+
+PyObject* getruncount(PyObject*, PyObject*) {
+    Scheduler* s = Scheduler::running();
+    return s != nullptr ? PyLong_FromSsize_t(s->runnable) : nullptr;
+}
+
+PyDoc_STRVAR(get_thread_info_doc,
+"get_thread_info($module, thread_id=<the running thread>, /)\n--\n\n"
+"Returns:\n"
+"    The main tasklet of a thread, its current one, and how many are runnable. (None, None, 0) for a\n"
+"    thread that has not used tasklets.\n"
+"Raises:\n"
+"    ValueError: there is no such thread.");
+
+PyObject* get_thread_info(PyObject*, Arguments args, Py_ssize_t count) {
+    Scheduler* running = Scheduler::running();
+    if (running == nullptr || !at_most_one("get_thread_info", count)) {
+        return nullptr;
+    }
+    unsigned long id = running->thread_id;
+    if (count == 1 && args[0] != Py_None) {
+        id = PyLong_AsUnsignedLong(args[0]);
+        if (id == static_cast<unsigned long>(-1) && PyErr_Occurred()) {
+            return nullptr;
+        }
+    }
+    Reference main, current;
+    Py_ssize_t runnable = 0;
+    bool exists = false;
+    {
+        Holding lock(running->state->lock);
+        for (Scheduler* s = running->state->schedulers; s != nullptr; s = s->next_scheduler) {
+            if (s->thread_id == id) {
+                exists = true;
+                main = Reference::borrow(as_object(s->main));
+                current = Reference::borrow(as_object(s->current));
+                runnable = s->runnable;
+                break;
+            }
+        }
+    }
+    if (!exists) {
+        interpreter::for_each_thread([&exists, id](unsigned long other) { exists = exists || other == id; });
+    }
+    if (!exists) {
+        PyErr_SetString(PyExc_ValueError, "Thread id not found");
+        return nullptr;
+    }
+    return Py_BuildValue("OOn", main ? main.get() : Py_None, current ? current.get() : Py_None, runnable);
+}
+
+PyDoc_STRVAR(get_threads_doc,
+"_get_threads($module, /)\n--\n\n"
+"The ids of all threads of the interpreter, the main one's first.");
+
+PyObject* get_threads(PyObject*, PyObject*) {
+    Reference list = Reference::steal(PyList_New(0));
+    bool failed = !list;
+    interpreter::for_each_thread([&list, &failed](unsigned long id) {
+        Reference number = Reference::steal(failed ? nullptr : PyLong_FromUnsignedLong(id));
+        failed = !number || PyList_Append(list.get(), number.get()) < 0;
+    });
+    return failed || PyList_Reverse(list.get()) < 0 ? nullptr : list.release();
+}
+
+// --- settings --------------------------------------------------------------------------------------------------------
+
+PyDoc_STRVAR(switch_trap_doc,
+"switch_trap($module, change=0, /)\n--\n\n"
+"Change the level of the trap. While it is above zero, RuntimeError is raised where the thread would switch.\n\n"
+"Returns:\n"
+"    The level until now.");
+
+PyObject* switch_trap(PyObject*, Arguments args, Py_ssize_t count) {
+    Scheduler* s = Scheduler::running();
+    if (s == nullptr || !at_most_one("switch_trap", count)) {
+        return nullptr;
+    }
+    long change = count > 0 ? PyLong_AsLong(args[0]) : 0;
+    if (change == -1 && PyErr_Occurred()) {
+        return nullptr;
+    }
+    long old = s->switch_trap;
+    s->switch_trap += change;
+    if (s->switch_trap <= 0 && s->interrupt_is_due && !s->interrupt()) {
+        return nullptr;
+    }
+    return PyLong_FromLong(old);
+}
+
+// Sets one of the callbacks, to nullptr for None. Returns the one before, or None.
+PyObject* exchange_callback(PyObject* State::*callback, PyObject* value) noexcept {
+    core::ModuleState* module = core::ModuleState::of_interpreter();
+    if (module == nullptr) {
+        return nullptr;
+    }
+    if (value != Py_None && !PyCallable_Check(value)) {
+        PyErr_SetString(PyExc_TypeError, "a callable or None is needed");
+        return nullptr;
+    }
+    PyObject* old = std::exchange(module->stackless->*callback, value != Py_None ? Py_NewRef(value) : nullptr);
+    return old != nullptr ? old : Py_NewRef(Py_None);
+}
+
+PyObject* get_callback(PyObject* State::*callback) noexcept {
+    core::ModuleState* module = core::ModuleState::of_interpreter();
+    if (module == nullptr) {
+        return nullptr;
+    }
+    PyObject* value = module->stackless->*callback;
+    return Py_NewRef(value != nullptr ? value : Py_None);
+}
+
+PyDoc_STRVAR(set_channel_callback_doc,
+"set_channel_callback($module, callable, /)\n--\n\n"
+"Have a function called whenever a tasklet sends or receives, in any thread; None for none.\n\n"
+"Parameters:\n"
+"    callable: called as callable(channel, tasklet, sending, willblock), with the tasklet that does it,\n"
+"        and willblock true if it has to wait. What it raises is raised there, and nothing is sent.\n"
+"Returns:\n"
+"    The function until now, or None.\n"
+"Raises:\n"
+"    TypeError: it is neither callable nor None.");
+
+PyObject* set_channel_callback(PyObject*, PyObject* value) { return exchange_callback(&State::channel_callback, value); }
+
+PyDoc_STRVAR(get_channel_callback_doc,
+"get_channel_callback($module, /)\n--\n\n"
+"What set_channel_callback() has set, or None.");
+
+PyObject* get_channel_callback(PyObject*, PyObject*) { return get_callback(&State::channel_callback); }
+
+PyDoc_STRVAR(set_schedule_callback_doc,
+"set_schedule_callback($module, callable, /)\n--\n\n"
+"Have a function called at each switch, in any thread; None for none.\n\n"
+"Parameters:\n"
+"    callable: called as callable(prev, next) with the tasklet that ran and the one that will, before the\n"
+"        switch. It can't switch itself. What it raises is raised in prev, which goes on.\n"
+"Returns:\n"
+"    The function until now, or None.\n"
+"Raises:\n"
+"    TypeError: it is neither callable nor None.");
+
+PyObject* set_schedule_callback(PyObject*, PyObject* value) {
+    return exchange_callback(&State::schedule_callback, value);
+}
+
+PyDoc_STRVAR(get_schedule_callback_doc,
+"get_schedule_callback($module, /)\n--\n\n"
+"What set_schedule_callback() has set, or None.");
+
+PyObject* get_schedule_callback(PyObject*, PyObject*) { return get_callback(&State::schedule_callback); }
+
+PyDoc_STRVAR(set_error_handler_doc,
+"set_error_handler($module, handler, /)\n--\n\n"
+"Have a function called when a tasklet ends with an exception other than TaskletExit; None for none.\n\n"
+"Parameters:\n"
+"    handler: called as handler(type, value, traceback) in the tasklet. When it returns, the tasklet has\n"
+"        ended well; what it raises is raised out of run() instead of the exception.\n"
+"Returns:\n"
+"    The function until now, or None.\n"
+"Raises:\n"
+"    TypeError: it is neither callable nor None.");
+
+PyObject* set_error_handler(PyObject*, PyObject* value) { return exchange_callback(&State::error_handler, value); }
+
+// --- the end ---------------------------------------------------------------------------------------------------------
+
+PyDoc_STRVAR(kill_all_doc,
+"_kill_all($module, /)\n--\n\n"
+"Kill the tasklets of the thread that have begun to run. Called before the interpreter ends.");
+
+PyObject* kill_all(PyObject*, PyObject*) {
+    core::Thread* thread = core::Thread::running();
+    if (thread == nullptr) {
+        return nullptr;
+    }
+    if (thread->scheduler != nullptr) {
+        kill_active(*reinterpret_cast<Scheduler*>(thread->scheduler));
+    }
+    Py_RETURN_NONE;
+}
+
+// --- atomic ----------------------------------------------------------------------------------------------------------
+
+struct Atomic {
+    PyObject_HEAD
+    bool before;  // what the tasklet was
+};
+
+PyObject* atomic_enter(PyObject* self, PyObject*) {
+    Scheduler* s = Scheduler::running();
+    if (s == nullptr) {
+        return nullptr;
+    }
+    reinterpret_cast<Atomic*>(self)->before = std::exchange(s->current->atomic, true);
+    Py_RETURN_NONE;
+}
+
+PyObject* atomic_exit(PyObject* self, Arguments, Py_ssize_t) {
+    Scheduler* s = Scheduler::running();
+    if (s == nullptr) {
+        return nullptr;
+    }
+    s->current->atomic = reinterpret_cast<Atomic*>(self)->before;
+    if (!s->current->atomic && s->interrupt_is_due && !s->interrupt()) {
+        return nullptr;
+    }
+    Py_RETURN_NONE;
+}
+
+void atomic_deallocate(PyObject* self) {
+    PyTypeObject* type = Py_TYPE(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+PyDoc_STRVAR(atomic_doc,
+"atomic()\n--\n\n"
+"A context manager in which the watchdog of run(timeout) leaves the current tasklet alone.");
+
+template <class Function>
+PyCFunction as_method(Function function) noexcept {
+    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
+
+PyMethodDef atomic_methods[] = {
+    {"__enter__", atomic_enter, METH_NOARGS, nullptr},
+    {"__exit__", as_method(atomic_exit), METH_FASTCALL, nullptr},
+    {},
+};
+
+PyType_Slot atomic_slots[] = {
+    {Py_tp_doc, const_cast<char*>(atomic_doc)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(atomic_deallocate)},
+    {Py_tp_methods, atomic_methods},
+    {0, nullptr},
+};
+
+PyType_Spec atomic_spec = {"greenlet.stackless.atomic", sizeof(Atomic), 0, Py_TPFLAGS_DEFAULT, atomic_slots};
+
+}  // namespace
+
+PyObject* make_atomic_type() noexcept { return PyType_FromSpec(&atomic_spec); }
+
+PyMethodDef functions[] = {
+    {"run", as_method(run), METH_VARARGS | METH_KEYWORDS, run_doc},
+    {"schedule", as_method(schedule), METH_FASTCALL, schedule_doc},
+    {"schedule_remove", as_method(schedule_remove), METH_FASTCALL, schedule_remove_doc},
+    {"getcurrent", getcurrent, METH_NOARGS, getcurrent_doc},
+    {"getmain", getmain, METH_NOARGS, getmain_doc},
+    {"getruncount", getruncount, METH_NOARGS, getruncount_doc},
+    {"get_thread_info", as_method(get_thread_info), METH_FASTCALL, get_thread_info_doc},
+    {"_get_threads", get_threads, METH_NOARGS, get_threads_doc},
+    {"switch_trap", as_method(switch_trap), METH_FASTCALL, switch_trap_doc},
+    {"set_channel_callback", set_channel_callback, METH_O, set_channel_callback_doc},
+    {"get_channel_callback", get_channel_callback, METH_NOARGS, get_channel_callback_doc},
+    {"set_schedule_callback", set_schedule_callback, METH_O, set_schedule_callback_doc},
+    {"get_schedule_callback", get_schedule_callback, METH_NOARGS, get_schedule_callback_doc},
+    {"set_error_handler", set_error_handler, METH_O, set_error_handler_doc},
+    {"_kill_all", kill_all, METH_NOARGS, kill_all_doc},
+    {},
+};
+
+}  // namespace stackless

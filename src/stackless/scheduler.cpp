@@ -1,0 +1,585 @@
+#include "stackless/scheduler.hpp"
+
+#include <utility>
+
+#include "core/lifetime.hpp"
+#include "core/reference.hpp"
+#include "interpreter/pending_exception.hpp"
+#include "interpreter/threads.hpp"
+#include "stackless/channel.hpp"
+#include "stackless/watchdog.hpp"
+
+namespace stackless {
+
+using core::Reference;
+using interpreter::Holding;
+
+namespace {
+
+constexpr const char* deadlock = "Deadlock: the last runnable tasklet cannot be blocked.";
+
+// How long to wait for other threads before looking again whether there is any that could wake this one.
+constexpr PY_TIMEOUT_T patience_in_microseconds = 50'000;
+
+Scheduler* as_scheduler(PyObject* object) noexcept { return reinterpret_cast<Scheduler*>(object); }
+
+// The value that a tasklet is resumed with: a new reference, or nullptr with the exception that it is.
+PyObject* take_value(Tasklet* t) noexcept {
+    PyObject* value = std::exchange(t->value, nullptr);
+    if (t->raises) [[unlikely]] {
+        t->raises = false;
+        raise(value);
+        return nullptr;
+    }
+    return value != nullptr ? value : Py_NewRef(Py_None);
+}
+
+// Notes where a tasklet goes on.
+void set_greenlet(Tasklet* t, PyGreenlet* g) noexcept {
+    if (t->greenlet != g) {
+        PyGreenlet* old = std::exchange(t->greenlet, core::as_greenlet(Py_NewRef(core::as_object(g))));
+        Py_XDECREF(old);
+    }
+}
+
+// What a tasklet does when something else than the scheduler resumed it.
+[[gnu::noinline]] PyObject* resumed_out_of_turn(Scheduler& s, Tasklet* self, PyObject* received) {
+    if (received == nullptr && PyErr_ExceptionMatches(s.module->greenlet_exit)) {
+        // It is being killed. The one who does that goes on when this one ends or switches away.
+        PyErr_SetString(s.state->tasklet_exit, "Killing the tasklet because all references have vanished.");
+        PyGreenlet* killer = s.thread->current->pimpl->parent;
+        if (killer != nullptr && core::is_active(killer)) {
+            set_greenlet(s.current, killer);
+        }
+    }
+    s.take_turn(self);
+    interpreter::PendingException in_flight;
+    Py_XDECREF(exchange_value(self, nullptr, false));
+    Py_CLEAR(s.departed);
+    return received;
+}
+
+// What a tasklet does first when its greenlet is resumed.
+inline PyObject* arrive(Scheduler& s, Tasklet* self, PyObject* received) {
+    if (s.current != self) [[unlikely]] {
+        return resumed_out_of_turn(s, self, received);
+    }
+    self->is_suspended = false;
+    PyObject* value = nullptr;
+    if (received != nullptr) [[likely]] {
+        Py_DECREF(received);
+        value = take_value(self);
+    }
+    if (s.departed != nullptr) {
+        interpreter::PendingException in_flight;
+        Py_CLEAR(s.departed);
+    }
+    return value;
+}
+
+}  // namespace
+
+void raise(PyObject* exception) noexcept {
+    PyErr_Restore(Py_NewRef(Py_TYPE(exception)), exception, PyException_GetTraceback(exception));
+}
+
+Tasklet* take_out(Tasklet* t) noexcept {
+    switch (t->chain) {
+        case Chain::runnable:
+            t->scheduler->remove(t);
+            return t;
+        case Chain::channel:
+            t->channel->remove(t);
+            return t;
+        case Chain::none:
+            break;
+    }
+    return as_tasklet(Py_NewRef(as_object(t)));
+}
+
+// --- the switch ------------------------------------------------------------------------------------------------------
+
+bool make_greenlet(Scheduler& s, Tasklet* t) noexcept {
+    PyGreenlet* g = core::create(s.module->greenlet_type, *s.thread);
+    if (g == nullptr) {
+        return false;
+    }
+    // The parent is set when it ends. Until then it should not be one that ends earlier and would be kept.
+    PyGreenlet* creator = std::exchange(g->pimpl->parent, core::as_greenlet(Py_NewRef(core::as_object(s.thread->main))));
+    Py_DECREF(creator);
+    g->pimpl->run = Py_NewRef(s.state->run_tasklet);
+    g->pimpl->context = std::exchange(t->context, nullptr);
+    t->greenlet = g;
+    return true;
+}
+
+PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept {
+    from->is_suspended = true;
+    if (watchdog != nullptr || state->schedule_callback != nullptr) [[unlikely]] {
+        to = watch(from, to);
+        if (to == nullptr) {
+            take_turn(from);
+            return nullptr;
+        }
+    }
+    if (to == from) {
+        return arrive(*this, from, Py_NewRef(Py_None));
+    }
+    if (to->greenlet == nullptr && !make_greenlet(*this, to)) {
+        take_turn(from);
+        return nullptr;
+    }
+    current = to;
+    set_greenlet(from, thread->current);
+    PyObject* received;
+    if (core::is_plain_switch(to->greenlet, thread->thread_state)) [[likely]] {
+        received = core::transfer(*thread, to->greenlet, Py_NewRef(Py_None), call_site);
+    }
+    else {
+        PyObject* argument = as_object(to);
+        received = core::switch_to(to->greenlet, core::Message{&argument, 1});
+    }
+    return arrive(*this, from, received);
+}
+
+PyObject* Scheduler::step_aside(interpreter::CallSite call_site) noexcept {
+    Tasklet* self = current;
+    {
+        Holding lock(state->lock);
+        remove(self);
+        departed = self;
+    }
+    Tasklet* next = next_turn(self);
+    if (next == nullptr) {
+        take_turn(self);
+        return nullptr;
+    }
+    return go_on(self, next, call_site);
+}
+
+void Scheduler::take_turn(Tasklet* t) noexcept {
+    Holding lock(state->lock);
+    if (departed == t) {
+        departed = nullptr;
+        if (t->chain != Chain::none) {
+            Py_DECREF(t);  // another thread put it into one; that holds a reference too
+            take_out(t);
+        }
+    }
+    else {
+        take_out(t);
+    }
+    prepend(t);
+    if (current != t) {
+        current->is_suspended = true;
+        current = t;
+    }
+    t->is_suspended = false;
+}
+
+void Scheduler::raise_in(Tasklet* t, PyObject* exception) noexcept {
+    PyObject* old;
+    {
+        Holding lock(state->lock);
+        old = exchange_value(t, exception, true);
+        prepend(take_out(t));
+    }
+    Py_XDECREF(old);
+}
+
+Tasklet* Scheduler::watch(Tasklet* from, Tasklet* to) noexcept {
+    if (watchdog != nullptr) {
+        Run& run = *watchdog;
+        std::int64_t now = watchdog::now();
+        bool over = now >= run.deadline && from != run.tasklet && to != run.tasklet;
+        if (!run.is_total) {
+            run.deadline = now + run.timeout;
+        }
+        if (over && (run.is_soft || run.is_total || (!run.has_alarm && from->chain == Chain::runnable))) {
+            Holding lock(state->lock);
+            if (!run.is_soft) {
+                run.interrupted = take_out(run.is_total ? to : from);
+            }
+            prepend(take_out(run.tasklet));
+            to = run.tasklet;
+        }
+    }
+    if (state->schedule_callback != nullptr && from != to) {
+        Reference callback = Reference::borrow(state->schedule_callback);
+        Reference result = Reference::steal(
+            PyObject_CallFunctionObjArgs(callback.get(), as_object(from), as_object(to), nullptr));
+        if (!result) {
+            return nullptr;
+        }
+    }
+    return to;
+}
+
+bool Scheduler::refuse_switch() noexcept {
+    if (current->is_suspended) {
+        PyErr_SetString(PyExc_RuntimeError, "no switch is possible here: another one is in progress");
+        return false;
+    }
+    PyErr_SetString(PyExc_RuntimeError, "switch_trap");
+    return false;
+}
+
+// --- nobody is runnable ----------------------------------------------------------------------------------------------
+
+Tasklet* Scheduler::wake_somebody(Tasklet* leaving) noexcept {
+    leaving->is_suspended = true;  // what runs here, like handlers of signals, can't switch
+    for (;;) {
+        Tasklet* candidate = sleeper();
+        bool in_run = runs != nullptr;
+        bool is_stuck = !in_run && (candidate == leaving || candidate->chain == Chain::channel);
+        if ((is_stuck || (in_run && runs->blocks_thread)) && others_may_run()) {
+            if (!wait_for_others()) {
+                return nullptr;
+            }
+            if (first != nullptr) {
+                return first;
+            }
+            continue;
+        }
+        if (is_stuck && candidate == leaving) {
+            PyErr_SetString(PyExc_RuntimeError, deadlock);
+            return nullptr;
+        }
+        if (is_stuck) {
+            PyObject* error = PyObject_CallFunction(PyExc_RuntimeError, "s", deadlock);
+            raise_in(candidate, error != nullptr ? error : interpreter::take_exception());
+            return candidate;
+        }
+        Holding lock(state->lock);
+        if (first == nullptr) {
+            append(take_out(candidate));
+        }
+        return first;
+    }
+}
+
+bool Scheduler::others_may_run() noexcept {
+    Py_ssize_t others = -1;
+    interpreter::for_each_thread([&others](unsigned long) { ++others; });
+    Holding lock(state->lock);
+    for (Scheduler* s = state->schedulers; s != nullptr; s = s->next_scheduler) {
+        if (s != this && s->waits && s->first == nullptr) {
+            --others;
+        }
+    }
+    return others > 0;
+}
+
+bool Scheduler::wait_for_others() noexcept {
+    waits = true;
+    bool is_acquired;
+    Py_BEGIN_ALLOW_THREADS
+    is_acquired = PyThread_acquire_lock_timed(wake_up, patience_in_microseconds, 1) == PY_LOCK_ACQUIRED;
+    Py_END_ALLOW_THREADS
+    {
+        Holding lock(state->lock);
+        waits = false;
+        if (is_woken && !is_acquired) {
+            PyThread_acquire_lock(wake_up, NOWAIT_LOCK);
+        }
+        is_woken = false;
+    }
+    return PyErr_CheckSignals() == 0;
+}
+
+// --- the life of a tasklet on its greenlet ---------------------------------------------------------------------------
+
+void Scheduler::add_active(Tasklet* t) noexcept {
+    t->is_active = true;
+    t->newer_active = nullptr;
+    t->older_active = active;
+    if (active != nullptr) {
+        active->newer_active = t;
+    }
+    active = t;
+}
+
+void Scheduler::remove_active(Tasklet* t) noexcept {
+    t->is_active = false;
+    (t->newer_active != nullptr ? t->newer_active->older_active : active) = t->older_active;
+    if (t->older_active != nullptr) {
+        t->older_active->newer_active = t->newer_active;
+    }
+}
+
+namespace {
+
+// What is left of the exception that ended a tasklet: nothing if it is one that only ends it, or if the error handler
+// deals with it.
+void handle_error(Scheduler& s, Reference& exception) {
+    if (PyErr_GivenExceptionMatches(exception.get(), s.state->tasklet_exit) ||
+        PyErr_GivenExceptionMatches(exception.get(), s.module->greenlet_exit)) {
+        exception = Reference();
+        return;
+    }
+    if (s.state->error_handler != nullptr) {
+        Reference handler = Reference::borrow(s.state->error_handler);
+        Reference traceback = Reference::steal(PyException_GetTraceback(exception.get()));
+        PyObject* arguments[] = {reinterpret_cast<PyObject*>(Py_TYPE(exception.get())), exception.get(),
+                                 traceback ? traceback.get() : Py_None};
+        Reference result = Reference::steal(PyObject_Vectorcall(handler.get(), arguments, 3, nullptr));
+        exception = Reference::steal(result ? nullptr : interpreter::take_exception());
+    }
+}
+
+// Decides who goes on when the current tasklet has ended: the parent of its greenlet. Returns the result of the latter.
+PyObject* pass_on(Scheduler& s, Tasklet* self, Reference exception) {
+    {
+        Holding lock(s.state->lock);
+        s.departed = take_out(self);
+    }
+    self->is_suspended = true;
+    for (;;) {
+        Tasklet* next;
+        if (exception) {
+            next = s.sleeper();
+            s.raise_in(next, exception.release());
+        }
+        else {
+            next = s.next_turn(self);
+        }
+        if (next != nullptr && (s.watchdog != nullptr || s.state->schedule_callback != nullptr)) {
+            next = s.watch(self, next);
+        }
+        if (next == nullptr || (next->greenlet == nullptr && !make_greenlet(s, next))) {
+            exception = Reference::steal(interpreter::take_exception());
+            continue;
+        }
+        PyGreenlet* parent = core::as_greenlet(Py_NewRef(core::as_object(next->greenlet)));
+        PyGreenlet* old = std::exchange(s.thread->current->pimpl->parent, parent);
+        s.current = next;
+        Py_XDECREF(old);
+        return Py_NewRef(core::is_started(parent) ? Py_None : as_object(next));
+    }
+}
+
+}  // namespace
+
+PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t) noexcept {
+    Tasklet* self = as_tasklet(args[0]);
+    Scheduler& s = *self->scheduler;
+    s.add_active(self);
+    Reference result = Reference::steal(arrive(s, self, Py_NewRef(Py_None)));
+    if (result) {
+        result = Reference::steal(PyObject_Call(self->function, self->arguments, self->keywords));
+    }
+    Reference exception = Reference::steal(result ? nullptr : interpreter::take_exception());
+    result = Reference();
+    if (exception) {
+        handle_error(s, exception);
+    }
+    s.remove_active(self);
+    Py_CLEAR(self->arguments);
+    Py_CLEAR(self->keywords);
+    Py_CLEAR(self->function);
+    Py_XDECREF(exchange_value(self, nullptr, false));
+    PyObject* passed = pass_on(s, self, std::move(exception));
+    Py_CLEAR(self->greenlet);
+    return passed;
+}
+
+// --- run() -----------------------------------------------------------------------------------------------------------
+
+PyObject* run_others(Scheduler& s, Run& run, interpreter::CallSite call_site) noexcept {
+    if (!s.may_switch()) {
+        return nullptr;
+    }
+    if (s.runnable == 1 && !run.blocks_thread) {
+        Py_RETURN_NONE;
+    }
+    run.tasklet = s.current;
+    run.outer = s.runs;
+    s.runs = &run;
+    bool watches = run.timeout > 0 && s.watchdog == nullptr;
+    if (watches) {
+        run.has_alarm = !run.is_soft && watchdog::prepare();
+        run.deadline = watchdog::now() + run.timeout;
+        s.watchdog = &run;
+        if (run.has_alarm) {
+            watchdog::set_alarm(run.deadline);
+        }
+    }
+    PyObject* value = s.step_aside(call_site);
+    if (watches) {
+        s.watchdog = nullptr;
+        s.interrupt_is_due = false;
+        if (run.has_alarm) {
+            watchdog::set_alarm(0);
+        }
+    }
+    for (Run** place = &s.runs; *place != nullptr; place = &(*place)->outer) {
+        if (*place == &run) {
+            *place = run.outer;
+            break;
+        }
+    }
+    if (run.interrupted != nullptr) {
+        Py_XDECREF(value);
+        value = value != nullptr ? Py_NewRef(as_object(run.interrupted)) : nullptr;
+        Py_CLEAR(run.interrupted);
+    }
+    return value;
+}
+
+bool Scheduler::interrupt() noexcept {
+    interrupt_is_due = false;
+    if (watchdog == nullptr || current == watchdog->tasklet || watchdog->is_soft) {
+        return true;
+    }
+    std::int64_t now = watchdog::now();
+    if (now < watchdog->deadline || current->is_suspended) {
+        watchdog::set_alarm(current->is_suspended ? now + watchdog->timeout : watchdog->deadline);
+        return true;
+    }
+    if (current->atomic || switch_trap > 0) {
+        interrupt_is_due = true;
+        return true;
+    }
+    Tasklet* self = current;
+    {
+        Holding lock(state->lock);
+        remove(self);
+        watchdog->interrupted = self;
+        prepend(take_out(watchdog->tasklet));
+    }
+    PyObject* value = go_on(self, first, {});
+    Py_XDECREF(value);
+    return value != nullptr;
+}
+
+// --- the life of a scheduler -----------------------------------------------------------------------------------------
+
+void kill_active(Scheduler& s) noexcept {
+    s.switch_trap = 0;
+    for (int round = 0; round < 10 && s.active != nullptr; ++round) {
+        Reference list = Reference::steal(PyList_New(0));
+        for (Tasklet* t = s.active; t != nullptr; t = t->older_active) {
+            if (!list || PyList_Append(list.get(), as_object(t)) < 0) {
+                PyErr_WriteUnraisable(nullptr);
+                return;
+            }
+        }
+        for (Py_ssize_t i = PyList_GET_SIZE(list.get()); i-- > 0;) {
+            Tasklet* t = as_tasklet(PyList_GET_ITEM(list.get(), i));
+            if (!t->is_active || t == s.current) {
+                continue;
+            }
+            PyObject* exit = PyObject_CallNoArgs(s.state->tasklet_exit);
+            Reference done = Reference::steal(exit != nullptr ? throw_into(t, exit, false) : nullptr);
+            if (!done) {
+                PyErr_WriteUnraisable(as_object(t));
+            }
+        }
+    }
+}
+
+namespace {
+
+void leave_list(Scheduler& s) {
+    Holding lock(s.state->lock);
+    for (Scheduler** place = &s.state->schedulers; *place != nullptr; place = &(*place)->next_scheduler) {
+        if (*place == &s) {
+            *place = s.next_scheduler;
+            break;
+        }
+    }
+}
+
+// The thread ends. Called while it can still run Python code, unless the interpreter or another thread ends it.
+void finalize(PyObject* self) {
+    Scheduler& s = *as_scheduler(self);
+    if (s.thread == nullptr) {
+        return;
+    }
+    interpreter::PendingException in_flight;
+    bool is_finalizing = interpreter::is_finalizing();
+    if (!is_finalizing && interpreter::current_thread_state() == s.thread->thread_state) {
+        kill_active(s);
+    }
+    leave_list(s);
+    s.thread = nullptr;
+    if (is_finalizing) {
+        return;  // what it holds goes with the process
+    }
+    while (s.first != nullptr) {
+        Tasklet* t = s.first;
+        s.remove(t);
+        Py_DECREF(t);
+    }
+    if (s.main != nullptr) {
+        s.main->is_active = false;
+    }
+    s.current = nullptr;
+    Py_CLEAR(s.departed);
+    Py_CLEAR(s.main);
+}
+
+void deallocate(PyObject* self) {
+    Scheduler& s = *as_scheduler(self);
+    if (s.wake_up != nullptr) {
+        PyThread_release_lock(s.wake_up);
+        PyThread_free_lock(s.wake_up);
+    }
+    core::ModuleState* module = s.module;
+    PyTypeObject* type = Py_TYPE(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+    module->drop();
+}
+
+PyType_Slot slots[] = {
+    {Py_tp_finalize, reinterpret_cast<void*>(finalize)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(deallocate)},
+    {0, nullptr},
+};
+
+PyType_Spec spec = {
+    "greenlet._greenlet.Scheduler", sizeof(Scheduler), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots,
+};
+
+}  // namespace
+
+PyObject* make_scheduler_type() noexcept { return PyType_FromSpec(&spec); }
+
+Scheduler* Scheduler::make(core::Thread& thread) noexcept {
+    interpreter::PendingException in_flight;
+    State* state = thread.module->stackless;
+    auto* s = reinterpret_cast<Scheduler*>(state->scheduler_type->tp_alloc(state->scheduler_type, 0));
+    if (s == nullptr) {
+        in_flight.discard();
+        return nullptr;
+    }
+    s->module = thread.module;
+    s->module->owners.add();
+    s->state = state;
+    s->thread_id = PyThread_get_thread_ident();
+    s->wake_up = PyThread_allocate_lock();
+    s->main = s->wake_up != nullptr ? make_tasklet(state->tasklet_type, *s) : nullptr;
+    if (s->main == nullptr) {
+        in_flight.discard();
+        if (!PyErr_Occurred()) {
+            PyErr_NoMemory();
+        }
+        Py_DECREF(s);
+        return nullptr;
+    }
+    PyThread_acquire_lock(s->wake_up, NOWAIT_LOCK);
+    s->thread = &thread;
+    s->main->is_main = true;
+    s->main->is_active = true;
+    s->main->is_suspended = false;
+    set_greenlet(s->main, thread.current);
+    s->current = s->main;
+    Holding lock(state->lock);
+    s->append(as_tasklet(Py_NewRef(as_object(s->main))));
+    s->next_scheduler = std::exchange(state->schedulers, s);
+    thread.scheduler = reinterpret_cast<PyObject*>(s);
+    return s;
+}
+
+}  // namespace stackless

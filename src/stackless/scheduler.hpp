@@ -1,0 +1,195 @@
+// The scheduler of a thread: the ring of its runnable tasklets, the current one first, and the switch from one to another.
+//
+// A switch takes three steps, and between them the ring is not in order, so no other code may run there:
+//
+//     leave()         takes the current tasklet out of the ring, unless it stays runnable
+//     next_turn()     finds out whose turn it is then, and puts it first
+//     Scheduler::go_on()  switches; returns when it is the turn of the one that called it
+//
+// What a tasklet is resumed with lies in its `value`; the value that passes through the greenlets says nothing. A greenlet can be
+// resumed by others than the scheduler, most of all to be killed. So each tasklet looks when it goes on whether it is the
+// current one; if not, it makes itself so (take_turn()), and whoever was is next.
+
+#pragma once
+
+#include "core/switching.hpp"
+#include "core/thread.hpp"
+#include "interpreter/lock.hpp"
+#include "stackless/state.hpp"
+#include "stackless/tasklet.hpp"
+
+#include <pythread.h>
+
+namespace stackless {
+
+// A call of run() in progress. Lies on the stack of its caller.
+struct Run {
+    Tasklet* tasklet;               // who called it
+    Run* outer;                     // the one before, of any tasklet of the thread
+    bool blocks_thread;             // wait for other threads when there is nothing to run
+    std::int64_t timeout;           // nanoseconds that a tasklet may run without a switch; 0: any
+    bool is_total;                  // `timeout` is for all of them together
+    bool is_soft;                   // do not interrupt, end at the next switch
+    bool has_alarm;                 // Python code can be interrupted (watchdog.hpp)
+    std::int64_t deadline;          // on the monotonic clock
+    Tasklet* interrupted;           // owned; it ran for too long
+};
+
+struct Scheduler {
+    PyObject_HEAD
+    core::Thread* thread;           // nullptr once it has ended
+    core::ModuleState* module;      // shared
+    State* state;                   // of `module`
+    Tasklet* main;                  // owned, while the thread lives
+    Tasklet* current;               // the one that runs
+    Tasklet* first;                 // owned, all of the ring. But for the steps of a switch this is `current`
+    Py_ssize_t runnable;            // in the ring
+    Tasklet* departed;              // owned; has left the ring, until its successor has taken notice
+    Tasklet* active;                // the newest active tasklet
+    Run* runs;                      // the innermost run()
+    Run* watchdog;                  // the one with a timeout
+    long switch_trap;               // above zero: no switches
+    bool interrupt_is_due;          // when the current tasklet is atomic no more
+    bool waits;                     // for other threads, below
+    bool is_woken;
+    unsigned long thread_id;
+    PyThread_type_lock wake_up;     // held but for the moment when another thread makes a tasklet of this one runnable
+    Scheduler* next_scheduler;      // in the list of the interpreter
+
+    // The running thread's. nullptr with an exception if there was none and it could not be made.
+    static Scheduler* running() noexcept {
+        core::Thread* thread = core::Thread::running();
+        if (thread != nullptr && thread->scheduler != nullptr) [[likely]] {
+            return reinterpret_cast<Scheduler*>(thread->scheduler);
+        }
+        return thread != nullptr ? make(*thread) : nullptr;
+    }
+
+    // Is the current tasklet allowed to switch? If not, sets RuntimeError.
+    bool may_switch() noexcept { return (switch_trap <= 0 && !current->is_suspended) || refuse_switch(); }
+
+    // --- the ring. The lock is held. ---
+
+    // Puts a tasklet at the end, which is before the current one. Takes over a reference.
+    void append(Tasklet* t) noexcept {
+        t->chain = Chain::runnable;
+        ++runnable;
+        if (first == nullptr) {
+            first = t->previous = t->next = t;
+            return;
+        }
+        link_before(first, t);
+    }
+
+    // Puts one first. Takes over a reference.
+    void prepend(Tasklet* t) noexcept {
+        append(t);
+        first = t;
+    }
+
+    // Puts one first, and the one that was first at the end. Takes over a reference.
+    void overtake(Tasklet* t) noexcept {
+        t->chain = Chain::runnable;
+        ++runnable;
+        link_before(first->next, t);
+        first = t;
+    }
+
+    // Takes one out. Gives the caller the reference.
+    void remove(Tasklet* t) noexcept {
+        t->chain = Chain::none;
+        if (--runnable == 0) {
+            first = nullptr;
+        }
+        else {
+            t->previous->next = t->next;
+            t->next->previous = t->previous;
+            if (first == t) {
+                first = t->next;
+            }
+        }
+        t->previous = t->next = nullptr;
+    }
+
+    // --- the steps of a switch ---
+
+    // Whose turn it is when `leaving` has left the ring: the first one, put there if need be. `leaving` itself if nothing
+    // else remains and it was in run(). nullptr with an exception, RuntimeError for a deadlock, if nothing does at all.
+    Tasklet* next_turn(Tasklet* leaving) noexcept { return first != nullptr ? first : wake_somebody(leaving); }
+
+    // Switches from the current tasklet to the first one of the ring. Returns the value that the former is resumed with, or
+    // nullptr with an exception, also if there was no memory to start the latter.
+    PyObject* go_on(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept;
+
+    // The current tasklet leaves the ring for no other chain, and the next one goes on.
+    PyObject* step_aside(interpreter::CallSite call_site) noexcept;
+
+    // Makes a tasklet the current one out of its turn, wherever it was.
+    void take_turn(Tasklet* t) noexcept;
+
+    // Raises an error in another tasklet of this thread that is suspended, and puts it first. Takes over the reference to the
+    // exception. For the steps of a switch.
+    void raise_in(Tasklet* t, PyObject* exception) noexcept;
+
+    // The tasklet that goes on if nobody else can, and that errors of tasklets are raised in: who called run() last, or
+    // the main one.
+    Tasklet* sleeper() const noexcept { return runs != nullptr ? runs->tasklet : main; }
+
+    // The watchdog and the schedule callback, before a switch. `from` counts as suspended, so neither can switch. The tasklet
+    // to switch to, or nullptr with an exception.
+    Tasklet* watch(Tasklet* from, Tasklet* to) noexcept;
+
+    // --- others ---
+
+    // Makes a tasklet of this thread runnable that was in no chain. For any thread to call, which holds the lock. Takes over
+    // a reference.
+    void deliver(Tasklet* t) noexcept {
+        append(t);
+        if (waits && !is_woken) {
+            is_woken = true;
+            PyThread_release_lock(wake_up);
+        }
+    }
+
+    // The watchdog's alarm went off: interrupts the current tasklet if it has run for too long. False with an exception if
+    // one was raised in it meanwhile.
+    bool interrupt() noexcept;
+
+    void add_active(Tasklet* t) noexcept;
+    void remove_active(Tasklet* t) noexcept;
+
+private:
+    void link_before(Tasklet* place, Tasklet* t) noexcept {
+        t->previous = place->previous;
+        t->next = place;
+        place->previous->next = t;
+        place->previous = t;
+    }
+
+    static Scheduler* make(core::Thread& thread) noexcept;
+    bool refuse_switch() noexcept;
+    Tasklet* wake_somebody(Tasklet* leaving) noexcept;
+    bool wait_for_others() noexcept;
+    bool others_may_run() noexcept;
+};
+
+// Takes a tasklet out of the chain it is in. The lock is held. Gives the caller a reference.
+Tasklet* take_out(Tasklet* t) noexcept;
+
+// Makes the greenlet that a tasklet will run on. False with an exception if memory ran out.
+bool make_greenlet(Scheduler& scheduler, Tasklet* t) noexcept;
+
+// What every greenlet of a tasklet runs: run_tasklet(tasklet).
+PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept;
+
+// The function run(), for the current tasklet. `run` with its parameters filled in. None, the interrupted tasklet, or
+// nullptr with an exception.
+PyObject* run_others(Scheduler& scheduler, Run& run, interpreter::CallSite call_site) noexcept;
+
+// Has the active tasklets of the running thread run their `finally` blocks, because it or the interpreter ends.
+void kill_active(Scheduler& scheduler) noexcept;
+
+// The class, which Python code does not see. A new reference, or nullptr with an exception.
+PyObject* make_scheduler_type() noexcept;
+
+}  // namespace stackless

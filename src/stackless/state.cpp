@@ -1,0 +1,79 @@
+#include "stackless/state.hpp"
+
+#include <new>
+
+#include "core/reference.hpp"
+#include "stackless/channel.hpp"
+#include "stackless/scheduler.hpp"
+
+namespace stackless {
+
+using core::Reference;
+
+namespace {
+
+PyMethodDef run_tasklet_function = {
+    "run_tasklet", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(run_tasklet)), METH_FASTCALL, nullptr};
+
+// nullptr with an exception if that fails.
+State* make() noexcept {
+    auto* state = new (std::nothrow) State{};
+    if (state == nullptr) {
+        PyErr_NoMemory();
+        return nullptr;
+    }
+    state->tasklet_type = reinterpret_cast<PyTypeObject*>(make_tasklet_type());
+    state->channel_type = reinterpret_cast<PyTypeObject*>(make_channel_type());
+    state->scheduler_type = reinterpret_cast<PyTypeObject*>(make_scheduler_type());
+    state->atomic_type = reinterpret_cast<PyTypeObject*>(make_atomic_type());
+    state->tasklet_exit = PyErr_NewExceptionWithDoc(
+        "greenlet.stackless.TaskletExit",
+        "Raised in a tasklet to end it. The scheduler takes no further notice of it.", PyExc_SystemExit, nullptr);
+    state->run_tasklet = PyCFunction_New(&run_tasklet_function, nullptr);
+    if (state->tasklet_type == nullptr || state->channel_type == nullptr || state->scheduler_type == nullptr ||
+        state->atomic_type == nullptr || state->tasklet_exit == nullptr || state->run_tasklet == nullptr) {
+        release(state);
+        return nullptr;
+    }
+    return state;
+}
+
+// greenlet._greenlet.stackless: what greenlet.stackless is made of.
+PyObject* make_namespace(State& state) noexcept {
+    Reference result = Reference::steal(PyModule_New("greenlet._greenlet.stackless"));
+    auto add = [&result](const char* name, void* object) {
+        return PyModule_AddObjectRef(result.get(), name, static_cast<PyObject*>(object)) == 0;
+    };
+    bool complete = result && add("tasklet", state.tasklet_type) && add("channel", state.channel_type) &&
+                    add("atomic", state.atomic_type) && add("TaskletExit", state.tasklet_exit) &&
+                    PyModule_AddFunctions(result.get(), functions) == 0;
+    return complete ? result.release() : nullptr;
+}
+
+}  // namespace
+
+int add_to(PyObject* module, core::ModuleState& module_state) noexcept {
+    if (module_state.stackless == nullptr) {
+        module_state.stackless = make();
+    }
+    Reference names = Reference::steal(module_state.stackless != nullptr ? make_namespace(*module_state.stackless) : nullptr);
+    return names ? PyModule_AddObjectRef(module, "stackless", names.get()) : -1;
+}
+
+void release(State* state) noexcept {
+    if (state == nullptr) {
+        return;
+    }
+    Py_XDECREF(state->tasklet_type);
+    Py_XDECREF(state->channel_type);
+    Py_XDECREF(state->scheduler_type);
+    Py_XDECREF(state->atomic_type);
+    Py_XDECREF(state->tasklet_exit);
+    Py_XDECREF(state->run_tasklet);
+    Py_XDECREF(state->channel_callback);
+    Py_XDECREF(state->schedule_callback);
+    Py_XDECREF(state->error_handler);
+    delete state;
+}
+
+}  // namespace stackless

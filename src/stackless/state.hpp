@@ -1,0 +1,36 @@
+// What one interpreter has of this layer.
+
+#pragma once
+
+#include "core/module_state.hpp"
+#include "interpreter/lock.hpp"
+
+namespace stackless {
+
+struct Scheduler;
+
+struct State {
+    PyTypeObject* tasklet_type;
+    PyTypeObject* channel_type;
+    PyTypeObject* scheduler_type;
+    PyTypeObject* atomic_type;
+    PyObject* tasklet_exit;       // TaskletExit
+    PyObject* run_tasklet;        // the function that greenlets of tasklets run
+    PyObject* channel_callback;   // or nullptr, like the next two
+    PyObject* schedule_callback;
+    PyObject* error_handler;
+    Scheduler* schedulers;        // one a thread
+    interpreter::Lock lock;       // on all chains of tasklets of the interpreter
+};
+
+// Makes the module greenlet._greenlet's part of this layer. 0, or -1 with an exception.
+int add_to(PyObject* module, core::ModuleState& module_state) noexcept;
+
+// Lets go of it. For nullptr too.
+void release(State* state) noexcept;
+
+// functions.cpp: the functions of the layer, and the class `atomic`.
+extern PyMethodDef functions[];
+PyObject* make_atomic_type() noexcept;
+
+}  // namespace stackless

@@ -1,0 +1,85 @@
+// The tasklet object: a function that the scheduler of its thread runs, on a greenlet.
+//
+//               bind(function, arguments)             insert()
+//     unbound ------------------------------> paused ----------> runnable ---+
+//        ^                                      ^ <--- remove() --- | ^      |  its turn
+//        |  it returned, or was killed          |                   | |      v
+//        +---- ended <------------------------- +--- switch() ---- current --+
+//                                                                   | ^
+//                                                     send, receive v |
+//                                                                  blocked
+//
+// A tasklet is no greenlet: it is what goes on, and a greenlet is where. It gets a greenlet when it first runs, and
+// each time it is suspended it notes which greenlet that happened in: code in a tasklet may use greenlets of its own.
+
+#pragma once
+
+#include "core/greenlet.hpp"
+
+namespace stackless {
+
+struct Channel;
+struct Scheduler;
+
+// The chain that a tasklet is linked into. The chain owns a reference to it.
+enum class Chain : std::uint8_t { none, runnable, channel };
+
+struct Tasklet {
+    PyObject_HEAD
+    Tasklet* previous;      // in its chain
+    Tasklet* next;
+    Scheduler* scheduler;   // owned; of the thread it belongs to
+    PyGreenlet* greenlet;   // owned; where it goes on. nullptr before it first runs
+    PyObject* value;        // owned; what the call that suspended it returns, or raises; nullptr: None
+    PyObject* function;     // owned, like the next three, until it ends
+    PyObject* arguments;    // a tuple; nullptr: not alive
+    PyObject* keywords;     // a dict or nullptr
+    PyObject* context;      // contextvars.Context, before it first runs
+    Channel* channel;       // borrowed; if it is in the chain of a channel
+    PyObject* weak_references;
+    Tasklet* older_active;  // the other active tasklets of its thread
+    Tasklet* newer_active;
+    Chain chain;
+    bool raises;            // `value` is to be raised
+    bool sends;             // what it waits for in the chain of a channel
+    bool is_active;         // it has begun to run, and has not ended
+    bool is_suspended;      // it is active but does not run
+    bool is_main;           // it is what the thread does when it runs no tasklet
+    bool atomic;
+    bool block_trap;
+    bool ignore_nesting;
+};
+
+inline PyObject* as_object(Tasklet* tasklet) noexcept { return reinterpret_cast<PyObject*>(tasklet); }
+inline Tasklet* as_tasklet(PyObject* object) noexcept { return reinterpret_cast<Tasklet*>(object); }
+
+// Can it run, now or when it is inserted?
+inline bool is_alive(const Tasklet* t) noexcept {
+    return t->is_active ? t->greenlet->pimpl->phase == core::Phase::active : t->arguments != nullptr;
+}
+
+// Sets what a suspended tasklet is resumed with. Takes over the value; returns the old one, for the caller to let go of.
+[[nodiscard]] inline PyObject* exchange_value(Tasklet* t, PyObject* value, bool raises) noexcept {
+    PyObject* old = t->value;
+    t->value = value;
+    t->raises = raises;
+    return old;
+}
+
+// Raises an exception object. Takes over the reference.
+void raise(PyObject* exception) noexcept;
+
+// tasklet_type.cpp: the class. A new reference, or nullptr with an exception.
+PyObject* make_tasklet_type() noexcept;
+
+// A new tasklet, which nothing is bound to. nullptr with an exception if memory ran out.
+Tasklet* make_tasklet(PyTypeObject* type, Scheduler& scheduler) noexcept;
+
+// Raises an exception in a tasklet. Takes over the reference to it. `pending`: when it is its turn, else at once. None, or
+// nullptr with an exception.
+PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept;
+
+// An exception object made of what `raise` would take. A new reference, or nullptr with TypeError.
+PyObject* make_exception(PyObject* type, PyObject* value, PyObject* traceback) noexcept;
+
+}  // namespace stackless

@@ -1,0 +1,104 @@
+#include "stackless/watchdog.hpp"
+
+#include <csignal>
+#include <ctime>
+#include <unistd.h>
+
+#include "core/reference.hpp"
+#include "interpreter/pending_exception.hpp"
+#include "stackless/scheduler.hpp"
+
+namespace stackless::watchdog {
+
+namespace {
+
+using core::Reference;
+
+// Signals, timers and the main thread are the process's, so these are too. Only its main thread uses them.
+timer_t timer;
+pid_t timer_owner = 0;      // a child process does not inherit the timer
+int alarm_signal = 0;
+
+PyObject* alarm_went_off(PyObject*, PyObject*) {
+    Scheduler* scheduler = Scheduler::running();
+    if (scheduler == nullptr || !scheduler->interrupt()) {
+        return nullptr;
+    }
+    Py_RETURN_NONE;
+}
+
+PyMethodDef alarm_function = {"alarm_went_off", alarm_went_off, METH_VARARGS, nullptr};
+
+// Finds a real-time signal that nobody handles, and handles it. False with an exception if that is not possible.
+bool install_handler() noexcept {
+    Reference module = Reference::steal(PyImport_ImportModule("signal"));
+    Reference handler = Reference::steal(PyCFunction_New(&alarm_function, nullptr));
+    if (!module || !handler) {
+        return false;
+    }
+    for (int number = SIGRTMAX - 1; number > SIGRTMIN; --number) {
+        struct sigaction action;
+        if (sigaction(number, nullptr, &action) != 0 || action.sa_handler != SIG_DFL) {
+            continue;
+        }
+        Reference previous =
+            Reference::steal(PyObject_CallMethod(module.get(), "signal", "iO", number, handler.get()));
+        Reference restarts =
+            Reference::steal(previous ? PyObject_CallMethod(module.get(), "siginterrupt", "ii", number, 0) : nullptr);
+        if (!restarts) {
+            return false;
+        }
+        alarm_signal = number;
+        return true;
+    }
+    PyErr_SetString(PyExc_RuntimeError, "no signal is free");
+    return false;
+}
+
+bool make_timer() noexcept {
+    if (timer_owner == getpid()) {
+        return true;
+    }
+    struct sigevent event = {};
+    event.sigev_notify = SIGEV_SIGNAL;
+    event.sigev_signo = alarm_signal;
+    if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) {
+        return false;
+    }
+    timer_owner = getpid();
+    return true;
+}
+
+}  // namespace
+
+std::int64_t now() noexcept {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
+}
+
+bool prepare() noexcept {
+    interpreter::PendingException in_flight;
+    Reference threading = Reference::steal(PyImport_ImportModule("threading"));
+    Reference main = Reference::steal(threading ? PyObject_CallMethod(threading.get(), "main_thread", nullptr) : nullptr);
+    Reference ident = Reference::steal(main ? PyObject_GetAttrString(main.get(), "ident") : nullptr);
+    bool is_main = ident && PyLong_Check(ident.get()) && PyLong_AsUnsignedLong(ident.get()) == PyThread_get_thread_ident() &&
+                   PyInterpreterState_Get() == PyInterpreterState_Main();
+    if (is_main && alarm_signal == 0) {
+        is_main = install_handler();
+    }
+    PyErr_Clear();
+    return is_main && make_timer();
+}
+
+void set_alarm(std::int64_t time) noexcept {
+    if (timer_owner != getpid()) {
+        return;
+    }
+    struct itimerspec when = {};
+    when.it_value.tv_sec = time / 1'000'000'000;
+    when.it_value.tv_nsec = time % 1'000'000'000;
+    timer_settime(timer, TIMER_ABSTIME, &when, nullptr);
+}
+
+}  // namespace stackless::watchdog

@@ -1,0 +1,24 @@
+// The alarm clock of run(timeout): has code called in the middle of Python code that does not look at the time.
+//
+// CPython runs the handlers of signals between two instructions of the main thread, on the stack of the code that runs. So the
+// alarm is a POSIX timer that sends a signal nobody uses, and a handler. Other threads have no such means; in them a
+// timeout is noticed at the next switch.
+
+#pragma once
+
+#include <cstdint>
+
+#include "interpreter/state.hpp"
+
+namespace stackless::watchdog {
+
+// Nanoseconds on a clock that never goes back.
+std::int64_t now() noexcept;
+
+// Sees to it that the handler is installed. False, without an exception, if the running thread can have none.
+bool prepare() noexcept;
+
+// Has the handler called once, at that time; not before for 0.
+void set_alarm(std::int64_t time) noexcept;
+
+}  // namespace stackless::watchdog
