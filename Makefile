@@ -21,7 +21,8 @@ demo: ## build, run the two examples, time it against the reference
 test: test-engine test-python ## all tests on one interpreter
 
 test-engine: ## the stackful engine's own tests, in C++
-	@tools/test-engine
+	$(have_python)
+	@tools/with-build-tools $(PYTHON) tools/test-engine
 
 test-python: ## the pytest suite and the reference's own suite
 	$(have_python)

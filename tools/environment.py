@@ -1,10 +1,11 @@
 """Makes the virtual environments in which this project's package, and the reference, are run.
 
-usage: PYTHON tools/environment.py ours | reference
+usage: PYTHON tools/environment.py ours | reference | tools
 
 PYTHON (3.11 or later) is the interpreter the environment is for. `ours` builds this tree and installs it
-beside what its tests need; `reference` installs the package of the same name from PyPI. The path of the
-environment's interpreter is printed as the last line of standard output, all else on standard error.
+beside what its tests need; `reference` installs the package of the same name from PyPI; `tools` has just
+CMake and Ninja. The path of the environment's interpreter is printed as the last line of standard output,
+all else on standard error.
 
 All is kept in build/pythonVERSION/, so that interpreters don't clash, and is only made anew when
 something changed: later calls just rebuild what was edited.
@@ -90,7 +91,6 @@ def ours() -> Path:
     compilers = [os.environ["CXX"].split()[0]] if os.environ.get("CXX") else ["c++", "g++", "clang++"]
     if not any(map(shutil.which, compilers)):
         raise RuntimeError(f"no C++ compiler ({', '.join(compilers)}) in PATH: install one, such as g++")
-    # cmake and ninja as wheels: what the system has may be too old, or missing.
     python = make(FOLDER / "venv", [*project["build-system"]["requires"], "cmake", "ninja", *extras["test"]])
 
     pip(python, "install", "--no-deps", "--no-build-isolation", "--force-reinstall", *build_settings(), ROOT)
@@ -117,6 +117,11 @@ def reference() -> Path:
         return make(FOLDER / "reference", [REFERENCE, *tools])
 
 
+def tools() -> Path:
+    """An environment with what builds C++: what the system has may be too old, or missing."""
+    return make(FOLDER / "tools", ["cmake", "ninja"])
+
+
 @contextlib.contextmanager
 def one_at_a_time():
     """Two programs that want the same environment make it one after the other."""
@@ -127,7 +132,7 @@ def one_at_a_time():
 
 
 def main() -> int:
-    makers = {"ours": ours, "reference": reference}
+    makers = {"ours": ours, "reference": reference, "tools": tools}
     if len(sys.argv) != 2 or sys.argv[1] not in makers:
         print(__doc__, file=sys.stderr)
         return 2
