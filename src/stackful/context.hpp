@@ -58,13 +58,14 @@ extern "C" {
 // Suspends the caller into `*from`, resumes `to`. Returns, when somebody resumes the caller, what they transfer.
 void* stackful_switch(Context* from, Context to, void* transfer) noexcept;
 
-// The context of an execution that will begin with entry(transfer) when first switched to, on the stack that grows
-// down from `stack_base` (16-byte aligned). Its floating-point control words will be those of the caller.
-Context stackful_make_context(void* stack_base, EntryPoint entry) noexcept;
+// For make_context(): its stack pointer.
+void* stackful_make_context(void* stack_base, EntryPoint entry) noexcept;
 }
 
+// The context of an execution that will begin with entry(transfer) when first switched to, on the stack that grows
+// down from `stack_base` (16-byte aligned). Its floating-point control words will be those of the caller.
 inline Context make_context(void* stack_base, EntryPoint entry) noexcept {
-    return stackful_make_context(stack_base, entry);
+    return Context{stackful_make_context(stack_base, entry)};
 }
 
 // One thread of control, and what the analysis tools know about it. Must stay where it is while the tools know it.

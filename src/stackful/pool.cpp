@@ -9,18 +9,28 @@
 
 namespace stackful {
 
-StackPool& StackPool::shared() noexcept {
-    // Never destroyed: threads may end, and give back their slots, after the destructors of static objects ran.
-    alignas(StackPool) static std::byte storage[sizeof(StackPool)];
-    static StackPool* pool = [] {
-        auto* created = ::new (storage) StackPool;
-        // A fork while another thread holds the mutex would leave it locked for ever in the child.
+namespace {
+
+// The process's pool. Never destroyed: threads may end, and give back their slots, after the destructors of static objects
+// ran. Made when the library is loaded, not at the first use, which another thread's fork could cut in two.
+alignas(StackPool) std::byte shared_pool[sizeof(StackPool)];
+
+[[maybe_unused]] const StackPool* const made_shared_pool = ::new (shared_pool) StackPool;
+
+}  // namespace
+
+StackPool& StackPool::shared() noexcept { return *std::launder(reinterpret_cast<StackPool*>(shared_pool)); }
+
+struct StackPool::ForkHandlers {
+    // A fork while another thread holds the mutex would leave it locked for ever in the child.
+    ForkHandlers() noexcept {
+        system::page_size();  // so that no thread is about to find out
         ::pthread_atfork([] { shared().mutex_.lock(); }, [] { shared().mutex_.unlock(); },
                          [] { shared().mutex_.unlock(); });
-        return created;
-    }();
-    return *pool;
-}
+    }
+};
+
+const StackPool::ForkHandlers StackPool::fork_handlers;
 
 StackPool::~StackPool() {
     assert(slots_in_use() == 0);

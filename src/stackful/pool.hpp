@@ -109,6 +109,9 @@ private:
     Slot* warm_up(SizeClass& size_class) noexcept;
     Region* add_region(SizeClass& size_class) noexcept;
 
+    struct ForkHandlers;
+    static const ForkHandlers fork_handlers;
+
     std::mutex mutex_;
     const system::Commit commit_;
     SizeClass* size_classes_ = nullptr;

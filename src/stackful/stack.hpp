@@ -104,8 +104,7 @@ void trim(Slot& slot) noexcept;
 void trim_suspended(Slot& slot, const void* stack_pointer, const void* client_top) noexcept;
 
 // Is a cache line free of anything but zeros? It may be on a stack, below the stack pointer, or nobody's at all.
-[[gnu::no_sanitize("address"), gnu::no_sanitize("thread")]]
-inline bool is_untouched(const std::byte* line) noexcept {
+__attribute__((no_sanitize("address", "thread"))) inline bool is_untouched(const std::byte* line) noexcept {
     using Word [[gnu::may_alias]] = std::uint64_t;
     annotations::inspect_unused(line, 64);
     auto* word = reinterpret_cast<const Word*>(line);

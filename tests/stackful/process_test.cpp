@@ -199,7 +199,7 @@ TEST(Process, fork_while_another_thread_uses_the_reserve_does_not_deadlock) {
             cache.release(cache.acquire());
         }
     });
-    for (int i = 0; i < 50; ++i) {
+    for (int i = 0; i < 300; ++i) {
         ASSERT_EQ(exit_code_of_child([] {
                       alarm(20);
                       StackCache cache(stackful::minimum_slot_size);

@@ -58,7 +58,7 @@ extern "C" void* stackful_switch(Context* from, Context to, void* transfer) noex
     return self.transfer;
 }
 
-extern "C" Context stackful_make_context(void* stack_base, EntryPoint entry) noexcept {
+extern "C" void* stackful_make_context(void* stack_base, EntryPoint entry) noexcept {
     // Below the Suspended makecontext needs to be told of some stack. It only cares where it ends.
     constexpr std::size_t some_stack = 1024;
     auto end = reinterpret_cast<std::uintptr_t>(stack_base) - sizeof(Suspended);
@@ -72,7 +72,7 @@ extern "C" Context stackful_make_context(void* stack_base, EntryPoint entry) noe
     auto address = reinterpret_cast<std::uintptr_t>(self);
     ::makecontext(&self->registers, reinterpret_cast<void (*)()>(begin), 2, static_cast<unsigned>(address),
                   static_cast<unsigned>(address >> 16 >> 16));
-    return Context{self};
+    return self;
 }
 
 }  // namespace stackful

@@ -143,8 +143,8 @@ stackful_suspended:
         .cfi_endproc
         .size   stackful_switch, . - stackful_switch
 
-// Context stackful_make_context(void* stack_base, EntryPoint entry)
-//                               rdi               rsi
+// void* stackful_make_context(void* stack_base, EntryPoint entry)
+//                             rdi               rsi
         .globl  stackful_make_context
         .hidden stackful_make_context
         .type   stackful_make_context, @function
