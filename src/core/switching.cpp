@@ -75,10 +75,11 @@ inline PyObject* arrive(Thread& thread, PyObject* value) {
     return value;
 }
 
-// Makes `target` the current greenlet, in the thread's records.
-inline void set_current(Thread& thread, PyGreenlet* target) {
+// Makes `target` the current greenlet, in the thread's records. Takes over the reference: one that stayed on the stack of
+// the suspended greenlet would be hidden from the garbage collector.
+inline void set_current(Thread& thread, Reference target) {
     thread.origin = thread.current;
-    thread.current = as_greenlet(Py_NewRef(as_object(target)));
+    thread.current = as_greenlet(target.release());
 }
 
 // --- the life of a greenlet on its stack -----------------------------------------------------------------------------
@@ -317,13 +318,26 @@ void run_greenlet(void* payload) {
     finish_greenlet(thread, self, result);
 }
 
-PyObject* launch(Thread& thread, PyGreenlet* g, Start& start, interpreter::CallSite call_site) {
+inline PyObject* resume(Thread& thread, Reference target, PyObject* value, interpreter::CallSite call_site) {
     interpreter::CriticalSections critical_sections;
     critical_sections.suspend(thread.thread_state);
     Activation& from = *thread.current->pimpl->activation;
     from.call_site = call_site;
-    set_current(thread, g);
-    void* received = exchange(thread.thread_state, from, *g->pimpl->activation, &start, stackful::Leaving::for_a_while);
+    Activation& to = *as_greenlet(target.get())->pimpl->activation;
+    set_current(thread, std::move(target));
+    void* received = exchange(thread.thread_state, from, to, value, stackful::Leaving::for_a_while);
+    critical_sections.resume(thread.thread_state);
+    return arrive(thread, static_cast<PyObject*>(received));
+}
+
+PyObject* launch(Thread& thread, Reference target, Start& start, interpreter::CallSite call_site) {
+    interpreter::CriticalSections critical_sections;
+    critical_sections.suspend(thread.thread_state);
+    Activation& from = *thread.current->pimpl->activation;
+    from.call_site = call_site;
+    Activation& to = *as_greenlet(target.get())->pimpl->activation;
+    set_current(thread, std::move(target));
+    void* received = exchange(thread.thread_state, from, to, &start, stackful::Leaving::for_a_while);
     critical_sections.resume(thread.thread_state);
     return arrive(thread, static_cast<PyObject*>(received));
 }
@@ -383,14 +397,7 @@ PyObject* as_value(const Message& message, ModuleState& module) noexcept {
 }
 
 PyObject* transfer(Thread& thread, PyGreenlet* target, PyObject* value, interpreter::CallSite call_site) noexcept {
-    interpreter::CriticalSections critical_sections;
-    critical_sections.suspend(thread.thread_state);
-    Activation& from = *thread.current->pimpl->activation;
-    from.call_site = call_site;
-    set_current(thread, target);
-    void* received = exchange(thread.thread_state, from, *target->pimpl->activation, value, stackful::Leaving::for_a_while);
-    critical_sections.resume(thread.thread_state);
-    return arrive(thread, static_cast<PyObject*>(received));
+    return resume(thread, Reference::borrow(as_object(target)), value, call_site);
 }
 
 PyObject* switch_to(PyGreenlet* g, const Message& message) noexcept {
@@ -416,13 +423,13 @@ PyObject* switch_to(PyGreenlet* g, const Message& message) noexcept {
             if (next == thread->current) {
                 return thread->tracer != nullptr ? trace(*thread, next, next, value) : value;
             }
-            return transfer(*thread, next, value, message.call_site());
+            return resume(*thread, std::move(target), value, message.call_site());
         }
         if (!is_started(next)) {
             Start start;
             switch (prepare_start(*thread, next, message, start)) {
                 case Preparation::ready:
-                    return launch(*thread, next, start, message.call_site());
+                    return launch(*thread, std::move(target), start, message.call_site());
                 case Preparation::failed:
                     return nullptr;
                 case Preparation::already_started:

@@ -1,0 +1,411 @@
+"""The collector sees into suspended greenlets: cycles through their frames are garbage like any other."""
+
+import gc
+import sys
+import weakref
+
+import pytest
+from greenlet import GreenletExit, getcurrent, greenlet
+from support import collect, in_thread, suspended
+
+
+class Local:
+    pass
+
+
+def test_a_greenlet_that_its_own_frame_refers_to():
+    events = []
+
+    def run(cell):
+        me = getcurrent()  # noqa: F841
+        try:
+            me.parent.switch()
+        except GreenletExit:
+            events.append("killed")
+            raise
+        finally:
+            events.append("finally")
+
+    alive = weakref.ref(suspended(run, []))
+    collect()
+    assert events == ["killed", "finally"] and alive() is None
+
+
+def test_a_cycle_through_a_container_argument():
+    events = []
+
+    def run(cell):
+        try:
+            getcurrent().parent.switch()
+        finally:
+            events.append("finally")
+
+    cell = []
+    cell.append(suspended(run, cell))
+    alive = weakref.ref(cell[0])
+    del cell
+    collect()
+    assert events == ["finally"] and alive() is None
+
+
+def test_a_cycle_through_a_closure():
+    def make():
+        def run():
+            getcurrent().parent.switch(me)
+
+        me = greenlet(run)
+        me.switch()
+        return weakref.ref(me)
+
+    alive = make()
+    collect()
+    assert alive() is None
+
+
+def test_a_cycle_through_an_instance_attribute():
+    class Owner:
+        def __init__(self):
+            self.greenlet = greenlet(self.run)
+            self.greenlet.switch()
+
+        def run(self):
+            getcurrent().parent.switch()
+
+    alive = weakref.ref(Owner())
+    collect()
+    assert alive() is None
+
+
+def test_a_cycle_through_the_dictionary_of_the_greenlet():
+    g = suspended()
+    g.me = g
+    alive = weakref.ref(g)
+    del g
+    collect()
+    assert alive() is None
+
+
+def test_a_cycle_of_two_greenlets():
+    events = []
+
+    def run(name, other):
+        try:
+            getcurrent().parent.switch()
+        finally:
+            events.append(name)
+
+    a_cell, b_cell = [], []
+    a_cell.append(suspended(run, "a", b_cell))
+    b_cell.append(suspended(run, "b", a_cell))
+    alive = weakref.ref(a_cell[0]), weakref.ref(b_cell[0])
+    del a_cell, b_cell
+    collect()
+    assert sorted(events) == ["a", "b"]
+    assert [reference() for reference in alive] == [None, None]
+
+
+def test_a_cycle_of_parent_and_child():
+    alive = []
+
+    def parent():
+        child = greenlet(lambda: main.switch())
+        alive.append(weakref.ref(child))
+        child.switch()
+
+    main = getcurrent()
+    g = greenlet(parent)
+    alive.append(weakref.ref(g))
+    g.switch()
+    del g
+    collect()
+    assert [reference() for reference in alive] == [None, None]
+
+
+def test_a_cycle_below_many_frames():
+    def nested(depth, cell):
+        local = Local()  # noqa: F841
+        if depth:
+            return nested(depth - 1, cell)
+        getcurrent().parent.switch()
+
+    cell = []
+    cell.append(suspended(nested, 50, cell))
+    alive = weakref.ref(cell[0])
+    del cell
+    collect()
+    assert alive() is None
+
+
+def test_a_cycle_in_a_suspended_generator():
+    def generator(cell):
+        local = cell  # noqa: F841
+        getcurrent().parent.switch()
+        yield
+
+    def run(it):
+        for _ in it:
+            pass
+
+    cell = []
+    it = generator(cell)
+    cell.append(suspended(run, it))
+    alive = weakref.ref(cell[0])
+    del cell, it
+    collect()
+    # A running generator is not looked into by every version of the interpreter.
+    assert alive() is None or sys.version_info < (3, 15)
+
+
+def test_a_cycle_of_values_that_only_the_frame_has():
+    class Collected:
+        pass
+
+    def run():
+        a, b = Collected(), Collected()
+        a.other, b.other = b, a
+        alive = weakref.ref(a)
+        del a, b
+        getcurrent().parent.switch(alive)
+
+    g = greenlet(run)
+    alive = g.switch()
+    collect()
+    assert alive() is None and g
+    g.switch()
+
+
+def test_an_exception_whose_traceback_refers_to_the_greenlet():
+    def run():
+        try:
+            raise LookupError
+        except LookupError as exception:
+            kept = exception  # noqa: F841
+            getcurrent().parent.switch()
+
+    alive = weakref.ref(suspended(run))
+    collect()
+    assert alive() is None
+
+
+def test_the_context_of_a_greenlet_can_be_part_of_a_cycle():
+    import contextvars
+
+    variable = contextvars.ContextVar("variable")
+
+    def run():
+        variable.set(getcurrent())
+        getcurrent().parent.switch()
+
+    alive = weakref.ref(suspended(run))
+    collect()
+    assert alive() is None
+
+
+def test_an_unstarted_greenlet_in_a_cycle():
+    class Owner:
+        def __init__(self):
+            self.greenlet = greenlet(self.run)
+
+        def run(self):
+            pytest.fail("ran")
+
+    owner = Owner()
+    alive = weakref.ref(owner.greenlet)
+    del owner
+    collect()
+    assert alive() is None
+
+
+def test_a_finished_greenlet_in_a_cycle():
+    g = greenlet(lambda: None)
+    g.switch()
+    g.me = g
+    alive = weakref.ref(g)
+    del g
+    collect()
+    assert alive() is None
+
+
+def test_what_is_reachable_is_left_alone():
+    def run():
+        local = Local()
+        alive = weakref.ref(local)
+        me = getcurrent()
+        while True:
+            me.parent.switch(alive)
+
+    g = greenlet(run)
+    alive = g.switch()
+    for _ in range(5):
+        collect()
+        assert g.switch() is alive and alive() is not None
+
+
+def test_what_is_only_reachable_through_a_suspended_frame_is_left_alone():
+    inner = []
+
+    def run():
+        held = suspended()
+        inner.append(weakref.ref(held))
+        getcurrent().parent.switch()
+        return held
+
+    g = suspended(run)
+    for _ in range(3):
+        collect()
+        assert inner[0]() is not None
+    held = g.switch()
+    assert held and held is inner[0]()
+
+
+def test_values_on_the_stack_of_an_expression_are_left_alone():
+    def run():
+        return [Local(), {"k": Local()}, (Local(), getcurrent().parent.switch())]
+
+    g = suspended(run)
+    collect()
+    first, second, (third, value) = g.switch("value")
+    assert all(type(v) is Local for v in (first, second["k"], third)) and value == "value"
+
+
+def test_loops_over_a_list_are_left_alone():
+    def run():
+        total = []
+        for value in [Local() for _ in range(3)]:
+            for _ in (Local(), Local()):
+                getcurrent().parent.switch()
+                total.append(type(value) is Local)
+        return total
+
+    g = suspended(run)
+    while g:
+        collect()
+        result = g.switch()
+    assert result == [True] * 6
+
+
+def test_get_referents_includes_locals():
+    def run():
+        local = Local()
+        getcurrent().parent.switch(local)
+
+    g = greenlet(run)
+    local = g.switch()
+    assert any(local is referent for referent in gc.get_referents(g))
+    assert any(g is referrer for referrer in gc.get_referrers(local))
+    g.switch()
+
+
+def test_a_greenlet_is_tracked():
+    assert gc.is_tracked(greenlet()) and gc.is_tracked(getcurrent())
+
+
+def test_catching_greenlet_exit_and_storing_the_greenlet_resurrects_it():
+    saved = []
+
+    def run(cell):
+        try:
+            getcurrent().parent.switch()
+        except GreenletExit:
+            saved.append(getcurrent())
+            getcurrent().parent.switch()
+        return "finished later"
+
+    cell = []
+    cell.append(suspended(run, cell))
+    del cell
+    collect()
+    assert len(saved) == 1 and saved[0]
+    assert saved.pop().switch() == "finished later"
+
+
+def test_an_exception_raised_instead_is_reported(monkeypatch):
+    reports = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda report: reports.append(type(report.exc_value)))
+
+    def run(cell):
+        try:
+            getcurrent().parent.switch()
+        finally:
+            raise LookupError
+
+    cell = []
+    cell.append(suspended(run, cell))
+    del cell
+    collect()
+    assert reports == [LookupError]
+
+
+def test_collecting_inside_a_greenlet_does_not_touch_the_running_ones():
+    main = getcurrent()
+
+    def inner():
+        local = Local()
+        collect()
+        return type(local)
+
+    def outer():
+        local = Local()
+        g = greenlet(inner)
+        result = g.switch()
+        collect()
+        return type(local), result
+
+    assert greenlet(outer).switch() == (Local, Local)
+    assert getcurrent() is main
+
+
+def test_collecting_while_many_are_suspended_changes_nothing():
+    def nested(depth, number):
+        local = [number] * depth
+        if depth:
+            return nested(depth - 1, number) + len(local)
+        return getcurrent().parent.switch() + number
+
+    greenlets = [suspended(nested, number % 10, number) for number in range(200)]
+    for generation in (0, 1, 2):
+        gc.collect(generation)
+    expected = [number + sum(range(number % 10 + 1)) for number in range(200)]
+    assert [g.switch(0) for g in greenlets] == expected
+
+
+def test_cycles_in_another_thread_are_collected_there():
+    def run():
+        alive = []
+
+        def body(cell):
+            getcurrent().parent.switch()
+
+        cell = []
+        cell.append(suspended(body, cell))
+        alive.append(weakref.ref(cell[0]))
+        del cell
+        collect()
+        return alive[0]()
+
+    assert in_thread(run) is None
+
+
+def test_freeze_and_debug_flags_do_no_harm():
+    g = suspended()
+    gc.freeze()
+    collect()
+    gc.unfreeze()
+    g.switch()
+    assert g.dead
+
+
+def test_thousands_of_cycles_leave_nothing_behind():
+    alive = weakref.WeakSet()
+
+    def run(cell):
+        local = Local()
+        alive.add(local)
+        getcurrent().parent.switch()
+
+    for _ in range(3_000):
+        cell = []
+        cell.append(suspended(run, cell))
+    del cell
+    collect()
+    assert len(alive) == 0

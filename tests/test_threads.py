@@ -1,0 +1,476 @@
+"""Greenlets belong to a thread: the errors that keep it so, and what happens when a thread ends."""
+
+import gc
+import queue
+import sys
+import threading
+import time
+import weakref
+
+import greenlet as package
+import pytest
+from greenlet import GreenletExit, error, getcurrent, greenlet
+from support import collect, in_thread, output_of, suspended
+
+
+class Worker:
+    """A thread that calls functions one after the other."""
+
+    def __init__(self):
+        self.calls = queue.SimpleQueue()
+        self.results = queue.SimpleQueue()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        for function in iter(self.calls.get, None):
+            try:
+                self.results.put((function(), None))
+            except BaseException as exception:
+                self.results.put((None, exception))
+            del function
+
+    def __call__(self, function):
+        self.calls.put(function)
+        result, exception = self.results.get(timeout=30)
+        if exception is not None:
+            raise exception
+        return result
+
+    def end(self):
+        self.calls.put(None)
+        self.thread.join(30)
+        assert not self.thread.is_alive()
+
+
+@pytest.fixture
+def worker():
+    worker = Worker()
+    yield worker
+    worker.end()
+
+
+def test_each_thread_has_a_main_greenlet_of_its_own(worker):
+    main = getcurrent()
+    other = worker(getcurrent)
+    assert other is not main and worker(getcurrent) is other
+    assert other.parent is None and other
+    assert main.parent is None
+
+
+def test_threads_switch_independently():
+    def run():
+        g = suspended(lambda: [getcurrent().parent.switch(i) for i in range(100)])
+        count = 0
+        while g:
+            g.switch()
+            time.sleep(0)
+            count += 1
+        return count
+
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(run())) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert results == [100] * 5
+
+
+class TestErrors:
+    def test_switch_to_the_main_greenlet_of_another_thread(self, worker):
+        other = worker(getcurrent)
+        with pytest.raises(error, match="different thread"):
+            other.switch()
+        assert getcurrent().parent is None
+
+    def test_switch_to_a_suspended_greenlet_of_another_thread(self, worker):
+        other = worker(suspended)
+        with pytest.raises(error, match="different thread"):
+            other.switch()
+        assert other and not other.dead
+        worker(other.switch)
+        assert other.dead
+
+    def test_switch_to_an_unstarted_greenlet_of_another_thread(self, worker):
+        other = worker(lambda: greenlet(lambda: "ran"))
+        with pytest.raises(error):
+            other.switch()
+        assert not other.dead
+        assert worker(other.switch) == "ran"
+
+    def test_switch_to_a_finished_greenlet_of_another_thread(self, worker):
+        def run():
+            g = suspended()
+            g.switch()
+            return g
+
+        with pytest.raises(error):
+            worker(run).switch()
+
+    def test_throw_into_a_greenlet_of_another_thread(self, worker):
+        other = worker(suspended)
+        with pytest.raises(error):
+            other.throw(LookupError)
+        with pytest.raises(error):
+            other.throw()
+        assert other
+        worker(other.switch)
+
+    def test_switch_to_the_main_greenlet_of_an_ended_thread(self):
+        other = in_thread(getcurrent)
+        with pytest.raises(error, match="exited"):
+            other.switch()
+
+    def test_switch_to_a_suspended_greenlet_of_an_ended_thread(self):
+        other = in_thread(suspended)
+        with pytest.raises(error, match="exited"):
+            other.switch()
+        assert other.dead and not other
+
+    def test_throw_into_a_suspended_greenlet_of_an_ended_thread(self):
+        other = in_thread(suspended)
+        with pytest.raises(error):
+            other.throw(LookupError)
+        with pytest.raises(error):
+            other.throw()
+
+    def test_switch_to_an_unstarted_greenlet_of_an_ended_thread(self):
+        other = in_thread(lambda: greenlet(lambda: "ran"))
+        with pytest.raises(error):
+            other.switch()
+
+    def test_an_unstarted_greenlet_of_an_ended_thread_can_get_a_new_parent(self):
+        other = in_thread(lambda: greenlet(lambda: "ran"))
+        other.parent = getcurrent()
+        assert other.switch() == "ran"
+
+    def test_the_callers_state_is_untouched(self, worker):
+        other = worker(getcurrent)
+
+        def run():
+            try:
+                raise KeyError
+            except KeyError:
+                with pytest.raises(error):
+                    other.switch(1, a=2)
+                return type(sys.exc_info()[1])
+
+        g = greenlet(run)
+        assert g.switch() is KeyError and g.dead
+
+
+class TestRelease:
+    def keeper(self, events):
+        def run():
+            try:
+                getcurrent().parent.switch()
+            except GreenletExit:
+                events.append(threading.get_ident())
+                raise
+
+        return suspended(run)
+
+    def test_a_greenlet_released_in_another_thread_is_killed_in_its_own(self):
+        events = []
+        g = [self.keeper(events)]
+        in_thread(g.clear)
+        getcurrent()
+        assert events == [threading.get_ident()]
+
+    def test_it_is_killed_when_its_thread_next_creates_or_switches(self):
+        for use in (greenlet, lambda: getcurrent().switch()):
+            events = []
+            g = [self.keeper(events)]
+            in_thread(g.clear)
+            use()
+            assert events == [threading.get_ident()]
+
+    def test_many_released_at_once_are_all_killed(self):
+        events = []
+        greenlets = [self.keeper(events) for _ in range(100)]
+        in_thread(greenlets.clear)
+        getcurrent()
+        assert events == [threading.get_ident()] * 100
+
+    def test_one_released_here_for_another_thread_is_killed_there(self, worker):
+        events = []
+        g = [worker(lambda: self.keeper(events))]
+        identity = worker(threading.get_ident)
+        g.clear()
+        assert events == []
+        worker(getcurrent)
+        assert events == [identity]
+
+    def test_one_released_here_for_another_thread_is_killed_when_that_ends(self):
+        worker = Worker()
+        events = []
+        g = [worker(lambda: self.keeper(events))]
+        identity = worker(threading.get_ident)
+        g.clear()
+        assert events == []
+        worker.end()
+        assert events == [identity]
+
+    def test_a_weak_reference_is_cleared_in_the_end(self, worker):
+        g = worker(suspended)
+        alive = weakref.ref(g)
+        del g
+        worker(getcurrent)
+        worker(collect)
+        assert alive() is None
+
+    def test_garbage_found_in_another_thread_is_killed_in_its_own(self, worker):
+        events = []
+
+        def run(cell):
+            try:
+                getcurrent().parent.switch()
+            finally:
+                events.append(threading.get_ident())
+
+        def make():
+            cell = []
+            cell.append(suspended(run, cell))
+
+        identity = worker(threading.get_ident)
+        gc.disable()
+        try:
+            worker(make)
+            gc.collect()
+            worker(getcurrent)
+            worker(gc.collect)
+        finally:
+            gc.enable()
+        assert events == [identity]
+
+    def test_an_unstarted_greenlet_can_be_released_anywhere(self, worker):
+        g = worker(lambda: greenlet(len))
+        alive = weakref.ref(g)
+        del g
+        assert alive() is None
+
+
+class TestEnd:
+    def test_the_result_of_a_thread_may_be_its_greenlet(self):
+        g = in_thread(suspended)
+        assert g.dead and not g
+        assert g.gr_frame is None
+
+    def test_finally_blocks_of_an_unreferenced_greenlet_run_in_its_thread(self):
+        events = []
+
+        def run(cell):
+            try:
+                getcurrent().parent.switch()
+            finally:
+                events.append((threading.get_ident(), cell[0] is getcurrent()))
+
+        def target():
+            cell = []
+            cell.append(suspended(run, cell))
+            return threading.get_ident()
+
+        identity = in_thread(target)
+        assert events == [(identity, True)]
+
+    def test_finally_blocks_run_though_the_main_frame_held_the_greenlet(self):
+        events = []
+
+        def run():
+            try:
+                getcurrent().parent.switch()
+            finally:
+                events.append("finally")
+
+        def target():
+            held = suspended(run)  # noqa: F841
+
+        in_thread(target)
+        assert events == ["finally"]
+
+    def test_greenlets_in_thread_local_storage_are_finished(self):
+        events = []
+        local = threading.local()
+
+        def run():
+            try:
+                getcurrent().parent.switch()
+            finally:
+                events.append("finally")
+
+        def target():
+            local.greenlet = suspended(run)
+
+        in_thread(target)
+        collect()
+        getcurrent()
+        assert events in (["finally"], [])  # which of the two ends first is up to the interpreter
+        del local
+
+    def test_what_the_frames_of_a_held_greenlet_own_is_released_with_it(self):
+        class Local:
+            pass
+
+        def run():
+            local = Local()
+            getcurrent().parent.switch(weakref.ref(local))
+
+        def target():
+            g = greenlet(run)
+            return g, g.switch()
+
+        g, alive = in_thread(target)
+        del g
+        collect()
+        assert alive() is None
+
+    def test_the_main_greenlet_can_be_held_after_the_end(self):
+        main = in_thread(getcurrent)
+        assert main.dead and not main and main.parent is None
+        main.name = "value"
+        assert main.name == "value"
+
+    def test_main_greenlets_are_released(self):
+        from greenlet._greenlet import get_total_main_greenlets
+
+        collect()
+        before = get_total_main_greenlets()
+        for _ in range(20):
+            in_thread(lambda: greenlet(lambda: None).switch())
+        collect()
+        assert get_total_main_greenlets() <= before
+
+    def test_a_daemon_thread_with_suspended_greenlets_does_not_hinder_exit(self):
+        assert output_of(
+            """
+            import threading, time
+            from greenlet import getcurrent, greenlet
+
+            ready = threading.Event()
+
+            def target():
+                g = greenlet(lambda: getcurrent().parent.switch())
+                g.switch()
+                inside = greenlet(lambda: (ready.set(), time.sleep(100)))
+                inside.switch()
+
+            threading.Thread(target=target, daemon=True).start()
+            ready.wait()
+            print("end")
+            """
+        ) == "end\n"
+
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+    def test_a_thread_may_end_inside_a_greenlet(self):
+        # Its exception ends the thread; the greenlet's result goes to the main greenlet of the thread as usual.
+        results = []
+
+        def target():
+            results.append(greenlet(sys.exit).switch())
+
+        thread = threading.Thread(target=target)
+        thread.start()
+        thread.join(30)
+        assert results == []
+        assert in_thread(lambda: greenlet(lambda: "fine").switch()) == "fine"
+
+    def test_nothing_leaks_when_threads_end_with_suspended_greenlets(self):
+        count = output_of(
+            """
+            import gc, threading, weakref
+            from greenlet import getcurrent, greenlet
+
+            alive = weakref.WeakSet()
+
+            class Local:
+                pass
+
+            def nested(depth, cell):
+                local = Local()
+                alive.add(local)
+                if depth:
+                    return nested(depth - 1, cell)
+                getcurrent().parent.switch()
+
+            def target():
+                for _ in range(5):
+                    cell = []
+                    cell.append(greenlet(nested))
+                    cell[0].switch(10, cell)
+
+            def work():
+                for _ in range(50):
+                    thread = threading.Thread(target=target)
+                    thread.start()
+                    thread.join()
+                gc.collect()
+                with open("/proc/self/statm") as statm:
+                    return int(statm.read().split()[1])
+
+            first = work()
+            last = [work() for _ in range(6)][-1]
+            print(len(alive), (last - first) * 4096)
+            """
+        )
+        objects, resident = map(int, count.split())
+        assert objects == 0
+        assert resident < 2_000_000  # of 1,500 greenlets
+
+    def test_cleanup_at_the_end_can_be_disabled(self):
+        events = []
+
+        def run(cell):
+            try:
+                getcurrent().parent.switch()
+            finally:
+                events.append("finally")
+
+        def target():
+            cell = []
+            cell.append(suspended(run, cell))
+
+        package.enable_optional_cleanup(False)
+        try:
+            assert package.get_clocks_used_doing_optional_cleanup() is None
+            gc.disable()
+            in_thread(target)
+            assert events == []
+        finally:
+            gc.enable()
+            package.enable_optional_cleanup(True)
+        assert package.get_clocks_used_doing_optional_cleanup() is not None
+
+    def test_time_spent_on_cleanup_is_reported(self):
+        before = package.get_clocks_used_doing_optional_cleanup()
+        assert isinstance(before, int) and before >= 0
+        assert package.CLOCKS_PER_SEC > 0
+
+
+def test_a_thread_may_be_started_and_joined_in_a_greenlet():
+    def run():
+        return in_thread(lambda: greenlet(lambda: "inner").switch())
+
+    assert greenlet(run).switch() == "inner"
+
+
+def test_locks_can_be_held_across_switches():
+    lock = threading.RLock()
+
+    def run():
+        with lock:
+            getcurrent().parent.switch()
+
+    g = suspended(run)
+    # It belongs to the thread, so another greenlet of the thread may take it as well.
+    assert lock.acquire(blocking=False)
+    lock.release()
+    g.switch()
+    assert in_thread(lambda: lock.acquire(blocking=False))
+
+
+def test_thread_locals_are_shared_by_the_greenlets_of_a_thread():
+    local = threading.local()
+    local.value = "main"
+    assert greenlet(lambda: local.value).switch() == "main"
+    assert in_thread(lambda: hasattr(local, "value")) is False
