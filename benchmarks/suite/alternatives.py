@@ -1,0 +1,78 @@
+"""Other ways to go to and fro between two tasks, beside a greenlet's."""
+
+import threading
+
+from suite import Loop, Row, switching
+from table import UNROLLED, loop_of
+
+NESTINGS = (1, 4, 5, 10, 20)
+
+
+def greenlet_round_trip(nesting: int) -> Loop:
+    return loop_of("switch(None)", switch=switching.partner_of(switching.descend, nesting, back_with_value).switch)
+
+
+def back_with_value() -> None:
+    switching.back_forever("None")
+
+
+def generator_send(nesting: int) -> Loop:
+    """To the innermost of generators that delegate to each other."""
+    def outer(levels):
+        if levels > 1:
+            yield from outer(levels - 1)
+        while True:
+            yield
+
+    generator = outer(nesting)
+    next(generator)
+    return loop_of("send(None)", send=generator.send)
+
+
+def asyncio_switch() -> Loop:
+    """Two tasks that let each other go first."""
+    import asyncio
+
+    event_loop = asyncio.new_event_loop()
+
+    def loop(count):
+        async def task():
+            for _ in range(count * UNROLLED):
+                await asyncio.sleep(0)
+
+        async def both():
+            await asyncio.gather(task(), task())
+
+        event_loop.run_until_complete(both())
+    return loop
+
+
+def thread_hand_off() -> Loop:
+    """Two threads, of which each waits for the other."""
+    def loop(count):
+        mine, other = threading.Lock(), threading.Lock()
+        mine.acquire()
+        other.acquire()
+
+        def answer():
+            for _ in range(count):
+                other.acquire()
+                mine.release()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        for _ in range(count):
+            other.release()
+            mine.acquire()
+        thread.join()
+    return loop
+
+
+ROWS = [
+    *(Row(f"greenlet, {nesting} deep", lambda nesting=nesting: greenlet_round_trip(nesting), UNROLLED, is_quick=nesting == 1)
+      for nesting in (1, 20)),
+    *(Row(f"generator.send(), {nesting} deep", lambda nesting=nesting: generator_send(nesting), UNROLLED,
+          is_quick=nesting in (1, 4, 10)) for nesting in NESTINGS),
+    Row("asyncio task switch", asyncio_switch, UNROLLED),
+    Row("thread hand-off", thread_hand_off, 1),
+]

@@ -1,0 +1,62 @@
+"""The two environments that are compared: the same packages in both, and one's or the other's greenlet."""
+
+import json
+import shlex
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+BENCHMARKS = Path(__file__).resolve().parent.parent
+ROOT = BENCHMARKS.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import environment  # noqa: E402
+
+CLIENTS = ["gevent", "sqlalchemy", "aiosqlite"]
+OURS, REFERENCE = "ours", "reference"
+
+
+def make_both() -> dict[str, Path]:
+    """The interpreters of both. Raises RuntimeError, or CalledProcessError."""
+    subprocess.run([sys.executable, str(ROOT / "tools" / "wheel.py")], check=True, stdin=subprocess.DEVNULL,
+                   stdout=sys.stderr)
+    pythons = {side: _make(environment.FOLDER / f"benchmark-{side}") for side in (OURS, REFERENCE)}
+    environment.pip(pythons[OURS], "install", "--no-index", "--no-deps", "--force-reinstall",
+                    "--find-links", ROOT / "dist", "greenlet")
+    for python in pythons.values():
+        _build_extension(python)
+    return pythons
+
+
+def _make(folder: Path) -> Path:
+    wheels_only = ["--only-binary", ":all:"]
+    try:
+        return environment.make(folder, [*wheels_only, environment.REFERENCE, *CLIENTS])
+    except RuntimeError:
+        print("not all clients have a wheel for this interpreter: measuring without them", file=sys.stderr)
+        return environment.make(folder, [environment.REFERENCE])
+
+
+def _build_extension(python: Path) -> None:
+    """Compiles extension.c against the environment's own greenlet.h, into its site-packages."""
+    site_packages = Path(subprocess.run([python, "-c", "import sysconfig; print(sysconfig.get_path('platlib'))"], check=True,
+                                        stdout=subprocess.PIPE, text=True).stdout.strip())
+    compiler = shlex.split(sysconfig.get_config_var("CC") or "cc")
+    target = site_packages / f"greenlet_benchmark{sysconfig.get_config_var('EXT_SUFFIX')}"
+    subprocess.run([*compiler, "-O2", "-DNDEBUG", "-fPIC", "-shared", f"-I{sysconfig.get_path('include')}",
+                    f"-I{site_packages}", str(BENCHMARKS / "suite" / "extension.c"), "-o", str(target)], check=True)
+
+
+def versions(python: Path) -> dict[str, str]:
+    """The versions of what is compared in an environment."""
+    names = ["greenlet", *CLIENTS]
+    program = ("import importlib.metadata as m, json; d = {}\n"
+               f"for n in {names!r}:\n try: d[n] = m.version(n)\n except m.PackageNotFoundError: pass\n"
+               "print(json.dumps(d))")
+    return json.loads(subprocess.run([python, "-c", program], check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def make_plotter() -> Path:
+    """The interpreter of an environment with matplotlib."""
+    return environment.make(environment.FOLDER / "benchmark-plots", ["matplotlib"])

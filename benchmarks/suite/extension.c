@@ -1,0 +1,99 @@
+/* What can only be measured, or done, from C: compiled against the greenlet.h of each package that is measured. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <alloca.h>
+#include <greenlet/greenlet.h>
+#include <string.h>
+
+/* The place in the code that both sides of switch_to and switch_forever switch in. */
+__attribute__((noinline)) static int
+switch_once(PyGreenlet *target)
+{
+    PyObject *result = PyGreenlet_Switch(target, NULL, NULL);
+    Py_XDECREF(result);
+    return result != NULL;
+}
+
+/* switch_to(greenlet, count): switches to it so many times. */
+static PyObject *
+switch_to(PyObject *module, PyObject *args)
+{
+    PyGreenlet *target;
+    Py_ssize_t count;
+    if (!PyArg_ParseTuple(args, "O!n", &PyGreenlet_Type, &target, &count)) {
+        return NULL;
+    }
+    for (; count > 0; --count) {
+        if (!switch_once(target)) {
+            return NULL;
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+/* switch_forever(greenlet): switches to it until it raises something. */
+static PyObject *
+switch_forever(PyObject *module, PyObject *target)
+{
+    while (switch_once((PyGreenlet *)target)) {
+    }
+    return NULL;
+}
+
+/* The same, in a place of its own. */
+static PyObject *
+switch_forever_elsewhere(PyObject *module, PyObject *target)
+{
+    for (;;) {
+        PyObject *result = PyGreenlet_Switch((PyGreenlet *)target, NULL, NULL);
+        if (result == NULL) {
+            return NULL;
+        }
+        Py_DECREF(result);
+    }
+}
+
+/* call_deep(bytes, function): calls the function with so much of the C stack in use, all of it written to. */
+static PyObject *
+call_deep(PyObject *module, PyObject *args)
+{
+    Py_ssize_t bytes;
+    PyObject *function;
+    if (!PyArg_ParseTuple(args, "nO", &bytes, &function)) {
+        return NULL;
+    }
+    /* Bit by bit, downwards, as calls do. */
+    enum { step = 1024 };
+    if (bytes <= step) {
+        return PyObject_CallNoArgs(function);
+    }
+    char *used = alloca(step);
+    memset(used, 1, step);
+    PyObject *rest = Py_BuildValue("nO", bytes - step, function);
+    PyObject *result = rest != NULL ? call_deep(module, rest) : NULL;
+    Py_XDECREF(rest);
+    __asm__ volatile("" : : "r"(used) : "memory"); /* it is still in use here */
+    return result;
+}
+
+static PyMethodDef functions[] = {
+    {"switch_to", switch_to, METH_VARARGS, NULL},
+    {"switch_forever", switch_forever, METH_O, NULL},
+    {"switch_forever_elsewhere", switch_forever_elsewhere, METH_O, NULL},
+    {"call_deep", call_deep, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "greenlet_benchmark", NULL, -1, functions,
+                                        NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC
+PyInit_greenlet_benchmark(void)
+{
+    PyGreenlet_Import();
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    return PyModule_Create(&definition);
+}
