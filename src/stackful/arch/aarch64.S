@@ -42,7 +42,7 @@
 // look the same there. So a debugger that is told sp = Context::stack_pointer and pc = stackful_suspended shows the
 // frames of a suspended execution. stackful_root says that its own return address is undefined: this is where an
 // unwinder has reached the end of the stack, and stops. Return addresses are looked up one instruction before, in
-// the `bl`; so there is a `nop` before each label here that serves as one.
+// the `bl`; so stackful_begin and stackful_root start with a `nop` in its place.
 //
 // Protection. `bti c` marks what may be called through a pointer, and entry is reached through x16, which such a mark
 // allows; the object file says so. Return addresses are not signed here. A caller that signs its own (PAC) does so
@@ -152,7 +152,7 @@ stackful_suspended:
 stackful_make_context:
         .cfi_startproc
         hint    #34                             // bti c
-        adr     x2, stackful_begin
+        adr     x2, .Lbegin
         mrs     x3, fpcr
         sub     x0, x0, #176
         stp     xzr, x2, [x0]
@@ -167,10 +167,11 @@ stackful_make_context:
         .p2align 4
         .cfi_startproc
         .cfi_undefined x30
-        nop
 stackful_begin:
+        nop
+.Lbegin:
         mov     x16, x19
-        adr     x30, stackful_root
+        adr     x30, .Lroot
         br      x16
         .cfi_endproc
         .size   stackful_begin, . - stackful_begin
@@ -178,8 +179,9 @@ stackful_begin:
         .type   stackful_root, %function
         .cfi_startproc
         .cfi_undefined x30
-        nop
 stackful_root:
+        nop
+.Lroot:
         brk     #1
         .cfi_endproc
         .size   stackful_root, . - stackful_root

@@ -61,7 +61,8 @@
 // look the same there. So a debugger that is told sp = Context::stack_pointer and pc = stackful_suspended shows the
 // frames of a suspended execution. stackful_root says that its own return address is undefined: this is where an
 // unwinder has reached the end of the stack, and stops. Return addresses are looked up one byte before, in the
-// `call` instruction; so there is a `nop` before each label here that serves as one.
+// `call` instruction; so stackful_begin and stackful_root start with a `nop` in its
+// place.
 //
 // Control-flow enforcement. For indirect branch tracking the functions begin with endbr64, and the jump to a return
 // address is marked notrack; the object file says so. It does not say that it supports shadow stacks, which would need
@@ -152,8 +153,8 @@ stackful_suspended:
 stackful_make_context:
         .cfi_startproc
         endbr64
-        leaq    stackful_root(%rip), %rax
-        leaq    stackful_begin(%rip), %rcx
+        leaq    .Lroot(%rip), %rax
+        leaq    .Lbegin(%rip), %rcx
         movq    %rax, -8(%rdi)
         movq    %rsi, -16(%rdi)
         movq    %rcx, -24(%rdi)
@@ -171,8 +172,9 @@ stackful_make_context:
         .p2align 4
         .cfi_startproc
         .cfi_undefined %rip
-        nop
 stackful_begin:
+        nop
+.Lbegin:
         ret
         .cfi_endproc
         .size   stackful_begin, . - stackful_begin
@@ -180,8 +182,9 @@ stackful_begin:
         .type   stackful_root, @function
         .cfi_startproc
         .cfi_undefined %rip
-        nop
 stackful_root:
+        nop
+.Lroot:
         ud2
         .cfi_endproc
         .size   stackful_root, . - stackful_root
