@@ -126,12 +126,12 @@ PyObject* greenlet_switch(PyObject* self, PyObject* const* args, Py_ssize_t coun
 }
 
 PyDoc_STRVAR(throw_doc,
-"throw($self, typ=GreenletExit, val=None, tb=None, /)\n--\n\n"
+"throw($self, /, *exception)\n--\n\n"
 "Switch to this greenlet, and raise an exception there.\n\n"
 "A greenlet that was never started finishes at once with the exception. One that has\n"
 "finished passes it to its parent, except for GreenletExit, which is returned.\n\n"
-"Parameters:\n"
-"    typ: a class of exceptions, or an exception.\n"
+"Parameters, as throw([typ[, val[, tb]]]):\n"
+"    typ: a class of exceptions, or an exception. The default is GreenletExit.\n"
 "    val: what to make the exception with, or one of that class; None if typ is an exception.\n"
 "    tb: the traceback to begin with, or None.\n"
 "Returns:\n"
