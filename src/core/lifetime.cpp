@@ -235,7 +235,8 @@ int clear(PyObject* self) {
 
 void finalize(PyObject* self) {
     PyGreenlet* g = as_greenlet(self);
-    if (g->pimpl != nullptr && is_active(g) && !g->pimpl->is_main) {
+    bool from_deallocation = Py_REFCNT(self) == 1;  // of a subclass; the garbage collector adds a reference of its own
+    if (g->pimpl != nullptr && is_active(g) && !g->pimpl->is_main && !from_deallocation) {
         kill(g, true);
     }
 }

@@ -176,6 +176,9 @@ void lay_out(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
 Preparation prepare_start(Thread& thread, PyGreenlet* g, const Message& message, Start& start) {
     start.thread = &thread;
     start.message = message;
+    if (message.is_exit) {
+        start.message.positional = 0;
+    }
     if (!find_run(thread, g, start)) {
         return Preparation::failed;
     }
@@ -241,7 +244,7 @@ PyObject* call_run(Thread& thread, PyGreenlet* self, Start& start) {
 
 // The greenlet that goes on when `self` finishes: a new reference. If it has to be started, `start` is made ready for it.
 // What fails on the way replaces the result, and is passed to the next parent.
-PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, Start& start, bool& starts) {
+PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool is_exit, Start& start, bool& starts) {
     Reference next = Reference::borrow(as_object(self->pimpl->parent));
     while (next) {
         PyGreenlet* g = as_greenlet(next.get());
@@ -254,6 +257,7 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, Start
             if (result) {
                 start.many_arguments = Reference::steal(PyTuple_Pack(1, result.get()));
                 message = start.many_arguments ? Message{&PyTuple_GET_ITEM(start.many_arguments.get(), 0), 1} : message;
+                message.is_exit = is_exit;
             }
             bool may = (!result || start.many_arguments) && may_switch_to(g, thread);
             switch (may ? prepare_start(thread, g, message, start) : Preparation::failed) {
@@ -280,7 +284,8 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, Start
 // Ends the running greenlet: passes the result, or the exception in flight, to its parent, for ever.
 [[noreturn]] void finish_greenlet(Thread& thread, PyGreenlet* self, PyObject* result_of_run) {
     Reference result = Reference::steal(result_of_run);
-    if (!result && PyErr_ExceptionMatches(thread.module->greenlet_exit)) {
+    bool is_exit = !result && PyErr_ExceptionMatches(thread.module->greenlet_exit);
+    if (is_exit) {
         result = Reference::steal(interpreter::take_exception());
     }
     {
@@ -289,7 +294,7 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, Start
     }
     bool starts = false;
     Start start;
-    PyGreenlet* target = successor(thread, self, result, start, starts);
+    PyGreenlet* target = successor(thread, self, result, is_exit, start, starts);
     if (!starts) {
         start = Start{};  // of one that could not be started
     }
@@ -450,7 +455,9 @@ PyObject* throw_in_flight(PyGreenlet* g) noexcept {
     if (g->pimpl->phase == Phase::finished && PyErr_ExceptionMatches(thread->module->greenlet_exit)) {
         Reference exception = Reference::steal(interpreter::take_exception());
         PyObject* value = exception.get();
-        return switch_to(g, Message{&value, 1});
+        Message message{&value, 1};
+        message.is_exit = true;
+        return switch_to(g, message);
     }
     return switch_to(g, Message::exception());
 }

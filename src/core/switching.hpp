@@ -25,6 +25,7 @@ struct Message {
     PyObject* keyword_names = nullptr;  // tuple of str, whose values follow the positional arguments, or nullptr
     PyObject* keywords = nullptr;       // dict, or nullptr: another way to give them
     bool is_exception = false;
+    bool is_exit = false;  // a GreenletExit that became a result: whoever is started by it gets no arguments
 
     interpreter::CallSite call_site() const noexcept { return {arguments, positional, keyword_names}; }
 

@@ -1,0 +1,49 @@
+"""What the stress programs (tests/stress) found, each reduced to the behaviour that was wrong."""
+
+import gc
+
+import pytest
+from greenlet import GreenletExit, getcurrent, greenlet
+
+
+class Subclass(greenlet):
+    """Its deallocation passes through CPython's own for subclasses, which calls the finalizer."""
+
+
+@pytest.mark.parametrize("cls", [greenlet, Subclass])
+def test_a_greenlet_that_survives_its_kill_is_not_killed_again(cls, capsys):
+    exits = []
+
+    def run():
+        for _ in range(3):
+            try:
+                getcurrent().parent.switch()
+            except GreenletExit:
+                exits.append(1)
+
+    g = cls(run)
+    g.switch()
+    del g
+    assert exits == [1]
+    assert "GreenletExit did not kill" in capsys.readouterr().err
+    gc.collect()
+
+
+def test_a_greenlet_exit_starts_the_parent_without_arguments():
+    def exits():
+        raise GreenletExit
+
+    for end in (lambda g: g.switch(), lambda g: g.throw(), lambda g: g.throw(GreenletExit("x"))):
+        got = []
+        parent = greenlet(lambda *arguments: got.append(arguments))
+        end(greenlet(exits, parent))
+        assert got == [()]
+
+
+def test_a_greenlet_exit_for_a_finished_greenlet_starts_the_parent_without_arguments():
+    got = []
+    finished = greenlet(lambda: None)
+    finished.switch()
+    finished.parent = greenlet(lambda *arguments: got.append(arguments))
+    finished.throw()
+    assert got == [()]
