@@ -1,0 +1,154 @@
+"""Runs the same random programs on this package and on the reference, and compares what they log.
+
+usage: differential.py --reference FOLDER [--ours FOLDER] [--seed N] [--programs N | --seconds N] [--keep FOLDER]
+
+FOLDER is what to put on PYTHONPATH so that `import greenlet` finds the implementation (that of the running
+interpreter's environment if --ours is not given). A program whose logs differ, or that crashes or hangs this
+package, is made smaller as long as that stays so, and printed.
+"""
+
+import argparse
+import difflib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import programs  # noqa: E402
+
+BATCH = 100
+
+
+class Side:
+    """One implementation."""
+
+    def __init__(self, name: str, folder: str | None, wrapper: list[str]):
+        self.name = name
+        self.command = [*wrapper, sys.executable, str(HERE / "worker.py")]
+        self.environment = dict(os.environ, PYTHONHASHSEED="0",
+                                # As much as the main greenlet has: programs nest deep.
+                                GREENLET_STACK_SIZE=str(8 << 20))
+        self.server = None
+        if folder is not None:
+            self.environment["PYTHONPATH"] = folder
+
+    def start(self, first: int, number: int) -> subprocess.Popen:
+        return subprocess.Popen([*self.command, str(first), str(number)], env=self.environment, text=True,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def results(self, process: subprocess.Popen) -> dict[int, tuple[int, str]]:
+        """{seed: (operations, digest)}; a crash or a hang is a digest too."""
+        output, errors = process.communicate()
+        if process.returncode != 0:
+            raise RuntimeError(f"{self.name}: exit code {process.returncode}\n{errors}")
+        words = (line.split(maxsplit=2) for line in output.splitlines())
+        return {int(seed): (int(operations), digest) for seed, operations, digest in words}
+
+    def log(self, program: list) -> list[str]:
+        if self.server is None:
+            self.server = subprocess.Popen(self.command, env=self.environment, text=True, stdin=subprocess.PIPE,
+                                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.server.stdin.write(json.dumps(program) + "\n")
+        self.server.stdin.flush()
+        return json.loads(self.server.stdout.readline()) or ["no log"]
+
+
+def crashed(log: list[str]) -> bool:
+    return log[0] == "hang" or log[0].startswith("exit code ")
+
+
+def differ(ours: Side, reference: Side, program: list, kind: str) -> bool:
+    """Do they (still) differ in the same way?"""
+    mine = ours.log(program)
+    if crashed(mine):
+        return kind == "crash"
+    if kind == "crash":
+        return False
+    theirs = reference.log(program)
+    return mine != theirs and not crashed(theirs)
+
+
+def shrink(ours: Side, reference: Side, program: list, kind: str, seconds: float) -> list:
+    limit = time.monotonic() + seconds
+    found = True
+    while found:
+        found = False
+        for candidate in programs.smaller(program):
+            if time.monotonic() > limit:
+                return program
+            if differ(ours, reference, candidate, kind):
+                program = candidate
+                found = True
+                break
+    return program
+
+
+def report(seed: int, ours: Side, reference: Side, seconds: float, keep: Path | None) -> None:
+    program = programs.program(seed)
+    kind = "crash" if crashed(ours.log(program)) else "difference"
+    if not differ(ours, reference, program, kind):
+        print(f"seed {seed}: differs from time to time")
+        return
+    program = shrink(ours, reference, program, kind, seconds)
+    mine, theirs = ours.log(program), reference.log(program)
+    source = programs.as_source(program).splitlines()
+    print(f"--- seed {seed}: {kind}", *source[:80], sep="\n")
+    lines = list(difflib.unified_diff(theirs, mine, reference.name, ours.name, lineterm="", n=6))
+    print("\n".join(line[:300] for line in lines[:60]), flush=True)
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        (keep / f"{seed}.json").write_text(json.dumps(program))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--reference", required=True, metavar="FOLDER")
+    parser.add_argument("--ours", metavar="FOLDER")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--programs", type=int, default=10**9)
+    parser.add_argument("--operations", type=int, default=10**12, help="stop after so many")
+    parser.add_argument("--seconds", type=float, default=10**9)
+    parser.add_argument("--shrink", type=float, default=60, metavar="SECONDS")
+    parser.add_argument("--failures", type=int, default=3, help="stop after so many")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="store the reduced programs here")
+    parser.add_argument("--wrapper", default="", help="a command that runs this package's side, as valgrind")
+    arguments = parser.parse_args()
+
+    ours = Side("ours", arguments.ours, arguments.wrapper.split())
+    reference = Side("reference", arguments.reference, [])
+    end = time.monotonic() + arguments.seconds
+    seed = arguments.seed
+    done = operations = reference_crashes = 0
+    failures = []
+    while done < arguments.programs and operations < arguments.operations and time.monotonic() < end:
+        number = min(BATCH, arguments.programs - done)
+        both = [(side, side.start(seed, number)) for side in (ours, reference)]
+        mine, theirs = (side.results(process) for side, process in both)
+        for s in range(seed, seed + number):
+            done += 1
+            operations += mine[s][0]
+            broken = crashed([mine[s][1]])
+            if not broken and crashed([theirs[s][1]]):
+                reference_crashes += 1
+                print(f"seed {s}: the reference ended with {theirs[s][1]}, not this package", flush=True)
+            elif broken or mine[s] != theirs[s]:
+                failures.append(s)
+                report(s, ours, reference, arguments.shrink, arguments.keep)
+                if len(failures) >= arguments.failures:
+                    break
+        seed += number
+        if len(failures) >= arguments.failures:
+            break
+    print(f"differential: {done} programs, {operations} operations, {len(failures)} failures"
+          f"{' at seeds ' + ' '.join(map(str, failures)) if failures else ''}, "
+          f"the reference crashed in {reference_crashes}")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

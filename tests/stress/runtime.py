@@ -1,0 +1,444 @@
+"""What generated programs (programs.py) call: it keeps the log that two implementations must agree on.
+
+A log has no addresses and no times. Greenlets are named in the order of their creation, other objects by
+their class or number.
+
+Left out of the programs, or made equal here, because the two implementations differ on purpose:
+
+* Collection of cycles through the frames of suspended greenlets. The reference never collects them, this
+  package does. `collect()` therefore does nothing while there may be such garbage: a greenlet that is
+  active, but not to be reached from the slots and the running greenlet through parents.
+* What is left suspended when a thread ends. The reference forgets it, this package ends it with
+  GreenletExit where it can. A thread of a program ends its greenlets before it ends itself.
+* Addresses, and whether one is null: the thread that `repr()` shows of a greenlet not yet started.
+* `_stack_saved`: how much is saved of a stack says little where nothing is copied. It is not asked for.
+* Arguments that a greenlet could not be started with: the reference keeps them in it, this package lets
+  go of them. Programs with such greenlets pass nothing whose destruction shows.
+* How deep greenlets can recurse. Programs end before that matters.
+* The main greenlet of a thread that ended. In the reference it stays true until some time later. No slot keeps
+  one.
+"""
+
+import contextvars
+import copy
+import functools
+import gc
+import operator
+import pickle
+import re
+import sys
+import threading
+import weakref
+
+import greenlet as package
+from greenlet import GreenletExit, getcurrent, gettrace, greenlet, settrace
+
+__all__ = [
+    "Context", "G", "GreenletExit", "Guard", "Manager", "NoInit", "Oops", "R", "Sub", "SubDel", "SubRun",
+    "SubSlots", "Switcher", "Done", "V", "ask", "caught", "collect", "contextvars", "copy", "deep",
+    "exception_now", "frames", "functools", "getcurrent", "gettrace", "greenlet", "in_thread", "keep", "make",
+    "operator", "package", "pickle", "say", "settrace", "sys", "trace_badly", "trace_with", "tracer",
+    "watch", "weakref",
+]
+
+SLOTS = 8
+R: list = [None] * SLOTS
+V = [contextvars.ContextVar(f"v{i}", default=None) for i in range(2)]
+
+
+class Oops(Exception):
+    """The programs' own exception."""
+
+
+class Done(BaseException):
+    """A program has done as many operations as it may."""
+
+
+class Run:
+    """One run of one program."""
+
+    def __init__(self, fuel: int):
+        self.fuel = fuel
+        self.log: list[str] = []
+        self.names = 0
+        self.made: list[weakref.ref] = []
+        self.kept: list = []
+        self.draining = None
+        self.closed = False
+
+
+run = Run(0)
+_address = re.compile(r"0x(?:[0-9a-fA-F]+|\(nil\))")
+
+
+def show(value, depth: int = 3) -> str:
+    if isinstance(value, greenlet):
+        return value.__dict__.get("name", "main" if value.parent is None else "?")
+    if depth and type(value) in (tuple, list):
+        return type(value).__name__ + "(" + ", ".join(show(v, depth - 1) for v in value) + ")"
+    if depth and type(value) is dict:
+        return "{" + ", ".join(f"{k}: {show(v, depth - 1)}" for k, v in value.items()) + "}"
+    if isinstance(value, BaseException):
+        return f"{type(value).__name__}({_address.sub('0x', str(value))})"
+    if isinstance(value, Guard):
+        return f"guard{value.number}"
+    if value is None or type(value) in (int, str, bool):
+        return _address.sub("0x", repr(value))
+    return f"<{type(value).__name__}>"
+
+
+def note(text: str) -> None:
+    if not run.closed:
+        run.log.append(text)
+
+
+def who() -> str:
+    return show(getcurrent())
+
+
+def op(own: Run, number: int) -> None:
+    """Each operation of a program begins with it. What is left of a program that has ended does nothing any more."""
+    if run.closed or run is not own or run.fuel <= 0 or run.draining == threading.get_ident():
+        raise Done
+    run.fuel -= 1
+    note(f"{number} {who()}")
+
+
+def back(function) -> None:
+    """Calls back a function of the program, which is an operation too: so nothing goes on for ever."""
+    if run.fuel > 0:
+        run.fuel -= 1
+        function()
+
+
+def say(value) -> None:
+    note(f"  {who()} got {show(value)}")
+
+
+def caught(error: BaseException) -> None:
+    places = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        places.append(f"{traceback.tb_frame.f_code.co_name}:{traceback.tb_lineno}")
+        traceback = traceback.tb_next
+    context = type(error.__context__).__name__
+    note(f"  {who()} caught {show(error)} at {' '.join(places)} during {context}")
+
+
+def exception_now() -> None:
+    say(sys.exc_info()[1])
+
+
+def G(slot: int):
+    """A greenlet: that of a slot, or the next one there is."""
+    for i in range(SLOTS):
+        g = R[(slot + i) % SLOTS]
+        if g is not None:
+            return g
+    return getcurrent()
+
+
+def name(g) -> None:
+    run.names += 1
+    g.__dict__["name"] = f"g{run.names}"
+    run.made.append(weakref.ref(g))
+
+
+def make(slot: int, cls, *arguments, **named) -> None:
+    g = cls(*arguments, **named)
+    name(g)
+    R[slot] = g
+
+
+def keep(value) -> None:
+    run.kept.append(value)
+    if len(run.kept) > 6:
+        del run.kept[0]
+
+
+def watch(slot: int, function) -> None:
+    """A weak reference to a greenlet, with a callback."""
+    target = G(slot)
+    label = show(target)
+
+    own = run
+
+    def callback(reference):
+        if own is not run:
+            return
+        note(f"  weakref {label} gone, in {who()}")
+        back(function)
+
+    run.kept.append(weakref.ref(target, callback))
+
+
+def frames() -> None:
+    """The frames of the running greenlet, as the interpreter sees them."""
+    frame = sys._getframe(1)
+    text = []
+    while frame is not None:
+        text.append(f"{frame.f_code.co_name}:{frame.f_lineno}")
+        if frame.f_code.co_name == "main":
+            break
+        frame = frame.f_back
+    note(f"  frames {' '.join(text)}")
+
+
+def ask(slot: int) -> None:
+    """Everything that a greenlet tells of itself."""
+    g = G(slot)
+    frame = g.gr_frame
+    text = []
+    while frame is not None:
+        text.append(f"{frame.f_code.co_name}:{frame.f_lineno}")
+        if frame.f_code.co_name == "main":
+            break
+        frame = frame.f_back
+    try:
+        context = type(g.gr_context).__name__
+    except ValueError as error:
+        context = str(error)
+    note(f"  {show(g)} {bool(g)} dead={g.dead} parent={show(g.parent)} frame={' '.join(text)} context={context} "
+         f"run={hasattr(g, 'run')} {_address.sub('0x', repr(g))}")
+
+
+def collect() -> None:
+    anchored = set()
+    for root in (*R, getcurrent()):
+        while root is not None and id(root) not in anchored:
+            anchored.add(id(root))
+            root = root.parent
+    for reference in run.made:
+        g = reference()
+        if g is not None and g and id(g) not in anchored:
+            return
+    del root, g, reference
+    note("  collect")
+    gc.collect()
+
+
+def deep(levels: int, function):
+    return deep(levels - 1, function) if levels > 0 else function()
+
+
+class Guard:
+    """Does something when it is destroyed."""
+
+    numbers = 0
+
+    def __init__(self, function):
+        run.names += 1
+        self.number = run.names
+        self.function = function
+        self.own = run
+
+    def __del__(self):
+        if self.own is not run:
+            return
+        note(f"  del guard{self.number} in {who()}")
+        back(self.function)
+
+
+class Manager:
+    """A context manager that does something at the end."""
+
+    def __init__(self, function, swallow: bool):
+        self.function = function
+        self.swallow = swallow
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        note(f"  exit {kind.__name__ if kind else None} in {who()}")
+        back(self.function)
+        return self.swallow and not issubclass(kind or int, Done)
+
+
+class Switcher:
+    """Switches when it is compared, hashed, shown or made an integer."""
+
+    def __init__(self, slot: int):
+        self.slot = slot
+
+    def __eq__(self, other):
+        say(G(self.slot).switch("eq"))
+        return True
+
+    def __lt__(self, other):
+        say(G(self.slot).switch("lt"))
+        return True
+
+    def __hash__(self):
+        say(G(self.slot).switch("hash"))
+        return 1
+
+    def __repr__(self):
+        say(G(self.slot).switch("repr"))
+        return "Switcher"
+
+    def __index__(self):
+        say(G(self.slot).switch("index"))
+        return 1
+
+    def __getattr__(self, attribute):
+        say(G(self.slot).switch("getattr"))
+        return 1
+
+
+class Sub(greenlet):
+    function = None
+
+    def __init__(self, function=None, parent=None):
+        super().__init__(parent=parent)
+        self.function = function
+
+    def run(self, *arguments, **named):
+        function = self.__dict__["function"]
+        del self
+        return function(*arguments, **named)
+
+
+class SubDel(greenlet):
+    at_end = staticmethod(lambda: None)
+
+    def __del__(self):
+        note(f"  __del__ {show(self)} in {who()} dead={self.dead}")
+        back(self.at_end)
+
+
+class SubRun(greenlet):
+    """Looking for `run` does something."""
+
+    def __init__(self, function=None, parent=None):
+        super().__init__(parent=parent)
+        self.function = function
+
+    def __getattribute__(self, attribute):
+        if attribute == "run":
+            note(f"  looking for run of {show(self)} in {who()}")
+            hook = self.__dict__.get("hook")
+            if hook is not None:
+                self.__dict__["hook"] = None
+                back(hook)
+            return self.__dict__["function"]
+        return super().__getattribute__(attribute)
+
+
+class SubSlots(greenlet):
+    __slots__ = ("more",)
+
+
+class NoInit(greenlet):
+    def __init__(self, *_):
+        pass
+
+
+def Context(function):
+    """Calls a function in a copy of the context."""
+    return contextvars.copy_context().run(function)
+
+
+def tracer(event, arguments) -> None:
+    note(f"  trace {event} {show(arguments[0])} -> {show(arguments[1])} in {who()} {show(sys.exc_info()[1])}")
+
+
+def trace_with(function):
+    def calling_tracer(event, arguments):
+        note(f"  trace+ {event} {show(arguments[0])} -> {show(arguments[1])} in {who()}")
+        back(function)
+
+    return calling_tracer
+
+
+def trace_badly(event, arguments):
+    note(f"  bad trace {event} {show(arguments[0])} -> {show(arguments[1])}")
+    raise Oops("tracer")
+
+
+def in_thread(function) -> None:
+    """Runs a function in a thread, and ends what greenlets it started and left."""
+
+    def target():
+        name(getcurrent())
+        try:
+            function()
+        except BaseException as error:
+            caught(error)
+        settrace(None)
+        run.draining = threading.get_ident()
+        try:
+            for reference in list(run.made):
+                for _ in range(4):
+                    g = reference()
+                    if not g or g is getcurrent():
+                        break
+                    try:
+                        g.throw(GreenletExit)
+                    except package.error:
+                        break
+                    except BaseException:
+                        pass
+        finally:
+            run.draining = None
+        for slot in range(SLOTS):
+            if R[slot] is getcurrent():
+                R[slot] = None
+
+    before = run.draining
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join()
+    run.draining = before
+
+
+class Stderr:
+    """What is written to standard error becomes part of the log."""
+
+    def write(self, text: str) -> None:
+        if text.strip():
+            note(f"  stderr {_address.sub('0x', text.strip())}")
+
+    def flush(self) -> None:
+        pass
+
+
+def unraisable(arguments) -> None:
+    note(f"  unraisable {show(arguments.exc_value)} in {who()}")
+
+
+def execute(source: str, fuel: int) -> list[str]:
+    """Runs a program, and returns its log."""
+    global run
+    gc.collect()
+    run = Run(fuel)
+    R[:] = [None] * SLOTS
+    for variable in V:
+        variable.set(None)
+    stderr, hook = sys.stderr, sys.unraisablehook
+    sys.stderr, sys.unraisablehook = Stderr(), unraisable
+    namespace: dict = {"__name__": "program"}
+    exec("from runtime import *", namespace)
+    namespace["op"] = functools.partial(op, run)
+    exec(compile(source, "<program>", "exec"), namespace)
+    try:
+        namespace["main"]()
+    except BaseException as error:
+        caught(error)
+        del error
+    settrace(None)
+    note("end")
+    for slot in range(SLOTS):
+        note(f"slot {slot} {show(R[slot])} {bool(R[slot])}")
+        try:
+            R[slot] = None
+        except BaseException as error:
+            caught(error)
+    getcurrent()
+    run.kept.clear()
+    run.closed = True
+    del namespace
+    for _ in range(3):
+        gc.collect()
+    sys.stderr, sys.unraisablehook = stderr, hook
+    return run.log
