@@ -1,0 +1,177 @@
+"""No memory for the stack of a greenlet: MemoryError, and all others go on."""
+
+import sys
+
+import pytest
+from support import output_of
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits address space as Linux does")
+
+# The rest of the program below, with address space for some greenlets but not for many.
+LIMITED = """
+import gc, resource, sys
+from greenlet import getcurrent, greenlet, stack_size
+
+stack_size(1 << 26)
+main = getcurrent()
+
+def limit(room):
+    with open("/proc/self/statm") as statm:
+        used = int(statm.read().split()[0]) * 4096
+    resource.setrlimit(resource.RLIMIT_AS, (used + room, resource.RLIM_INFINITY))
+
+def lift():
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+def fill():
+    # Greenlets that wait, as many as there is memory for.
+    greenlets = []
+    try:
+        while len(greenlets) < 100_000:
+            g = greenlet(main.switch)
+            g.switch()
+            greenlets.append(g)
+    except MemoryError as exception:
+        message = str(exception)
+    else:
+        message = None
+    return g, greenlets, message
+
+# Warm up what allocates on first use.
+greenlet(lambda: None).switch()
+"""
+
+
+def test_it_is_raised_in_the_caller_and_the_target_stays_unstarted():
+    assert output_of(
+        LIMITED
+        + """
+limit(1 << 30)
+g, greenlets, message = fill()
+print(message is not None, "stack" in message, getcurrent() is main, g.dead, bool(g))
+lift()
+print(g.switch("works again"))
+"""
+    ).splitlines() == ["True True True False False", "works again"]
+
+
+def test_all_others_go_on():
+    assert output_of(
+        LIMITED
+        + """
+limit(1 << 30)
+g, greenlets, message = fill()
+for number, waiting in enumerate(greenlets):
+    assert waiting.switch(number) == number and waiting.dead
+print("all")
+"""
+    ) == "all\n"
+
+
+def test_stacks_of_finished_greenlets_can_be_used_again():
+    assert output_of(
+        LIMITED
+        + """
+limit(1 << 30)
+g, greenlets, message = fill()
+greenlets.pop().switch()
+print(g.switch("on the stack of another"))
+"""
+    ) == "on the stack of another\n"
+
+
+def test_it_happens_in_a_greenlet_too():
+    assert output_of(
+        LIMITED
+        + """
+limit(1 << 30)
+g, greenlets, message = fill()
+waiting = greenlets.pop()
+waiting.switch()
+
+def run():
+    try:
+        greenlet(lambda: "not enough memory for this").switch()
+    except MemoryError:
+        return "caught"
+
+print(greenlet(run).switch())
+"""
+    ) == "caught\n"
+
+
+def test_references_are_balanced_when_it_fails():
+    assert output_of(
+        LIMITED
+        + """
+limit(1 << 30)
+g, greenlets, message = fill()
+argument = object()
+
+def attempt():
+    for _ in range(100):
+        try:
+            g.switch(argument, 1, 2, 3, 4, 5, 6, 7, name=argument)
+        except MemoryError:
+            pass
+
+attempt()
+before = sys.getrefcount(argument), sys.getrefcount(g)
+attempt()
+print((sys.getrefcount(argument), sys.getrefcount(g)) == before)
+"""
+    ) == "True\n"
+
+
+def test_an_unstarted_parent_that_gets_no_stack_passes_it_on():
+    assert output_of(
+        LIMITED
+        + """
+limit(1 << 30)
+g, greenlets, message = fill()
+waiting = greenlets.pop()
+waiting.parent = g           # g can't be started: no memory
+try:
+    waiting.switch("result")
+    print("started on the stack of its child")
+except MemoryError:
+    print("MemoryError")
+print(getcurrent() is main)
+"""
+    ).splitlines() in (["MemoryError", "True"], ["started on the stack of its child", "True"])
+
+
+def test_throw_that_needs_a_stack():
+    assert output_of(
+        LIMITED
+        + """
+limit(1 << 30)
+g, greenlets, message = fill()
+try:
+    g.throw(LookupError)
+except (LookupError, MemoryError) as exception:
+    print(type(exception).__name__)
+print(getcurrent() is main)
+"""
+    ).splitlines()[1] == "True"
+
+
+def test_mappings_run_out_before_memory_does():
+    # The kernel limits the number of mappings of a process; a guard page may cost one.
+    assert output_of(
+        """
+from greenlet import getcurrent, greenlet
+main = getcurrent()
+greenlets = []
+try:
+    for _ in range(40_000):
+        g = greenlet(main.switch)
+        g.switch()
+        greenlets.append(g)
+except MemoryError:
+    pass
+for g in greenlets:
+    g.switch()
+print(len(greenlets) > 20_000, all(g.dead for g in greenlets))
+"""
+    ) == "True True\n"

@@ -1,0 +1,194 @@
+"""The names that other packages use, of the package and of the extension module."""
+
+import importlib
+import sys
+
+import greenlet
+import pytest
+from greenlet import _greenlet
+from support import output_of
+
+PUBLIC = {
+    "__version__",
+    "_C_API",
+    "GreenletExit",
+    "error",
+    "getcurrent",
+    "greenlet",
+    "gettrace",
+    "settrace",
+}
+
+UNDOCUMENTED = {
+    "CLOCKS_PER_SEC",
+    "GREENLET_USE_CONTEXT_VARS",
+    "GREENLET_USE_GC",
+    "GREENLET_USE_TRACING",
+    "enable_optional_cleanup",
+    "get_clocks_used_doing_optional_cleanup",
+}
+
+OF_THE_EXTENSION = UNDOCUMENTED | {
+    "_C_API",
+    "GREENLET_USE_STANDARD_THREADING",
+    "GreenletExit",
+    "UnswitchableGreenlet",
+    "error",
+    "get_pending_cleanup_count",
+    "get_total_main_greenlets",
+    "getcurrent",
+    "gettrace",
+    "greenlet",
+    "set_thread_local",
+    "settrace",
+}
+
+OF_THE_CLASS = {
+    "GreenletExit",
+    "__bool__",
+    "__dict__",
+    "__getstate__",
+    "_stack_saved",
+    "dead",
+    "error",
+    "getcurrent",
+    "gettrace",
+    "gr_context",
+    "gr_frame",
+    "parent",
+    "run",
+    "settrace",
+    "switch",
+    "throw",
+}
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC | UNDOCUMENTED))
+def test_the_package_has(name):
+    assert hasattr(greenlet, name)
+
+
+def test_the_public_names_are_in_all():
+    assert PUBLIC <= set(greenlet.__all__)
+    assert all(hasattr(greenlet, name) for name in greenlet.__all__)
+
+
+@pytest.mark.parametrize("name", sorted(OF_THE_EXTENSION))
+def test_the_extension_module_has(name):
+    assert hasattr(_greenlet, name)
+
+
+@pytest.mark.parametrize("name", sorted(OF_THE_CLASS))
+def test_the_class_has(name):
+    assert name in vars(greenlet.greenlet)
+
+
+def test_names_are_the_same_objects_everywhere():
+    for name in ("getcurrent", "error", "GreenletExit", "settrace", "gettrace"):
+        assert getattr(greenlet, name) is getattr(_greenlet, name) is getattr(greenlet.greenlet, name)
+    assert greenlet.greenlet is _greenlet.greenlet
+
+
+def test_the_version_is_that_of_the_distribution():
+    from importlib.metadata import version
+
+    assert greenlet.__version__ == version("greenlet")
+    assert int(greenlet.__version__.split(".")[0]) >= 4
+
+
+def test_constants():
+    assert greenlet.GREENLET_USE_GC and greenlet.GREENLET_USE_TRACING and greenlet.GREENLET_USE_CONTEXT_VARS
+    assert greenlet.CLOCKS_PER_SEC > 0
+
+
+def test_names_of_the_classes():
+    assert greenlet.greenlet.__name__ == "greenlet" and greenlet.greenlet.__module__ == "greenlet"
+    assert greenlet.error.__module__ == greenlet.GreenletExit.__module__ == "greenlet"
+    assert greenlet.GreenletExit.__mro__[1] is BaseException
+    assert greenlet.error.__mro__[1] is Exception
+
+
+def test_the_capsule_has_the_name_that_clients_import():
+    assert 'capsule object "greenlet._C_API"' in repr(greenlet._C_API)
+
+
+def test_every_public_name_is_documented():
+    for name in ("greenlet", "getcurrent", "settrace", "gettrace", "stack_size", "GreenletExit", "error"):
+        assert getattr(greenlet, name).__doc__
+    for name in ("switch", "throw", "run", "parent", "dead", "gr_frame", "gr_context"):
+        assert getattr(greenlet.greenlet, name).__doc__
+
+
+def test_signatures_can_be_inspected():
+    import inspect
+
+    assert list(inspect.signature(greenlet.greenlet).parameters) == ["run", "parent"]
+    assert str(inspect.signature(greenlet.greenlet.switch)).startswith("(self")
+    assert str(inspect.signature(greenlet.greenlet.throw)).startswith("(self")
+
+
+def test_getcurrent_takes_no_arguments():
+    with pytest.raises(TypeError):
+        greenlet.getcurrent(1)
+
+
+def test_enable_optional_cleanup_takes_one_argument():
+    with pytest.raises(TypeError):
+        greenlet.enable_optional_cleanup()
+
+
+def test_the_hook_for_thread_locals_takes_two_arguments():
+    with pytest.raises(TypeError):
+        _greenlet.set_thread_local(1)
+    assert _greenlet.set_thread_local("greenlet tests", 1) is None
+
+
+def test_counts_for_tests_are_numbers():
+    assert _greenlet.get_pending_cleanup_count() == 0
+    assert _greenlet.get_total_main_greenlets() >= 1
+
+
+def test_the_extension_module_can_be_imported_again():
+    assert output_of(
+        """
+        import sys
+        import greenlet
+        first = greenlet.greenlet
+        main = greenlet.getcurrent()
+        for name in ("greenlet", "greenlet._greenlet"):
+            del sys.modules[name]
+        import greenlet
+        print(greenlet.greenlet is first, greenlet.getcurrent() is main, greenlet.greenlet(len).switch("ab"))
+        """
+    ) == "True True 2\n"
+
+
+def test_reload_does_no_harm():
+    importlib.reload(greenlet)
+    assert greenlet.greenlet(len).switch("ab") == 2
+
+
+def test_import_does_not_import_much():
+    modules = output_of(
+        """
+        import sys
+        before = set(sys.modules)
+        import greenlet
+        print(*sorted(set(sys.modules) - before))
+        """,
+        options=["-I"],
+    )
+    assert {"greenlet", "greenlet._greenlet"} <= set(modules.split())
+    assert len(modules.split()) <= 4
+
+
+@pytest.mark.skipif(not hasattr(sys, "_is_gil_enabled"), reason="there is one kind of build only")
+def test_import_does_not_enable_the_gil():
+    assert output_of(
+        """
+        import sys
+        before = sys._is_gil_enabled()
+        import greenlet
+        print(sys._is_gil_enabled() == before)
+        """
+    ) == "True\n"
