@@ -27,6 +27,7 @@ struct Greenlet;
 namespace core {
 
 struct Thread;
+struct Coroutine;
 
 // An active greenlet's execution. Lies in the shared page of its slot (stackful/stack.hpp), or in the Thread if the
 // greenlet is a main one.
@@ -37,6 +38,7 @@ struct Activation {
     PyGreenlet* greenlet;           // whose it is; borrowed
     [[no_unique_address]] interpreter::CallSite call_site;  // of the switch that suspended it
     Activation* next_to_kill;       // in Thread::to_kill
+    Coroutine* awaited;             // while it waits for one: which (core/coroutine.hpp)
     bool condemned;                 // to be killed even if there are references: the garbage collector says so
     Activation* previous;           // the other active greenlets of the thread
     Activation* next;
@@ -66,6 +68,9 @@ struct Greenlet {
     Phase phase;
     Fault fault;
     bool is_main;
+    bool is_coroutine = false;      // the body of a coroutine (core/coroutine.hpp)
+    Coroutine* coroutine = nullptr;  // then: of which; nullptr once that is gone
+    PyGreenlet* resumer = nullptr;   // then, and while it runs: owned; the greenlet on whose behalf
 };
 
 inline bool is_active(const PyGreenlet* g) noexcept { return g->pimpl->phase == Phase::active; }

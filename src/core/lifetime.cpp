@@ -111,6 +111,7 @@ void abandon(PyGreenlet* g) noexcept {
     interpreter::PendingException in_flight;
     greenlet.thread->remove_active(*activation);
     greenlet.context = std::exchange(activation->state.context, nullptr);
+    Py_CLEAR(greenlet.resumer);
     interpreter::abandon_frames(activation->state, activation->call_site);
     Py_XDECREF(activation->run);
     for (Py_ssize_t i = 0; i < activation->argument_count; ++i) {
@@ -152,6 +153,7 @@ void deallocate_finished(PyObject* self) {
         Py_XDECREF(greenlet->run);
         Py_XDECREF(greenlet->context);
         Py_XDECREF(greenlet->parent);
+        Py_XDECREF(greenlet->resumer);
         if (greenlet->thread != nullptr) {
             greenlet->thread->drop();
         }
@@ -193,6 +195,7 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
         return 0;
     }
     Py_VISIT(greenlet->parent);
+    Py_VISIT(greenlet->resumer);
     Py_VISIT(greenlet->run);
     Py_VISIT(greenlet->context);
     // A collection is a time when it does not matter that stacks which nobody uses give their memory back. The main greenlet
@@ -228,6 +231,7 @@ int clear(PyObject* self) {
             Py_CLEAR(greenlet->run);
             Py_CLEAR(greenlet->context);
             Py_CLEAR(greenlet->parent);
+            Py_CLEAR(greenlet->resumer);
         }
     }
     return 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <new>
 
+#include "core/coroutine.hpp"
 #include "core/lifetime.hpp"
 #include "core/parent.hpp"
 #include "interpreter/critical_sections.hpp"
@@ -80,6 +81,18 @@ inline PyObject* arrive(Thread& thread, PyObject* value) {
 inline void set_current(Thread& thread, Reference target) {
     thread.origin = thread.current;
     thread.current = as_greenlet(target.release());
+}
+
+// arrive(), for a greenlet that waits for a coroutine.
+[[gnu::noinline]] PyObject* arrive_awaiting(Thread& thread, Activation& self, PyObject* value) {
+    Coroutine& coroutine = *std::exchange(self.awaited, nullptr);
+    return awaited_otherwise(coroutine, thread, arrive(thread, value));
+}
+
+// What a greenlet that switched away, and is resumed now, returns.
+inline PyObject* resumed(Thread& thread, Activation& self, void* received) {
+    auto* value = static_cast<PyObject*>(received);
+    return self.awaited == nullptr ? arrive(thread, value) : arrive_awaiting(thread, self, value);
 }
 
 // --- the life of a greenlet on its stack -----------------------------------------------------------------------------
@@ -164,6 +177,10 @@ void lay_out(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
     activation->slot = &slot;
     activation->greenlet = g;
     activation->state.begin(thread.thread_state, slot.low, slot.stack_base(), chunk, slot.client_end(), context);
+    if (g->pimpl->is_coroutine) {
+        activation->state.nest(thread.thread_state);
+        activation->state.join(thread.thread_state);
+    }
     stackful::prepare(activation->execution, slot.low, slot.stack_base(), run_greenlet);
     thread.share();
     thread.add_active(*activation);
@@ -242,9 +259,13 @@ PyObject* call_run(Thread& thread, PyGreenlet* self, Start& start) {
     return result;
 }
 
-// The greenlet that goes on when `self` finishes: a new reference. If it has to be started, `start` is made ready for it.
+// The greenlet that goes on when `self` finishes: its resumer, if it is the body of a coroutine that somebody resumed, else
+// the first of its parents that can. A new reference. If it has to be started, `start` is made ready for it.
 // What fails on the way replaces the result, and is passed to the next parent.
 PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool is_exit, Start& start, bool& starts) {
+    if (PyGreenlet* resumer = std::exchange(self->pimpl->resumer, nullptr)) {
+        return resumer;
+    }
     Reference next = Reference::borrow(as_object(self->pimpl->parent));
     while (next) {
         PyGreenlet* g = as_greenlet(next.get());
@@ -283,8 +304,9 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
 
 // Ends the running greenlet: passes the result, or the exception in flight, to its parent, for ever.
 [[noreturn]] void finish_greenlet(Thread& thread, PyGreenlet* self, PyObject* result_of_run) {
-    Reference result = Reference::steal(result_of_run);
-    bool is_exit = !result && PyErr_ExceptionMatches(thread.module->greenlet_exit);
+    bool is_coroutine = self->pimpl->is_coroutine;
+    Reference result = Reference::steal(is_coroutine ? settle(self, result_of_run) : result_of_run);
+    bool is_exit = !result && !is_coroutine && PyErr_ExceptionMatches(thread.module->greenlet_exit);
     if (is_exit) {
         result = Reference::steal(interpreter::take_exception());
     }
@@ -332,7 +354,7 @@ inline PyObject* resume(Thread& thread, Reference target, PyObject* value, inter
     set_current(thread, std::move(target));
     void* received = exchange(thread.thread_state, from, to, value, stackful::Leaving::for_a_while);
     critical_sections.resume(thread.thread_state);
-    return arrive(thread, static_cast<PyObject*>(received));
+    return resumed(thread, from, received);
 }
 
 PyObject* launch(Thread& thread, Reference target, Start& start, interpreter::CallSite call_site) {
@@ -340,11 +362,13 @@ PyObject* launch(Thread& thread, Reference target, Start& start, interpreter::Ca
     critical_sections.suspend(thread.thread_state);
     Activation& from = *thread.current->pimpl->activation;
     from.call_site = call_site;
-    Activation& to = *as_greenlet(target.get())->pimpl->activation;
+    Greenlet& greenlet = *as_greenlet(target.get())->pimpl;
+    from.awaited = greenlet.coroutine;
+    Activation& to = *greenlet.activation;
     set_current(thread, std::move(target));
     void* received = exchange(thread.thread_state, from, to, &start, stackful::Leaving::for_a_while);
     critical_sections.resume(thread.thread_state);
-    return arrive(thread, static_cast<PyObject*>(received));
+    return resumed(thread, from, received);
 }
 
 // Fails as a test asked for.
@@ -404,6 +428,18 @@ PyObject* as_value(const Message& message, ModuleState& module) noexcept {
 PyObject* transfer(Thread& thread, PyGreenlet* target, PyObject* value, interpreter::CallSite call_site) noexcept {
     return resume(thread, Reference::borrow(as_object(target)), value, call_site);
 }
+
+PyObject* transfer_reference(Thread& thread, PyGreenlet* target, PyObject* value,
+                             interpreter::CallSite call_site) noexcept {
+    return resume(thread, Reference::steal(as_object(target)), value, call_site);
+}
+
+#ifdef GREENLET_TRANSFER_JUMPING
+extern "C" [[gnu::used, gnu::visibility("hidden")]] PyObject* core_transfer(
+    Thread& thread, PyGreenlet* target, PyObject* value, interpreter::CallSite call_site) noexcept {
+    return transfer_reference(thread, target, value, call_site);
+}
+#endif
 
 PyObject* switch_to(PyGreenlet* g, const Message& message) noexcept {
     Thread* thread = Thread::running();
@@ -479,8 +515,19 @@ void kill(PyGreenlet* g, bool condemned) noexcept {
         return;
     }
     // It returns to here, whatever its parent is.
+    while (g->pimpl->resumer != nullptr) {
+        g = g->pimpl->resumer;  // which passes the exception on
+    }
+    if (g->pimpl->is_main) {
+        return;
+    }
     PyGreenlet* parent = std::exchange(g->pimpl->parent, as_greenlet(Py_NewRef(as_object(thread->current))));
-    PyErr_SetString(thread->module->greenlet_exit, "Killing the greenlet because all references have vanished.");
+    if (g->pimpl->is_coroutine) {
+        PyErr_SetNone(PyExc_GeneratorExit);
+    }
+    else {
+        PyErr_SetString(thread->module->greenlet_exit, "Killing the greenlet because all references have vanished.");
+    }
     PyObject* result = transfer(*thread, g, nullptr, {});
     PyGreenlet* here = std::exchange(g->pimpl->parent, parent);
     Py_XDECREF(here);

@@ -51,6 +51,22 @@ PyObject* throw_in_flight(PyGreenlet* g) noexcept;
 // The switch to a suspended greenlet of the same thread that is not the current one. Takes over the value.
 PyObject* transfer(Thread& thread, PyGreenlet* target, PyObject* value, interpreter::CallSite call_site) noexcept;
 
+// The same, and takes over the reference to the target too.
+PyObject* transfer_reference(Thread& thread, PyGreenlet* target, PyObject* value,
+                             interpreter::CallSite call_site) noexcept;
+
+// The same, for callers that return its result without more ado, and have different callers themselves: see
+// core/transfer_x86_64.S.
+#ifdef GREENLET_TRANSFER_JUMPING
+extern "C" PyObject* core_transfer_jumping(Thread& thread, PyGreenlet* target, PyObject* value,
+                                           interpreter::CallSite call_site) noexcept;
+#else
+inline PyObject* core_transfer_jumping(Thread& thread, PyGreenlet* target, PyObject* value,
+                                       interpreter::CallSite call_site) noexcept {
+    return transfer_reference(thread, target, value, call_site);
+}
+#endif
+
 // Has an active greenlet end that nobody references any more. In its own thread: throws GreenletExit into it. What else
 // it raises is reported as unraisable, and the exception in flight is kept. In another thread: leaves it to its own.
 // If that ended, abandons it. `condemned`: there may be references left, from garbage.

@@ -69,4 +69,13 @@ inline PyObject* take_exception() noexcept {
 #endif
 }
 
+// Raises an exception as it is, with the traceback it has. Takes it over.
+inline void put_exception(PyObject* exception) noexcept {
+#if PY_VERSION_HEX >= 0x030C0000
+    PyErr_SetRaisedException(exception);
+#else
+    PyErr_Restore(Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(exception))), exception, PyException_GetTraceback(exception));
+#endif
+}
+
 }  // namespace interpreter

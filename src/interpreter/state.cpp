@@ -65,6 +65,15 @@ bool prepare() noexcept {
 #endif
 }
 
+bool make_context(PyThreadState* ts) noexcept {
+    PyObject* context = PyContext_New();
+    bool made = context != nullptr && PyContext_Enter(context) == 0;
+    assert(!made || ts->context == context);
+    (void)ts;
+    Py_XDECREF(context);
+    return made;
+}
+
 int trash_nesting(PyThreadState* ts) noexcept {
 #if PY_VERSION_HEX >= 0x030D0000
     (void)ts;

@@ -81,6 +81,34 @@ struct State {
         datastack_top = &datastack_chunk->data[1];
         datastack_limit = reinterpret_cast<PyObject**>(chunk_end);
     }
+
+    // For one that begins: counts its calls on top of those of the running greenlet.
+    void nest(PyThreadState* ts) noexcept {
+        Calls running;
+        running.save(ts);
+        calls.depth = running.depth;
+    }
+
+    // Has a suspended greenlet go on as part of the running one, which waits for it: in the same context, unless it has
+    // one of its own, and with the exception that is being handled in sight.
+    void join(PyThreadState* ts) noexcept {
+        exception_base.previous_item = ts->exc_info;
+        if (context == nullptr) {
+            context = Py_XNewRef(ts->context);
+        }
+    }
+
+    // Undoes join(). The greenlet is suspended.
+    void part() noexcept { exception_base.previous_item = nullptr; }
+
+    // Undoes join(). The greenlet is the running one, and `other` the one it is part of.
+    void part(PyThreadState* ts, const State& other) noexcept {
+        part();
+        if (ts->context == other.context) {
+            Py_XDECREF(ts->context);
+            ts->context = nullptr;
+        }
+    }
 };
 
 // The running thread state, or nullptr.
@@ -102,6 +130,11 @@ inline PyObject* exchange_running_context(PyThreadState* ts, PyObject* context) 
     ts->context_ver++;
     return old;
 }
+
+// Makes sure that the running greenlet has a context, which CPython puts off. False with an exception if memory ran out.
+bool make_context(PyThreadState* ts) noexcept;
+inline bool has_context(PyThreadState* ts) noexcept { return ts->context != nullptr; }
+inline bool ensure_context(PyThreadState* ts) noexcept { return has_context(ts) || make_context(ts); }
 
 // At the end of a greenlet: lets go of what the thread state holds for it, except its context, and does deallocations it
 // put off while it was deep. May run code.

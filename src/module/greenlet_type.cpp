@@ -5,6 +5,7 @@
 
 #include "core/lifetime.hpp"
 #include "core/parent.hpp"
+#include "core/raise.hpp"
 #include "core/reference.hpp"
 #include "core/switching.hpp"
 #include "interpreter/frames.hpp"
@@ -389,36 +390,9 @@ PyObject* throw_into(PyObject* self, PyObject* type, PyObject* value, PyObject* 
         return nullptr;
     }
     type = type != nullptr ? type : thread->module->greenlet_exit;
-    value = value != Py_None ? value : nullptr;
-    traceback = traceback != Py_None ? traceback : nullptr;
-    if (traceback != nullptr && !PyTraceBack_Check(traceback)) {
-        PyErr_SetString(PyExc_TypeError, "throw() third argument must be a traceback object");
+    if (!core::raise(type, value, traceback)) {
         return nullptr;
     }
-    if (PyExceptionInstance_Check(type)) {
-        if (value != nullptr) {
-            PyErr_SetString(PyExc_TypeError, "instance exception may not have a separate value");
-            return nullptr;
-        }
-        value = type;
-        type = reinterpret_cast<PyObject*>(Py_TYPE(type));
-    }
-    else if (!PyExceptionClass_Check(type)) {
-        PyErr_Format(PyExc_TypeError, "exceptions must be classes, or instances, not %s", Py_TYPE(type)->tp_name);
-        return nullptr;
-    }
-    else if (value != nullptr && PyExceptionInstance_Check(value)) {
-        int is_instance = PyObject_IsInstance(value, type);
-        if (is_instance < 0) {
-            return nullptr;
-        }
-        type = is_instance ? reinterpret_cast<PyObject*>(Py_TYPE(value)) : type;
-    }
-    Reference held_traceback = Reference::borrow(traceback);
-    if (traceback == nullptr && value != nullptr && PyExceptionInstance_Check(value)) {
-        held_traceback = Reference::steal(PyException_GetTraceback(value));
-    }
-    PyErr_Restore(Py_NewRef(type), Py_XNewRef(value), held_traceback.release());
     return core::throw_in_flight(as_greenlet(self));
 }
 

@@ -1,0 +1,307 @@
+#include "core/coroutine.hpp"
+
+#include <utility>
+
+#include "core/lifetime.hpp"
+#include "core/parent.hpp"
+#include "core/raise.hpp"
+#include "core/reference.hpp"
+#include "interpreter/frames.hpp"
+#include "interpreter/pending_exception.hpp"
+
+namespace core {
+
+namespace {
+
+using State = Coroutine::State;
+
+void already_executing(Coroutine& coroutine) {
+    PyErr_Format(PyExc_ValueError, "%s already executing", coroutine.kind->name);
+}
+
+// Finds the greenlet to switch to, when it is not simply the one that gave the last value. nullptr with an exception.
+PyGreenlet* find_giver(Coroutine& coroutine) {
+    Thread* thread = Thread::running();
+    if (thread == nullptr) {
+        return nullptr;
+    }
+    {
+        interpreter::PendingException in_flight;
+        thread->kill_released();
+    }
+    if (coroutine.state != State::suspended) {
+        already_executing(coroutine);
+        return nullptr;
+    }
+    if (!may_switch_to(coroutine.body, *thread)) {
+        return nullptr;
+    }
+    if (!is_active(coroutine.body)) {
+        PyErr_SetString(thread->module->error, "its greenlet was abandoned");  // when the interpreter ended
+        return nullptr;
+    }
+    PyGreenlet* giver = coroutine.giver != nullptr && is_active(coroutine.giver) ? coroutine.giver : coroutine.body;
+    if (giver == thread->current) {
+        already_executing(coroutine);
+        return nullptr;
+    }
+    return giver;
+}
+
+void finish_unstarted(Coroutine& coroutine) { coroutine.state = State::finished; }
+
+// Switches to a greenlet for a value.
+inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_state, PyGreenlet* giver, PyObject* value) {
+    Greenlet& body = *coroutine.body->pimpl;
+    Thread& thread = *body.thread;
+    body.resumer = as_greenlet(Py_NewRef(as_object(thread.current)));
+    body.activation->state.join(thread_state);
+    coroutine.state = State::running;
+    thread.current->pimpl->activation->awaited = &coroutine;
+    return core_transfer_jumping(thread, giver, value, {});
+}
+
+[[gnu::noinline]] PyObject* resume_slowly(Coroutine& coroutine, PyThreadState* thread_state, PyObject* value) {
+    PyGreenlet* giver = find_giver(coroutine);
+    if (giver == nullptr || !interpreter::ensure_context(thread_state)) {
+        Py_XDECREF(value);
+        return nullptr;
+    }
+    Py_INCREF(giver);
+    Py_CLEAR(coroutine.giver);
+    return switch_for_value(coroutine, thread_state, giver, value);
+}
+
+// An exception that is StopIteration would look like the end of the coroutine to its resumer.
+void replace_stop_iteration(const char* name) {
+    Reference cause = Reference::steal(interpreter::take_exception());
+    PyErr_Format(PyExc_RuntimeError, "%s raised StopIteration", name);
+    Reference error = Reference::steal(interpreter::take_exception());
+    PyException_SetContext(error.get(), Py_NewRef(cause.get()));
+    PyException_SetCause(error.get(), cause.release());
+    interpreter::put_exception(error.release());
+}
+
+}  // namespace
+
+int Coroutine::traverse(visitproc visit, void* arg) const noexcept {
+    Py_VISIT(body);
+    Py_VISIT(giver);
+    return 0;
+}
+
+void Coroutine::drop() noexcept {
+    if (body != nullptr) {
+        body->pimpl->coroutine = nullptr;
+    }
+    Py_CLEAR(giver);
+    Py_CLEAR(body);
+}
+
+PyObject* start(Coroutine& coroutine, PyObject* function, const Message& message, AtEnd at_end) noexcept {
+    Thread* thread = Thread::running();
+    if (thread == nullptr || !interpreter::ensure_context(thread->thread_state)) {
+        return nullptr;
+    }
+    PyGreenlet* body = create(thread->module->greenlet_type, *thread);
+    if (body == nullptr) {
+        return nullptr;
+    }
+    Greenlet& greenlet = *body->pimpl;
+    greenlet.resumer = std::exchange(greenlet.parent, as_greenlet(Py_NewRef(as_object(thread->main))));
+    greenlet.run = Py_NewRef(function);
+    greenlet.coroutine = &coroutine;
+    greenlet.is_coroutine = true;
+    coroutine.body = body;
+    coroutine.state = State::running;
+    coroutine.at_end = at_end;
+    PyObject* value = switch_to(body, message);
+    if (coroutine.state == State::running) {
+        coroutine.state = State::unstarted;  // there was no memory
+        coroutine.drop();
+    }
+    return value;
+}
+
+PyObject* resume(Coroutine& coroutine, PyObject* value, AtEnd at_end) noexcept {
+    PyThreadState* thread_state = interpreter::current_thread_state();
+    coroutine.at_end = at_end;
+    bool is_plain = coroutine.state == State::suspended && coroutine.giver == nullptr &&
+                    is_plain_switch(coroutine.body, thread_state) && interpreter::has_context(thread_state);
+    if (!is_plain) [[unlikely]] {
+        return resume_slowly(coroutine, thread_state, value);
+    }
+    return switch_for_value(coroutine, thread_state, as_greenlet(Py_NewRef(as_object(coroutine.body))), value);
+}
+
+PyObject* give(Coroutine& coroutine, Thread& thread, PyObject* value, interpreter::CallSite call_site) noexcept {
+    PyGreenlet* body = coroutine.body;
+    PyGreenlet* resumer = std::exchange(body->pimpl->resumer, nullptr);
+    interpreter::State& state = body->pimpl->activation->state;
+    if (thread.current == body) [[likely]] {
+        state.part(thread.thread_state, resumer->pimpl->activation->state);
+    }
+    else {
+        state.part();
+        coroutine.giver = as_greenlet(Py_NewRef(as_object(thread.current)));
+    }
+    coroutine.state = State::suspended;
+    resumer->pimpl->activation->awaited = nullptr;
+    return core_transfer_jumping(thread, resumer, value, call_site);
+}
+
+Coroutine* running_coroutine(Thread& thread, const CoroutineKind& kind, bool through_others) noexcept {
+    // A greenlet that a body started may resume that body, so the chain may be a ring. `behind` goes half as fast.
+    const PyGreenlet* behind = thread.current;
+    bool follow = false;
+    for (const PyGreenlet* g = thread.current; g != nullptr;) {
+        const Greenlet& greenlet = *g->pimpl;
+        if (!greenlet.is_coroutine) {
+            g = greenlet.parent;
+        }
+        else if (greenlet.resumer == nullptr || greenlet.coroutine == nullptr) {
+            return nullptr;  // it does not run on behalf of anyone
+        }
+        else if (greenlet.coroutine->kind == &kind) {
+            return greenlet.coroutine;
+        }
+        else {
+            g = through_others ? greenlet.resumer : nullptr;
+        }
+        if (follow) {
+            behind = behind->pimpl->is_coroutine ? behind->pimpl->resumer : behind->pimpl->parent;
+            if (behind == g) {
+                return nullptr;
+            }
+        }
+        follow = !follow;
+    }
+    return nullptr;
+}
+
+PyObject* throw_into(Coroutine& coroutine, PyObject* const* arguments, Py_ssize_t count, AtEnd at_end) noexcept {
+    if (count < 1 || count > 3) {
+        PyErr_Format(PyExc_TypeError, "throw expected %s, got %zd", count < 1 ? "at least 1 argument" : "at most 3 arguments",
+                     count);
+        return nullptr;
+    }
+    if (coroutine.state == State::running) {
+        already_executing(coroutine);
+        return nullptr;
+    }
+    if (!raise(arguments[0], count > 1 ? arguments[1] : nullptr, count > 2 ? arguments[2] : nullptr)) {
+        return nullptr;
+    }
+    switch (coroutine.state) {
+        case State::unstarted:
+            finish_unstarted(coroutine);
+            return nullptr;
+        case State::finished:
+            return nullptr;
+        default:
+            return resume(coroutine, nullptr, at_end);
+    }
+}
+
+PyObject* close(Coroutine& coroutine) noexcept {
+    if (coroutine.state == State::unstarted) {
+        finish_unstarted(coroutine);
+    }
+    if (coroutine.state == State::finished) {
+        return Py_NewRef(Py_None);
+    }
+    if (coroutine.state == State::running) {
+        already_executing(coroutine);
+        return nullptr;
+    }
+    PyErr_SetNone(PyExc_GeneratorExit);
+    PyObject* result = resume(coroutine, nullptr, AtEnd::value);
+    if (result != nullptr && coroutine.state != State::finished) {
+        Py_DECREF(result);
+        PyErr_Format(PyExc_RuntimeError, "%s ignored GeneratorExit", coroutine.kind->name);
+        return nullptr;
+    }
+    if (result == nullptr && PyErr_ExceptionMatches(PyExc_GeneratorExit)) {
+        PyErr_Clear();
+        return Py_NewRef(Py_None);
+    }
+    return result;
+}
+
+void finalize(Coroutine& coroutine, PyObject* object) noexcept {
+    if (coroutine.state != State::suspended) {
+        return;
+    }
+    interpreter::PendingException in_flight;
+    Greenlet& body = *coroutine.body->pimpl;
+    bool is_here = body.phase == Phase::active && body.thread->thread_state == interpreter::current_thread_state();
+    if (!is_here || interpreter::is_finalizing()) {
+        return;  // the body ends as greenlets do, in its own thread
+    }
+    PyObject* result = close(coroutine);
+    if (result == nullptr) {
+        PyErr_WriteUnraisable(object);
+    }
+    Py_XDECREF(result);
+}
+
+PyObject* suspended_frame(const Coroutine& coroutine) noexcept {
+    PyGreenlet* giver = coroutine.giver != nullptr ? coroutine.giver : coroutine.body;
+    if (coroutine.state != State::suspended || !is_active(giver)) {
+        return Py_NewRef(Py_None);
+    }
+    PyObject* frame = reinterpret_cast<PyObject*>(interpreter::innermost_frame_object(
+        interpreter::current_thread_state(), giver->pimpl->activation->state));
+    return frame != nullptr || PyErr_Occurred() ? frame : Py_NewRef(Py_None);
+}
+
+void raise_stop_iteration(PyObject* value) noexcept {
+    // Not PyErr_SetObject() with the value: it would make the arguments of a tuple, and raise an exception as it is.
+    Reference held = Reference::steal(value);
+    if (held.get() == Py_None) {
+        PyErr_SetNone(PyExc_StopIteration);
+        return;
+    }
+    Reference exception = Reference::steal(PyObject_CallOneArg(PyExc_StopIteration, held.get()));
+    if (exception) {
+        PyErr_SetObject(PyExc_StopIteration, exception.get());
+    }
+}
+
+PyObject* awaited_otherwise(Coroutine& coroutine, Thread& thread, PyObject* value) noexcept {
+    if (coroutine.state == State::running) {
+        assert(is_active(coroutine.body) && coroutine.body->pimpl->resumer == thread.current);
+        thread.current->pimpl->activation->awaited = &coroutine;
+        return transfer(thread, coroutine.body, value, {});
+    }
+    if (PyGreenlet* body = std::exchange(coroutine.body, nullptr)) {
+        interpreter::PendingException in_flight;
+        Py_DECREF(body);
+    }
+    if (value != nullptr && coroutine.at_end == AtEnd::stop_iteration) {
+        raise_stop_iteration(value);
+        return nullptr;
+    }
+    return value;
+}
+
+PyObject* settle(PyGreenlet* body, PyObject* result) noexcept {
+    Coroutine* coroutine = body->pimpl->coroutine;
+    bool is_awaited = body->pimpl->resumer != nullptr;
+    if (coroutine != nullptr) {
+        coroutine->state = State::finished;
+    }
+    if (result != nullptr) {
+        return result;
+    }
+    if (!is_awaited && PyErr_ExceptionMatches(PyExc_GeneratorExit)) {
+        PyErr_Clear();  // it was killed
+        return Py_NewRef(Py_None);
+    }
+    if (is_awaited && PyErr_ExceptionMatches(PyExc_StopIteration)) {
+        replace_stop_iteration(coroutine->kind->name);
+    }
+    return nullptr;
+}
+
+}  // namespace core

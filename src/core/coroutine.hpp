@@ -1,0 +1,109 @@
+// Coroutines: greenlets that run as part of another one, for as long as that takes to get their next value.
+//
+//     resumer                            body
+//     resume(c, x)  ------------------->  starts, or give() returns x
+//     returns v     <-------------------  give(c, v)
+//     ...
+//     returns w     <-------------------  its function returns w, or raises
+//
+// A plain greenlet is a peer of those it switches to. The body of a coroutine is not: until it gives a value it acts
+// for the greenlet that resumed it, a different one each time perhaps. So while it runs
+//   - it works in the resumer's context of context variables, sees the exception that the resumer handles, and its calls
+//     are nested in the resumer's, as far as the recursion limit is concerned;
+//   - who switches to the resumer, or throws into it, is switched on to the body;
+//   - its result and its exceptions, GreenletExit too, go to the resumer. Its `parent` has no part in that: it is the
+//     main greenlet of the thread.
+// While it is suspended it refers to no other greenlet. When the object it belongs to goes, GeneratorExit is raised in it.
+//
+// How little that costs: a processor predicts where a function returns to by where it was called. A value takes two
+// switches, after which the prediction is wrong for every function that has to return before the interpreter goes on. So
+// there is only one, core_transfer_jumping(), which all others end with a call of, and which jumps. What is seldom to be
+// done after the switch is found out there, from Activation::awaited.
+//
+// A greenlet that the body started may give a value in the body's place. Then it is suspended, and next resumed, instead
+// of the body.
+
+#pragma once
+
+#include "core/greenlet.hpp"
+#include "core/switching.hpp"
+#include "core/thread.hpp"
+
+namespace core {
+
+// What coroutines are used for.
+struct CoroutineKind {
+    const char* name;      // as in "generator already executing"
+    bool is_awaited_once;  // and has to be; a generator may be asked again and again after its end
+};
+
+// How a resumer wants to be told that the function returned.
+enum class AtEnd : std::uint8_t { stop_iteration, value };
+
+// To be embedded in the Python object that the coroutine belongs to.
+struct Coroutine {
+    enum class State : std::uint8_t { unstarted, suspended, running, finished };
+
+    const CoroutineKind* kind;
+    PyGreenlet* body;      // owned; while suspended or running
+    PyGreenlet* giver;     // owned; the greenlet that gave the last value, unless that is the body
+    State state;
+    AtEnd at_end;          // as the last resumer wanted it
+
+    // For the slots of the object.
+    int traverse(visitproc visit, void* arg) const noexcept;
+
+    // Before its memory goes. Ends a body that is still there.
+    void drop() noexcept;
+};
+
+// Starts it with function(*arguments). As resume().
+PyObject* start(Coroutine& coroutine, PyObject* function, const Message& message, AtEnd at_end) noexcept;
+
+// Has it go on with a value, a new reference that is taken over, or with the exception in flight if that is nullptr.
+// Returns what it gives: a new reference. When its function returns, the state is `finished`, and that value becomes a
+// StopIteration, or the result. nullptr: with that, with what the function raised, or because it could not be
+// resumed, with greenlet.error in the wrong thread, with ValueError if it runs. It has to be suspended or running.
+PyObject* resume(Coroutine& coroutine, PyObject* value, AtEnd at_end) noexcept;
+
+// The result of resume(..., AtEnd::value) as PyIter_Send() has it.
+inline PySendResult send_result(const Coroutine& coroutine, PyObject* value) noexcept {
+    return value == nullptr                                 ? PYGEN_ERROR
+           : coroutine.state == Coroutine::State::suspended ? PYGEN_NEXT
+                                                            : PYGEN_RETURN;
+}
+
+// Gives a value, a new reference that is taken over, to the resumer. Returns what the coroutine is resumed with: a
+// new reference, or nullptr with an exception. `coroutine` is running_coroutine().
+PyObject* give(Coroutine& coroutine, Thread& thread, PyObject* value, interpreter::CallSite call_site) noexcept;
+
+// The innermost coroutine of a kind that the running greenlet is part of, as the body or started by the body: borrowed, or
+// nullptr. Those of other kinds are passed if `through_others`.
+Coroutine* running_coroutine(Thread& thread, const CoroutineKind& kind, bool through_others) noexcept;
+
+// The methods of the object. The start is up to the caller, so these two finish a coroutine that is unstarted.
+
+PyObject* throw_into(Coroutine& coroutine, PyObject* const* arguments, Py_ssize_t count, AtEnd at_end) noexcept;
+
+// Raises GeneratorExit in it. Returns what its function returned, or None: a new reference; or nullptr with an exception.
+PyObject* close(Coroutine& coroutine) noexcept;
+
+// When nobody refers to the object any more, for tp_finalize: close(), with errors reported as unraisable.
+void finalize(Coroutine& coroutine, PyObject* object) noexcept;
+
+// The innermost frame of one that is suspended, else None: a new reference; nullptr with an exception if memory ran out.
+PyObject* suspended_frame(const Coroutine& coroutine) noexcept;
+
+// Raises StopIteration(value). Takes over the value.
+void raise_stop_iteration(PyObject* value) noexcept;
+
+// --- for switching.cpp -----------------------------------------------------------------------------------------------
+
+// What resume() returns when its caller was not given a value: the coroutine has finished, or somebody else switched to the
+// caller. Takes over the value.
+PyObject* awaited_otherwise(Coroutine& coroutine, Thread& thread, PyObject* value) noexcept;
+
+// What becomes of the result of a body's function, or of its exception in flight: a new reference, or nullptr.
+PyObject* settle(PyGreenlet* body, PyObject* result) noexcept;
+
+}  // namespace core

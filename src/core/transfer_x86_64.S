@@ -1,0 +1,43 @@
+// transfer_reference(), with a return that the processor can predict.
+//
+// A processor predicts where a `ret` goes to from the `call`s it has seen last. That fails for a `ret` on another stack than
+// the last `call`, unless both were made at the same place. In a pair of greenlets where one calls give() and the other
+// resume() each has its own place to return to, so each switch would cost a wrong prediction. An indirect jump is predicted
+// from where it went before, and that is the same each time round.
+//
+//     resume, give             jump to core_transfer_jumping
+//     core_transfer_jumping    calls core_transfer: always at the same place, so its `ret` is predicted rightly
+//     core_transfer            switches stacks, ...
+//     core_transfer_jumping    ... and is on the other one now, where it takes the address to return to and jumps there
+//
+// What is not taken back by a `ret` stays in the processor's list of calls, which keeps the last few of them only.
+
+        .text
+
+// PyObject* core_transfer_jumping(Thread&, PyGreenlet*, PyObject*, CallSite)
+        .globl  core_transfer_jumping
+        .hidden core_transfer_jumping
+        .type   core_transfer_jumping, @function
+        .p2align 4
+core_transfer_jumping:
+        .cfi_startproc
+        endbr64
+        subq    $8, %rsp
+        .cfi_adjust_cfa_offset 8
+        call    core_transfer
+        movq    8(%rsp), %rcx
+        addq    $16, %rsp
+        .cfi_adjust_cfa_offset -16
+        .cfi_register %rip, %rcx
+        notrack jmp *%rcx
+        .cfi_endproc
+        .size   core_transfer_jumping, . - core_transfer_jumping
+
+        .section .note.gnu.property, "a"
+        .p2align 3
+        .long   4, 16, 5                        // length of the name, of the contents; NT_GNU_PROPERTY_TYPE_0
+        .asciz  "GNU"
+        .long   0xc0000002, 4                   // GNU_PROPERTY_X86_FEATURE_1_AND, its length
+        .long   1, 0                            // IBT; padding
+
+        .section .note.GNU-stack, "", @progbits
