@@ -54,7 +54,8 @@ class UnswitchableGreenlet(greenlet):
     force_slp_switch_error: bool
 
 _C_API: object
-stackless: Any  # what greenlet.stackless is made of
+generators: Any  # what greenlet.generators is made of
+stackless: Any
 CLOCKS_PER_SEC: int
 GREENLET_USE_CONTEXT_VARS: int
 GREENLET_USE_GC: int

@@ -29,6 +29,11 @@ struct ModuleState {
     Py_ssize_t main_greenlets;    // that exist
     void* c_api[12];              // what clients have of greenlet.h; they keep its address
 
+    struct {
+        PyTypeObject* generator_type;
+        PyTypeObject* function_type;
+    } generators;  // of greenlet.generators
+
     stackless::State* stackless;  // of greenlet.stackless; owned
 
     // Of the running interpreter: borrowed, or nullptr if the module was never imported in it (with an exception).

@@ -7,6 +7,7 @@
 
 #include "core/reference.hpp"
 #include "core/thread.hpp"
+#include "generators/generators.hpp"
 #include "module/module.hpp"
 #include "stackless/state.hpp"
 
@@ -77,6 +78,7 @@ void ModuleState::drop() noexcept {
     }
     Py_XDECREF(greenlet_type);
     Py_XDECREF(unswitchable_type);
+    generators::release(*this);
     Py_XDECREF(error);
     Py_XDECREF(greenlet_exit);
     Py_XDECREF(no_arguments);
@@ -139,7 +141,7 @@ int fill(PyObject* module) {
     if (first_import && !publish_on_type(module, state->greenlet_type)) {
         return -1;
     }
-    if (stackless::add_to(module, *state) < 0) {
+    if (generators::add_to(module, *state) < 0 || stackless::add_to(module, *state) < 0) {
         return -1;
     }
     Reference c_api = Reference::steal(make_c_api(*state));

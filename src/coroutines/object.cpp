@@ -1,0 +1,237 @@
+#include "coroutines/object.hpp"
+
+#include <cstddef>
+#include <utility>
+
+#include "core/reference.hpp"
+#include "interpreter/pending_exception.hpp"
+
+namespace coroutines {
+
+using core::AtEnd;
+using core::Coroutine;
+using core::Reference;
+using State = core::Coroutine::State;
+
+namespace {
+
+void drop_arguments(Object& object) noexcept {
+    interpreter::PendingException in_flight;
+    Py_ssize_t count = Py_SIZE(&object);
+    for (Py_ssize_t i = 0; i < count; ++i) {
+        Py_CLEAR(object.arguments[i]);
+    }
+    Py_CLEAR(object.keyword_names);
+}
+
+PyObject* begin(Object& object, PyObject* value, AtEnd at_end) {
+    if (value != Py_None) {
+        PyErr_Format(PyExc_TypeError, "can't send non-None value to a just-started %s",
+                     object.coroutine.kind->name);
+        return nullptr;
+    }
+    Py_ssize_t named = object.keyword_names != nullptr ? PyTuple_GET_SIZE(object.keyword_names) : 0;
+    PyObject* result = core::start(object.coroutine, object.function,
+                                   {object.arguments, Py_SIZE(&object) - named, object.keyword_names}, at_end);
+    if (object.coroutine.state != State::unstarted) {
+        drop_arguments(object);
+    }
+    return result;
+}
+
+PyObject* after_the_end(const Coroutine& coroutine, AtEnd at_end) {
+    if (coroutine.kind->is_awaited_once) {
+        PyErr_Format(PyExc_RuntimeError, "cannot reuse already awaited %s", coroutine.kind->name);
+        return nullptr;
+    }
+    if (at_end == AtEnd::value) {
+        return Py_NewRef(Py_None);
+    }
+    PyErr_SetNone(PyExc_StopIteration);
+    return nullptr;
+}
+
+PyObject* attribute_of_function(PyObject* self, const char* name, PyObject* fallback) {
+    PyObject* value = PyObject_GetAttrString(of(self).function, name);
+    if (value == nullptr && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+        return Py_NewRef(fallback);
+    }
+    return value;
+}
+
+PyObject* get_name_attribute(PyObject* self, PyObject* name, const char* attribute) {
+    return name != nullptr ? Py_NewRef(name)
+                           : attribute_of_function(self, attribute, reinterpret_cast<PyObject*>(Py_TYPE(of(self).function)));
+}
+
+int set_name_attribute(PyObject*& name, PyObject* value, const char* attribute) {
+    if (value == nullptr || !PyUnicode_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "%s must be set to a string object", attribute);
+        return -1;
+    }
+    PyObject* old = std::exchange(name, Py_NewRef(value));
+    Py_XDECREF(old);
+    return 0;
+}
+
+}  // namespace
+
+PyObject* make(PyTypeObject* type, const core::CoroutineKind& kind, PyObject* function,
+               const core::Message& message) noexcept {
+    Py_ssize_t named = message.keyword_names != nullptr ? PyTuple_GET_SIZE(message.keyword_names) : 0;
+    Py_ssize_t count = message.positional + named;
+    auto* self = PyObject_GC_NewVar(Object, type, count);
+    if (self == nullptr) {
+        return nullptr;
+    }
+    self->coroutine = Coroutine{&kind, nullptr, nullptr, State::unstarted, AtEnd::value};
+    self->function = Py_NewRef(function);
+    self->keyword_names = Py_XNewRef(message.keyword_names);
+    self->name = nullptr;
+    self->qualified_name = nullptr;
+    self->weak_references = nullptr;
+    for (Py_ssize_t i = 0; i < count; ++i) {
+        self->arguments[i] = Py_NewRef(message.arguments[i]);
+    }
+    PyObject_GC_Track(self);
+    return reinterpret_cast<PyObject*>(self);
+}
+
+PyObject* go_on(PyObject* self, PyObject* value, AtEnd at_end) noexcept {
+    Coroutine& coroutine = of(self).coroutine;
+    if (coroutine.state == State::unstarted) {
+        return begin(of(self), value, at_end);
+    }
+    if (coroutine.state == State::finished) {
+        return after_the_end(coroutine, at_end);
+    }
+    return core::resume(coroutine, Py_NewRef(value), at_end);
+}
+
+// --- slots -----------------------------------------------------------------------------------------------------------
+
+PyObject* next(PyObject* self) { return go_on(self, Py_None, AtEnd::stop_iteration); }
+
+PySendResult am_send(PyObject* self, PyObject* value, PyObject** result) {
+    *result = go_on(self, value, AtEnd::value);
+    return core::send_result(of(self).coroutine, *result);
+}
+
+int traverse(PyObject* self, visitproc visit, void* arg) {
+    Object& object = of(self);
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(object.function);
+    for (Py_ssize_t i = 0; i < Py_SIZE(self); ++i) {
+        Py_VISIT(object.arguments[i]);
+    }
+    return object.coroutine.traverse(visit, arg);
+}
+
+int clear(PyObject* self) {
+    Object& object = of(self);
+    if (object.coroutine.state != State::running) {
+        drop_arguments(object);
+        object.coroutine.state = State::finished;
+        object.coroutine.drop();
+    }
+    return 0;
+}
+
+void finalize(PyObject* self) {
+    Coroutine& coroutine = of(self).coroutine;
+    if (coroutine.state == State::unstarted && coroutine.kind->is_awaited_once) {
+        interpreter::PendingException in_flight;
+        Reference name = Reference::steal(get_qualified_name(self, nullptr));
+        if (!name || PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "%s '%S' was never awaited", coroutine.kind->name,
+                                      name.get()) < 0) {
+            PyErr_WriteUnraisable(self);
+        }
+    }
+    core::finalize(coroutine, self);
+}
+
+void deallocate(PyObject* self) {
+    if (of(self).coroutine.state != State::finished && PyObject_CallFinalizerFromDealloc(self) < 0) {
+        return;  // it is referenced again
+    }
+    PyObject_GC_UnTrack(self);
+    Object& object = of(self);
+    if (object.weak_references != nullptr) {
+        PyObject_ClearWeakRefs(self);
+    }
+    drop_arguments(object);
+    object.coroutine.drop();
+    Py_CLEAR(object.function);
+    Py_CLEAR(object.name);
+    Py_CLEAR(object.qualified_name);
+    PyTypeObject* type = Py_TYPE(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+PyObject* repr(PyObject* self) {
+    Reference name = Reference::steal(get_qualified_name(self, nullptr));
+    return name ? PyUnicode_FromFormat("<%s object %S at %p>", of(self).coroutine.kind->name, name.get(), self) : nullptr;
+}
+
+// --- methods ---------------------------------------------------------------------------------------------------------
+
+PyObject* send(PyObject* self, PyObject* value) { return go_on(self, value, AtEnd::stop_iteration); }
+
+PyObject* throw_into(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+    Coroutine& coroutine = of(self).coroutine;
+    if (coroutine.state == State::finished && coroutine.kind->is_awaited_once) {
+        return after_the_end(coroutine, AtEnd::stop_iteration);
+    }
+    PyObject* result = core::throw_into(coroutine, arguments, count, AtEnd::stop_iteration);
+    if (coroutine.state == State::finished) {
+        drop_arguments(of(self));
+    }
+    return result;
+}
+
+PyObject* close(PyObject* self, PyObject*) {
+    PyObject* result = core::close(of(self).coroutine);
+    if (of(self).coroutine.state == State::finished) {
+        drop_arguments(of(self));
+    }
+    return result;
+}
+
+// --- attributes ------------------------------------------------------------------------------------------------------
+
+PyObject* get_name(PyObject* self, void*) { return get_name_attribute(self, of(self).name, "__name__"); }
+
+int set_name(PyObject* self, PyObject* value, void*) { return set_name_attribute(of(self).name, value, "__name__"); }
+
+PyObject* get_qualified_name(PyObject* self, void*) {
+    return get_name_attribute(self, of(self).qualified_name, "__qualname__");
+}
+
+int set_qualified_name(PyObject* self, PyObject* value, void*) {
+    return set_name_attribute(of(self).qualified_name, value, "__qualname__");
+}
+
+PyObject* get_code(PyObject* self, void*) { return attribute_of_function(self, "__code__", Py_None); }
+
+PyObject* get_frame(PyObject* self, void*) { return core::suspended_frame(of(self).coroutine); }
+
+PyObject* is_running(PyObject* self, void*) { return PyBool_FromLong(of(self).coroutine.state == State::running); }
+
+PyObject* is_suspended(PyObject* self, void*) { return PyBool_FromLong(of(self).coroutine.state == State::suspended); }
+
+// --- what both layers are made of ------------------------------------------------------------------------------------
+
+PyTypeObject* make_type(PyType_Spec& spec) noexcept { return reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec)); }
+
+PyObject* add_namespace(PyObject* module, const char* name, const char* real_name, PyMethodDef* functions) noexcept {
+    Reference names = Reference::steal(PyModule_New(real_name));
+    if (!names || PyModule_AddFunctions(names.get(), functions) < 0 ||
+        PyModule_AddObjectRef(module, name, names.get()) < 0) {
+        return nullptr;
+    }
+    return names.release();
+}
+
+}  // namespace coroutines

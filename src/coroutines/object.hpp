@@ -1,0 +1,69 @@
+// The objects that generators and coroutines are to Python: a core::Coroutine, and the call that starts it.
+//
+// The two classes are the same but for their names, their documentation and what they do at their ends, so their slots and
+// methods share these functions.
+
+#pragma once
+
+#include "core/coroutine.hpp"
+
+namespace coroutines {
+
+struct Object {
+    PyObject_VAR_HEAD
+    core::Coroutine coroutine;
+    PyObject* function;        // owned; what it calls
+    PyObject* keyword_names;   // owned; until it has begun
+    PyObject* name;            // owned; nullptr: that of the function
+    PyObject* qualified_name;
+    PyObject* weak_references;
+    PyObject* arguments[1];    // owned; ob_size of them, until it has begun
+};
+
+inline Object& of(PyObject* self) noexcept { return *reinterpret_cast<Object*>(self); }
+
+// A new object of a class, that will call function(*arguments): a new reference, or nullptr with an exception.
+PyObject* make(PyTypeObject* type, const core::CoroutineKind& kind, PyObject* function,
+               const core::Message& message) noexcept;
+
+// As core::resume() and so on, whatever the state. The value is borrowed.
+PyObject* go_on(PyObject* self, PyObject* value, core::AtEnd at_end) noexcept;
+
+// Slots.
+PyObject* next(PyObject* self);
+PySendResult am_send(PyObject* self, PyObject* value, PyObject** result);
+int traverse(PyObject* self, visitproc visit, void* arg);
+int clear(PyObject* self);
+void finalize(PyObject* self);
+void deallocate(PyObject* self);
+PyObject* repr(PyObject* self);
+
+// Methods.
+PyObject* send(PyObject* self, PyObject* value);
+PyObject* throw_into(PyObject* self, PyObject* const* arguments, Py_ssize_t count);
+PyObject* close(PyObject* self, PyObject*);
+
+// Attributes.
+PyObject* get_name(PyObject* self, void*);
+int set_name(PyObject* self, PyObject* value, void*);
+PyObject* get_qualified_name(PyObject* self, void*);
+int set_qualified_name(PyObject* self, PyObject* value, void*);
+PyObject* get_code(PyObject* self, void*);
+PyObject* get_frame(PyObject* self, void*);
+PyObject* is_running(PyObject* self, void*);
+PyObject* is_suspended(PyObject* self, void*);
+
+// The class that a spec describes. A new reference, or nullptr with an exception.
+PyTypeObject* make_type(PyType_Spec& spec) noexcept;
+
+// A function as CPython's tables of methods take it.
+template <class Function>
+PyCFunction as_method(Function function) noexcept {
+    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
+
+// Adds to the module an object of a name, which has these functions; the documentation says they are `real_name`'s. A new
+// reference to that object, or nullptr with an exception.
+PyObject* add_namespace(PyObject* module, const char* name, const char* real_name, PyMethodDef* functions) noexcept;
+
+}  // namespace coroutines

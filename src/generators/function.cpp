@@ -1,0 +1,127 @@
+#include "generators/function.hpp"
+
+#include <cstddef>
+
+#include "core/coroutine.hpp"
+#include "generators/object.hpp"
+
+#include <structmember.h>  // after Python.h
+
+namespace generators {
+
+namespace {
+
+struct Function {
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
+    PyObject* wrapped;  // owned; what was decorated
+    PyObject* dict;     // owned; its name, documentation and so on, as functools.wraps() has it
+    PyObject* weak_references;
+};
+
+Function& of(PyObject* self) noexcept { return *reinterpret_cast<Function*>(self); }
+
+PyObject* call(PyObject* self, PyObject* const* args, std::size_t flagged_count, PyObject* names) {
+    core::Thread* thread = core::Thread::running();
+    if (thread == nullptr) {
+        return nullptr;
+    }
+    return make_generator(*thread->module, of(self).wrapped, {args, PyVectorcall_NARGS(flagged_count), names});
+}
+
+PyObject* function_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+    static const char* names[] = {"", nullptr};
+    PyObject* wrapped;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:GeneratorFunction", const_cast<char**>(names), &wrapped)) {
+        return nullptr;
+    }
+    if (!PyCallable_Check(wrapped)) {
+        PyErr_Format(PyExc_TypeError, "a function is needed, not %s", Py_TYPE(wrapped)->tp_name);
+        return nullptr;
+    }
+    PyObject* self = type->tp_alloc(type, 0);
+    if (self != nullptr) {
+        of(self).vectorcall = call;
+        of(self).wrapped = Py_NewRef(wrapped);
+    }
+    return self;
+}
+
+PyObject* bind(PyObject* self, PyObject* instance, PyObject*) {
+    return instance != nullptr && instance != Py_None ? PyMethod_New(self, instance) : Py_NewRef(self);
+}
+
+PyObject* get_wrapped(PyObject* self, void*) { return Py_NewRef(of(self).wrapped); }
+
+PyObject* function_repr(PyObject* self) {
+    return PyUnicode_FromFormat("<generator function of %R>", of(self).wrapped);
+}
+
+int function_traverse(PyObject* self, visitproc visit, void* arg) {
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(of(self).wrapped);
+    Py_VISIT(of(self).dict);
+    return 0;
+}
+
+int function_clear(PyObject* self) {
+    Py_CLEAR(of(self).dict);
+    return 0;  // `wrapped` stays, for whoever calls it still: to clear what it refers to breaks any cycle
+}
+
+void function_deallocate(PyObject* self) {
+    PyObject_GC_UnTrack(self);
+    if (of(self).weak_references != nullptr) {
+        PyObject_ClearWeakRefs(self);
+    }
+    Py_CLEAR(of(self).dict);
+    Py_CLEAR(of(self).wrapped);
+    PyTypeObject* type = Py_TYPE(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+PyDoc_STRVAR(function_doc,
+"A function that generator() decorated: calling it makes a generator.");
+
+PyGetSetDef attributes[] = {
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+    {"__wrapped__", get_wrapped, nullptr, "The function that was decorated.", nullptr},
+    {},
+};
+
+PyMemberDef offsets[] = {
+    {"__dictoffset__", T_PYSSIZET, offsetof(Function, dict), READONLY, nullptr},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(Function, weak_references), READONLY, nullptr},
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Function, vectorcall), READONLY, nullptr},
+    {},
+};
+
+PyType_Slot slots[] = {
+    {Py_tp_doc, const_cast<char*>(function_doc)},
+    {Py_tp_new, reinterpret_cast<void*>(function_new)},
+    {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+    {Py_tp_descr_get, reinterpret_cast<void*>(bind)},
+    {Py_tp_repr, reinterpret_cast<void*>(function_repr)},
+    {Py_tp_traverse, reinterpret_cast<void*>(function_traverse)},
+    {Py_tp_clear, reinterpret_cast<void*>(function_clear)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(function_deallocate)},
+    {Py_tp_getset, attributes},
+    {Py_tp_members, offsets},
+    {0, nullptr},
+};
+
+PyType_Spec spec = {
+    "greenlet.generators.GeneratorFunction",
+    sizeof(Function),
+    0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR |
+        Py_TPFLAGS_IMMUTABLETYPE,
+    slots,
+};
+
+}  // namespace
+
+PyTypeObject* make_function_type() noexcept { return reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec)); }
+
+}  // namespace generators

@@ -1,0 +1,74 @@
+#include "generators/generators.hpp"
+
+#include "core/coroutine.hpp"
+#include "core/reference.hpp"
+#include "coroutines/object.hpp"
+#include "generators/function.hpp"
+#include "generators/object.hpp"
+
+namespace generators {
+
+namespace {
+
+PyDoc_STRVAR(yield_doc,
+"yield_(value=None, /)\n--\n\n"
+"Give a value to whoever iterates over the innermost generator that is running, and wait.\n\n"
+"It may be called at any depth: by the function that generator() decorates, by what that calls,\n"
+"through C code too, and in greenlets started there, whose parents lead to the generator.\n\n"
+"Parameters:\n"
+"    value: what next() or send() of the generator returns.\n"
+"Returns:\n"
+"    What the generator is resumed with: the argument of send(), None for next().\n"
+"Raises:\n"
+"    RuntimeError: no generator is running, or the one that is was not resumed by its methods.\n"
+"    GeneratorExit: the generator is being closed.\n"
+"    Whatever is thrown into the generator.");
+
+PyObject* yield(PyObject*, PyObject* const* args, Py_ssize_t count) {
+    if (count > 1) {
+        PyErr_Format(PyExc_TypeError, "yield_() takes at most 1 argument (%zd given)", count);
+        return nullptr;
+    }
+    core::Thread* thread = core::Thread::running();
+    if (thread == nullptr) {
+        return nullptr;
+    }
+    core::Coroutine* generator = core::running_coroutine(*thread, generator_kind, false);
+    if (generator == nullptr) {
+        PyErr_SetString(PyExc_RuntimeError, "yield_() outside of a running generator: only a function decorated with "
+                                            "greenlet.generators.generator, and what it calls, can yield");
+        return nullptr;
+    }
+    return core::give(*generator, *thread, Py_NewRef(count == 1 ? args[0] : Py_None), {args, count, nullptr});
+}
+
+PyMethodDef functions[] = {
+    {"yield_", coroutines::as_method(yield), METH_FASTCALL, yield_doc},
+    {},
+};
+
+}  // namespace
+
+int add_to(PyObject* module, core::ModuleState& state) noexcept {
+    auto& types = state.generators;
+    if (types.generator_type == nullptr) {
+        types.generator_type = make_generator_type();
+        types.function_type = make_function_type();
+    }
+    if (types.generator_type == nullptr || types.function_type == nullptr) {
+        return -1;
+    }
+    core::Reference names = core::Reference::steal(
+        coroutines::add_namespace(module, "generators", "greenlet.generators", functions));
+    return names && PyModule_AddType(names.get(), types.generator_type) == 0 &&
+                   PyModule_AddType(names.get(), types.function_type) == 0
+               ? 0
+               : -1;
+}
+
+void release(core::ModuleState& state) noexcept {
+    Py_XDECREF(state.generators.generator_type);
+    Py_XDECREF(state.generators.function_type);
+}
+
+}  // namespace generators

@@ -1,0 +1,118 @@
+#include "generators/object.hpp"
+
+#include <cstddef>
+
+#include "coroutines/object.hpp"
+
+#include <structmember.h>  // after Python.h
+
+namespace generators {
+
+namespace {
+
+using coroutines::as_method;
+using coroutines::Object;
+
+PyDoc_STRVAR(send_doc,
+"send($self, value, /)\n--\n\n"
+"Resume the generator, have yield_() return a value there, and wait for the next one.\n\n"
+"Returns:\n"
+"    The value that the generator yields next.\n"
+"Raises:\n"
+"    StopIteration: the function returned; the exception's value is what it returned.\n"
+"    TypeError: the generator has not begun, and the value is not None.\n"
+"    ValueError: the generator is running.\n"
+"    greenlet.error: it was begun in another thread.\n"
+"    Whatever the function raises, but StopIteration as the cause of a RuntimeError.");
+
+PyDoc_STRVAR(throw_doc,
+"throw($self, typ, val=None, tb=None, /)\n--\n\n"
+"Raise an exception where the generator is suspended, and wait for the next value.\n\n"
+"A generator that has not begun finishes with the exception.\n\n"
+"Parameters:\n"
+"    typ: an exception, or a class of exceptions.\n"
+"    val: what to make the exception with; only if typ is a class.\n"
+"    tb: the traceback to begin with.\n"
+"Returns, raises:\n"
+"    As send(); TypeError if the arguments are not of these kinds.");
+
+PyDoc_STRVAR(close_doc,
+"close($self, /)\n--\n\n"
+"Raise GeneratorExit where the generator is suspended, so that it ends.\n\n"
+"Returns:\n"
+"    What the function returns if it catches the exception, else None.\n"
+"Raises:\n"
+"    RuntimeError: it yielded another value.\n"
+"    ValueError: it is running.\n"
+"    greenlet.error: it was begun in another thread.\n"
+"    Whatever else the function raises.");
+
+PyDoc_STRVAR(generator_doc,
+"An iterator over the values that a function, and what it calls, passes to yield_().\n\n"
+"It is made by calling a function that generator() decorates, and has the methods and attributes\n"
+"of a generator of the language.");
+
+PyObject* get_none(PyObject*, void*) { return Py_NewRef(Py_None); }
+
+PyMethodDef methods[] = {
+    {"send", coroutines::send, METH_O, send_doc},
+    {"throw", as_method(coroutines::throw_into), METH_FASTCALL, throw_doc},
+    {"close", coroutines::close, METH_NOARGS, close_doc},
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, nullptr},
+    {},
+};
+
+PyGetSetDef attributes[] = {
+    {"__name__", coroutines::get_name, coroutines::set_name, "The name of the function.", nullptr},
+    {"__qualname__", coroutines::get_qualified_name, coroutines::set_qualified_name,
+     "The qualified name of the function.", nullptr},
+    {"gi_code", coroutines::get_code, nullptr, "The code of the function, or None.", nullptr},
+    {"gi_frame", coroutines::get_frame, nullptr,
+     "The innermost frame of a generator that is suspended, from which f_back leads out to the function; else None.",
+     nullptr},
+    {"gi_running", coroutines::is_running, nullptr, "Is it running?", nullptr},
+    {"gi_suspended", coroutines::is_suspended, nullptr, "Has it begun, and waits to be resumed?", nullptr},
+    {"gi_yieldfrom", get_none, nullptr, "None.", nullptr},
+    {},
+};
+
+PyMemberDef offsets[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(Object, weak_references), READONLY, nullptr},
+    {},
+};
+
+PyType_Slot slots[] = {
+    {Py_tp_doc, const_cast<char*>(generator_doc)},
+    {Py_tp_iter, reinterpret_cast<void*>(PyObject_SelfIter)},
+    {Py_tp_iternext, reinterpret_cast<void*>(coroutines::next)},
+    {Py_am_send, reinterpret_cast<void*>(coroutines::am_send)},
+    {Py_tp_repr, reinterpret_cast<void*>(coroutines::repr)},
+    {Py_tp_traverse, reinterpret_cast<void*>(coroutines::traverse)},
+    {Py_tp_clear, reinterpret_cast<void*>(coroutines::clear)},
+    {Py_tp_finalize, reinterpret_cast<void*>(coroutines::finalize)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(coroutines::deallocate)},
+    {Py_tp_methods, methods},
+    {Py_tp_getset, attributes},
+    {Py_tp_members, offsets},
+    {0, nullptr},
+};
+
+PyType_Spec spec = {
+    "greenlet.generators.Generator",
+    offsetof(Object, arguments),
+    sizeof(PyObject*),
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+    slots,
+};
+
+}  // namespace
+
+const core::CoroutineKind generator_kind{.name = "generator", .is_awaited_once = false};
+
+PyObject* make_generator(core::ModuleState& state, PyObject* function, const core::Message& message) noexcept {
+    return coroutines::make(state.generators.generator_type, generator_kind, function, message);
+}
+
+PyTypeObject* make_generator_type() noexcept { return coroutines::make_type(spec); }
+
+}  // namespace generators

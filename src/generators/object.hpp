@@ -1,0 +1,17 @@
+// The generator object: a coroutine, and what to start it with.
+
+#pragma once
+
+#include "core/coroutine.hpp"
+
+namespace generators {
+
+extern const core::CoroutineKind generator_kind;
+
+// A new generator that will call function(*arguments): a new reference, or nullptr with an exception.
+PyObject* make_generator(core::ModuleState& state, PyObject* function, const core::Message& message) noexcept;
+
+// The class. A new reference, or nullptr with an exception.
+PyTypeObject* make_generator_type() noexcept;
+
+}  // namespace generators
