@@ -1,9 +1,11 @@
 """What the stress programs (tests/stress) found, each reduced to the behaviour that was wrong."""
 
+import contextvars
 import gc
+import threading
 
 import pytest
-from greenlet import GreenletExit, getcurrent, greenlet
+from greenlet import GreenletExit, _greenlet, getcurrent, greenlet, settrace
 
 
 class Subclass(greenlet):
@@ -47,3 +49,25 @@ def test_a_greenlet_exit_for_a_finished_greenlet_starts_the_parent_without_argum
     finished.parent = greenlet(lambda *arguments: got.append(arguments))
     finished.throw()
     assert got == [()]
+
+
+def test_what_a_thread_owns_may_use_greenlets_when_it_goes():
+    class Late:
+        def __del__(self):
+            ended_in.append(repr(getcurrent()))
+
+    def target():
+        contextvars.ContextVar("v").set(Late())
+        getcurrent().attribute = Late()
+        kept = Late()
+        settrace(lambda *_: kept)
+
+    ended_in = []
+    before = _greenlet.get_total_main_greenlets()
+    for _ in range(3):
+        thread = threading.Thread(target=target)
+        thread.start()
+        thread.join()
+    assert len(ended_in) == 9
+    assert all("current active" in text for text in ended_in)
+    assert _greenlet.get_total_main_greenlets() == before

@@ -113,6 +113,14 @@ void Thread::end() noexcept {
             PyGC_Collect();
             module->cleanup_clocks += std::clock() - begin;
         }
+        // What goes now may still use greenlets. If it did later, that would make a new record of a thread that is no more.
+        if (current == main) {
+            Py_XDECREF(interpreter::exchange_running_context(thread_state, nullptr));
+        }
+        Py_CLEAR(tracer);
+        if (Py_REFCNT(main) == 2) {
+            Py_CLEAR(main->dict);
+        }
         kill_released();
     }
 
