@@ -140,6 +140,18 @@ std::size_t stack_bytes_in_use(const PyGreenlet* g) noexcept {
 
 namespace {
 
+// Does the object's reference to its type fall to the slots here, visit and release? It does for the type itself and for
+// subclasses that are heap types too. Where a static type lies in between, as extension modules define them, the object
+// either has no such reference, or the slots of the Python class below the static type see to it.
+bool is_type_ours_to_release(PyTypeObject* type) noexcept {
+    for (; type != &PyBaseObject_Type; type = type->tp_base) {
+        if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void deallocate_finished(PyObject* self) {
     PyGreenlet* g = as_greenlet(self);
     if (g->weakreflist != nullptr) {
@@ -160,8 +172,11 @@ void deallocate_finished(PyObject* self) {
         free_implementation(g);
     }
     PyTypeObject* type = Py_TYPE(self);
+    bool releases_type = is_type_ours_to_release(type);
     type->tp_free(self);
-    Py_DECREF(type);
+    if (releases_type) {
+        Py_DECREF(type);
+    }
 }
 
 }  // namespace
@@ -188,7 +203,9 @@ void deallocate(PyObject* self) {
 
 int traverse(PyObject* self, visitproc visit, void* arg) {
     PyGreenlet* g = as_greenlet(self);
-    Py_VISIT(Py_TYPE(self));
+    if (is_type_ours_to_release(Py_TYPE(self))) {
+        Py_VISIT(Py_TYPE(self));
+    }
     Py_VISIT(g->dict);
     Greenlet* greenlet = g->pimpl;
     if (greenlet == nullptr) {

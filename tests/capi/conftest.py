@@ -60,3 +60,9 @@ def client(tmp_path_factory):
 @pytest.fixture(scope="session")
 def client_cpp(tmp_path_factory):
     return load(compile_extension("client_cpp.cpp", tmp_path_factory.mktemp("capi"), include_folders()[0]))
+
+
+@pytest.fixture(scope="session")
+def static_subclass(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("static_subclass")
+    return load(compile_extension("static_subclass.c", folder, include_folders()[0]))

@@ -1,0 +1,56 @@
+"""Static types of extension modules that derive from greenlet, and Python classes that derive from those."""
+
+import gc
+import sys
+
+import pytest
+from greenlet import getcurrent, greenlet
+
+
+@pytest.fixture(params=["static", "below static", "Python"])
+def subclass(request, static_subclass):
+    base = greenlet if request.param == "Python" else static_subclass.StaticGreenlet
+    return base if request.param == "static" else type("Below", (base,), {})
+
+
+def test_the_references_to_the_type_balance(subclass):
+    before = sys.getrefcount(subclass)
+    for _ in range(100):
+        assert subclass(lambda: 1).switch() == 1
+        del _
+    assert abs(sys.getrefcount(subclass) - before) <= 2
+
+
+def test_collections_leave_a_type_that_is_in_use(subclass):
+    kept = [subclass(lambda: None) for _ in range(10)]
+    gc.collect()
+    assert [g.switch() for g in kept] == [None] * 10
+
+
+def test_a_class_can_be_collected_with_its_instances(static_subclass):
+    class Below(static_subclass.StaticGreenlet):
+        pass
+
+    Below.instance = Below(getcurrent)
+    gone = []
+    Below.witness = type("Witness", (), {"__del__": lambda self: gone.append(True)})()
+    del Below
+    gc.collect()
+    assert gone == [True]
+
+
+def test_a_suspended_one_in_a_cycle_is_killed(subclass):
+    ended = []
+
+    def run():
+        me = getcurrent()  # noqa: F841 - the cycle
+        try:
+            me.parent.switch()
+        finally:
+            ended.append(True)
+
+    g = subclass(run)
+    g.switch()
+    del g
+    gc.collect()
+    assert ended == [True]
