@@ -18,6 +18,9 @@
 // The cost is a system call: swapcontext saves the signal mask, and so each execution has a signal mask of its own,
 // which it takes over from the one that made its context. Elsewhere the mask belongs to the thread.
 //
+// The cost in memory is two ucontext_t a stack: 2 KiB on x86-64, but 9 KiB on AArch64, so that there a parked execution
+// takes three pages and not one.
+//
 // C libraries end the unwinding of such a stack in the function that called begin(), as they should.
 
 #include <sys/ucontext.h>
