@@ -172,6 +172,7 @@ def test_a_trace_function_may_switch(set_trace):
     assert seen == ["back"]
 
 
+@changes_events_while_suspended
 def test_a_trace_function_that_raises_in_a_greenlet_ends_it(set_trace):
     def trace(frame, event, arg):
         if frame.f_code is traced_two.__code__:

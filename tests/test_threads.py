@@ -325,6 +325,30 @@ class TestEnd:
         collect()
         assert alive() is None
 
+    def test_suspended_greenlets_and_their_frames_can_be_held_after_the_end(self):
+        def nested(depth):
+            if depth:
+                return nested(depth - 1)
+            getcurrent().parent.switch()
+
+        def target():
+            greenlets = [suspended(nested, 3) for _ in range(10)]
+            return greenlets, [g.gr_frame for g in greenlets]
+
+        held = [in_thread(target) for _ in range(20)]
+        # Others use the memory of the thread states that are gone.
+        noise = [bytearray(b"\xff" * size) for size in range(500, 5000, 10) for _ in range(5)]
+        collect()
+        for greenlets, frames in held:
+            for frame in frames:
+                names = []
+                while frame is not None:
+                    names.append(frame.f_code.co_name)
+                    frame = frame.f_back
+                assert names == ["nested"] * 4
+            assert all(g.dead for g in greenlets)
+        del noise
+
     def test_the_main_greenlet_can_be_held_after_the_end(self):
         main = in_thread(getcurrent)
         assert main.dead and not main and main.parent is None

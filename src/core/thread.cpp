@@ -7,6 +7,7 @@
 #include "core/lifetime.hpp"
 #include "core/reference.hpp"
 #include "core/switching.hpp"
+#include "interpreter/frames.hpp"
 #include "interpreter/pending_exception.hpp"
 
 namespace core {
@@ -124,6 +125,11 @@ void Thread::end() noexcept {
         kill_released();
     }
 
+    for (Activation* activation = active; activation != nullptr; activation = activation->next) {
+        if (activation->greenlet != current) {
+            interpreter::leave_thread_state(activation->state, thread_state);
+        }
+    }
     thread_state = nullptr;
     ended_threads.fetch_add(1, std::memory_order_relaxed);
     main->pimpl->phase = Phase::finished;

@@ -212,6 +212,16 @@ int visit_frames(const State& state, const CallSite& call_site, visitproc visit,
     return 0;
 }
 
+void leave_thread_state([[maybe_unused]] State& state, [[maybe_unused]] const PyThreadState* ts) noexcept {
+#if PY_VERSION_HEX >= 0x030F0000
+    Frame** link = &state.calls.frame;
+    while (*link != nullptr && *link != ts->base_frame) {
+        link = &(*link)->previous;
+    }
+    *link = nullptr;
+#endif
+}
+
 void abandon_frames(State& state, const CallSite& call_site) noexcept {
     Py_CLEAR(state.context);
     Py_CLEAR(state.exception_base.exc_value);

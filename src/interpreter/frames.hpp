@@ -16,6 +16,10 @@ PyFrameObject* innermost_frame_object(PyThreadState* ts, const State& state) noe
 // where it is not known how much of a frame's stack of values is in use, only its variables are visited.
 int visit_frames(const State& state, const CallSite& call_site, visitproc visit, void* arg) noexcept;
 
+// The thread state of a suspended greenlet is about to go. In some versions all frames lead to one that lies in the thread
+// state: cuts that off.
+void leave_thread_state(State& state, const PyThreadState* ts) noexcept;
+
 // Lets go of what the frames of a greenlet own that will never run again, because its thread is gone. Frame objects that
 // others hold become owners of their frames, so that they stay readable; generators that were running are finished.
 // References that only C functions of the greenlet know are lost.
