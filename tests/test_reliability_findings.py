@@ -2,10 +2,11 @@
 
 import contextvars
 import gc
+import sys
 import threading
 
 import pytest
-from greenlet import GreenletExit, _greenlet, getcurrent, greenlet, settrace
+from greenlet import GreenletExit, _greenlet, getcurrent, gettrace, greenlet, settrace
 
 
 class Subclass(greenlet):
@@ -71,3 +72,40 @@ def test_what_a_thread_owns_may_use_greenlets_when_it_goes():
     assert len(ended_in) == 9
     assert all("current active" in text for text in ended_in)
     assert _greenlet.get_total_main_greenlets() == before
+
+
+def test_a_tracer_that_fails_is_gone_before_the_exception_it_replaces():
+    class Witness:
+        def __del__(self):
+            seen.append(gettrace())
+
+    def raises():
+        witness = Witness()  # noqa: F841 - kept alive by the traceback
+        raise KeyError
+
+    def fails(event, greenlets):
+        raise ValueError
+
+    seen = []
+    settrace(lambda event, greenlets: settrace(fails) if event == "switch" else None)
+    with pytest.raises(ValueError):
+        greenlet(raises).switch()
+    assert seen == [None]
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="there an exception always has its traceback")
+def test_the_result_of_a_killed_greenlet_does_not_keep_its_frames():
+    class Witness:
+        def __del__(self):
+            seen.append("gone")
+
+    def run():
+        witness = Witness()  # noqa: F841 - kept alive by the frame
+        getcurrent().parent.switch()
+
+    seen = []
+    g = greenlet(run)
+    g.switch()
+    result = g.throw()
+    assert isinstance(result, GreenletExit)
+    assert seen == ["gone"]

@@ -55,8 +55,8 @@ Py_ssize_t argument_count(const Message& message) noexcept {
         PyThreadState_LeaveTracing(thread.thread_state);
     }
     if (!result) {
-        in_flight.discard();
         Py_CLEAR(thread.tracer);
+        in_flight.discard();
         Py_XDECREF(value);
         return nullptr;
     }
@@ -308,7 +308,7 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
     Reference result = Reference::steal(is_coroutine ? settle(self, result_of_run) : result_of_run);
     bool is_exit = !result && !is_coroutine && PyErr_ExceptionMatches(thread.module->greenlet_exit);
     if (is_exit) {
-        result = Reference::steal(interpreter::take_exception());
+        result = Reference::steal(interpreter::take_exception(true));
     }
     {
         interpreter::PendingException in_flight;
@@ -489,7 +489,7 @@ PyObject* throw_in_flight(PyGreenlet* g) noexcept {
         return nullptr;
     }
     if (g->pimpl->phase == Phase::finished && PyErr_ExceptionMatches(thread->module->greenlet_exit)) {
-        Reference exception = Reference::steal(interpreter::take_exception());
+        Reference exception = Reference::steal(interpreter::take_exception(true));
         PyObject* value = exception.get();
         Message message{&value, 1};
         message.is_exit = true;

@@ -50,7 +50,10 @@ public:
 };
 
 // Takes the exception in flight as one normalized object with its traceback, or nullptr. The caller owns it.
-inline PyObject* take_exception() noexcept {
+//
+// On 3.11 a traceback is only put into the exception when that is caught. `uncaught`: then it is let go of there, with all
+// that its frames keep alive.
+inline PyObject* take_exception([[maybe_unused]] bool uncaught = false) noexcept {
 #if PY_VERSION_HEX >= 0x030C0000
     return PyErr_GetRaisedException();
 #else
@@ -60,7 +63,7 @@ inline PyObject* take_exception() noexcept {
         return nullptr;
     }
     PyErr_NormalizeException(&type, &value, &traceback);
-    if (traceback != nullptr) {
+    if (traceback != nullptr && !uncaught) {
         PyException_SetTraceback(value, traceback);
     }
     Py_XDECREF(type);
