@@ -136,6 +136,7 @@ def test_a_cycle_below_many_frames():
     assert alive() is None
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the generator can't be closed first
 def test_a_cycle_in_a_suspended_generator():
     def generator(cell):
         local = cell  # noqa: F841

@@ -349,6 +349,21 @@ class TestEnd:
             assert all(g.dead for g in greenlets)
         del noise
 
+    def test_a_frame_of_an_abandoned_greenlet_keeps_its_variables(self):
+        def run():
+            local = "value"  # noqa: F841
+            getcurrent().parent.switch()
+
+        def target():
+            g = suspended(run)
+            return g, g.gr_frame
+
+        g, frame = in_thread(target)
+        assert g.dead
+        collect()
+        assert frame.f_locals["local"] == "value"
+        assert not any(frame is referent for referent in gc.get_referents(frame))
+
     def test_the_main_greenlet_can_be_held_after_the_end(self):
         main = in_thread(getcurrent)
         assert main.dead and not main and main.parent is None

@@ -132,7 +132,6 @@ void give_to_frame_object(Frame* frame, PyFrameObject* object) noexcept {
 #else
     owned->stacktop = static_cast<int>(variables);
 #endif
-    owned->frame_obj = object;
     object->f_frame = owned;
     if (!PyObject_GC_IsTracked(reinterpret_cast<PyObject*>(object))) {
         PyObject_GC_Track(object);
