@@ -259,6 +259,10 @@ PyObject* call_run(Thread& thread, PyGreenlet* self, Start& start) {
     return result;
 }
 
+inline bool can_go_on(Thread& thread, PyGreenlet* self, PyGreenlet* parent) {
+    return is_active(parent) && parent->pimpl->thread == &thread && parent != self;
+}
+
 // The greenlet that goes on when `self` finishes: its resumer, if it is the body of a coroutine that somebody resumed, else
 // the first of its parents that can. A new reference. If it has to be started, `start` is made ready for it.
 // What fails on the way replaces the result, and is passed to the next parent.
@@ -269,7 +273,7 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
     Reference next = Reference::borrow(as_object(self->pimpl->parent));
     while (next) {
         PyGreenlet* g = as_greenlet(next.get());
-        if (is_active(g) && g->pimpl->thread == &thread && g != self) {
+        if (can_go_on(thread, self, g)) {
             return as_greenlet(next.release());
         }
         if (!is_started(g)) {
@@ -302,6 +306,20 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
     return as_greenlet(Py_NewRef(as_object(thread.main)));
 }
 
+// Switches from a greenlet that has finished to `target`, of which it takes over a reference, for ever.
+[[noreturn]] inline void leave(Thread& thread, PyGreenlet* self, PyGreenlet* target, void* payload) {
+    Activation& activation = *self->pimpl->activation;
+    self->pimpl->context = interpreter::exchange_running_context(thread.thread_state, nullptr);
+    self->pimpl->activation = nullptr;
+    self->pimpl->phase = Phase::finished;
+    thread.remove_active(activation);
+    thread.vacated = &activation;
+    thread.origin = thread.current;
+    thread.current = target;
+    exchange(thread.thread_state, activation, *target->pimpl->activation, payload, stackful::Leaving::for_ever);
+    __builtin_unreachable();
+}
+
 // Ends the running greenlet: passes the result, or the exception in flight, to its parent, for ever.
 [[noreturn]] void finish_greenlet(Thread& thread, PyGreenlet* self, PyObject* result_of_run) {
     bool is_coroutine = self->pimpl->is_coroutine;
@@ -314,24 +332,17 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
         interpreter::PendingException in_flight;
         interpreter::end_of_greenlet(thread.thread_state);
     }
+    PyGreenlet* parent = self->pimpl->parent;
+    if (self->pimpl->resumer == nullptr && parent != nullptr && can_go_on(thread, self, parent)) [[likely]] {
+        leave(thread, self, as_greenlet(Py_NewRef(as_object(parent))), result.release());
+    }
     bool starts = false;
     Start start;
     PyGreenlet* target = successor(thread, self, result, is_exit, start, starts);
     if (!starts) {
         start = Start{};  // of one that could not be started
     }
-    void* payload = starts ? static_cast<void*>(&start) : result.release();
-
-    Activation& activation = *self->pimpl->activation;
-    self->pimpl->context = interpreter::exchange_running_context(thread.thread_state, nullptr);
-    self->pimpl->activation = nullptr;
-    self->pimpl->phase = Phase::finished;
-    thread.remove_active(activation);
-    thread.vacated = &activation;
-    thread.origin = thread.current;
-    thread.current = target;
-    exchange(thread.thread_state, activation, *target->pimpl->activation, payload, stackful::Leaving::for_ever);
-    __builtin_unreachable();
+    leave(thread, self, target, starts ? static_cast<void*>(&start) : result.release());
 }
 
 // The first function on a greenlet's stack. Not noexcept, and without destructors of its own: a thread that is ended by
