@@ -335,7 +335,7 @@ class TestEnd:
             greenlets = [suspended(nested, 3) for _ in range(10)]
             return greenlets, [g.gr_frame for g in greenlets]
 
-        held = [in_thread(target) for _ in range(20)]
+        held = [in_thread(target) for _ in range(5)]
         # Others use the memory of the thread states that are gone.
         noise = [bytearray(b"\xff" * size) for size in range(500, 5000, 10) for _ in range(5)]
         collect()
