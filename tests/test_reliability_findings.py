@@ -4,6 +4,7 @@ import contextvars
 import gc
 import sys
 import threading
+import weakref
 
 import pytest
 from greenlet import GreenletExit, _greenlet, getcurrent, gettrace, greenlet, settrace
@@ -109,3 +110,86 @@ def test_the_result_of_a_killed_greenlet_does_not_keep_its_frames():
     result = g.throw()
     assert isinstance(result, GreenletExit)
     assert seen == ["gone"]
+
+
+def make_surviving_garbage(cls, exits, at_exit):
+    """Makes a suspended greenlet that only its own frame refers to, and that survives one GreenletExit."""
+
+    def run(me):
+        try:
+            getcurrent().parent.switch()
+        except GreenletExit:
+            exits.append(me)
+        try:
+            getcurrent().parent.switch()
+        finally:
+            at_exit()
+
+    g = cls(run)
+    g.switch(g)
+
+
+def test_a_survivor_of_garbage_collection_does_not_run_among_cleared_objects():
+    # Its context had been cleared when it was thrown GreenletExit for the second time, and the process crashed.
+    ends = []
+
+    def end():
+        contextvars.ContextVar("v").set(1)
+        ends.append(1)
+
+    class Count:
+        append = staticmethod(lambda g: counts.append(1))
+
+    counts = []
+    for _ in range(20):
+        make_surviving_garbage(greenlet, Count, end)
+    gc.collect()
+    gc.collect()
+    assert (len(counts), len(ends)) == (20, 0)
+
+
+def test_a_survivor_of_garbage_collection_can_be_resumed_and_is_freed_when_it_finishes():
+    survivors = []
+    ends = []
+    make_surviving_garbage(greenlet, survivors, lambda: ends.append(1))
+    gc.collect()
+    assert len(survivors) == 1
+    reference = weakref.ref(survivors[0])
+    survivors.pop().switch()
+    assert ends == [1]
+    gc.collect()
+    assert reference() is None
+
+
+def test_a_survivor_goes_with_its_thread():
+    def target():
+        witness = Witness()
+        make_surviving_garbage(greenlet, Forget, lambda witness=witness: None)
+        del witness
+        gc.collect()
+
+    class Witness:
+        def __del__(self):
+            gone.append(1)
+
+    class Forget:
+        append = staticmethod(lambda g: None)
+
+    gone = []
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join()
+    gc.collect()
+    assert gone == [1]
+
+
+def test_a_greenlet_with_a_destructor_does_not_run_among_cleared_objects():
+    # Its __del__ is what the collector calls, so the greenlet was first ended when objects were being cleared.
+    class WithDestructor(greenlet):
+        def __del__(self):
+            pass
+
+    for _ in range(20):
+        make_surviving_garbage(WithDestructor, [], lambda: contextvars.ContextVar("v").set(1))
+    gc.collect()
+    gc.collect()

@@ -68,6 +68,7 @@ struct Greenlet {
     Phase phase;
     Fault fault;
     bool is_main;
+    bool holds_itself = false;      // it survived being killed: owns a reference to itself, until it finishes
     bool is_coroutine = false;      // the body of a coroutine (core/coroutine.hpp)
     Coroutine* coroutine = nullptr;  // then: of which; nullptr once that is gone
     PyGreenlet* resumer = nullptr;   // then, and while it runs: owned; the greenlet on whose behalf

@@ -41,8 +41,8 @@ bool kill_unreferenced(PyGreenlet* g) noexcept {
     kill(g, false);
     if (Py_REFCNT(self) == 1 && is_active(g) && g->pimpl->activation != nullptr &&
         !interpreter::is_finalizing()) {
-        // It caught GreenletExit and switched away. Nobody can resume it any more, and its stack can't be freed.
-        Py_INCREF(self);
+        // Nobody can resume it any more.
+        keep_survivor(g);
         if (PyObject* file = PySys_GetObject("stderr"); file != nullptr && file != Py_None) {
             Reference held = Reference::borrow(file);
             PyFile_WriteString("GreenletExit did not kill ", file);
@@ -118,6 +118,16 @@ void abandon(PyGreenlet* g) noexcept {
         Py_DECREF(activation->arguments[i]);
     }
     greenlet.thread->return_stack(*activation);
+    if (std::exchange(greenlet.holds_itself, false)) {
+        Py_DECREF(g);
+    }
+}
+
+void keep_survivor(PyGreenlet* g) noexcept {
+    if (!g->pimpl->holds_itself) {
+        g->pimpl->holds_itself = true;
+        Py_INCREF(g);
+    }
 }
 
 std::size_t stack_bytes_in_use(const PyGreenlet* g) noexcept {
@@ -203,11 +213,16 @@ void deallocate(PyObject* self) {
 
 int traverse(PyObject* self, visitproc visit, void* arg) {
     PyGreenlet* g = as_greenlet(self);
+    Greenlet* greenlet = g->pimpl;
+    if (greenlet != nullptr && greenlet->phase == Phase::active && Py_TYPE(self)->tp_finalize != finalize) {
+        // The collector will call a destructor of the class, and not finalize(). The greenlet would only be ended when what it
+        // uses is being cleared. So it is no garbage while it is active.
+        return 0;
+    }
     if (is_type_ours_to_release(Py_TYPE(self))) {
         Py_VISIT(Py_TYPE(self));
     }
     Py_VISIT(g->dict);
-    Greenlet* greenlet = g->pimpl;
     if (greenlet == nullptr) {
         return 0;
     }
@@ -239,9 +254,6 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
 int clear(PyObject* self) {
     PyGreenlet* g = as_greenlet(self);
     Greenlet* greenlet = g->pimpl;
-    if (greenlet != nullptr && greenlet->phase == Phase::active && !greenlet->is_main) {
-        kill(g, true);  // finalize() was not called, or did not succeed
-    }
     if (greenlet == nullptr || greenlet->phase != Phase::active) {
         Py_CLEAR(g->dict);
         if (greenlet != nullptr) {

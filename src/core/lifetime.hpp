@@ -25,6 +25,10 @@ inline bool is_of_ended_thread(const PyGreenlet* g) noexcept {
 // How many bytes of its C stack a suspended greenlet uses. 0 for a main greenlet, unless its thread is the running one.
 std::size_t stack_bytes_in_use(const PyGreenlet* g) noexcept;
 
+// For a greenlet that caught GreenletExit and switched away when it was garbage: keeps it as it is until it finishes, because
+// its stack can't be freed. The garbage collector must not see it again: it would be ended when what it uses has been cleared.
+void keep_survivor(PyGreenlet* g) noexcept;
+
 // The slots of the type.
 void deallocate(PyObject* self);
 int traverse(PyObject* self, visitproc visit, void* arg);

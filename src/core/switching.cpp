@@ -312,6 +312,9 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
     self->pimpl->context = interpreter::exchange_running_context(thread.thread_state, nullptr);
     self->pimpl->activation = nullptr;
     self->pimpl->phase = Phase::finished;
+    if (std::exchange(self->pimpl->holds_itself, false)) [[unlikely]] {
+        Py_DECREF(self);
+    }
     thread.remove_active(activation);
     thread.vacated = &activation;
     thread.origin = thread.current;
@@ -525,6 +528,7 @@ void kill(PyGreenlet* g, bool condemned) noexcept {
     if (thread->current == g) {
         return;
     }
+    PyGreenlet* victim = g;
     // It returns to here, whatever its parent is.
     while (g->pimpl->resumer != nullptr) {
         g = g->pimpl->resumer;  // which passes the exception on
@@ -546,6 +550,9 @@ void kill(PyGreenlet* g, bool condemned) noexcept {
         PyErr_WriteUnraisable(as_object(g));
     }
     Py_XDECREF(result);
+    if (condemned && is_active(victim)) {
+        keep_survivor(victim);
+    }
 }
 
 }  // namespace core

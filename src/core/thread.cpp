@@ -137,6 +137,9 @@ void Thread::end() noexcept {
     Py_CLEAR(tracer);
     Py_CLEAR(scheduler);
     kill_released();
+    if (can_still_run) {
+        abandon_survivors();
+    }
     stacks.trim();
     if (current == main) {
         Py_CLEAR(current);
@@ -145,6 +148,19 @@ void Thread::end() noexcept {
     // one for ever, because nobody knows what state it is in.
     Py_CLEAR(main);
     drop();
+}
+
+void Thread::abandon_survivors() noexcept {
+    Activation* activation = active;
+    while (activation != nullptr) {
+        if (activation->greenlet->pimpl->holds_itself) {
+            abandon(activation->greenlet);
+            activation = active;  // others may be gone too
+        }
+        else {
+            activation = activation->next;
+        }
+    }
 }
 
 void Thread::drop() noexcept {

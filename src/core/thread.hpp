@@ -70,6 +70,7 @@ private:
     static Thread* make(PyThreadState* thread_state) noexcept;
     static void thread_state_cleared(PyObject* capsule);
     void kill_released_now() noexcept;
+    void abandon_survivors() noexcept;
     void end() noexcept;
 
     // The last Thread that this operating-system thread asked for. Valid while no Thread has ended since.

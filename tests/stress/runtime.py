@@ -31,7 +31,8 @@ import threading
 import weakref
 
 import greenlet as package
-from greenlet import GreenletExit, getcurrent, gettrace, greenlet, settrace
+from greenlet import GreenletExit, getcurrent, gettrace, greenlet
+from greenlet import settrace as set_real_trace
 
 __all__ = [
     "Context", "G", "GreenletExit", "Guard", "Manager", "NoInit", "Oops", "R", "Sub", "SubDel", "SubRun",
@@ -68,6 +69,7 @@ class Run:
 
 
 run = Run(0)
+is_storm = False  # does garbage collection run all the time?
 _address = re.compile(r"0x(?:[0-9a-fA-F]+|\(nil\))")
 
 
@@ -101,6 +103,8 @@ def op(own: Run, number: int) -> None:
     if run.closed or run is not own or run.fuel <= 0 or run.draining == threading.get_ident():
         raise Done
     run.fuel -= 1
+    if is_storm:
+        gc.collect()
     note(f"{number} {who()}")
 
 
@@ -203,6 +207,9 @@ def ask(slot: int) -> None:
 
 
 def collect() -> None:
+    if is_storm:
+        gc.collect()
+        return
     anchored = set()
     for root in (*R, getcurrent()):
         while root is not None and id(root) not in anchored:
@@ -356,6 +363,12 @@ def trace_badly(event, arguments):
     raise Oops("tracer")
 
 
+def settrace(function):
+    if not is_storm:
+        return set_real_trace(function)
+    return set_real_trace(lambda *arguments: (gc.collect(), function is None or function(*arguments)))
+
+
 def in_thread(function) -> None:
     """Runs a function in a thread, and ends what greenlets it started and left."""
 
@@ -366,7 +379,7 @@ def in_thread(function) -> None:
             function()
         except BaseException as error:
             caught(error)
-        settrace(None)
+        set_real_trace(None)
         run.draining = threading.get_ident()
         try:
             for reference in list(run.made):
@@ -423,12 +436,14 @@ def execute(source: str, fuel: int) -> list[str]:
     exec("from runtime import *", namespace)
     namespace["op"] = functools.partial(op, run)
     exec(compile(source, "<program>", "exec"), namespace)
+    if is_storm:
+        settrace(None)
     try:
         namespace["main"]()
     except BaseException as error:
         caught(error)
         del error
-    settrace(None)
+    set_real_trace(None)
     note("end")
     for slot in range(SLOTS):
         note(f"slot {slot} {show(R[slot])} {bool(R[slot])}")

@@ -1,8 +1,10 @@
 """Runs generated programs on whichever greenlet package is importable, and says what they did.
 
-usage: worker.py SEED NUMBER      a line for each of NUMBER programs: seed, operations, digest of the log
+usage: worker.py SEED NUMBER [storm]
+                                  a line for each of NUMBER programs: seed, operations, digest of the log
        worker.py                  for each program given as a line of JSON: its log, as a line of JSON
 
+`storm`: garbage is collected at every operation and every switch, and with gc.set_threshold(1).
 Each program runs in a process of its own, so that what one leaves behind is not the next one's; if that
 does not end well, how it ended is the log.
 """
@@ -52,7 +54,13 @@ def main() -> None:
         for line in sys.stdin:
             print(json.dumps(apart(json.loads(line))), flush=True)
         return
-    first, number = map(int, sys.argv[1:])
+    first, number = map(int, sys.argv[1:3])
+    if sys.argv[3:] == ["storm"]:
+        runtime.is_storm = True
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(1)
+        gc.enable()
     for seed in range(first, first + number):
         log = apart(programs.program(seed))
         if len(log) == 1:
