@@ -6,15 +6,6 @@
 #include <greenlet/greenlet.h>
 #include <string.h>
 
-/* The place in the code that both sides of switch_to and switch_forever switch in. */
-__attribute__((noinline)) static int
-switch_once(PyGreenlet *target)
-{
-    PyObject *result = PyGreenlet_Switch(target, NULL, NULL);
-    Py_XDECREF(result);
-    return result != NULL;
-}
-
 /* switch_to(greenlet, count): switches to it so many times. */
 static PyObject *
 switch_to(PyObject *module, PyObject *args)
@@ -25,25 +16,18 @@ switch_to(PyObject *module, PyObject *args)
         return NULL;
     }
     for (; count > 0; --count) {
-        if (!switch_once(target)) {
+        PyObject *result = PyGreenlet_Switch(target, NULL, NULL);
+        if (result == NULL) {
             return NULL;
         }
+        Py_DECREF(result);
     }
     Py_RETURN_NONE;
 }
 
-/* switch_forever(greenlet): switches to it until it raises something. */
+/* The same in another place of the code: switches to the greenlet until it raises something. */
 static PyObject *
 switch_forever(PyObject *module, PyObject *target)
-{
-    while (switch_once((PyGreenlet *)target)) {
-    }
-    return NULL;
-}
-
-/* The same, in a place of its own. */
-static PyObject *
-switch_forever_elsewhere(PyObject *module, PyObject *target)
 {
     for (;;) {
         PyObject *result = PyGreenlet_Switch((PyGreenlet *)target, NULL, NULL);
@@ -80,7 +64,6 @@ call_deep(PyObject *module, PyObject *args)
 static PyMethodDef functions[] = {
     {"switch_to", switch_to, METH_VARARGS, NULL},
     {"switch_forever", switch_forever, METH_O, NULL},
-    {"switch_forever_elsewhere", switch_forever_elsewhere, METH_O, NULL},
     {"call_deep", call_deep, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
