@@ -98,12 +98,13 @@ def ours() -> Path:
     # Clients come as the wheels they publish or not at all; the tests that need one look for it. They
     # are installed after the package because they require it.
     stamp = FOLDER / "venv" / "clients-tried"
-    if not stamp.is_file():
-        for client in extras["test-clients"]:
+    clients = extras["test-clients"]
+    if not stamp.is_file() or stamp.read_text() != "\n".join(clients):
+        for client in clients:
             if not pip(python, "install", "--only-binary", ":all:", client, check=False):
                 print(f"no wheel of {client} for this interpreter: tests that need it will be skipped",
                       file=sys.stderr)
-        stamp.touch()
+        stamp.write_text("\n".join(clients))
     return python
 
 

@@ -54,7 +54,8 @@ class UnswitchableGreenlet(greenlet):
     force_slp_switch_error: bool
 
 _C_API: object
-generators: Any  # what greenlet.generators is made of
+aio: Any  # what greenlet.aio is made of; and so on
+generators: Any
 stackless: Any
 CLOCKS_PER_SEC: int
 GREENLET_USE_CONTEXT_VARS: int

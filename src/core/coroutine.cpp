@@ -72,6 +72,15 @@ inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_st
     return switch_for_value(coroutine, thread_state, giver, value);
 }
 
+// Not by PyErr_SetObject(), which would make several arguments of a tuple, and raise an exception as it is.
+void raise_stop_iteration(PyObject* value) {
+    PyObject* exception = value != Py_None ? PyObject_CallOneArg(PyExc_StopIteration, value)
+                                           : PyObject_CallNoArgs(PyExc_StopIteration);
+    if (exception != nullptr) {
+        interpreter::put_exception(exception);
+    }
+}
+
 // An exception that is StopIteration would look like the end of the coroutine to its resumer.
 void replace_stop_iteration(const char* name) {
     Reference cause = Reference::steal(interpreter::take_exception());
@@ -255,19 +264,6 @@ PyObject* suspended_frame(const Coroutine& coroutine) noexcept {
     return frame != nullptr || PyErr_Occurred() ? frame : Py_NewRef(Py_None);
 }
 
-void raise_stop_iteration(PyObject* value) noexcept {
-    // Not PyErr_SetObject() with the value: it would make the arguments of a tuple, and raise an exception as it is.
-    Reference held = Reference::steal(value);
-    if (held.get() == Py_None) {
-        PyErr_SetNone(PyExc_StopIteration);
-        return;
-    }
-    Reference exception = Reference::steal(PyObject_CallOneArg(PyExc_StopIteration, held.get()));
-    if (exception) {
-        PyErr_SetObject(PyExc_StopIteration, exception.get());
-    }
-}
-
 PyObject* awaited_otherwise(Coroutine& coroutine, Thread& thread, PyObject* value) noexcept {
     if (coroutine.state == State::running) {
         assert(is_active(coroutine.body) && coroutine.body->pimpl->resumer == thread.current);
@@ -278,11 +274,14 @@ PyObject* awaited_otherwise(Coroutine& coroutine, Thread& thread, PyObject* valu
         interpreter::PendingException in_flight;
         Py_DECREF(body);
     }
-    if (value != nullptr && coroutine.at_end == AtEnd::stop_iteration) {
-        raise_stop_iteration(value);
-        return nullptr;
+    if (value == nullptr || coroutine.at_end == AtEnd::value) {
+        return value;
     }
-    return value;
+    if (value != Py_None || coroutine.at_end == AtEnd::stop_iteration) {
+        raise_stop_iteration(value);
+    }
+    Py_DECREF(value);
+    return nullptr;
 }
 
 PyObject* settle(PyGreenlet* body, PyObject* result) noexcept {

@@ -37,8 +37,9 @@ struct CoroutineKind {
     bool is_awaited_once;  // and has to be; a generator may be asked again and again after its end
 };
 
-// How a resumer wants to be told that the function returned.
-enum class AtEnd : std::uint8_t { stop_iteration, value };
+// How a resumer wants to be told that the function returned a value: by StopIteration; by StopIteration as tp_iternext may
+// do it, which is by nothing at all if the value is None; or by the value.
+enum class AtEnd : std::uint8_t { stop_iteration, iternext, value };
 
 // To be embedded in the Python object that the coroutine belongs to.
 struct Coroutine {
@@ -61,8 +62,8 @@ struct Coroutine {
 PyObject* start(Coroutine& coroutine, PyObject* function, const Message& message, AtEnd at_end) noexcept;
 
 // Has it go on with a value, a new reference that is taken over, or with the exception in flight if that is nullptr.
-// Returns what it gives: a new reference. When its function returns, the state is `finished`, and that value becomes a
-// StopIteration, or the result. nullptr: with that, with what the function raised, or because it could not be
+// Returns what it gives: a new reference. When its function returns, the state is `finished`, and the caller is told as
+// it wants. nullptr: with that, with what the function raised, or because it could not be
 // resumed, with greenlet.error in the wrong thread, with ValueError if it runs. It has to be suspended or running.
 PyObject* resume(Coroutine& coroutine, PyObject* value, AtEnd at_end) noexcept;
 
@@ -93,9 +94,6 @@ void finalize(Coroutine& coroutine, PyObject* object) noexcept;
 
 // The innermost frame of one that is suspended, else None: a new reference; nullptr with an exception if memory ran out.
 PyObject* suspended_frame(const Coroutine& coroutine) noexcept;
-
-// Raises StopIteration(value). Takes over the value.
-void raise_stop_iteration(PyObject* value) noexcept;
 
 // --- for switching.cpp -----------------------------------------------------------------------------------------------
 

@@ -34,6 +34,16 @@ struct ModuleState {
         PyTypeObject* function_type;
     } generators;  // of greenlet.generators
 
+    struct {
+        PyTypeObject* coroutine_type;
+        PyTypeObject* iterator_type;
+        PyObject* await_function;  // await_()
+        PyObject* name_throw;      // interned strings
+        PyObject* name_close;
+        PyObject* running_loop;    // functions of asyncio, once that is imported
+        PyObject* current_task;
+    } aio;  // of greenlet.aio
+
     stackless::State* stackless;  // of greenlet.stackless; owned
 
     // Of the running interpreter: borrowed, or nullptr if the module was never imported in it (with an exception).

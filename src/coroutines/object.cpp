@@ -47,7 +47,9 @@ PyObject* after_the_end(const Coroutine& coroutine, AtEnd at_end) {
     if (at_end == AtEnd::value) {
         return Py_NewRef(Py_None);
     }
-    PyErr_SetNone(PyExc_StopIteration);
+    if (at_end == AtEnd::stop_iteration) {
+        PyErr_SetNone(PyExc_StopIteration);
+    }
     return nullptr;
 }
 
@@ -87,6 +89,7 @@ PyObject* make(PyTypeObject* type, const core::CoroutineKind& kind, PyObject* fu
     }
     self->coroutine = Coroutine{&kind, nullptr, nullptr, State::unstarted, AtEnd::value};
     self->function = Py_NewRef(function);
+    self->task = nullptr;
     self->keyword_names = Py_XNewRef(message.keyword_names);
     self->name = nullptr;
     self->qualified_name = nullptr;
@@ -111,7 +114,7 @@ PyObject* go_on(PyObject* self, PyObject* value, AtEnd at_end) noexcept {
 
 // --- slots -----------------------------------------------------------------------------------------------------------
 
-PyObject* next(PyObject* self) { return go_on(self, Py_None, AtEnd::stop_iteration); }
+PyObject* next(PyObject* self) { return go_on(self, Py_None, AtEnd::iternext); }
 
 PySendResult am_send(PyObject* self, PyObject* value, PyObject** result) {
     *result = go_on(self, value, AtEnd::value);

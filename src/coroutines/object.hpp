@@ -13,6 +13,7 @@ struct Object {
     PyObject_VAR_HEAD
     core::Coroutine coroutine;
     PyObject* function;        // owned; what it calls
+    const void* task;          // what it was begun in, if the kind cares
     PyObject* keyword_names;   // owned; until it has begun
     PyObject* name;            // owned; nullptr: that of the function
     PyObject* qualified_name;

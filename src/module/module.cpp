@@ -7,6 +7,7 @@
 
 #include "core/reference.hpp"
 #include "core/thread.hpp"
+#include "aio/aio.hpp"
 #include "generators/generators.hpp"
 #include "module/module.hpp"
 #include "stackless/state.hpp"
@@ -79,6 +80,7 @@ void ModuleState::drop() noexcept {
     Py_XDECREF(greenlet_type);
     Py_XDECREF(unswitchable_type);
     generators::release(*this);
+    aio::release(*this);
     Py_XDECREF(error);
     Py_XDECREF(greenlet_exit);
     Py_XDECREF(no_arguments);
@@ -141,7 +143,8 @@ int fill(PyObject* module) {
     if (first_import && !publish_on_type(module, state->greenlet_type)) {
         return -1;
     }
-    if (generators::add_to(module, *state) < 0 || stackless::add_to(module, *state) < 0) {
+    if (generators::add_to(module, *state) < 0 || aio::add_to(module, *state) < 0 ||
+        stackless::add_to(module, *state) < 0) {
         return -1;
     }
     Reference c_api = Reference::steal(make_c_api(*state));

@@ -1,0 +1,177 @@
+"""Ordinary functions that wait for awaitables, in asyncio, trio and what is built on them.
+
+An ``async def`` function can wait only in its own frame, so all its callers have to be ``async def`` functions
+too. A function that `run` calls, and whatever that calls, waits with a plain call::
+
+    from greenlet.aio import await_, run
+
+    def fetch(url):                     # an ordinary function, of a library perhaps
+        return await_(client.get(url)).text
+
+    async def main():
+        print(await run(fetch, "https://example.org"))
+
+While it waits, other tasks of the event loop run. The function is part of the task that awaits it: it is
+cancelled with it, and has its context variables.
+"""
+
+import functools
+import inspect
+import sys
+import types
+
+from . import _greenlet
+
+__all__ = ["Coroutine", "async_", "await_", "ensure_portal", "has_portal", "iter_", "portal", "run", "with_"]
+
+Coroutine = _greenlet.aio.Coroutine
+await_ = _greenlet.aio.await_
+has_portal = _greenlet.aio.has_portal
+iter_ = _greenlet.aio.iter_
+portal = _greenlet.aio.portal
+run = _greenlet.aio.run
+
+
+def async_(function):
+    """Decorator: make an asynchronous function of an ordinary one that uses `await_`.
+
+    Of a generator function, native or of `greenlet.generators`, it makes an asynchronous generator function:
+    its body may use `await_` between the values.
+
+    Parameters:
+        function: a function, a method (in the body of a class), a `classmethod` or a `staticmethod`.
+    Returns:
+        An ``async def`` function that calls it by `run`.
+    Raises:
+        TypeError: it is not callable, or is asynchronous already.
+    """
+    if isinstance(function, (classmethod, staticmethod)):
+        return type(function)(async_(function.__func__))
+    if not callable(function):
+        raise TypeError(f"async_() needs a function, not {type(function).__name__}")
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{function.__qualname__} is asynchronous already")
+    if inspect.isgeneratorfunction(function) or isinstance(function, _greenlet.generators.GeneratorFunction):
+        return _async_generator_function(function)
+
+    @functools.wraps(function)
+    async def asynchronous(*args, **kwargs):
+        return await run(function, *args, **kwargs)
+
+    return asynchronous
+
+
+_END = object()
+
+
+def _step(method, value):
+    """What a method of a generator gives, or `_END`."""
+    try:
+        return method(value)
+    except StopIteration:
+        return _END
+
+
+def _async_generator_function(function):
+    @functools.wraps(function)
+    async def asynchronous(*args, **kwargs):
+        generator = function(*args, **kwargs)
+        method, sent = generator.send, None
+        try:
+            while (value := await run(_step, method, sent)) is not _END:
+                try:
+                    method, sent = generator.send, (yield value)
+                except GeneratorExit:
+                    raise
+                except BaseException as error:
+                    method, sent = generator.throw, error
+        finally:
+            await run(generator.close)
+
+    return asynchronous
+
+
+class with_:
+    """Use an asynchronous context manager in an ordinary function: ``with with_(lock): ...``.
+
+    ``with with_(manager) as value`` does what ``async with manager as value`` does, and needs a portal:
+    entering and leaving it raises what `await_` raises.
+
+    Parameters:
+        manager: what ``async with`` takes.
+    Raises:
+        TypeError: it is no asynchronous context manager.
+    """
+
+    __slots__ = ("_manager",)
+
+    def __init__(self, manager, /):
+        if not (hasattr(type(manager), "__aenter__") and hasattr(type(manager), "__aexit__")):
+            raise TypeError(f"{type(manager).__name__!r} object is no asynchronous context manager")
+        self._manager = manager
+
+    def __enter__(self):
+        manager = self._manager
+        return await_(type(manager).__aenter__(manager))
+
+    def __exit__(self, *exception):
+        manager = self._manager
+        return await_(type(manager).__aexit__(manager, *exception))
+
+
+@types.coroutine
+def _next_step():
+    """Give control to the event loop of asyncio once."""
+    yield
+
+
+async def ensure_portal():
+    """Open a portal for the running task: from now on, ordinary functions can use `await_` anywhere in it.
+
+    That lasts as long as the task; a task that has a portal is left as it is. From now on the task runs in a
+    greenlet, so each time it has to wait costs two greenlet switches more.
+
+    Raises:
+        RuntimeError: this is no task of asyncio or trio, or one of a kind whose coroutine can not be
+            replaced; `portal` makes a portal for any awaitable from its start.
+        What waiting raises: other tasks run once before it returns.
+    """
+    if has_portal():
+        return
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is not None and asyncio._get_running_loop() is not None and (task := asyncio.current_task()) is not None:
+        _replace_in_asyncio(task)
+        await _next_step()
+        return
+    trio = sys.modules.get("trio")
+    if trio is not None:
+        try:
+            task = trio.lowlevel.current_task()
+        except RuntimeError:
+            pass
+        else:
+            task.coro = _greenlet.aio._adopt(task.coro)
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            return
+    raise RuntimeError("ensure_portal() has to be awaited in a task of asyncio or trio")
+
+
+def _replace_in_asyncio(task):
+    coroutine = task.get_coro()
+    if coroutine is None:  # a task that began eagerly, and has not waited yet
+        raise RuntimeError("ensure_portal() can't be used before an eager task waits for the first time")
+    adopted = _greenlet.aio._adopt(coroutine)
+    try:
+        import _asyncio
+    except ImportError:
+        replaced = False
+    else:
+        replaced = _greenlet.aio._replace_coroutine(task, _asyncio.Task, coroutine, adopted)
+    if not replaced and getattr(task, "_coro", None) is coroutine:
+        try:
+            task._coro = adopted  # of asyncio's class of tasks in Python
+        except AttributeError:
+            pass
+    if task.get_coro() is not adopted:
+        raise RuntimeError(f"ensure_portal() can't replace the coroutine of a {type(task).__qualname__}; "
+                           "start it with portal()")

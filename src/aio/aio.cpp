@@ -1,0 +1,212 @@
+#include "aio/aio.hpp"
+
+#include <utility>
+
+#include "aio/await.hpp"
+#include "aio/iterator.hpp"
+#include "aio/object.hpp"
+#include "aio/task.hpp"
+#include "core/reference.hpp"
+#include "coroutines/object.hpp"
+#include "interpreter/pending_exception.hpp"
+
+namespace aio {
+
+namespace {
+
+using core::ModuleState;
+using core::Reference;
+using core::Thread;
+
+PyDoc_STRVAR(run_doc,
+"run(function, /, *args, **kwargs)\n--\n\n"
+"Call an ordinary function that may await: `result = await run(function, 1, x=2)`.\n\n"
+"The function begins when the result is awaited, or made a task of. In it, and in all it calls,\n"
+"await_() waits for awaitables of the event loop while other tasks run. To its callees it is the\n"
+"task that awaits it: with its context variables, its cancellation and its timeouts.\n\n"
+"Parameters:\n"
+"    function: any callable.\n"
+"Returns:\n"
+"    A coroutine, whose result is that of the function.\n"
+"Raises:\n"
+"    TypeError: there is no function, or it is not callable.\n"
+"    When awaited: whatever the function raises, but StopIteration as the cause of a RuntimeError.");
+
+PyObject* run(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+    if (count < 1) {
+        PyErr_SetString(PyExc_TypeError, "run() needs a function");
+        return nullptr;
+    }
+    if (!PyCallable_Check(args[0])) {
+        PyErr_Format(PyExc_TypeError, "run() needs a function, not %.100s", Py_TYPE(args[0])->tp_name);
+        return nullptr;
+    }
+    Thread* thread = Thread::running();
+    return thread != nullptr ? make_coroutine(*thread->module, args[0], {args + 1, count - 1, names}) : nullptr;
+}
+
+PyDoc_STRVAR(await_doc,
+"await_(awaitable, /)\n--\n\n"
+"Wait for an awaitable, as `await` does, in an ordinary function.\n\n"
+"It may be called at any depth below a function that run() calls, or in a task with a portal.\n\n"
+"Parameters:\n"
+"    awaitable: what `await` takes: a coroutine, a future, a task, an object with __await__().\n"
+"Returns:\n"
+"    The awaitable's result.\n"
+"Raises:\n"
+"    RuntimeError: there is no portal to an event loop here.\n"
+"    TypeError: it is not awaitable.\n"
+"    Whatever the awaitable raises; what the event loop throws in, such as CancelledError.");
+
+PyObject* await_function(PyObject*, PyObject* const* args, Py_ssize_t count) {
+    if (count != 1) {
+        PyErr_Format(PyExc_TypeError, "await_() takes exactly one argument (%zd given)", count);
+        return nullptr;
+    }
+    Thread* thread = Thread::running();
+    if (thread == nullptr) {
+        return nullptr;
+    }
+    if (!check_portal(*thread)) {
+        if (PyCoro_CheckExact(args[0])) {
+            // Nobody will await it now, and it need not complain of that too.
+            interpreter::PendingException in_flight;
+            Reference closed = Reference::steal(PyObject_CallMethodNoArgs(args[0], thread->module->aio.name_close));
+            PyErr_Clear();
+        }
+        return nullptr;
+    }
+    return await(*thread, args[0], {args, count, nullptr});
+}
+
+PyDoc_STRVAR(portal_doc,
+"portal(awaitable, /)\n--\n\n"
+"Await something with a portal: `await portal(main())`, `asyncio.run(portal(main()))`.\n\n"
+"Ordinary functions that the awaitable calls, and those they call, can use await_(). What it awaits\n"
+"itself goes through the portal too, at the price of two greenlet switches each time it has to wait.\n\n"
+"Returns:\n"
+"    A coroutine with the awaitable's result.\n"
+"Raises:\n"
+"    When awaited: TypeError if it is not awaitable, and whatever it raises.");
+
+PyObject* portal(PyObject*, PyObject* awaitable) {
+    Thread* thread = Thread::running();
+    if (thread == nullptr) {
+        return nullptr;
+    }
+    Reference coroutine = Reference::steal(
+        make_coroutine(*thread->module, thread->module->aio.await_function, {&awaitable, 1}));
+    return coroutine && take_names(coroutine.get(), awaitable) ? coroutine.release() : nullptr;
+}
+
+PyDoc_STRVAR(has_portal_doc,
+"has_portal()\n--\n\n"
+"Can await_() be used here?");
+
+PyObject* has_portal_function(PyObject*, PyObject*) {
+    Thread* thread = Thread::running();
+    return thread != nullptr ? PyBool_FromLong(has_portal(*thread)) : nullptr;
+}
+
+PyDoc_STRVAR(iter_doc,
+"iter_(iterable, /)\n--\n\n"
+"Iterate over an asynchronous iterable in an ordinary function: `for row in iter_(rows): ...`\n\n"
+"As with `async for`, an asynchronous generator that is not iterated to its end is left to the event\n"
+"loop to close; with_(contextlib.aclosing(generator)) closes it at once.\n\n"
+"Parameters:\n"
+"    iterable: what `async for` takes.\n"
+"Returns:\n"
+"    An iterator that awaits each value. Its __next__() raises RuntimeError if there is no portal to an\n"
+"    event loop, and whatever the asynchronous iterator raises.\n"
+"Raises:\n"
+"    TypeError: the argument is no asynchronous iterable.");
+
+PyObject* iter(PyObject*, PyObject* iterable) {
+    ModuleState* state = ModuleState::of_interpreter();
+    return state != nullptr ? make_iterator(*state, iterable) : nullptr;
+}
+
+PyDoc_STRVAR(adopt_doc,
+"_adopt(coroutine, /)\n--\n\n"
+"A coroutine that goes on with one that runs now, in a portal, once that is suspended.");
+
+PyObject* adopt(PyObject* module, PyObject* coroutine) {
+    Thread* thread = Thread::running();
+    Reference function = Reference::steal(PyObject_GetAttrString(module, "_take_over"));
+    if (thread == nullptr || !function) {
+        return nullptr;
+    }
+    Reference made = Reference::steal(make_coroutine(*thread->module, function.get(), {&coroutine, 1}));
+    if (!made || !take_names(made.get(), coroutine)) {
+        return nullptr;
+    }
+    coroutines::of(made.get()).task = running_task(*thread);
+    Reference given = Reference::steal(coroutines::go_on(made.get(), Py_None, core::AtEnd::value));
+    return given ? made.release() : nullptr;
+}
+
+PyObject* take_over_function(PyObject*, PyObject* coroutine) {
+    Thread* thread = Thread::running();
+    return thread != nullptr && check_portal(*thread) ? take_over(*thread, coroutine) : nullptr;
+}
+
+PyDoc_STRVAR(replace_coroutine_doc,
+"_replace_coroutine(task, task_class, old, new, /)\n--\n\n"
+"Have an asyncio task go on with another coroutine at its next step. False if that is not possible.");
+
+PyObject* replace_coroutine_function(PyObject*, PyObject* args) {
+    PyObject *task, *task_class, *from, *to;
+    if (!PyArg_ParseTuple(args, "OO!OO", &task, &PyType_Type, &task_class, &from, &to)) {
+        return nullptr;
+    }
+    return PyBool_FromLong(replace_coroutine(task, reinterpret_cast<PyTypeObject*>(task_class), from, to));
+}
+
+PyMethodDef functions[] = {
+    {"run", coroutines::as_method(run), METH_FASTCALL | METH_KEYWORDS, run_doc},
+    {"await_", coroutines::as_method(await_function), METH_FASTCALL, await_doc},
+    {"portal", portal, METH_O, portal_doc},
+    {"has_portal", has_portal_function, METH_NOARGS, has_portal_doc},
+    {"iter_", iter, METH_O, iter_doc},
+    {"_adopt", adopt, METH_O, adopt_doc},
+    {"_take_over", take_over_function, METH_O, nullptr},
+    {"_replace_coroutine", replace_coroutine_function, METH_VARARGS, replace_coroutine_doc},
+    {},
+};
+
+}  // namespace
+
+int add_to(PyObject* module, ModuleState& state) noexcept {
+    auto& own = state.aio;
+    if (own.coroutine_type == nullptr) {
+        own.coroutine_type = make_coroutine_type();
+        own.iterator_type = make_iterator_type();
+        own.name_throw = PyUnicode_InternFromString("throw");
+        own.name_close = PyUnicode_InternFromString("close");
+    }
+    bool complete = own.coroutine_type && own.iterator_type && own.name_throw && own.name_close;
+    Reference names = Reference::steal(
+        complete ? coroutines::add_namespace(module, "aio", "greenlet.aio", functions) : nullptr);
+    if (!names || PyModule_AddType(names.get(), own.coroutine_type) < 0) {
+        return -1;
+    }
+    Reference await_function = Reference::steal(PyObject_GetAttrString(names.get(), "await_"));
+    if (!await_function) {
+        return -1;
+    }
+    PyObject* old = std::exchange(own.await_function, await_function.release());
+    Py_XDECREF(old);
+    return 0;
+}
+
+void release(ModuleState& state) noexcept {
+    Py_XDECREF(state.aio.coroutine_type);
+    Py_XDECREF(state.aio.iterator_type);
+    Py_XDECREF(state.aio.await_function);
+    Py_XDECREF(state.aio.name_throw);
+    Py_XDECREF(state.aio.name_close);
+    Py_XDECREF(state.aio.running_loop);
+    Py_XDECREF(state.aio.current_task);
+}
+
+}  // namespace aio

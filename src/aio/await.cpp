@@ -1,0 +1,145 @@
+#include "aio/await.hpp"
+
+#include <utility>
+
+#include "aio/object.hpp"
+#include "core/reference.hpp"
+#include "interpreter/native_coroutine.hpp"
+#include "interpreter/pending_exception.hpp"
+
+namespace aio {
+
+namespace {
+
+using core::Reference;
+using core::Thread;
+
+core::Coroutine* find_portal(Thread& thread) { return core::running_coroutine(thread, coroutine_kind, true); }
+
+void raise_no_portal() {
+    PyErr_SetString(PyExc_RuntimeError,
+                    "no portal to an event loop here: call the function that awaits with "
+                    "`await greenlet.aio.run(function, ...)`, or say `await greenlet.aio.ensure_portal()` "
+                    "in the task first");
+}
+
+// What `await` iterates over.
+Reference iterator_of(PyObject* awaitable) {
+    if (PyCoro_CheckExact(awaitable)) {
+        if (interpreter::is_suspended(awaitable)) {
+            PyErr_SetString(PyExc_RuntimeError, "coroutine is being awaited already");
+            return {};
+        }
+        return Reference::borrow(awaitable);
+    }
+    PyAsyncMethods* methods = Py_TYPE(awaitable)->tp_as_async;
+    if (methods == nullptr || methods->am_await == nullptr) {
+        if (interpreter::is_awaitable_generator(awaitable)) {
+            return Reference::borrow(awaitable);
+        }
+        PyErr_Format(PyExc_TypeError, "object %.100s can't be used in await_()", Py_TYPE(awaitable)->tp_name);
+        return {};
+    }
+    Reference iterator = Reference::steal(methods->am_await(awaitable));
+    if (iterator && (PyCoro_CheckExact(iterator.get()) || interpreter::is_awaitable_generator(iterator.get()))) {
+        PyErr_SetString(PyExc_TypeError, "__await__() returned a coroutine");
+        return {};
+    }
+    if (iterator && !PyIter_Check(iterator.get())) {
+        PyErr_Format(PyExc_TypeError, "__await__() returned non-iterator of type '%.100s'",
+                     Py_TYPE(iterator.get())->tp_name);
+        return {};
+    }
+    return iterator;
+}
+
+// If an iterator has a method of a name, the result is the call of that. `has` tells.
+Reference call_method(PyObject* iterator, PyObject* name, PyObject* argument, bool& has) {
+    Reference method = Reference::steal(PyObject_GetAttr(iterator, name));
+    has = bool(method);
+    if (!method) {
+        if (PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            PyErr_Clear();
+        }
+        else {
+            has = true;
+        }
+        return {};
+    }
+    return Reference::steal(argument != nullptr ? PyObject_CallOneArg(method.get(), argument)
+                                                : PyObject_CallNoArgs(method.get()));
+}
+
+// Throws the exception in flight into an iterator, as `await` does.
+PySendResult throw_into(core::ModuleState& module, PyObject* iterator, PyObject** result) {
+    *result = nullptr;
+    bool closes = PyErr_ExceptionMatches(PyExc_GeneratorExit);
+    Reference exception = Reference::steal(interpreter::take_exception());
+    bool has;
+    Reference value = call_method(iterator, closes ? module.aio.name_close : module.aio.name_throw,
+                                  closes ? nullptr : exception.get(), has);
+    if (closes ? !has || value : !has) {
+        interpreter::put_exception(exception.release());
+        return PYGEN_ERROR;
+    }
+    if (value) {
+        *result = value.release();
+        return PYGEN_NEXT;
+    }
+    if (!PyErr_ExceptionMatches(PyExc_StopIteration)) {
+        return PYGEN_ERROR;
+    }
+    Reference stop = Reference::steal(interpreter::take_exception());
+    *result = Py_NewRef(reinterpret_cast<PyStopIterationObject*>(stop.get())->value);
+    return PYGEN_RETURN;
+}
+
+// Drives an iterator to its end. `received` is the first value to send; none stands for the exception in flight.
+PyObject* drive(Thread& thread, PyObject* iterator, Reference received, interpreter::CallSite call_site) {
+    for (;;) {
+        PyObject* result;
+        PySendResult how = received ? PyIter_Send(iterator, received.get(), &result)
+                                    : throw_into(*thread.module, iterator, &result);
+        if (how != PYGEN_NEXT) {
+            return result;
+        }
+        // Found anew each time: what is awaited may have moved the running greenlet, a generator's, into another task.
+        core::Coroutine* portal = find_portal(thread);
+        if (portal == nullptr || !is_of_running_task(*portal, thread)) [[unlikely]] {
+            Py_DECREF(result);
+            raise_no_portal();
+            received = Reference();
+            continue;
+        }
+        received = Reference();
+        received = Reference::steal(core::give(*portal, thread, result, call_site));
+    }
+}
+
+}  // namespace
+
+bool has_portal(Thread& thread) noexcept {
+    core::Coroutine* portal = find_portal(thread);
+    return portal != nullptr && is_of_running_task(*portal, thread);
+}
+
+bool check_portal(Thread& thread) noexcept {
+    if (find_portal(thread) != nullptr) [[likely]] {
+        return true;
+    }
+    raise_no_portal();
+    return false;
+}
+
+PyObject* await(Thread& thread, PyObject* awaitable, interpreter::CallSite call_site) noexcept {
+    Reference iterator = iterator_of(awaitable);
+    return iterator ? drive(thread, iterator.get(), Reference::borrow(Py_None), call_site) : nullptr;
+}
+
+PyObject* take_over(Thread& thread, PyObject* coroutine) noexcept {
+    Reference held = Reference::borrow(coroutine);
+    Reference received = Reference::steal(core::give(*find_portal(thread), thread, Py_NewRef(Py_None), {}));
+    return drive(thread, held.get(), std::move(received), {});
+}
+
+}  // namespace aio

@@ -1,0 +1,77 @@
+#include "aio/task.hpp"
+
+#include "core/reference.hpp"
+#include "interpreter/asyncio_task.hpp"
+#include "interpreter/pending_exception.hpp"
+
+namespace aio {
+
+namespace {
+
+using core::ModuleState;
+using core::Reference;
+
+// Finds asyncio's functions. `current_task` is None if there is nothing to look for.
+bool find_functions(ModuleState& state) {
+    interpreter::PendingException in_flight;
+    Reference name = Reference::steal(PyUnicode_InternFromString("_asyncio"));
+    Reference module = Reference::steal(name ? PyImport_GetModule(name.get()) : nullptr);
+    if (!module) {
+        PyErr_Clear();
+        return false;  // not imported so far
+    }
+    Reference running_loop = Reference::steal(PyObject_GetAttrString(module.get(), "_get_running_loop"));
+    Reference current_task = Reference::steal(PyObject_GetAttrString(module.get(), "current_task"));
+    PyErr_Clear();
+    state.aio.running_loop = running_loop ? running_loop.release() : Py_NewRef(Py_None);
+    state.aio.current_task = current_task ? current_task.release() : Py_NewRef(Py_None);
+    return true;
+}
+
+}  // namespace
+
+const void* running_task(core::Thread& thread) noexcept {
+    if (interpreter::knows_asyncio_task) {
+        return interpreter::asyncio_task(thread.thread_state);
+    }
+    ModuleState& state = *thread.module;
+    if (state.aio.current_task == nullptr && !find_functions(state)) {
+        return nullptr;
+    }
+    if (state.aio.current_task == Py_None || state.aio.running_loop == Py_None) {
+        return nullptr;
+    }
+    Reference loop = Reference::steal(PyObject_CallNoArgs(state.aio.running_loop));
+    if (!loop || loop.get() == Py_None) {
+        PyErr_Clear();
+        return nullptr;
+    }
+    Reference task = Reference::steal(PyObject_CallOneArg(state.aio.current_task, loop.get()));
+    PyErr_Clear();
+    return task.get();
+}
+
+bool replace_coroutine(PyObject* task, PyTypeObject* task_class, PyObject* from, PyObject* to) noexcept {
+    if (!PyObject_TypeCheck(task, task_class)) {
+        return false;
+    }
+    auto** fields = reinterpret_cast<PyObject**>(task);
+    auto count = static_cast<std::size_t>(task_class->tp_basicsize) / sizeof(PyObject*);
+    PyObject** place = nullptr;
+    for (std::size_t i = sizeof(PyObject) / sizeof(PyObject*); i < count; ++i) {
+        if (fields[i] == from) {
+            if (place != nullptr) {
+                return false;
+            }
+            place = &fields[i];
+        }
+    }
+    if (place == nullptr) {
+        return false;
+    }
+    *place = Py_NewRef(to);
+    Py_DECREF(from);
+    return true;
+}
+
+}  // namespace aio

@@ -1,0 +1,1388 @@
+"""greenlet.aio: ordinary functions that wait for awaitables, under each event loop that is installed."""
+
+import asyncio
+import collections.abc
+import contextlib
+import contextvars
+import gc
+import importlib
+import inspect
+import sys
+import threading
+import traceback
+import types
+import warnings
+import weakref
+
+import greenlet
+import pytest
+from greenlet import getcurrent
+from greenlet.aio import Coroutine, async_, await_, ensure_portal, has_portal, iter_, portal, run, with_
+from greenlet.generators import generator, yield_
+
+NO_PORTAL = r"no portal to an event loop here: .*await greenlet\.aio\.run\("
+
+
+class Asyncio:
+    """What the tests need of an event loop."""
+
+    name = "asyncio"
+    Cancelled = asyncio.CancelledError
+    sleep = staticmethod(asyncio.sleep)
+
+    def run(self, asynchronous):
+        return asyncio.run(asynchronous())
+
+    @staticmethod
+    def current_task():
+        return asyncio.current_task()
+
+    @staticmethod
+    async def together(*asynchronous):
+        """Run them at the same time."""
+        await asyncio.gather(*(function() for function in asynchronous))
+
+    @staticmethod
+    async def cancelled(asynchronous):
+        """Begin it, then cancel it; does not raise what that raises."""
+        task = asyncio.create_task(asynchronous())
+        await asyncio.sleep(0.001)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        assert task.cancelled()
+
+
+class Uvloop(Asyncio):
+    name = "uvloop"
+
+    def run(self, asynchronous):
+        uvloop = importlib.import_module("uvloop")
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(asynchronous())
+
+
+class Trio:
+    name = "trio"
+
+    def __init__(self):
+        self.trio = importlib.import_module("trio")
+        self.Cancelled = self.trio.Cancelled
+        self.sleep = self.trio.sleep
+
+    def run(self, asynchronous):
+        return self.trio.run(asynchronous)
+
+    def current_task(self):
+        return self.trio.lowlevel.current_task()
+
+    async def together(self, *asynchronous):
+        async with self.trio.open_nursery() as nursery:
+            for function in asynchronous:
+                nursery.start_soon(function)
+
+    async def cancelled(self, asynchronous):
+        async with self.trio.open_nursery() as nursery:
+            nursery.start_soon(asynchronous)
+            await self.trio.sleep(0.001)
+            nursery.cancel_scope.cancel()
+
+
+@pytest.fixture(params=[Asyncio, Uvloop, Trio], ids=lambda loop: loop.name)
+def loop(request):
+    if request.param is not Asyncio:
+        pytest.importorskip(request.param.name, exc_type=ImportError)
+    return request.param()
+
+
+@pytest.fixture(autouse=True)
+def no_warnings():
+    """Such as that a coroutine was never awaited."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+@types.coroutine
+def switch_out(value=None):
+    """An awaitable that yields a value to whoever drives it, and gives what it is sent."""
+    return (yield value)
+
+
+async def ready(value=None):
+    return value
+
+
+def drive(coroutine, *values):
+    """What a coroutine yields for each value sent, and what it returns."""
+    yields = [coroutine.send(None)]
+    try:
+        for value in values:
+            yields.append(coroutine.send(value))
+    except StopIteration as stop:
+        return yields, stop.value
+    return yields, None
+
+
+def names_of(error):
+    """The functions of a traceback, but for those of the standard library and of the event loop."""
+    return [frame.name for frame in traceback.extract_tb(error.__traceback__) if frame.filename == __file__]
+
+
+# --- awaiting --------------------------------------------------------------------------------------------------------
+
+
+def test_await_gives_the_result(loop):
+    def function(value):
+        await_(loop.sleep(0.001))
+        return await_(ready(value))
+
+    async def main():
+        return await run(function, "result")
+
+    assert loop.run(main) == "result"
+
+
+def test_await_at_any_depth(loop):
+    def deep(depth):
+        if depth:
+            return deep(depth - 1) + 1
+        await_(loop.sleep(0))
+        return 0
+
+    async def main():
+        return await run(deep, 100)
+
+    assert loop.run(main) == 100
+
+
+def test_await_in_a_callback_of_c_code(loop):
+    def key(value):
+        await_(loop.sleep(0))
+        return -value
+
+    async def main():
+        return await run(sorted, [1, 3, 2], key=key)
+
+    assert loop.run(main) == [3, 2, 1]
+
+
+def test_other_tasks_run_meanwhile(loop):
+    log = []
+
+    def steps(name):
+        for i in range(3):
+            log.append(f"{name}{i}")
+            await_(loop.sleep(0.005))
+
+    async def main():
+        await loop.together(lambda: run(steps, "a"), lambda: run(steps, "b"))
+
+    loop.run(main)
+    assert sorted(log) == ["a0", "a1", "a2", "b0", "b1", "b2"]
+    assert log != sorted(log)
+
+
+def test_asynchronous_and_ordinary_functions_in_turn(loop):
+    async def asynchronous(depth):
+        await loop.sleep(0)
+        return await run(ordinary, depth - 1) if depth else ["end"]
+
+    def ordinary(depth):
+        await_(loop.sleep(0))
+        return [depth, *await_(asynchronous(depth))]
+
+    async def main():
+        return await asynchronous(5)
+
+    assert loop.run(main) == [4, 3, 2, 1, 0, "end"]
+
+
+def test_what_is_yielded_and_sent_passes_through():
+    def function():
+        return [await_(switch_out("a")), await_(switch_out("b"))]
+
+    assert drive(run(function), 1, 2) == (["a", "b"], [1, 2])
+
+
+def test_an_awaitable_that_does_not_wait_never_switches():
+    switches = []
+
+    def function():
+        greenlet.settrace(lambda event, greenlets: switches.append(event))
+        try:
+            return [await_(ready(i)) for i in range(3)]
+        finally:
+            greenlet.settrace(None)
+
+    with pytest.raises(StopIteration) as end:
+        run(function).send(None)
+    assert end.value.value == [0, 1, 2]
+    assert switches == []
+
+
+class Awaitable:
+    def __init__(self, iterator):
+        self.iterator = iterator
+
+    def __await__(self):
+        return self.iterator
+
+
+def test_awaitables_of_all_kinds():
+    def iterate():
+        return (yield "from a generator")
+
+    class Iterator:
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            if self.done:
+                raise StopIteration("result")
+            self.done = True
+            return "from an iterator"
+
+        done = False
+
+    def function():
+        return [
+            await_(switch_out("from a coroutine of types.coroutine")),
+            await_(Awaitable(iterate())),
+            await_(Awaitable(Iterator())),
+            await_(run(lambda: await_(switch_out("from another run()")))),
+        ]
+
+    yields, result = drive(run(function), 1, 2, None, 4)
+    assert yields == ["from a coroutine of types.coroutine", "from a generator", "from an iterator", "from another run()"]
+    assert result == [1, 2, "result", 4]
+
+
+def test_futures_and_tasks_of_asyncio():
+    def function():
+        future = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(future.set_result, "future")
+        task = asyncio.create_task(ready("task"))
+        return await_(future), await_(task), await_(task)
+
+    async def main():
+        return await run(function)
+
+    assert asyncio.run(main()) == ("future", "task", "task")
+
+
+@pytest.mark.parametrize("value", [1, None, iter(()), (i for i in ()), len, Awaitable(1), Awaitable(switch_out())],
+                         ids=lambda value: type(value).__name__)
+def test_what_is_not_awaitable(value):
+    with pytest.raises(TypeError):
+        run(await_, value).send(None)
+
+
+def test_await_takes_one_argument():
+    for arguments in ((), (1, 2)):
+        with pytest.raises(TypeError):
+            await_(*arguments)
+
+
+def test_a_coroutine_that_is_awaited_already():
+    async def switching():
+        await switch_out("first")
+
+    coroutine = switching()
+    coroutine.send(None)
+    with pytest.raises(RuntimeError, match="being awaited already"):
+        run(await_, coroutine).send(None)
+    coroutine.close()
+    with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
+        run(await_, coroutine).send(None)
+
+
+# --- without a portal ------------------------------------------------------------------------------------------------
+
+
+def test_await_without_a_portal_says_what_to_do():
+    with pytest.raises(RuntimeError, match=NO_PORTAL):
+        await_(ready())
+    assert not has_portal()
+
+
+def test_await_in_a_coroutine_without_a_portal(loop):
+    async def main():
+        with pytest.raises(RuntimeError, match=NO_PORTAL):
+            await_(loop.sleep(0))
+        assert not has_portal()
+        await run(lambda: None)
+        with pytest.raises(RuntimeError, match=NO_PORTAL):
+            await_(loop.sleep(0))
+
+    loop.run(main)
+
+
+def test_a_task_that_the_function_starts_has_no_portal():
+    async def task():
+        assert not has_portal()
+        with pytest.raises(RuntimeError, match=NO_PORTAL):
+            await_(ready())
+
+    def function():
+        assert has_portal()
+        await_(asyncio.create_task(task()))
+
+    asyncio.run(run(function))
+
+
+def test_another_thread_has_no_portal():
+    def in_thread():
+        with pytest.raises(RuntimeError, match=NO_PORTAL):
+            await_(ready())
+        return has_portal()
+
+    def function():
+        return await_(asyncio.to_thread(in_thread))
+
+    assert asyncio.run(run(function)) is False
+
+
+# --- exceptions ------------------------------------------------------------------------------------------------------
+
+
+def test_exceptions_pass_both_ways_with_whole_tracebacks(loop):
+    error = LookupError("x")
+
+    async def fails():
+        await loop.sleep(0)
+        raise error
+
+    def inner():
+        await_(fails())
+
+    def outer():
+        inner()
+
+    async def main():
+        with pytest.raises(LookupError) as raised:
+            await run(outer)
+        assert raised.value is error
+        assert names_of(error) == ["main", "outer", "inner", "fails"]
+
+    loop.run(main)
+
+
+def test_the_function_may_catch_what_the_awaitable_raises(loop):
+    async def fails():
+        await loop.sleep(0)
+        raise LookupError
+
+    def function():
+        try:
+            await_(fails())
+        except LookupError:
+            await_(loop.sleep(0))
+            return "caught"
+
+    async def main():
+        return await run(function)
+
+    assert loop.run(main) == "caught"
+
+
+def test_stop_iteration_becomes_a_runtime_error():
+    def function():
+        raise StopIteration(1)
+
+    with pytest.raises(RuntimeError, match="coroutine raised StopIteration") as error:
+        run(function).send(None)
+    assert isinstance(error.value.__cause__, StopIteration)
+
+
+@pytest.mark.parametrize("exception", [greenlet.GreenletExit, KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_exceptions_that_end_other_things_pass_too(exception):
+    def function():
+        raise exception
+
+    with pytest.raises(exception):
+        run(function).send(None)
+
+
+def test_throw_reaches_the_awaitable():
+    def catches():
+        try:
+            yield "waiting"
+        except LookupError as error:
+            yield error
+        return "end"
+
+    coroutine = run(await_, Awaitable(catches()))
+    assert coroutine.send(None) == "waiting"
+    error = LookupError()
+    assert coroutine.throw(error) is error
+    with pytest.raises(StopIteration) as end:
+        coroutine.send(None)
+    assert end.value.value == "end"
+
+
+def test_throw_into_an_iterator_that_has_no_such_method():
+    coroutine = run(await_, Awaitable(iter(["waiting"])))
+    assert coroutine.send(None) == "waiting"
+    with pytest.raises(LookupError):
+        coroutine.throw(LookupError)
+
+
+def test_the_awaitable_may_end_when_something_is_thrown_in():
+    def catches():
+        try:
+            yield "waiting"
+        except LookupError:
+            return "caught"
+
+    coroutine = run(await_, Awaitable(catches()))
+    coroutine.send(None)
+    with pytest.raises(StopIteration) as end:
+        coroutine.throw(LookupError)
+    assert end.value.value == "caught"
+
+
+def test_the_function_sees_the_exception_that_the_coroutine_handles(loop):
+    async def main():
+        error = LookupError()
+        try:
+            raise error
+        except LookupError:
+            await run(function, error)
+
+    def function(error):
+        assert sys.exc_info()[1] is error
+        await_(loop.sleep(0))
+        assert sys.exc_info()[1] is error
+
+    loop.run(main)
+
+
+# --- the task --------------------------------------------------------------------------------------------------------
+
+
+def test_it_is_the_same_task(loop):
+    def function():
+        tasks = [loop.current_task()]
+        await_(loop.sleep(0))
+        return [*tasks, loop.current_task()]
+
+    async def main():
+        assert await run(function) == [loop.current_task()] * 2
+
+    loop.run(main)
+
+
+variable = contextvars.ContextVar("variable", default="default")
+
+
+def test_context_variables_are_visible_both_ways(loop):
+    def function():
+        assert variable.get() == "from the coroutine"
+        variable.set("from the function")
+        await_(loop.sleep(0))
+        assert variable.get() == "from the function"
+        await_(set_to("from the awaitable"))
+        assert variable.get() == "from the awaitable"
+
+    async def set_to(value):
+        await loop.sleep(0)
+        variable.set(value)
+
+    async def main():
+        variable.set("from the coroutine")
+        await run(function)
+        assert variable.get() == "from the awaitable"
+
+    loop.run(main)
+    assert variable.get() == "default"
+
+
+def test_tasks_have_contexts_of_their_own(loop):
+    def function(value):
+        variable.set(value)
+        await_(loop.sleep(0.001))
+        assert variable.get() == value
+
+    async def main():
+        await loop.together(lambda: run(function, "a"), lambda: run(function, "b"))
+
+    loop.run(main)
+
+
+def test_cancellation_reaches_the_function(loop):
+    log = []
+
+    def inner():
+        try:
+            await_(loop.sleep(10))
+        except loop.Cancelled:
+            log.append("cancelled")
+            raise
+        finally:
+            log.append("finally")
+
+    def outer():
+        inner()
+        log.append("never")
+
+    async def main():
+        await loop.cancelled(lambda: run(outer))
+
+    loop.run(main)
+    assert log == ["cancelled", "finally"]
+
+
+def test_a_function_can_wait_while_it_is_cancelled():
+    log = []
+
+    def function():
+        try:
+            await_(asyncio.sleep(10))
+        finally:
+            await_(asyncio.sleep(0.001))
+            log.append("cleaned up")
+
+    async def main():
+        await Asyncio.cancelled(lambda: run(function))
+
+    asyncio.run(main())
+    assert log == ["cleaned up"]
+
+
+def test_timeouts(loop):
+    def function():
+        log = []
+        with contextlib.suppress(TimeoutError):
+            with with_(asyncio.timeout(0.001)):
+                await_(asyncio.sleep(10))
+            log.append("never")
+        return log
+
+    def function_of_trio():
+        trio = loop.trio
+        with trio.move_on_after(0.001) as scope:
+            await_(trio.sleep(10))
+        assert scope.cancelled_caught
+        return []
+
+    async def main():
+        return await run(function_of_trio if loop.name == "trio" else function)
+
+    assert loop.run(main) == []
+
+
+def test_the_timeout_of_the_coroutine(loop):
+    log = []
+
+    def function():
+        try:
+            await_(loop.sleep(10))
+        finally:
+            log.append("finally")
+
+    async def main():
+        with contextlib.suppress(TimeoutError):
+            if loop.name == "trio":
+                with loop.trio.move_on_after(0.001):
+                    await run(function)
+            else:
+                async with asyncio.timeout(0.001):
+                    await run(function)
+
+    loop.run(main)
+    assert log == ["finally"]
+
+
+def test_task_groups(loop):
+    def child(n):
+        await_(loop.sleep(0))
+        results.append(n)
+
+    def function():
+        if loop.name == "trio":
+            with with_(loop.trio.open_nursery()) as nursery:
+                for n in range(3):
+                    nursery.start_soon(run, child, n)
+        else:
+            with with_(asyncio.TaskGroup()) as group:
+                for n in range(3):
+                    group.create_task(run(child, n))
+        return sorted(results)
+
+    async def main():
+        return await run(function)
+
+    results = []
+    assert loop.run(main) == [0, 1, 2]
+
+
+def test_a_task_group_whose_child_fails(loop):
+    log = []
+
+    def child():
+        raise LookupError
+
+    def function():
+        try:
+            if loop.name == "trio":
+                with with_(loop.trio.open_nursery()) as nursery:
+                    nursery.start_soon(run, child)
+                    await_(loop.sleep(10))
+            else:
+                with with_(asyncio.TaskGroup()) as group:
+                    group.create_task(run(child))
+                    await_(loop.sleep(10))
+        except* LookupError:
+            log.append("group")
+
+    async def main():
+        await run(function)
+
+    loop.run(main)
+    assert log == ["group"]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_anyio(backend):
+    anyio = pytest.importorskip("anyio")
+    pytest.importorskip(backend)
+    results = []
+
+    def child(n):
+        await_(anyio.sleep(0))
+        results.append(n)
+
+    def function():
+        with with_(anyio.create_task_group()) as group:
+            for n in range(3):
+                group.start_soon(run, child, n)
+        with anyio.move_on_after(0.001) as scope:
+            await_(anyio.sleep(10))
+        assert scope.cancelled_caught
+        with with_(anyio.Lock()):
+            results.append(await_(anyio.to_thread.run_sync(lambda: 3)))
+        return sorted(results)
+
+    async def main():
+        return await run(function)
+
+    assert anyio.run(main, backend=backend) == [0, 1, 2, 3]
+
+
+# --- the coroutine ---------------------------------------------------------------------------------------------------
+
+
+def test_run_gives_a_coroutine():
+    def function():
+        pass
+
+    coroutine = run(function)
+    assert isinstance(coroutine, Coroutine)
+    assert isinstance(coroutine, collections.abc.Coroutine)
+    assert inspect.isawaitable(coroutine)
+    assert asyncio.iscoroutine(coroutine)
+    assert coroutine.__name__ == "function"
+    assert coroutine.__qualname__ == function.__qualname__
+    assert repr(coroutine).startswith(f"<coroutine object {function.__qualname__} at 0x")
+    assert weakref.ref(coroutine)() is coroutine
+    assert Coroutine[int, None, str].__origin__ is Coroutine
+    with pytest.raises(TypeError):
+        Coroutine()
+    coroutine.close()
+
+
+def test_arguments_reach_the_function():
+    def function(*args, **kwargs):
+        return args, kwargs
+
+    with pytest.raises(StopIteration) as end:
+        run(function, 1, *range(10), a=2, function=3).send(None)
+    assert end.value.value == ((1, *range(10)), {"a": 2, "function": 3})
+
+
+@pytest.mark.parametrize("arguments", [(), (1,)])
+def test_run_of_no_function(arguments):
+    with pytest.raises(TypeError):
+        run(*arguments)
+
+
+@pytest.mark.parametrize("value", [None, 0, (1, 2), LookupError("x"), StopIteration(3)], ids=repr)
+def test_the_result(value):
+    async def main():
+        return await run(lambda: value)
+
+    with pytest.raises(StopIteration) as end:
+        main().send(None)
+    assert end.value.value is value
+    with pytest.raises(StopIteration) as end:
+        run(lambda: value).send(None)
+    assert end.value.value is value
+
+
+def test_a_task_of_it():
+    def function():
+        await_(asyncio.sleep(0))
+        return "result"
+
+    async def main():
+        task = asyncio.create_task(run(function), name="name")
+        assert "function" in repr(task)
+        assert await asyncio.gather(task, run(function)) == ["result", "result"]
+        return await asyncio.wait_for(run(function), 1)
+
+    assert asyncio.run(main()) == "result"
+
+
+def test_one_that_was_never_awaited_warns():
+    with pytest.warns(RuntimeWarning, match=r"coroutine 'len' was never awaited"):
+        run(len, "x")
+
+
+def test_it_can_be_awaited_once():
+    coroutine = run(lambda: 1)
+    with pytest.raises(StopIteration):
+        coroutine.send(None)
+    for use in (lambda: coroutine.send(None), lambda: coroutine.throw(LookupError)):
+        with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
+            use()
+    assert coroutine.close() is None
+
+
+def test_the_first_value_sent_is_none():
+    coroutine = run(len, "x")
+    with pytest.raises(TypeError, match="can't send non-None value to a just-started coroutine"):
+        coroutine.send(1)
+    coroutine.close()
+
+
+def test_it_is_not_reentrant():
+    def function():
+        coroutine.send(None)
+
+    coroutine = run(function)
+    with pytest.raises(ValueError, match="coroutine already executing"):
+        coroutine.send(None)
+
+
+def test_close_ends_the_function():
+    log = []
+
+    async def awaited():
+        try:
+            await switch_out()
+        finally:
+            log.append("awaitable")
+
+    def function():
+        try:
+            await_(awaited())
+        finally:
+            log.append("function")
+
+    coroutine = run(function)
+    coroutine.send(None)
+    assert coroutine.close() is None
+    assert log == ["awaitable", "function"]
+
+
+def test_so_does_the_loss_of_the_last_reference():
+    log = []
+
+    def function():
+        try:
+            await_(switch_out())
+        finally:
+            log.append("function")
+
+    coroutine = run(function)
+    coroutine.send(None)
+    del coroutine
+    assert log == ["function"]
+
+
+def test_close_of_one_that_waits_again():
+    def function():
+        try:
+            await_(switch_out())
+        except GeneratorExit:
+            await_(switch_out())
+
+    coroutine = run(function)
+    coroutine.send(None)
+    with pytest.raises(RuntimeError, match="coroutine ignored GeneratorExit"):
+        coroutine.close()
+
+
+def test_frame_is_where_it_waits():
+    def inner():
+        await_(future)
+
+    def outer():
+        inner()
+
+    async def main():
+        nonlocal future
+        future = asyncio.get_running_loop().create_future()
+        coroutine = run(outer)
+        assert (coroutine.frame, coroutine.cr_running, coroutine.cr_suspended) == (None, False, False)
+        task = asyncio.create_task(coroutine)
+        await asyncio.sleep(0)
+        assert (coroutine.cr_running, coroutine.cr_suspended) == (False, True)
+        frame = coroutine.frame
+        assert [frame.f_code, frame.f_back.f_code] == [inner.__code__, outer.__code__]
+        future.set_result(None)
+        await task
+        assert (coroutine.frame, coroutine.cr_running, coroutine.cr_suspended) == (None, False, False)
+
+    future = None
+    asyncio.run(main())
+
+
+def test_one_begun_in_another_thread():
+    coroutine = run(lambda: await_(switch_out()))
+    thread = threading.Thread(target=coroutine.send, args=(None,))
+    thread.start()
+    thread.join()
+    with pytest.raises(greenlet.error):
+        coroutine.send(None)
+
+
+# --- async_ ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_asynchronous_function_of_an_ordinary_one(loop):
+    @async_
+    def function(a, *, b=2):
+        """What it does."""
+        await_(loop.sleep(0))
+        return a + b
+
+    assert inspect.iscoroutinefunction(function)
+    assert function.__name__ == "function"
+    assert function.__doc__ == "What it does."
+    assert str(inspect.signature(function)) == "(a, *, b=2)"
+
+    async def main():
+        return await function(1, b=3)
+
+    assert loop.run(main) == 4
+
+
+def test_asynchronous_methods():
+    class Class:
+        @async_
+        def of_instance(self):
+            return await_(ready(self))
+
+        @async_
+        @classmethod
+        def of_class(cls):
+            return await_(ready(cls))
+
+        @staticmethod
+        @async_
+        def static(x):
+            return await_(ready(x))
+
+    instance = Class()
+
+    async def main():
+        return await instance.of_instance(), await Class.of_class(), await instance.static(1)
+
+    assert asyncio.run(main()) == (instance, Class, 1)
+
+
+async def asynchronous_function():
+    pass
+
+
+async def asynchronous_generator():
+    yield
+
+
+@pytest.mark.parametrize("function", [1, asynchronous_function, asynchronous_generator])
+def test_what_can_not_be_made_asynchronous(function):
+    with pytest.raises(TypeError):
+        async_(function)
+
+
+def generator_functions():
+    def native(n):
+        try:
+            for i in range(n):
+                await_(asyncio.sleep(0))
+                try:
+                    log.append((yield i))
+                except LookupError:
+                    yield "caught"
+        finally:
+            await_(asyncio.sleep(0))
+            log.append("finally")
+
+    @generator
+    def ours(n):
+        try:
+            for i in range(n):
+                await_(asyncio.sleep(0))
+                try:
+                    log.append(yield_(i))
+                except LookupError:
+                    yield_("caught")
+        finally:
+            await_(asyncio.sleep(0))
+            log.append("finally")
+
+    log = []
+    return [(native, log), (ours, log)]
+
+
+@pytest.mark.parametrize("function, log", generator_functions(), ids=["native", "ours"])
+def test_an_asynchronous_generator_of_one_that_awaits(function, log):
+    log.clear()
+    function = async_(function)
+    assert inspect.isasyncgenfunction(function)
+
+    async def main():
+        assert [i async for i in function(3)] == [0, 1, 2]
+        assert log == [None, None, None, "finally"]
+        log.clear()
+        g = function(3)
+        assert await g.asend(None) == 0
+        assert await g.asend("sent") == 1
+        assert await g.athrow(LookupError) == "caught"
+        assert await anext(g) == 2
+        await g.aclose()
+        assert log == ["sent", "finally"]
+        log.clear()
+        g = function(3)
+        await anext(g)
+        with pytest.raises(ValueError):
+            await g.athrow(ValueError)
+        assert log == ["finally"]
+
+    asyncio.run(main())
+
+
+# --- generators that await -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("function, log", generator_functions(), ids=["native", "ours"])
+def test_a_generator_that_awaits_in_the_function_that_iterates(function, log):
+    def consume():
+        return list(function(3))
+
+    async def main():
+        return await asyncio.gather(run(consume), run(consume))
+
+    assert asyncio.run(main()) == [[0, 1, 2], [0, 1, 2]]
+
+
+def test_generators_nested_that_await():
+    @generator
+    def inner(n):
+        for i in range(n):
+            yield_(await_(ready(i)))
+            await_(asyncio.sleep(0))
+
+    @generator
+    def outer(n):
+        for i in inner(n):
+            await_(asyncio.sleep(0))
+            yield_(i * 2)
+
+    assert asyncio.run(run(lambda: list(outer(3)))) == [0, 2, 4]
+
+
+def test_a_generator_that_one_task_began_and_another_goes_on_with():
+    @generator
+    def numbers():
+        for i in range(4):
+            await_(asyncio.sleep(0))
+            yield_((i, asyncio.current_task().get_name()))
+
+    async def main():
+        g = numbers()
+        return [await asyncio.create_task(run(next, g), name=name) for name in "abc"]
+
+    assert asyncio.run(main()) == [(0, "a"), (1, "b"), (2, "c")]
+
+
+def test_a_cancelled_generator():
+    @generator
+    def waits():
+        try:
+            await_(asyncio.sleep(10))
+        finally:
+            log.append("finally")
+
+    async def main():
+        await Asyncio.cancelled(lambda: run(list, waits()))
+
+    log = []
+    asyncio.run(main())
+    assert log == ["finally"]
+
+
+def test_yield_does_not_reach_through_to_a_generator_that_drives_the_coroutine():
+    @generator
+    def drives():
+        run(lambda: yield_(1)).send(None)
+
+    with pytest.raises(RuntimeError, match="outside of a running generator"):
+        next(drives())
+
+
+def test_a_greenlet_that_the_function_starts_can_await(loop):
+    def inner(x):
+        await_(loop.sleep(0))
+        return x
+
+    async def main():
+        return await run(lambda: greenlet.greenlet(inner).switch("result"))
+
+    assert loop.run(main) == "result"
+
+
+# --- iter_ and with_ -------------------------------------------------------------------------------------------------
+
+
+async def count_to(n):
+    for i in range(n):
+        await asyncio.sleep(0)
+        yield i
+
+
+def test_iter_over_an_asynchronous_generator():
+    assert asyncio.run(run(lambda: [i for i in iter_(count_to(3))])) == [0, 1, 2]
+
+
+def test_iter_over_any_asynchronous_iterable():
+    class Countdown:
+        def __init__(self, n):
+            self.n = n
+
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            if not self.n:
+                raise StopAsyncIteration
+            self.n -= 1
+            return self.n
+
+    assert asyncio.run(run(list, iter_(Countdown(3)))) == [2, 1, 0]
+
+
+def test_iter_passes_exceptions_on():
+    async def fails():
+        yield 1
+        raise LookupError
+
+    def function():
+        values = []
+        with pytest.raises(LookupError):
+            for value in iter_(fails()):
+                values.append(value)
+        return values
+
+    assert asyncio.run(run(function)) == [1]
+
+
+@pytest.mark.parametrize("iterable", [1, [1], iter(())], ids=repr)
+def test_iter_over_what_is_not_asynchronous(iterable):
+    with pytest.raises(TypeError):
+        iter_(iterable)
+
+
+def test_iter_without_a_portal():
+    iterator = iter_(count_to(3))
+    assert iter(iterator) is iterator
+    with pytest.raises(RuntimeError, match=NO_PORTAL):
+        next(iterator)
+
+
+class Manager:
+    def __init__(self, suppresses=False):
+        self.log = []
+        self.suppresses = suppresses
+
+    async def __aenter__(self):
+        await asyncio.sleep(0)
+        self.log.append("enter")
+        return self
+
+    async def __aexit__(self, *exception):
+        await asyncio.sleep(0)
+        self.log.append(("exit", exception[0]))
+        return self.suppresses
+
+
+def test_with_enters_and_leaves():
+    def function():
+        manager = Manager()
+        with with_(manager) as value:
+            assert value is manager
+        return manager.log
+
+    assert asyncio.run(run(function)) == ["enter", ("exit", None)]
+
+
+@pytest.mark.parametrize("suppresses", [True, False])
+def test_with_an_exception(suppresses):
+    def function():
+        manager = Manager(suppresses)
+        with contextlib.nullcontext() if suppresses else pytest.raises(LookupError):
+            with with_(manager):
+                raise LookupError
+        return manager.log
+
+    assert asyncio.run(run(function)) == ["enter", ("exit", LookupError)]
+
+
+def test_with_closes_an_asynchronous_generator():
+    async def closes():
+        try:
+            yield 1
+            yield 2
+        finally:
+            log.append("closed")
+
+    def function():
+        with with_(contextlib.aclosing(closes())) as values:
+            for _ in iter_(values):
+                break
+        return list(log)
+
+    log = []
+    assert asyncio.run(run(function)) == ["closed"]
+
+
+def test_with_what_is_no_asynchronous_manager():
+    with pytest.raises(TypeError, match="no asynchronous context manager"):
+        with_(contextlib.nullcontext)
+
+
+def test_with_without_a_portal():
+    with pytest.raises(RuntimeError, match=NO_PORTAL):
+        with with_(Manager()):
+            pass
+
+
+# --- portals ---------------------------------------------------------------------------------------------------------
+
+
+def ordinary(loop):
+    assert has_portal()
+    await_(loop.sleep(0))
+    return loop.current_task()
+
+
+def test_portal_for_an_awaitable(loop):
+    async def inner():
+        await loop.sleep(0)
+        return ordinary(loop)
+
+    async def main():
+        assert not has_portal()
+        assert await portal(inner()) is loop.current_task()
+        assert not has_portal()
+
+    loop.run(main)
+
+
+def test_a_task_with_a_portal_from_its_start():
+    async def main():
+        return ordinary(Asyncio) is asyncio.current_task()
+
+    coroutine = portal(main())
+    assert (coroutine.__name__, coroutine.__qualname__) == (main.__name__, main.__qualname__)
+    assert asyncio.run(coroutine) is True
+
+
+def test_portal_of_what_is_not_awaitable():
+    with pytest.raises(TypeError):
+        portal(1).send(None)
+
+
+def test_ensure_portal_in_the_middle_of_a_task(loop):
+    async def helper():
+        await ensure_portal()
+
+    async def main():
+        await loop.sleep(0)
+        with pytest.raises(RuntimeError, match=NO_PORTAL):
+            await_(loop.sleep(0))
+        await helper()
+        assert ordinary(loop) is loop.current_task()
+        await loop.sleep(0.001)
+        assert ordinary(loop) is loop.current_task()
+        await ensure_portal()
+        assert ordinary(loop) is loop.current_task()
+        return "result"
+
+    assert loop.run(main) == "result"
+
+
+def test_ensure_portal_in_many_tasks(loop):
+    async def task():
+        variable.set(loop.current_task())
+        await ensure_portal()
+        for _ in range(5):
+            await loop.sleep(0)
+            assert ordinary(loop) is variable.get()
+
+    async def main():
+        await loop.together(*[task] * 10)
+
+    loop.run(main)
+
+
+def test_exceptions_after_ensure_portal(loop):
+    async def main():
+        await ensure_portal()
+        await loop.sleep(0)
+        raise LookupError
+
+    with pytest.raises(LookupError) as error:
+        loop.run(main)
+    assert names_of(error.value)[-1] == "main"
+
+
+def test_cancellation_after_ensure_portal(loop):
+    log = []
+
+    async def task():
+        await ensure_portal()
+        try:
+            ordinary(loop)
+            await_(loop.sleep(10))
+        finally:
+            log.append("finally")
+
+    async def main():
+        await loop.cancelled(task)
+
+    loop.run(main)
+    assert log == ["finally"]
+
+
+def test_cancellation_during_ensure_portal():
+    log = []
+
+    async def task():
+        try:
+            await ensure_portal()
+        except asyncio.CancelledError:
+            log.append(has_portal())
+            raise
+
+    async def main():
+        task_ = asyncio.create_task(task())
+        asyncio.get_running_loop().call_soon(task_.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await task_
+
+    asyncio.run(main())
+    assert log == [True]
+
+
+def test_ensure_portal_outside_of_a_task():
+    with pytest.raises(RuntimeError, match="has to be awaited in a task of asyncio or trio"):
+        ensure_portal().send(None)
+
+
+def test_ensure_portal_for_a_task_of_the_class_in_python():
+    async def main():
+        await ensure_portal()
+        return ordinary(Asyncio) is asyncio.current_task()
+
+    def factory(loop, coroutine, **options):
+        return asyncio.tasks._PyTask(coroutine, loop=loop, **options)
+
+    with asyncio.Runner() as runner:
+        runner.get_loop().set_task_factory(factory)
+        assert runner.run(main()) is True
+
+
+def test_ensure_portal_for_a_subclass_of_task():
+    class Task(asyncio.Task):
+        attribute = None
+
+    async def main():
+        await ensure_portal()
+        return ordinary(Asyncio) is asyncio.current_task()
+
+    with asyncio.Runner() as runner:
+        runner.get_loop().set_task_factory(lambda loop, coroutine, **options: Task(coroutine, loop=loop, **options))
+        assert runner.run(main()) is True
+
+
+eager = pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="eager tasks came with CPython 3.12")
+
+
+@eager
+def test_an_eager_task_does_not_use_the_portal_of_the_one_that_made_it():
+    async def task():
+        with pytest.raises(RuntimeError, match=NO_PORTAL):
+            await_(asyncio.sleep(0))
+        return has_portal()
+
+    def function():
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        return await_(asyncio.create_task(task()))
+
+    assert asyncio.run(run(function)) is False
+
+
+@eager
+def test_eager_tasks_have_portals_of_their_own():
+    async def ensures():
+        await ensure_portal()
+        return ordinary(Asyncio) is asyncio.current_task()
+
+    def function():
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        tasks = [asyncio.create_task(coroutine) for coroutine in (ensures(), run(ordinary, Asyncio))]
+        return await_(tasks[0]), await_(tasks[1]) is tasks[1]
+
+    assert asyncio.run(run(function)) == (True, True)
+
+
+# --- memory ----------------------------------------------------------------------------------------------------------
+
+
+def cancelled_one():
+    coroutine = run(lambda: await_(switch_out()))
+    coroutine.send(None)
+    with contextlib.suppress(LookupError):
+        coroutine.throw(LookupError)
+
+
+async def with_ensured_portal():
+    await ensure_portal()
+    return ordinary(Asyncio)
+
+
+@pytest.mark.parametrize("use", [
+    pytest.param(lambda: asyncio.run(run(ordinary, Asyncio)), id="run"),
+    pytest.param(cancelled_one, id="thrown into"),
+    pytest.param(lambda: run(lambda: await_(switch_out())).send(None), id="dropped"),
+    pytest.param(lambda: asyncio.run(with_ensured_portal()), id="ensure_portal"),
+    pytest.param(lambda: asyncio.run(run(lambda: list(iter_(count_to(3))))), id="iter_"),
+])
+def test_nothing_is_left_behind(use):
+    def count():
+        gc.collect()
+        return sum(isinstance(o, (Coroutine, greenlet.greenlet, asyncio.Task, types.CoroutineType)) for o in gc.get_objects())
+
+    use()
+    before = count()
+    for _ in range(10):
+        use()
+    assert count() <= before
+
+
+def test_the_main_greenlet_is_the_current_one_again():
+    asyncio.run(run(ordinary, Asyncio))
+    assert getcurrent().parent is None
