@@ -456,6 +456,10 @@ extern "C" [[gnu::used, gnu::visibility("hidden")]] PyObject* core_transfer(
 #endif
 
 PyObject* switch_to(PyGreenlet* g, const Message& message) noexcept {
+    return switch_to(g, message, message.call_site());
+}
+
+PyObject* switch_to(PyGreenlet* g, const Message& message, interpreter::CallSite call_site) noexcept {
     Thread* thread = Thread::running();
     if (thread == nullptr) {
         return nullptr;
@@ -478,13 +482,13 @@ PyObject* switch_to(PyGreenlet* g, const Message& message) noexcept {
             if (next == thread->current) {
                 return thread->tracer != nullptr ? trace(*thread, next, next, value) : value;
             }
-            return resume(*thread, std::move(target), value, message.call_site());
+            return resume(*thread, std::move(target), value, call_site);
         }
         if (!is_started(next)) {
             Start start;
             switch (prepare_start(*thread, next, message, start)) {
                 case Preparation::ready:
-                    return launch(*thread, std::move(target), start, message.call_site());
+                    return launch(*thread, std::move(target), start, call_site);
                 case Preparation::failed:
                     return nullptr;
                 case Preparation::already_started:
@@ -519,13 +523,14 @@ void kill(PyGreenlet* g, bool condemned) noexcept {
         abandon(g);
         return;
     }
-    if (thread->thread_state != interpreter::current_thread_state()) {
+    bool is_own = thread->thread_state == interpreter::current_thread_state();
+    if (is_own && thread->current == g) {
+        return;
+    }
+    if (!is_own || thread->postpones_kills) {
         Py_INCREF(g);
         g->pimpl->activation->condemned = condemned;
         thread->kill_later(g);
-        return;
-    }
-    if (thread->current == g) {
         return;
     }
     PyGreenlet* victim = g;

@@ -45,6 +45,9 @@ PyObject* as_value(const Message& message, ModuleState& module) noexcept;
 // belongs to another thread, MemoryError if there is no memory for a stack.
 PyObject* switch_to(PyGreenlet* g, const Message& message) noexcept;
 
+// The same, when the arguments of the call in progress are not those of the message.
+PyObject* switch_to(PyGreenlet* g, const Message& message, interpreter::CallSite call_site) noexcept;
+
 // Raises the exception in flight in `g`. Like switch_to(), but GreenletExit for a finished one becomes the result.
 PyObject* throw_in_flight(PyGreenlet* g) noexcept;
 
@@ -68,7 +71,8 @@ inline PyObject* core_transfer_jumping(Thread& thread, PyGreenlet* target, PyObj
 #endif
 
 // Has an active greenlet end that nobody references any more. In its own thread: throws GreenletExit into it. What else
-// it raises is reported as unraisable, and the exception in flight is kept. In another thread: leaves it to its own.
+// it raises is reported as unraisable, and the exception in flight is kept. In another thread, or if the thread
+// postpones kills: leaves it to its own.
 // If that ended, abandons it. `condemned`: there may be references left, from garbage.
 void kill(PyGreenlet* g, bool condemned) noexcept;
 

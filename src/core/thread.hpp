@@ -29,6 +29,7 @@ struct Thread {
     stackful::StackCache stacks;
     std::size_t stack_size;        // what stack_size() was when `stacks` was last told
     ModuleState* module;           // shared
+    bool postpones_kills;          // a switch of several steps is in progress: no greenlet can be killed at once
     PyObject* scheduler;           // owned; of greenlet.stackless, or nullptr. Finalized while the thread can still run
     PyGreenlet* main;              // owned, while the thread lives
     Activation* active;            // its active greenlets but the main one
@@ -50,7 +51,7 @@ struct Thread {
 
     // Kills the greenlets that others released. Called by the thread itself.
     void kill_released() noexcept {
-        if (to_kill.load(std::memory_order_relaxed) != nullptr) [[unlikely]] {
+        if (to_kill.load(std::memory_order_relaxed) != nullptr && !postpones_kills) [[unlikely]] {
             kill_released_now();
         }
     }

@@ -82,6 +82,7 @@ PyObject* act(Channel& c, PyObject* value, bool raises, CallSite call_site) noex
         return nullptr;
     }
     Scheduler& s = *scheduler;
+    s.thread->kill_released();
     auto blocks = [&c] { return sends ? c.balance >= 0 : c.balance <= 0; };
     if (s.state->channel_callback != nullptr && !call_back(c, s, sends, blocks())) [[unlikely]] {
         Py_XDECREF(value);

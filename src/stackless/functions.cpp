@@ -83,9 +83,10 @@ PyObject* schedule(PyObject*, Arguments args, Py_ssize_t count) {
     if (s == nullptr || !at_most_one("schedule", count)) {
         return nullptr;
     }
+    s->thread->kill_released();
     Tasklet* self = s->current;
     PyObject* value = count > 0 ? args[0] : as_object(self);
-    if (s->runnable == 1) {
+    if (s->runnable == 1 && s->watchdog == nullptr) {
         return Py_NewRef(value);
     }
     if (!s->may_switch()) [[unlikely]] {
@@ -112,7 +113,11 @@ PyDoc_STRVAR(schedule_remove_doc,
 
 PyObject* schedule_remove(PyObject*, Arguments args, Py_ssize_t count) {
     Scheduler* s = Scheduler::running();
-    if (s == nullptr || !at_most_one("schedule_remove", count) || !s->may_switch()) {
+    if (s == nullptr || !at_most_one("schedule_remove", count)) {
+        return nullptr;
+    }
+    s->thread->kill_released();
+    if (!s->may_switch()) {
         return nullptr;
     }
     PyObject* old = exchange_value(s->current, Py_NewRef(count > 0 ? args[0] : as_object(s->current)), false);

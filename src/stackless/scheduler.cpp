@@ -44,18 +44,21 @@ void set_greenlet(Tasklet* t, PyGreenlet* g) noexcept {
 
 // What a tasklet does when something else than the scheduler resumed it.
 [[gnu::noinline]] PyObject* resumed_out_of_turn(Scheduler& s, Tasklet* self, PyObject* received) {
+    Tasklet* other = s.current;  // goes on when this one ends or switches away
+    if (other->is_active) {
+        other->is_outside = true;
+    }
     if (received == nullptr && PyErr_ExceptionMatches(s.module->greenlet_exit)) {
-        // It is being killed. The one who does that goes on when this one ends or switches away.
+        // It is being killed, which makes the killer the parent.
         PyErr_SetString(s.state->tasklet_exit, "Killing the tasklet because all references have vanished.");
         PyGreenlet* killer = s.thread->current->pimpl->parent;
-        if (killer != nullptr && core::is_active(killer)) {
-            set_greenlet(s.current, killer);
+        if (killer != nullptr && core::is_active(killer) && other->is_active) {
+            set_greenlet(other, killer);
         }
     }
     s.take_turn(self);
     interpreter::PendingException in_flight;
     Py_XDECREF(exchange_value(self, nullptr, false));
-    Py_CLEAR(s.departed);
     return received;
 }
 
@@ -64,17 +67,12 @@ inline PyObject* arrive(Scheduler& s, Tasklet* self, PyObject* received) {
     if (s.current != self) [[unlikely]] {
         return resumed_out_of_turn(s, self, received);
     }
-    self->is_suspended = false;
-    PyObject* value = nullptr;
-    if (received != nullptr) [[likely]] {
-        Py_DECREF(received);
-        value = take_value(self);
+    s.set_switching(false);
+    if (received == nullptr) [[unlikely]] {
+        return nullptr;
     }
-    if (s.departed != nullptr) {
-        interpreter::PendingException in_flight;
-        Py_CLEAR(s.departed);
-    }
-    return value;
+    Py_DECREF(received);
+    return take_value(self);
 }
 
 }  // namespace
@@ -114,7 +112,7 @@ bool make_greenlet(Scheduler& s, Tasklet* t) noexcept {
 }
 
 PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept {
-    from->is_suspended = true;
+    set_switching(true);
     if (watchdog != nullptr || state->schedule_callback != nullptr) [[unlikely]] {
         to = watch(from, to);
         if (to == nullptr) {
@@ -130,14 +128,19 @@ PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite cal
         return nullptr;
     }
     current = to;
+    from->is_outside = false;
     set_greenlet(from, thread->current);
+    if (to->is_outside) [[unlikely]] {
+        to->is_outside = false;
+        set_switching(false);
+    }
     PyObject* received;
     if (core::is_plain_switch(to->greenlet, thread->thread_state)) [[likely]] {
         received = core::transfer(*thread, to->greenlet, Py_NewRef(Py_None), call_site);
     }
     else {
         PyObject* argument = as_object(to);
-        received = core::switch_to(to->greenlet, core::Message{&argument, 1});
+        received = core::switch_to(to->greenlet, core::Message{&argument, 1}, call_site);
     }
     return arrive(*this, from, received);
 }
@@ -147,8 +150,8 @@ PyObject* Scheduler::step_aside(interpreter::CallSite call_site) noexcept {
     {
         Holding lock(state->lock);
         remove(self);
-        departed = self;
     }
+    Py_DECREF(self);
     Tasklet* next = next_turn(self);
     if (next == nullptr) {
         take_turn(self);
@@ -159,22 +162,9 @@ PyObject* Scheduler::step_aside(interpreter::CallSite call_site) noexcept {
 
 void Scheduler::take_turn(Tasklet* t) noexcept {
     Holding lock(state->lock);
-    if (departed == t) {
-        departed = nullptr;
-        if (t->chain != Chain::none) {
-            Py_DECREF(t);  // another thread put it into one; that holds a reference too
-            take_out(t);
-        }
-    }
-    else {
-        take_out(t);
-    }
-    prepend(t);
-    if (current != t) {
-        current->is_suspended = true;
-        current = t;
-    }
-    t->is_suspended = false;
+    prepend(take_out(t));
+    current = t;
+    set_switching(false);
 }
 
 void Scheduler::raise_in(Tasklet* t, PyObject* exception) noexcept {
@@ -216,7 +206,7 @@ Tasklet* Scheduler::watch(Tasklet* from, Tasklet* to) noexcept {
 }
 
 bool Scheduler::refuse_switch() noexcept {
-    if (current->is_suspended) {
+    if (is_switching()) {
         PyErr_SetString(PyExc_RuntimeError, "no switch is possible here: another one is in progress");
         return false;
     }
@@ -227,7 +217,7 @@ bool Scheduler::refuse_switch() noexcept {
 // --- nobody is runnable ----------------------------------------------------------------------------------------------
 
 Tasklet* Scheduler::wake_somebody(Tasklet* leaving) noexcept {
-    leaving->is_suspended = true;  // what runs here, like handlers of signals, can't switch
+    set_switching(true);  // handlers of signals may run here
     for (;;) {
         Tasklet* candidate = sleeper();
         bool in_run = runs != nullptr;
@@ -331,9 +321,10 @@ void handle_error(Scheduler& s, Reference& exception) {
 PyObject* pass_on(Scheduler& s, Tasklet* self, Reference exception) {
     {
         Holding lock(s.state->lock);
-        s.departed = take_out(self);
+        take_out(self);
     }
-    self->is_suspended = true;
+    Py_DECREF(self);
+    s.set_switching(true);
     for (;;) {
         Tasklet* next;
         if (exception) {
@@ -354,6 +345,10 @@ PyObject* pass_on(Scheduler& s, Tasklet* self, Reference exception) {
         PyGreenlet* old = std::exchange(s.thread->current->pimpl->parent, parent);
         s.current = next;
         Py_XDECREF(old);
+        if (next->is_outside) {
+            next->is_outside = false;
+            s.set_switching(false);
+        }
         return Py_NewRef(core::is_started(parent) ? Py_None : as_object(next));
     }
 }
@@ -386,6 +381,7 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t) noexcept {
 // --- run() -----------------------------------------------------------------------------------------------------------
 
 PyObject* run_others(Scheduler& s, Run& run, interpreter::CallSite call_site) noexcept {
+    s.thread->kill_released();
     if (!s.may_switch()) {
         return nullptr;
     }
@@ -432,8 +428,8 @@ bool Scheduler::interrupt() noexcept {
         return true;
     }
     std::int64_t now = watchdog::now();
-    if (now < watchdog->deadline || current->is_suspended) {
-        watchdog::set_alarm(current->is_suspended ? now + watchdog->timeout : watchdog->deadline);
+    if (now < watchdog->deadline || is_switching()) {
+        watchdog::set_alarm(is_switching() ? now + watchdog->timeout : watchdog->deadline);
         return true;
     }
     if (current->atomic || switch_trap > 0) {
@@ -496,6 +492,7 @@ void finalize(PyObject* self) {
     if (s.thread == nullptr) {
         return;
     }
+    s.set_switching(false);
     interpreter::PendingException in_flight;
     bool is_finalizing = interpreter::is_finalizing();
     if (!is_finalizing && interpreter::current_thread_state() == s.thread->thread_state) {
@@ -515,7 +512,6 @@ void finalize(PyObject* self) {
         s.main->is_active = false;
     }
     s.current = nullptr;
-    Py_CLEAR(s.departed);
     Py_CLEAR(s.main);
 }
 
@@ -572,7 +568,6 @@ Scheduler* Scheduler::make(core::Thread& thread) noexcept {
     s->thread = &thread;
     s->main->is_main = true;
     s->main->is_active = true;
-    s->main->is_suspended = false;
     set_greenlet(s->main, thread.current);
     s->current = s->main;
     Holding lock(state->lock);

@@ -44,7 +44,6 @@ struct Scheduler {
     Tasklet* current;               // the one that runs
     Tasklet* first;                 // owned, all of the ring. But for the steps of a switch this is `current`
     Py_ssize_t runnable;            // in the ring
-    Tasklet* departed;              // owned; has left the ring, until its successor has taken notice
     Tasklet* active;                // the newest active tasklet
     Run* runs;                      // the innermost run()
     Run* watchdog;                  // the one with a timeout
@@ -66,7 +65,11 @@ struct Scheduler {
     }
 
     // Is the current tasklet allowed to switch? If not, sets RuntimeError.
-    bool may_switch() noexcept { return (switch_trap <= 0 && !current->is_suspended) || refuse_switch(); }
+    bool may_switch() noexcept { return (switch_trap <= 0 && !is_switching()) || refuse_switch(); }
+
+    // Is a switch in progress? What runs then, such as a callback or a destructor, can't begin another one.
+    bool is_switching() const noexcept { return thread->postpones_kills; }
+    void set_switching(bool switching) noexcept { thread->postpones_kills = switching; }
 
     // --- the ring. The lock is held. ---
 
@@ -135,8 +138,7 @@ struct Scheduler {
     // the main one.
     Tasklet* sleeper() const noexcept { return runs != nullptr ? runs->tasklet : main; }
 
-    // The watchdog and the schedule callback, before a switch. `from` counts as suspended, so neither can switch. The tasklet
-    // to switch to, or nullptr with an exception.
+    // The watchdog and the schedule callback, before a switch. The tasklet to switch to, or nullptr with an exception.
     Tasklet* watch(Tasklet* from, Tasklet* to) noexcept;
 
     // --- others ---

@@ -9,6 +9,8 @@
 //                                                     send, receive v |
 //                                                                  blocked
 //
+// Who holds it: the chain it is in, and its greenlet while it is active. So an active tasklet that leaves its chain stays.
+//
 // A tasklet is no greenlet: it is what goes on, and a greenlet is where. It gets a greenlet when it first runs, and
 // each time it is suspended it notes which greenlet that happened in: code in a tasklet may use greenlets of its own.
 
@@ -43,7 +45,7 @@ struct Tasklet {
     bool raises;            // `value` is to be raised
     bool sends;             // what it waits for in the chain of a channel
     bool is_active;         // it has begun to run, and has not ended
-    bool is_suspended;      // it is active but does not run
+    bool is_outside;        // it was suspended by something else than its scheduler, which resumed another tasklet
     bool is_main;           // it is what the thread does when it runs no tasklet
     bool atomic;
     bool block_trap;

@@ -328,6 +328,7 @@ PyObject* tasklet_run(PyObject* self, PyObject* const* args, Py_ssize_t count) {
     if (s->current == &t) {
         Py_RETURN_NONE;
     }
+    s->thread->kill_released();
     if (!s->may_switch()) {
         return nullptr;
     }
@@ -365,21 +366,23 @@ PyObject* tasklet_switch(PyObject* self, PyObject* const* args, Py_ssize_t count
     if (s->current == &t) {
         Py_RETURN_NONE;
     }
+    s->thread->kill_released();
     if (!s->may_switch()) {
         return nullptr;
     }
+    Tasklet* current = s->current;
     {
         Holding lock(s->state->lock);
         if (t.chain == Chain::runnable) {
-            s->departed = take_out(s->current);
             s->first = &t;
         }
         else {
             s->prepend(take_out(&t));
-            s->departed = take_out(s->current);
         }
+        s->remove(current);
     }
-    return s->go_on(s->current, &t, {args, count, nullptr});
+    Py_DECREF(current);
+    return s->go_on(current, &t, {args, count, nullptr});
 }
 
 // --- exceptions ------------------------------------------------------------------------------------------------------
@@ -795,21 +798,17 @@ int clear(PyObject* self) {
     return 0;
 }
 
-// Garbage: has it run its `finally` blocks.
+// Garbage: runs its `finally` blocks.
 void finalize(PyObject* self) {
     Tasklet& t = of(self);
     if (!t.is_active || t.is_main || interpreter::is_finalizing() || t.scheduler->thread == nullptr) {
         return;
     }
-    interpreter::PendingException in_flight;
     Scheduler* s = own_scheduler(t);
-    if (s == nullptr || s->current->is_suspended) {
-        Reference done = Reference::steal(kill(t, true));
-        if (!done) {
-            PyErr_WriteUnraisable(self);
-        }
-        return;
+    if (s == nullptr || s->is_switching()) {
+        return;  // its greenlet is garbage too, and is killed in its thread when that is possible
     }
+    interpreter::PendingException in_flight;
     long trap = std::exchange(s->switch_trap, 0);
     for (int round = 0; round < 10 && t.is_active && s->current != &t; ++round) {
         Reference done = Reference::steal(kill(t, false));
@@ -943,7 +942,6 @@ Tasklet* make_tasklet(PyTypeObject* type, Scheduler& scheduler) noexcept {
     Tasklet* t = as_tasklet(type->tp_alloc(type, 0));
     if (t != nullptr) {
         t->scheduler = reinterpret_cast<Scheduler*>(Py_NewRef(reinterpret_cast<PyObject*>(&scheduler)));
-        t->is_suspended = true;
     }
     return t;
 }

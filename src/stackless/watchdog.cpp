@@ -19,6 +19,10 @@ timer_t timer;
 pid_t timer_owner = 0;      // a child process does not inherit the timer
 int alarm_signal = 0;
 
+// The alarm goes off again and again, so many nanoseconds apart: CPython 3.11 and 3.12 can overlook a signal that arrives
+// while they find out whether there is anything to attend to, until the next one.
+constexpr long snooze = 5'000'000;
+
 PyObject* alarm_went_off(PyObject*, PyObject*) {
     Scheduler* scheduler = Scheduler::running();
     if (scheduler == nullptr || !scheduler->interrupt()) {
@@ -98,6 +102,7 @@ void set_alarm(std::int64_t time) noexcept {
     struct itimerspec when = {};
     when.it_value.tv_sec = time / 1'000'000'000;
     when.it_value.tv_nsec = time % 1'000'000'000;
+    when.it_interval.tv_nsec = snooze;
     timer_settime(timer, TIMER_ABSTIME, &when, nullptr);
 }
 

@@ -18,7 +18,7 @@ std::int64_t now() noexcept;
 // Sees to it that the handler is installed. False, without an exception, if the running thread can have none.
 bool prepare() noexcept;
 
-// Has the handler called once, at that time; not before for 0.
+// Has the handler called at that time, and then repeatedly; for 0: not any more.
 void set_alarm(std::int64_t time) noexcept;
 
 }  // namespace stackless::watchdog

@@ -1,0 +1,398 @@
+"""greenlet.stackless: one scheduler a thread, and channels between threads."""
+
+import threading
+import time
+
+import greenlet.stackless as stackless
+import pytest
+from greenlet.stackless import TaskletExit, channel, getcurrent, getmain, run, schedule_remove, tasklet
+from support import in_thread, output_of
+
+# A thread that watches the time could wake a tasklet, for all the scheduler knows: then nothing is a deadlock.
+pytestmark = pytest.mark.timeout(60, method="signal")
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing_scheduled():
+    yield
+    assert getcurrent() is getmain()
+    assert stackless.getruncount() == 1
+
+
+def test_each_thread_has_a_scheduler_of_its_own():
+    t = tasklet(print)()
+    assert in_thread(stackless.getruncount) == 1
+    assert in_thread(getmain) is not getmain()
+    assert stackless.runcount == 2
+    t.kill()
+
+
+def test_threads_lists_their_ids():
+    assert stackless.threads[0] == threading.main_thread().ident
+    assert in_thread(lambda: threading.get_ident() in stackless.threads)
+
+
+def test_get_thread_info():
+    assert stackless.get_thread_info() == (getmain(), getcurrent(), 1)
+    main = getmain()
+    assert in_thread(lambda: stackless.get_thread_info(threading.main_thread().ident)) == (main, main, 1)
+    with pytest.raises(ValueError):
+        stackless.get_thread_info(1)
+    begun, done = threading.Event(), threading.Event()
+    thread = threading.Thread(target=lambda: (begun.set(), done.wait(60)))
+    thread.start()
+    begun.wait(60)
+    assert stackless.get_thread_info(thread.ident) == (None, None, 0)
+    done.set()
+    thread.join()
+
+
+def test_a_tasklet_can_be_scheduled_by_another_thread():
+    log = []
+    t = tasklet(lambda: log.append(threading.get_ident())).bind(None, ())
+    in_thread(t.insert)
+    assert log == []
+    run()
+    t = tasklet(lambda: log.append(threading.get_ident())).bind(None, ())
+    in_thread(t.run)
+    run()
+    assert log == [threading.get_ident()] * 2
+
+
+def test_but_not_switched_to():
+    t = tasklet(print, ())
+    with pytest.raises(RuntimeError, match="another thread"):
+        in_thread(t.switch)
+    t.kill()
+
+
+def test_one_of_another_thread_is_killed_by_its_own():
+    log = []
+
+    def function():
+        try:
+            schedule_remove()
+        finally:
+            log.append(threading.get_ident())
+
+    t = tasklet(function)()
+    run()
+    in_thread(t.kill)
+    assert t.scheduled and log == []
+    run()
+    assert log == [threading.get_ident()]
+
+
+def test_bind_thread():
+    log = []
+    t = tasklet(lambda: log.append(threading.get_ident())).bind(None, ())
+
+    def other():
+        t.bind_thread()
+        assert t.thread_id == threading.get_ident()
+        t.insert()
+        run()
+        return threading.get_ident()
+
+    assert log == [in_thread(other)] or log == log[:1]
+    assert not t.alive
+    t = tasklet(print, ())
+    assert in_thread(lambda: t.bind_thread(threading.main_thread().ident)) is t
+    with pytest.raises(ValueError):
+        t.bind_thread(1)
+    t.insert()
+    with pytest.raises(RuntimeError, match="scheduled"):
+        t.bind_thread()
+    t.kill()
+    t = tasklet(schedule_remove)()
+    run()
+    with pytest.raises(RuntimeError, match="C stack"):
+        t.bind_thread()
+    t.kill()
+
+
+# --- channels --------------------------------------------------------------------------------------------------------
+
+
+def test_a_command_loop_between_two_threads():
+    commands = channel()
+    log = []
+
+    def master():
+        for command in ("one", "two", "QUIT"):
+            commands.send(command)
+
+    def slave():
+        while True:
+            command = commands.receive()
+            log.append(command)
+            if command == "QUIT":
+                break
+
+    def run_until_it_ended(function):
+        t = tasklet(function)()
+        while t.alive:
+            run()
+            time.sleep(0)
+
+    thread = threading.Thread(target=run_until_it_ended, args=(master,))
+    thread.start()
+    run_until_it_ended(slave)
+    thread.join(60)
+    assert log == ["one", "two", "QUIT"]
+
+
+def test_main_tasklets_of_two_threads_meet():
+    requests, answers = channel(), channel()
+
+    def server():
+        for request in requests:
+            answers.send(request * 2)
+
+    thread = threading.Thread(target=server)
+    thread.start()
+    got = []
+    for i in range(200):
+        requests.send(i)
+        got.append(answers.receive())
+    requests.send_exception(StopIteration)
+    thread.join(60)
+    assert not thread.is_alive()
+    assert got == [2 * i for i in range(200)]
+
+
+def test_threadblock_waits_for_other_threads():
+    c = channel()
+    got = []
+
+    def sender():
+        for i in range(3):
+            time.sleep(0.01)
+            c.send(i)
+
+    t = tasklet(lambda: got.extend(c.receive() for _ in range(3)))()
+    thread = threading.Thread(target=sender)
+    thread.start()
+    while t.alive:
+        run(threadblock=True)
+    thread.join(60)
+    assert got == [0, 1, 2]
+
+
+def test_threadblock_returns_when_there_is_nobody_to_wait_for():
+    assert output_of("""
+        import greenlet.stackless as stackless
+        t = stackless.tasklet(stackless.channel().receive)()
+        stackless.run(threadblock=True)
+        print(t.blocked)
+    """) == "True\n"
+
+
+def test_a_deadlock_of_all_threads_is_noticed_by_one():
+    assert output_of("""
+        import threading
+        import greenlet.stackless as stackless
+
+        def other():
+            try:
+                c.receive()
+            except RuntimeError as exception:
+                errors.append(str(exception))
+        c = stackless.channel()
+        errors = []
+        thread = threading.Thread(target=other)
+        thread.start()
+        try:
+            stackless.channel().receive()
+        except RuntimeError as exception:
+            errors.append(str(exception))
+        if thread.is_alive():
+            c.send(None)
+        thread.join()
+        print(*set(errors))
+    """) == "Deadlock: the last runnable tasklet cannot be blocked.\n"
+
+
+def test_waiting_for_other_threads_can_be_interrupted():
+    assert output_of("""
+        import os, signal, threading, time
+        import greenlet.stackless as stackless
+
+        def other():
+            time.sleep(0.05)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.3)
+        threading.Thread(target=other).start()
+        c = stackless.channel()
+        try:
+            c.receive()
+        except KeyboardInterrupt:
+            print("KeyboardInterrupt", c.balance, stackless.runcount)
+    """) == "KeyboardInterrupt 0 1\n"
+
+
+def test_a_waiting_thread_is_told_before_it_looks_itself():
+    c, back = channel(), channel()
+    thread = threading.Thread(target=lambda: [back.send(c.receive()) for _ in range(20)])
+    thread.start()
+    begin = time.monotonic()
+    for i in range(20):
+        c.send(i)
+        assert back.receive() == i
+    elapsed = time.monotonic() - begin
+    thread.join(60)
+    assert elapsed < 20 * 0.05
+
+
+# --- the end of a thread ---------------------------------------------------------------------------------------------
+
+
+def test_tasklets_of_a_thread_that_ends_are_killed():
+    log = []
+    kept = []
+
+    def in_the_thread():
+        c = channel()
+
+        def function(action):
+            try:
+                action()
+            except TaskletExit:
+                log.append((action.__name__, threading.get_ident()))
+                raise
+
+        def blocked():
+            c.receive()
+
+        def paused():
+            schedule_remove()
+
+        kept.extend(tasklet(function)(action) for action in (blocked, paused))
+        run()
+        kept.append(tasklet(function)(blocked))
+        return threading.get_ident()
+
+    ident = in_thread(in_the_thread)
+    deadline = time.monotonic() + 10
+    while len(log) < 2 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert sorted(log) == [("blocked", ident), ("paused", ident)]
+    blocked, paused, unstarted = kept
+    assert not blocked.alive and not paused.alive
+    assert unstarted.alive and unstarted.thread_id == -1 and not unstarted.scheduled
+    with pytest.raises(RuntimeError, match="thread"):
+        unstarted.insert()
+    with pytest.raises(RuntimeError, match="thread"):
+        unstarted.throw(ValueError)
+    unstarted.kill()
+    assert not unstarted.alive
+
+
+def test_one_that_had_not_begun_can_be_bound_to_a_living_thread():
+    log = []
+    t = in_thread(lambda: tasklet(log.append, (1,)))
+    assert t.bind_thread() is t
+    t.insert()
+    run()
+    assert log == [1]
+
+
+def test_one_that_refuses_to_be_killed_is_let_go_of():
+    def in_the_thread():
+        def function():
+            while True:
+                try:
+                    schedule_remove()
+                except TaskletExit:
+                    tries.append(1)
+
+        t = tasklet(function)()
+        run()
+        return t
+
+    tries = []
+    t = in_thread(in_the_thread)
+    deadline = time.monotonic() + 10
+    while t.thread_id != -1 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert len(tries) == 10
+    assert t.alive is False or t.thread_id == -1
+    t.kill()
+    assert not t.alive
+
+
+def test_a_tasklet_sees_the_end_of_the_interpreter():
+    assert output_of("""
+        import greenlet.stackless as stackless
+
+        def function():
+            try:
+                stackless.schedule_remove()
+            finally:
+                print("finally")
+        t = stackless.tasklet(function)()
+        c = stackless.channel()
+        stackless.tasklet(c.receive)()
+        stackless.run()
+        stackless.tasklet(print)("never")
+    """) == "finally\n"
+
+
+def test_a_fork_leaves_tasklets_usable():
+    assert output_of("""
+        import os, threading
+        import greenlet.stackless as stackless
+
+        log = []
+        def function():
+            for i in range(3):
+                log.append(i)
+                stackless.schedule()
+        begun, end = threading.Event(), threading.Event()
+        def other():
+            def blocked():
+                stackless.channel().receive()
+            stackless.tasklet(blocked)()
+            stackless.run()
+            begun.set()
+            end.wait()
+        thread = threading.Thread(target=other)
+        thread.start()
+        begun.wait()
+        t = stackless.tasklet(function)()
+        stackless.schedule()
+        import warnings
+        warnings.simplefilter("ignore")
+        child = os.fork()
+        stackless.run()
+        if child == 0:
+            print(log, flush=True)
+            stackless.run(100)
+            os._exit(0)
+        os.waitpid(child, 0)
+        end.set()
+        thread.join()
+        print(log)
+    """) == "[0, 1, 2]\n" * 2
+
+
+def test_sub_interpreters_have_schedulers_of_their_own():
+    interpreters = pytest.importorskip("_interpreters", reason="no sub-interpreters")
+    ident = interpreters.create()
+    try:
+        failed = interpreters.exec(ident, """if True:
+            import sys
+            sys.path[:] = %r
+            import greenlet.stackless as stackless
+            log = []
+            c = stackless.channel()
+            stackless.tasklet(lambda: log.append(c.receive()))()
+            stackless.tasklet(c.send)(1)
+            stackless.run()
+            assert log == [1]
+            t = stackless.tasklet(c.receive)()
+            stackless.run()
+        """ % (__import__("sys").path,))
+        assert failed is None, failed
+    finally:
+        interpreters.destroy(ident)
