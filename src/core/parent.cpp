@@ -41,7 +41,7 @@ int set_parent(PyGreenlet* g, PyObject* parent) noexcept {
         PyErr_SetString(PyExc_AttributeError, "cannot set the parent of a main greenlet");
         return -1;
     }
-    ModuleState* module = ModuleState::of_interpreter();
+    ModuleState* module = Thread::running_module();
     if (module == nullptr) {
         return -1;
     }

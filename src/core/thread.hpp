@@ -45,6 +45,10 @@ struct Thread {
     // The running thread's. nullptr with an exception if there was none and it could not be made.
     static Thread* running() noexcept;
 
+    // The module's state in the running interpreter, looked up only if there is no Thread at hand. nullptr with an exception
+    // if the module was never imported there.
+    static ModuleState* running_module() noexcept;
+
     // Has `g`, an active greenlet of this thread, killed when the thread next uses greenlets. For any thread to call; takes
     // over a reference to `g`.
     void kill_later(PyGreenlet* g) noexcept;
@@ -83,6 +87,12 @@ private:
     static thread_local Cached cached;
     static std::atomic<std::size_t> ended_threads;
 };
+
+inline ModuleState* Thread::running_module() noexcept {
+    bool is_at_hand = cached.thread_state == interpreter::current_thread_state() &&
+                      cached.ended == ended_threads.load(std::memory_order_relaxed);
+    return is_at_hand ? cached.thread->module : ModuleState::of_interpreter();
+}
 
 inline Thread* Thread::running() noexcept {
     PyThreadState* thread_state = interpreter::current_thread_state();

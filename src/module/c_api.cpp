@@ -17,7 +17,7 @@ constexpr const char* capsule_name = "greenlet._C_API";
 
 // Clients may pass anything.
 bool check(PyGreenlet* g) noexcept {
-    ModuleState* state = ModuleState::of_interpreter();
+    ModuleState* state = Thread::running_module();
     if (state == nullptr) {
         return false;
     }
@@ -54,10 +54,7 @@ PyObject* api_throw(PyGreenlet* g, PyObject* type, PyObject* value, PyObject* tr
     return check(g) ? throw_into(as_object(g), type, value, traceback) : nullptr;
 }
 
-PyObject* api_switch(PyGreenlet* g, PyObject* args, PyObject* kwargs) {
-    if (!check(g)) {
-        return nullptr;
-    }
+[[gnu::noinline]] PyObject* switch_with(PyGreenlet* g, PyObject* args, PyObject* kwargs) {
     core::Message message;
     if (args != nullptr) {
         if (!PyTuple_Check(args)) {
@@ -70,12 +67,22 @@ PyObject* api_switch(PyGreenlet* g, PyObject* args, PyObject* kwargs) {
     if (kwargs != nullptr && PyDict_Check(kwargs)) {
         message.keywords = kwargs;
     }
-    if (core::is_plain_switch(g, interpreter::current_thread_state())) [[likely]] {
-        Thread& thread = *g->pimpl->thread;
-        PyObject* value = core::as_value(message, *thread.module);
-        return value != nullptr ? core::transfer(thread, g, value, {}) : nullptr;
-    }
     return core::switch_to(g, message);
+}
+
+PyObject* api_switch(PyGreenlet* g, PyObject* args, PyObject* kwargs) {
+    if (!check(g)) {
+        return nullptr;
+    }
+    bool is_usual = kwargs == nullptr && (args == nullptr || PyTuple_CheckExact(args));
+    if (is_usual && core::is_active(g) && core::is_plain_switch(g, interpreter::current_thread_state())) [[likely]] {
+        Thread& thread = *g->pimpl->thread;
+        PyObject* value = args == nullptr ? thread.module->no_arguments
+                          : PyTuple_GET_SIZE(args) == 1 ? PyTuple_GET_ITEM(args, 0)
+                                                        : args;
+        return core::transfer(thread, g, Py_NewRef(value), {});
+    }
+    return switch_with(g, args, kwargs);
 }
 
 int api_set_parent(PyGreenlet* g, PyGreenlet* parent) {
