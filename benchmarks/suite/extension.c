@@ -2,7 +2,6 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-#include <alloca.h>
 #include <greenlet/greenlet.h>
 #include <string.h>
 
@@ -38,6 +37,21 @@ switch_forever(PyObject *module, PyObject *target)
     }
 }
 
+/* Bit by bit, downwards, as calls do. Makes no objects: only stacks are to be looked at afterwards. */
+static PyObject *
+call_after_descent(Py_ssize_t bytes, PyObject *function)
+{
+    enum { step = 1024 };
+    if (bytes <= step) {
+        return PyObject_CallNoArgs(function);
+    }
+    char used[step];
+    memset(used, 1, step);
+    PyObject *result = call_after_descent(bytes - step, function);
+    __asm__ volatile("" : : "r"(used) : "memory"); /* it is still in use here */
+    return result;
+}
+
 /* call_deep(bytes, function): calls the function with so much of the C stack in use, all of it written to. */
 static PyObject *
 call_deep(PyObject *module, PyObject *args)
@@ -47,18 +61,7 @@ call_deep(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "nO", &bytes, &function)) {
         return NULL;
     }
-    /* Bit by bit, downwards, as calls do. */
-    enum { step = 1024 };
-    if (bytes <= step) {
-        return PyObject_CallNoArgs(function);
-    }
-    char *used = alloca(step);
-    memset(used, 1, step);
-    PyObject *rest = Py_BuildValue("nO", bytes - step, function);
-    PyObject *result = rest != NULL ? call_deep(module, rest) : NULL;
-    Py_XDECREF(rest);
-    __asm__ volatile("" : : "r"(used) : "memory"); /* it is still in use here */
-    return result;
+    return call_after_descent(bytes, function);
 }
 
 static PyMethodDef functions[] = {

@@ -190,6 +190,7 @@ void StackPool::cool() noexcept {
         // The first ones in the list were released last.
         Slot** link = &each->reserve;
         for (std::size_t kept = 0; kept < most_warm && *link != nullptr; ++kept) {
+            trim_to_shared_page(**link);
             link = &(*link)->next_free;
         }
         while (*link != nullptr && reserve_cold(*each)) {
@@ -343,6 +344,11 @@ void StackCache::cool() noexcept {
     if (count() > StackPool::most_warm) {
         spill(count() - StackPool::most_warm);
     }
+    for (Slot* slot = free_; slot != nullptr; slot = slot->next_free) {
+        trim_to_shared_page(*slot);
+        slot->left_deep = false;
+    }
+    left_deep_ = 0;
     pool_.cool();
 }
 

@@ -12,8 +12,8 @@
 // refilled from the reserve, and the reserve carves new slots from a region. A cache that holds too many gives
 // some to the reserve, and one that dies gives all of them.
 //
-// A region is never unmapped, and a free slot keeps its warm part until it is *cooled*, on request: then it keeps
-// nothing but some 2 KiB of page tables and eight bytes in a list.
+// A region is never unmapped, and a free slot keeps its warm part until it is *cooled*, on request. Then the few that are
+// used next keep one page, and the others nothing but some 2 KiB of page tables and eight bytes in a list.
 //
 // What happens to a slot that ran deep. Its pages are given back when it is released, if the lines that tell
 // (stack.hpp) say it was used beyond its warm part. But a program whose executions all run that deep would pay for this
@@ -93,7 +93,7 @@ public:
     // The slot whose guard page an address is in, or nullptr. Async-signal-safe.
     const Slot* slot_guarding(const void* address) const noexcept;
 
-    // Takes all memory from the slots in the reserve, but for the `most_warm` of each size that are used next.
+    // Takes all memory from the slots in the reserve, but for a page of each of the `most_warm` that are used next.
     void cool() noexcept;
     static constexpr std::size_t most_warm = 64;
 
@@ -175,8 +175,8 @@ public:
     // Gives all that is free to the reserve, with nothing left untrimmed.
     void trim() noexcept;
 
-    // Leaves a few free slots as they are, and has the reserve take all memory from the others. To be called now and then by
-    // who knows a time when that does not matter.
+    // Leaves a page to each of a few free slots, and has the reserve take all memory from the others. To be called now and
+    // then by who knows a time when that does not matter.
     void cool() noexcept;
 
     // The size of the slots acquired from now on, rounded as SlotLayout::for_size() says. Those of another size that are

@@ -11,21 +11,30 @@ void trim(Slot& slot) noexcept {
     system::discard(begin + layout.warm_high, layout.size - layout.warm_high);
 }
 
+void trim_to_shared_page(Slot& slot) noexcept {
+    std::byte* shared_page = slot.stack_base() - SlotLayout::shared_page_stack_bytes;
+    system::discard(slot.low, static_cast<std::size_t>(shared_page - slot.low));
+    std::byte* beyond = shared_page + system::page_size();
+    system::discard(beyond, static_cast<std::size_t>(slot.high - beyond));
+}
+
 void trim_suspended(Slot& slot, const void* stack_pointer, const void* client_top) noexcept {
     auto address = [](const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); };
     auto byte = [](std::uintptr_t place) { return reinterpret_cast<std::byte*>(place); };
     std::uintptr_t page = system::page_size();
 
-    // The ABI lets a function use a little memory below its stack pointer, 128 bytes on x86-64, but that is forfeit
-    // when it calls another one, as everybody does who is suspended. The warm part leaves far more.
+    // The ABI lets a function use a little memory below its stack pointer, 128 bytes on x86-64.
+    constexpr std::uintptr_t red_zone = 256;
     std::uintptr_t low = address(slot.low);
-    std::uintptr_t unused_end = (address(stack_pointer) - SlotLayout::warm_bytes) / page * page;
-    if (unused_end > low && !is_untouched(byte(unused_end) - 64)) {
+    std::uintptr_t beyond_warm = (address(stack_pointer) - SlotLayout::warm_bytes) / page * page;
+    if (beyond_warm > low && !is_untouched(byte(beyond_warm) - 64)) {
+        std::uintptr_t unused_end = (address(stack_pointer) - red_zone) / page * page;
         system::discard(slot.low, unused_end - low);
     }
     std::uintptr_t high = address(slot.high);
-    std::uintptr_t unused_begin = (address(client_top) + SlotLayout::warm_bytes + page - 1) / page * page;
-    if (unused_begin < high && !is_untouched(byte(unused_begin))) {
+    beyond_warm = (address(client_top) + SlotLayout::warm_bytes + page - 1) / page * page;
+    if (beyond_warm < high && !is_untouched(byte(beyond_warm))) {
+        std::uintptr_t unused_begin = (address(client_top) + page - 1) / page * page;
         system::discard(byte(unused_begin), high - unused_begin);
     }
 }

@@ -99,8 +99,11 @@ static_assert(SlotLayout::shared_page_stack_bytes % 64 == 0, "the header should 
 // Gives back everything beyond the warm part. Nobody may be running or suspended on the slot.
 void trim(Slot& slot) noexcept;
 
-// Gives back what lies beyond a warm part below the stack pointer of an execution that is suspended on the slot, and beyond
-// a warm part above the client's `client_top`, if there seems to be something. Nobody may run on the slot meanwhile.
+// Gives back everything but the page that stack and client area share. Nobody may be running or suspended on the slot.
+void trim_to_shared_page(Slot& slot) noexcept;
+
+// An execution is suspended on the slot. Gives back what lies below its stack pointer, if it seems to have been used more
+// than a warm part further down; and the same above the client's `client_top`. Nobody may run on the slot meanwhile.
 void trim_suspended(Slot& slot, const void* stack_pointer, const void* client_top) noexcept;
 
 // Is a cache line free of anything but zeros? It may be on a stack, below the stack pointer, or nobody's at all.
