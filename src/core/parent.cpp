@@ -2,21 +2,8 @@
 
 namespace core {
 
-Thread* thread_of(const PyGreenlet* g) noexcept {
-    while (g != nullptr) {
-        if (g->pimpl->thread != nullptr) {
-            return g->pimpl->thread;
-        }
-        g = g->pimpl->parent;
-    }
-    return nullptr;
-}
-
-bool may_switch_to(PyGreenlet* g, Thread& running) noexcept {
+void refuse_switch_to(PyGreenlet* g, Thread& running) noexcept {
     Thread* thread = thread_of(g);
-    if (thread == &running) {
-        return true;
-    }
     PyErr_Clear();  // an exception that was to be thrown
     PyObject* error = running.module->error;
     if (thread == nullptr) {
@@ -29,7 +16,6 @@ bool may_switch_to(PyGreenlet* g, Thread& running) noexcept {
         PyErr_Format(error, "Cannot switch to a different thread\n\tCurrent:  %R\n\tExpected: %R", running.main,
                      thread->main);
     }
-    return false;
 }
 
 int set_parent(PyGreenlet* g, PyObject* parent) noexcept {

@@ -8,10 +8,24 @@
 namespace core {
 
 // The thread a greenlet belongs to: borrowed; nullptr if it is unstarted and a parent of it was garbage collected.
-Thread* thread_of(const PyGreenlet* g) noexcept;
+inline Thread* thread_of(const PyGreenlet* g) noexcept {
+    while (g != nullptr && g->pimpl->thread == nullptr) {
+        g = g->pimpl->parent;
+    }
+    return g != nullptr ? g->pimpl->thread : nullptr;
+}
 
-// Is it allowed to switch to `g` from the running thread? If not, sets greenlet.error.
-bool may_switch_to(PyGreenlet* g, Thread& running) noexcept;
+// Says in an exception, greenlet.error, why it is not allowed to switch to `g` from the running thread.
+void refuse_switch_to(PyGreenlet* g, Thread& running) noexcept;
+
+// Is it allowed? If not, sets greenlet.error.
+inline bool may_switch_to(PyGreenlet* g, Thread& running) noexcept {
+    if (thread_of(g) == &running) [[likely]] {
+        return true;
+    }
+    refuse_switch_to(g, running);
+    return false;
+}
 
 // Sets the parent. 0, or -1 with TypeError, ValueError or AttributeError. nullptr stands for `del g.parent`.
 int set_parent(PyGreenlet* g, PyObject* parent) noexcept;

@@ -151,22 +151,24 @@ bool keep_many_arguments(Start& start) {
     return true;
 }
 
-// Finds out what an unstarted greenlet will run. May run Python code, which may do anything, start the greenlet included.
+// Finds out what an unstarted greenlet will run. May run Python code, which may do anything, start the greenlet included, or
+// give it a parent of another thread.
 bool find_run(Thread& thread, PyGreenlet* g, Start& start) {
     if (Py_TYPE(g) == thread.module->greenlet_type) {
         start.run = Reference::borrow(g->pimpl->run);
         if (!start.run) {
             PyErr_SetString(PyExc_AttributeError, "run");
         }
+        return bool(start.run);
     }
-    else {
+    {
         interpreter::PendingException in_flight;
         start.run = Reference::steal(PyObject_GetAttr(as_object(g), thread.module->name_run));
         if (!start.run) {
             in_flight.discard();
         }
     }
-    return bool(start.run);
+    return start.run && (is_started(g) || may_switch_to(g, thread));
 }
 
 void lay_out(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
@@ -189,7 +191,7 @@ void lay_out(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
     g->pimpl->phase = Phase::active;
 }
 
-// Gets an unstarted greenlet ready to be switched to. `failed`: with an exception, and the greenlet as it was.
+// Gets an unstarted greenlet, one that the thread may switch to, ready for it. `failed`: with an exception, and the greenlet as it was.
 Preparation prepare_start(Thread& thread, PyGreenlet* g, const Message& message, Start& start) {
     start.thread = &thread;
     start.message = message;
@@ -202,7 +204,7 @@ Preparation prepare_start(Thread& thread, PyGreenlet* g, const Message& message,
     if (is_started(g)) {
         return Preparation::already_started;
     }
-    if (!may_switch_to(g, thread) || !expand_keywords(start) || !keep_many_arguments(start)) {
+    if (!expand_keywords(start) || !keep_many_arguments(start)) {
         return Preparation::failed;
     }
     stackful::Slot* slot = thread.acquire_slot();
@@ -331,9 +333,9 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
     if (is_exit) {
         result = Reference::steal(interpreter::take_exception(true));
     }
-    {
+    if (interpreter::has_leftovers(thread.thread_state)) {
         interpreter::PendingException in_flight;
-        interpreter::end_of_greenlet(thread.thread_state);
+        interpreter::clear_leftovers(thread.thread_state);
     }
     PyGreenlet* parent = self->pimpl->parent;
     if (self->pimpl->resumer == nullptr && parent != nullptr && can_go_on(thread, self, parent)) [[likely]] {

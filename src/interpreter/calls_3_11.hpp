@@ -78,6 +78,7 @@ struct Calls {
 };
 
 // The deallocations put off so far belong to the thread: whoever finishes one does the rest. Nothing is left behind.
+inline constexpr bool has_postponed_deallocations(PyThreadState*) noexcept { return false; }
 inline void do_postponed_deallocations(PyThreadState*) noexcept {}
 
 }  // namespace interpreter

@@ -110,9 +110,11 @@ struct Calls {
     }
 };
 
+inline bool has_postponed_deallocations(PyThreadState* ts) noexcept { return ts->delete_later != nullptr; }
+
 // Deallocating another container would do it too, but on a small stack that one is put off as well.
 inline void do_postponed_deallocations(PyThreadState* ts) noexcept {
-    if (ts->delete_later != nullptr) {
+    if (has_postponed_deallocations(ts)) {
         _PyTrash_thread_destroy_chain(ts);
     }
 }

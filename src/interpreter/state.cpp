@@ -2,7 +2,7 @@
 
 namespace interpreter {
 
-void end_of_greenlet(PyThreadState* ts) noexcept {
+void clear_leftovers(PyThreadState* ts) noexcept {
     Py_CLEAR(ts->exc_info->exc_value);
     do_postponed_deallocations(ts);
     assert(ts->datastack_chunk->previous == nullptr);

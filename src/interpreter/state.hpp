@@ -136,9 +136,14 @@ bool make_context(PyThreadState* ts) noexcept;
 inline bool has_context(PyThreadState* ts) noexcept { return ts->context != nullptr; }
 inline bool ensure_context(PyThreadState* ts) noexcept { return has_context(ts) || make_context(ts); }
 
-// At the end of a greenlet: lets go of what the thread state holds for it, except its context, and does deallocations it
-// put off while it was deep. May run code.
-void end_of_greenlet(PyThreadState* ts) noexcept;
+// At the end of a greenlet: does the thread state hold anything for it, except its context, or deallocations that it put off
+// while it was deep?
+inline bool has_leftovers(PyThreadState* ts) noexcept {
+    return ts->exc_info->exc_value != nullptr || has_postponed_deallocations(ts);
+}
+
+// Lets go of that. May run code.
+void clear_leftovers(PyThreadState* ts) noexcept;
 
 // The interpreter is being shut down, and running Python code is no longer safe.
 inline bool is_finalizing() noexcept {

@@ -55,8 +55,9 @@ PyObject* greenlet_vectorcall(PyObject* type, PyObject* const* args, std::size_t
     Py_ssize_t named = names != nullptr ? PyTuple_GET_SIZE(names) : 0;
     PyObject* values[2] = {nullptr, nullptr};
     bool usual = positional + named <= 2;
-    for (Py_ssize_t i = 0; usual && i < positional; ++i) {
-        values[i] = args[i];
+    if (usual && positional > 0) {
+        values[0] = args[0];
+        values[1] = positional > 1 ? args[1] : nullptr;
     }
     for (Py_ssize_t i = 0; usual && i < named; ++i) {
         PyObject* name = PyTuple_GET_ITEM(names, i);
