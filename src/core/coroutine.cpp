@@ -133,14 +133,15 @@ PyObject* start(Coroutine& coroutine, PyObject* function, const Message& message
 }
 
 PyObject* resume(Coroutine& coroutine, PyObject* value, AtEnd at_end) noexcept {
-    PyThreadState* thread_state = interpreter::current_thread_state();
     coroutine.at_end = at_end;
-    bool is_plain = coroutine.state == State::suspended && coroutine.giver == nullptr &&
-                    is_plain_switch(coroutine.body, thread_state) && interpreter::has_context(thread_state);
-    if (!is_plain) [[unlikely]] {
-        return resume_slowly(coroutine, thread_state, value);
+    PyGreenlet* body = coroutine.body;
+    if (coroutine.state == State::suspended && coroutine.giver == nullptr && is_plain_switch(body)) [[likely]] {
+        PyThreadState* thread_state = body->pimpl->thread->thread_state;
+        if (interpreter::has_context(thread_state)) [[likely]] {
+            return switch_for_value(coroutine, thread_state, as_greenlet(Py_NewRef(as_object(body))), value);
+        }
     }
-    return switch_for_value(coroutine, thread_state, as_greenlet(Py_NewRef(as_object(coroutine.body))), value);
+    return resume_slowly(coroutine, interpreter::current_thread_state(), value);
 }
 
 PyObject* give(Coroutine& coroutine, Thread& thread, PyObject* value, interpreter::CallSite call_site) noexcept {

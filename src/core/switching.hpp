@@ -77,10 +77,10 @@ inline PyObject* core_transfer_jumping(Thread& thread, PyGreenlet* target, PyObj
 void kill(PyGreenlet* g, bool condemned) noexcept;
 
 // Is it a suspended greenlet of the running thread, and nothing to do but to switch?
-inline bool is_plain_switch(PyGreenlet* g, PyThreadState* thread_state) noexcept {
+inline bool is_plain_switch(PyGreenlet* g) noexcept {
     Greenlet& target = *g->pimpl;
     return target.phase == Phase::active && target.fault == Fault::none &&
-           target.thread->thread_state == thread_state && target.thread->current != g &&
+           interpreter::is_running(target.thread->thread_state) && target.thread->current != g &&
            target.thread->to_kill.load(std::memory_order_relaxed) == nullptr;
 }
 

@@ -120,6 +120,16 @@ inline PyThreadState* current_thread_state() noexcept {
 #endif
 }
 
+// Is it the running thread's? It may be nullptr, and is not that of an interpreter with a GIL of its own that shares objects.
+inline bool is_running(PyThreadState* ts) noexcept {
+#if PY_VERSION_HEX >= 0x030C0000 && !defined(Py_GIL_DISABLED)
+    // Among those that share a GIL one is active. To ask for it takes a look-up in thread-local storage.
+    return ts != nullptr && ts->_status.active;
+#else
+    return ts == current_thread_state();
+#endif
+}
+
 // The context of the running greenlet: borrowed, or nullptr.
 inline PyObject* running_context(PyThreadState* ts) noexcept { return ts->context; }
 

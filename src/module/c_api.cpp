@@ -75,7 +75,7 @@ PyObject* api_switch(PyGreenlet* g, PyObject* args, PyObject* kwargs) {
         return nullptr;
     }
     bool is_usual = kwargs == nullptr && (args == nullptr || PyTuple_CheckExact(args));
-    if (is_usual && core::is_active(g) && core::is_plain_switch(g, interpreter::current_thread_state())) [[likely]] {
+    if (is_usual && core::is_plain_switch(g)) [[likely]] {
         Thread& thread = *g->pimpl->thread;
         PyObject* value = args == nullptr ? thread.module->no_arguments
                           : PyTuple_GET_SIZE(args) == 1 ? PyTuple_GET_ITEM(args, 0)

@@ -116,13 +116,8 @@ PyDoc_STRVAR(switch_doc,
 "    MemoryError: it is to be started, and there is no memory for its stack.\n"
 "    Whatever is thrown into the current greenlet, or is raised by a child.");
 
-// To ask for the phase first saves a start the look-up of the thread state.
-bool is_plain_switch(PyGreenlet* g) noexcept {
-    return core::is_active(g) && core::is_plain_switch(g, interpreter::current_thread_state());
-}
-
 [[gnu::noinline]] PyObject* switch_with(PyGreenlet* g, const Message& message) {
-    if (!is_plain_switch(g)) {
+    if (!core::is_plain_switch(g)) {
         return core::switch_to(g, message);
     }
     Thread& thread = *g->pimpl->thread;
@@ -133,7 +128,7 @@ bool is_plain_switch(PyGreenlet* g) noexcept {
 PyObject* greenlet_switch(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
     PyGreenlet* g = as_greenlet(self);
     // What most switches are takes the shortest way, without a Message.
-    if (count <= 1 && names == nullptr && is_plain_switch(g)) [[likely]] {
+    if (count <= 1 && names == nullptr && core::is_plain_switch(g)) [[likely]] {
         Thread& thread = *g->pimpl->thread;
         PyObject* value = Py_NewRef(count == 1 ? args[0] : thread.module->no_arguments);
         return core::transfer(thread, g, value, {args, count, nullptr});

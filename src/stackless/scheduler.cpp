@@ -135,7 +135,7 @@ PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite cal
         set_switching(false);
     }
     PyObject* received;
-    if (core::is_plain_switch(to->greenlet, thread->thread_state)) [[likely]] {
+    if (core::is_plain_switch(to->greenlet)) [[likely]] {
         received = core::transfer(*thread, to->greenlet, Py_NewRef(Py_None), call_site);
     }
     else {
