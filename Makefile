@@ -9,7 +9,7 @@ PYTHON ?= $(shell tools/interpreters --default)
 have_python = @test -n "$(PYTHON)" || { echo "CPython 3.11 to 3.15 with its headers is needed"; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engine test-python test-matrix gate bench bench-quick wheel clean
+.PHONY: help demo test test-engine test-python test-matrix test-clients gate bench bench-quick wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -30,6 +30,10 @@ test-python: ## the pytest suite and the reference's own suite
 
 test-matrix: ## the same on every interpreter found (tools/provide-pythons gets more)
 	@tools/test-matrix
+
+test-clients: ## the suites of gevent, eventlet, SQLAlchemy, ... here and on the reference; CLIENT=name runs one
+	$(have_python)
+	@$(PYTHON) tools/test-clients $(CLIENT)
 
 gate: ## count the instructions of a switch and of a spawn, and compare with the limits
 	$(have_python)

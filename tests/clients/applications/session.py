@@ -1,0 +1,45 @@
+"""What a session reports: its checks, as the tests of a suite, and the figures that it measured."""
+
+import contextlib
+import traceback
+
+import psutil
+from sitecustomize import record
+
+MIB = 1 << 20
+
+
+@contextlib.contextmanager
+def check(name: str):
+    """A test: it fails if the block raises, and the session goes on."""
+    record("started", name)
+    try:
+        yield
+    except Exception:
+        traceback.print_exc()
+        record("ended", name, "failed")
+    else:
+        record("ended", name, "passed")
+
+
+def figure(name: str, value: object) -> None:
+    print(f"{name}: {value}", flush=True)
+    record("figure", name, str(value))
+
+
+def resident(process: psutil.Process) -> float:
+    """Resident memory of *process* and its descendants in MiB. What they share is counted for each."""
+    total = 0
+    for member in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += member.memory_info().rss
+    return total / MIB
+
+
+def check_flat(name: str, samples: list[float]) -> None:
+    """That memory does not grow in the second half of *samples* (MiB): by a twentieth at most."""
+    half = samples[len(samples) // 2:]
+    third = len(half) // 3
+    early, late = max(half[:third]), min(half[-third:])
+    with check(name):
+        assert late <= early * 1.05, f"grew from {early:.1f} to {late:.1f} MiB: {[round(sample) for sample in samples]}"

@@ -1,0 +1,114 @@
+"""gevent's thread pools mixed with greenlets: in the pool's threads, across threads, and with pools that come and go.
+
+usage: thread_pool.py SECONDS
+"""
+
+import sys
+import threading
+import time
+
+import gevent
+import psutil
+from gevent.event import AsyncResult
+from gevent.threadpool import ThreadPool
+from greenlet import getcurrent, greenlet
+from session import check, check_flat, figure, resident
+
+SPAWNERS = 50
+
+
+def ping_pong(rounds: int) -> int:
+    """Raw greenlets in whatever thread calls this."""
+    def partner(value):
+        while True:
+            value = parent.switch(value + 1)
+
+    parent, value = getcurrent(), 0
+    other = greenlet(partner)
+    for _ in range(rounds):
+        value = other.switch(value)
+    return value
+
+
+def left_suspended() -> greenlet:
+    """A greenlet that belongs to the pool's thread and is released by another."""
+    g = greenlet(lambda: getcurrent().parent.switch())
+    g.switch()
+    return g
+
+
+def own_hub(number: int) -> list[int]:
+    """A pool's thread that runs greenlets on a hub of its own."""
+    try:
+        jobs = [gevent.spawn(lambda n: (gevent.sleep(0.001), n)[1], number + n) for n in range(3)]
+        gevent.joinall(jobs, raise_error=True)
+        return [job.value for job in jobs]
+    finally:
+        gevent.get_hub().destroy()
+
+
+def fail(number: int) -> None:
+    raise ValueError(number)
+
+
+class Mix:
+    def __init__(self) -> None:
+        self.pool = ThreadPool(8)
+        self.tasks = 0
+        self.stopping = False
+
+    def spawner(self, number: int) -> None:
+        while not self.stopping:
+            assert self.pool.apply(ping_pong, (number,)) == number
+            assert self.pool.spawn(own_hub, number).get() == [number, number + 1, number + 2]
+            held = self.pool.apply(left_suspended)
+            assert held and not held.dead
+            del held
+            try:
+                self.pool.apply(fail, (number,))
+            except ValueError as error:
+                assert error.args == (number,)
+            else:
+                raise AssertionError("the exception of a pool's task is lost")
+            assert sum(self.pool.imap_unordered(ping_pong, [1, 2, 3])) == 6
+            self.tasks += 7
+
+    def results_from_threads(self) -> None:
+        """Threads of no pool wake greenlets of this one."""
+        while not self.stopping:
+            results = [AsyncResult() for _ in range(4)]
+            threads = [threading.Thread(target=result.set, args=(n,)) for n, result in enumerate(results)]
+            for thread in threads:
+                thread.start()
+            assert [result.get(timeout=30) for result in results] == [0, 1, 2, 3]
+            for thread in threads:
+                thread.join()
+            self.tasks += 4
+
+    def short_pools(self) -> None:
+        while not self.stopping:
+            pool = ThreadPool(3)
+            assert pool.map(ping_pong, [10, 20, 30]) == [10, 20, 30]
+            pool.kill()
+            self.tasks += 3
+
+
+def main(seconds: float) -> None:
+    mix, process, samples = Mix(), psutil.Process(), []
+    jobs = [gevent.spawn(mix.spawner, number) for number in range(SPAWNERS)]
+    jobs += [gevent.spawn(mix.results_from_threads), gevent.spawn(mix.short_pools)]
+    begin = time.monotonic()
+    while time.monotonic() - begin < seconds and not any(job.ready() for job in jobs):
+        gevent.sleep(1)
+        samples.append(resident(process))
+    elapsed = time.monotonic() - begin
+    with check("every task gives its own result"):
+        mix.stopping = True
+        assert len(gevent.joinall(jobs, timeout=60, raise_error=True)) == len(jobs)
+    figure("tasks/s", round(mix.tasks / elapsed))
+    figure("resident memory, MiB", round(samples[-1], 1))
+    check_flat("memory stays flat", samples)
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]))

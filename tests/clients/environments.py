@@ -1,0 +1,89 @@
+"""The two virtual environments of a client: its published wheels with our package, and with the reference."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import environment  # noqa: E402
+
+CACHE = ROOT / "build" / "clients"
+# Wheels, sources and environments of the interpreter that runs this file.
+FOLDER = CACHE / environment.FOLDER.name
+
+
+class Unavailable(Exception):
+    """A client can't be run here; the text says why."""
+
+
+def pip(python: Path | str, *arguments: object) -> None:
+    command = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", *map(str, arguments)]
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            text=True, timeout=900)
+    if result.returncode != 0:
+        raise Unavailable(f"pip {' '.join(map(str, arguments))}:\n{result.stdout.strip()}")
+
+
+def wheel() -> Path:
+    """Our package as a wheel, built from this tree in isolation, as pip builds it for anybody."""
+    python = environment.make(FOLDER / "environments" / "pip", ["pip"])
+    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+        pip(python, "wheel", "--no-deps", "--wheel-dir", folder, ROOT)
+        built = next(Path(folder).glob("*.whl"))
+        return built.replace(FOLDER / built.name)
+
+
+def make(name: str, package: str, our_wheel: Path, requirements: tuple[str, ...], built: tuple[str, ...]) -> Path:
+    """The interpreter of the environment of *name* on *package*: "reference", or "ours".
+
+    Both get the same *requirements*, as wheels but for those named in *built*; in ours our wheel then takes the
+    place of the reference. Ends with `pip check`. Raises Unavailable.
+    """
+    from_source = [f"--no-binary={distribution}" for distribution in built]
+    try:
+        python = environment.make(
+            FOLDER / "environments" / f"{name}-{package}",
+            ["--only-binary=:all:", *from_source, environment.REFERENCE, *requirements, *built])
+    except RuntimeError as error:
+        raise Unavailable(str(error).strip()) from error
+    if package == "ours":
+        pip(python, "install", "--no-deps", "--force-reinstall", our_wheel)
+    pip(python, "check")
+    return python
+
+
+def version(python: Path, distribution: str) -> str:
+    code = f"from importlib.metadata import version; print(version({distribution!r}))"
+    return subprocess.run([str(python), "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def sources(python: Path, distribution: str, leave_out: tuple[str, ...] = ()) -> Path:
+    """The source distribution of what *python* has installed, unpacked without the folders in *leave_out*.
+
+    What is left out is the package itself: its tests are to import what the wheel installed.
+    """
+    released = f"{distribution}-{version(python, distribution)}"
+    archive = CACHE / "sdists" / f"{released}.tar.gz"
+    if not archive.is_file():
+        pip(python, "download", "--no-deps", "--no-binary", distribution, "--dest", archive.parent,
+            released.replace("-", "=="))
+    target = FOLDER / "sources" / released
+    if not target.is_dir():
+        with tarfile.open(archive) as file:
+            file.extractall(target.parent, filter="data")
+        for name in leave_out:
+            shutil.rmtree(target / name)
+    return target
+
+
+def variables(python: Path, **more: str) -> dict[str, str]:
+    """The environment variables of a test process: few, and the same for both packages."""
+    kept = {name: os.environ[name] for name in ("HOME", "LANG", "TERM", "TMPDIR", "USER") if name in os.environ}
+    path = os.pathsep.join([str(python.parent), os.environ.get("PATH", os.defpath)])
+    return {**kept, "PATH": path, "PYTHONFAULTHANDLER": "1", "PYTHONDONTWRITEBYTECODE": "1", **more}

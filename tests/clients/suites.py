@@ -1,0 +1,58 @@
+"""The suites of the clients: what each needs and what it runs."""
+
+import postgresql
+from runners import Gevent, Pytest, Session, Suite
+
+GEVENT = ("gevent[recommended,test]",)
+FAST_GEVENT = tuple(f"test__{name}.py" for name in (
+    "greenlet", "real_greenlet", "GreenletExit", "greenletset", "hub", "hub_join", "event", "queue", "local", "pool",
+    "threadpool", "contextvars", "exc_info", "refcount_core", "semaphore", "timeout"))
+
+PYTEST = ("pytest", "pytest-timeout")
+FAST_EVENTLET = tuple(f"tests/{name}_test.py" for name in (
+    "greenthread", "greenpool", "event", "queue", "semaphore", "timeout", "timer"))
+
+# The tests of the asyncio extension, and those that run whole through it on an asynchronous driver.
+SQLALCHEMY_TESTS = (
+    "test/ext/asyncio", "test/base/test_concurrency.py", "test/engine", "test/orm/test_session.py",
+    "test/orm/test_transaction.py", "test/orm/test_query.py", "test/orm/test_unitofwork.py",
+    "test/sql/test_resultset.py", "test/sql/test_insert_exec.py", "test/dialect/test_suite.py")
+
+
+def sqlalchemy(name: str, driver: str, uri: str, **more) -> Pytest:
+    return Pytest(name=name, client="sqlalchemy", requirements=(*PYTEST, "sqlalchemy[asyncio]", driver), limit=1200,
+                  from_source=True, is_configured=True, leave_out=("lib",),
+                  arguments=("--dburi", uri, "-p", "no:logging", "--maxfail=100000", *SQLALCHEMY_TESTS), **more)
+
+
+def eventlet(name: str, more: tuple[str, ...], tests: tuple[str, ...], **options) -> Pytest:
+    return Pytest(name=name, client="eventlet", requirements=(*PYTEST, "eventlet", *more), from_source=True,
+                  leave_out=("eventlet",), arguments=tests, **options)
+
+
+SUITES: list[Suite] = [
+    Gevent(name="gevent-core", client="gevent", requirements=GEVENT, limit=240, fast=True, files=FAST_GEVENT),
+    eventlet("eventlet-greenthread", (), FAST_EVENTLET, limit=120, fast=True),
+    Pytest(name="greenback", client="greenback", requirements=(*PYTEST, "greenback", "trio", "anyio", "pytest-trio"),
+           limit=120, fast=True, arguments=("-p", "no:anyio", "--pyargs", "greenback._tests")),
+    Gevent(name="gevent-libev", client="gevent", requirements=GEVENT, limit=1500,
+           variables=(("GEVENT_LOOP", "libev-cext"),)),
+    Gevent(name="gevent-libuv", client="gevent", requirements=GEVENT, limit=1500,
+           variables=(("GEVENT_LOOP", "libuv-cffi"),)),
+    eventlet("eventlet", ("pyopenssl", "pyzmq", "psycopg2-binary"), ("tests",), limit=1500, seconds_a_test=90),
+    sqlalchemy("sqlalchemy-aiosqlite", "aiosqlite", "sqlite+aiosqlite:///:memory:"),
+    sqlalchemy("sqlalchemy-asyncpg", "asyncpg", postgresql.URI, needs=("postgres",), around=postgresql.server),
+    Session(name="playwright", client="playwright", requirements=("playwright", "psutil"), limit=900,
+            needs=("chromium",), script="browse.py", arguments=("500",)),
+    Session(name="gunicorn", client="gunicorn", requirements=("gunicorn[gevent]", "packaging", "flask", "psutil"),
+            limit=240, needs=("wrk",), script="web.py", arguments=("gunicorn",)),
+    Session(name="uwsgi", client="uwsgi", requirements=("flask", "gevent", "psutil"), limit=240, built=("uwsgi",),
+            needs=("wrk", "cc"), script="web.py", arguments=("uwsgi",)),
+    Session(name="echo-server", client="gevent", requirements=("gevent", "psutil"), limit=900, long=True,
+            script="echo.py", arguments=("300",)),
+    Session(name="thread-pool", client="gevent", requirements=("gevent", "psutil"), limit=300, long=True,
+            script="thread_pool.py", arguments=("120",)),
+    Session(name="database-load", client="sqlalchemy", requirements=("sqlalchemy[asyncio]", "asyncpg", "psutil"),
+            limit=400, long=True, needs=("postgres",), around=postgresql.server, script="database_load.py",
+            arguments=(postgresql.URI, "120")),
+]
