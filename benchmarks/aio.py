@@ -1,19 +1,20 @@
 """What awaiting from an ordinary function costs, beside greenback and SQLAlchemy's greenlet_spawn/await_only.
 
-usage: python benchmarks/aio.py PYTHON [PYTHON ...]
-       python benchmarks/aio.py --one
+usage: PYTHON benchmarks/aio.py [ROUNDS]
+       PYTHON benchmarks/aio.py --one
 
-Each PYTHON is an interpreter with some of the packages: greenlet (this package or the reference), greenback,
-sqlalchemy. They are measured in fresh processes, in turn; the table shows the medians of the rounds, in
-nanoseconds. `--one` measures the running interpreter once, and prints the figures as JSON.
+Makes two environments for the interpreter that runs it, one with this package, one with the reference, both with greenback
+and SQLAlchemy. They are measured in fresh processes, in turn; the table shows the medians of the rounds (15), in
+nanoseconds, and how many times as long each takes as greenlet.aio. `--one` measures the running environment once,
+and prints the figures as JSON.
 
-Under asyncio, in one task:
   ready     await of a coroutine that returns at once
-  suspends  await of asyncio.sleep(0): once around the event loop
+  suspends  await of one that yields once to what drives it: the task resumes it at once, so there is no event loop's
+            work in the figure
+  sleep(0)  await of asyncio.sleep(0): the same, and once around asyncio's event loop
   call      a call, from a coroutine, of a function that awaits nothing
-and without an event loop, where the packages allow it:
-  bare      await of something that yields once, driven by coroutine.send()
-The first line is what `await` itself takes in a coroutine.
+
+The rows named `await` are what it takes in a coroutine, with the language's own means.
 """
 
 import asyncio
@@ -22,9 +23,14 @@ import statistics
 import subprocess
 import sys
 import types
+from pathlib import Path
 from time import perf_counter_ns
 
-ROUNDS = 7
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
+
+CLIENTS = ["greenback", "sqlalchemy"]
+COLUMNS = ("ready", "suspends", "sleep(0)", "call")
+ROUNDS = 15
 COUNT = 5_000
 REPETITIONS = 5
 
@@ -34,16 +40,20 @@ async def ready():
 
 
 @types.coroutine
-def suspend():
+def suspends():
     yield
+
+
+def sleep():
+    return asyncio.sleep(0)
 
 
 def nothing():
     return 1
 
 
-def median_of(measure):
-    return statistics.median(measure() for _ in range(REPETITIONS))
+async def nothing_async():
+    return 1
 
 
 def loop_of(await_, make):
@@ -72,88 +82,123 @@ async def calls(spawn):
     return (perf_counter_ns() - begin) / COUNT
 
 
+async def native_calls():
+    begin = perf_counter_ns()
+    for _ in range(COUNT):
+        await nothing_async()
+    return (perf_counter_ns() - begin) / COUNT
+
+
 def drive(coroutine):
     """The result of a coroutine that waits for nothing in particular."""
+    send = coroutine.send
     try:
         while True:
-            coroutine.send(None)
+            send(None)
     except StopIteration as stop:
         return stop.value
 
 
+async def median_of(measure):
+    return statistics.median([await measure() for _ in range(REPETITIONS)])
+
+
 async def measure_native():
+    async def bare():
+        return drive(native_loop(suspends))
+
     return {
-        "ready": statistics.median([await native_loop(ready) for _ in range(REPETITIONS)]),
-        "suspends": statistics.median([await native_loop(lambda: asyncio.sleep(0)) for _ in range(REPETITIONS)]),
-        "bare": median_of(lambda: drive(native_loop(suspend))),
+        "ready": await median_of(lambda: native_loop(ready)),
+        "suspends": await median_of(bare),
+        "sleep(0)": await median_of(lambda: native_loop(sleep)),
+        "call": await median_of(native_calls),
     }
 
 
-async def measure(await_, spawn, works_without_loop):
+async def measure(await_, spawn):
     """*spawn* calls a function in which *await_* can be used."""
-    figures = {
-        "ready": statistics.median([await spawn(loop_of(await_, ready)) for _ in range(REPETITIONS)]),
-        "suspends": statistics.median(
-            [await spawn(loop_of(await_, lambda: asyncio.sleep(0))) for _ in range(REPETITIONS)]),
-        "call": statistics.median([await calls(spawn) for _ in range(REPETITIONS)]),
-    }
-    if works_without_loop:
-        async def bare():
-            return await spawn(loop_of(await_, suspend))
 
-        figures["bare"] = median_of(lambda: drive(bare()))
-    return figures
+    async def spawn_suspends():
+        return await spawn(loop_of(await_, suspends))
+
+    async def bare():
+        return drive(spawn_suspends())
+
+    return {
+        "ready": await median_of(lambda: spawn(loop_of(await_, ready))),
+        "suspends": await median_of(bare),
+        "sleep(0)": await median_of(lambda: spawn(loop_of(await_, sleep))),
+        "call": await median_of(lambda: calls(spawn)),
+    }
 
 
 async def measure_all():
-    figures = {"await": await measure_native()}
+    import greenback
+    from sqlalchemy.util import await_only, greenlet_spawn
+
+    figures = {
+        "await": await measure_native(),
+        "greenback": await measure(greenback.await_, greenback.with_portal_run_sync),
+        "SQLAlchemy": await measure(await_only, greenlet_spawn),
+    }
     try:
         from greenlet import aio
     except ImportError:
-        pass
-    else:
-        figures["greenlet.aio"] = await measure(aio.await_, aio.run, True)
-    try:
-        from sqlalchemy.util import await_only, greenlet_spawn
-    except ImportError:
-        pass
-    else:
-        figures["sqlalchemy"] = await measure(await_only, greenlet_spawn, True)
-    try:
-        import greenback
-    except ImportError:
-        pass
-    else:
-        figures["greenback"] = await measure(greenback.await_, greenback.with_portal_run_sync, False)
-    return figures
+        return figures
+    return {"greenlet.aio": await measure(aio.await_, aio.run), **figures}
 
 
-def packages(python):
-    script = ("import sys, importlib.metadata as m; "
-              "print(sys.version.split()[0], 'greenlet', __import__('greenlet').__version__)")
-    return subprocess.run([python, "-c", script], check=True, capture_output=True, text=True).stdout.strip()
+def make_environments():
+    """The interpreters of both environments, by the name of what they have."""
+    import environment
+
+    subprocess.run([sys.executable, environment.ROOT / "tools" / "wheel.py"], check=True, stdin=subprocess.DEVNULL,
+                   stdout=sys.stderr)
+    requirements = ["--only-binary", ":all:", environment.REFERENCE, *CLIENTS]
+    pythons = {name: environment.make(environment.FOLDER / f"benchmark-aio-{folder}", requirements)
+               for name, folder in (("this", "ours"), ("reference", "reference"))}
+    environment.pip(pythons["this"], "install", "--no-index", "--no-deps", "--force-reinstall",
+                    "--find-links", environment.ROOT / "dist", "greenlet")
+    return pythons
+
+
+def versions(python):
+    program = ("import importlib.metadata as m\n"
+               f"print(', '.join(n + ' ' + m.version(n) for n in {['greenlet', *CLIENTS]}))")
+    return subprocess.run([python, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def measure_in_turn(pythons, rounds):
+    """Medians by (environment, package, column)."""
+    samples = {}
+    for _ in range(rounds):
+        for side, python in pythons.items():
+            done = subprocess.run([python, __file__, "--one"], check=True, stdout=subprocess.PIPE, text=True)
+            for package, figures in json.loads(done.stdout).items():
+                for column, value in figures.items():
+                    samples.setdefault((side, package, column), []).append(value)
+    return {key: statistics.median(values) for key, values in samples.items()}
 
 
 def main():
     if sys.argv[1:] == ["--one"]:
         print(json.dumps(asyncio.run(measure_all())))
         return
-    if not sys.argv[1:]:
+    if len(sys.argv) > 2 or sys.argv[1:] and not sys.argv[1].isdecimal():
         sys.exit(__doc__)
-    samples = {}
-    for _ in range(ROUNDS):
-        for python in sys.argv[1:]:
-            done = subprocess.run([python, __file__, "--one"], check=True, capture_output=True, text=True)
-            for name, figures in json.loads(done.stdout).items():
-                for what, value in figures.items():
-                    samples.setdefault((python, name), {}).setdefault(what, []).append(value)
-    columns = ("ready", "suspends", "call", "bare")
-    for python in sys.argv[1:]:
-        print(f"\nCPython {packages(python)}; ns\n{'':14}" + "".join(f"{column:>10}" for column in columns))
-        for (other, name), figures in samples.items():
-            if other == python:
-                cells = (f"{statistics.median(figures[c]):10.0f}" if c in figures else f"{'-':>10}" for c in columns)
-                print(f"{name:14}" + "".join(cells))
+    pythons = make_environments()
+    medians = measure_in_turn(pythons, int(sys.argv[1]) if sys.argv[1:] else ROUNDS)
+    print(f"CPython {sys.version.split()[0]}")
+    for side, python in pythons.items():
+        print(f"  {side}: {versions(python)}")
+    print(f"\n{'ns':14} {'greenlet':10}" + "".join(f"{column:>20}" for column in COLUMNS))
+    for side, package in dict.fromkeys(key[:2] for key in medians):
+        cells = []
+        for column in COLUMNS:
+            value = medians[side, package, column]
+            ratio = value / medians["this", "greenlet.aio", column]
+            cells.append(f"{value:10,.0f} ({ratio:5.2f} x)")
+        print(f"{package:14} {side:10}" + "".join(f"{cell:>20}" for cell in cells))
 
 
 if __name__ == "__main__":
