@@ -7,6 +7,7 @@ import contextvars
 import gc
 import importlib
 import inspect
+import re
 import sys
 import threading
 import traceback
@@ -19,6 +20,7 @@ import pytest
 from greenlet import getcurrent
 from greenlet.aio import Coroutine, async_, await_, ensure_portal, has_portal, iter_, portal, run, with_
 from greenlet.generators import generator, yield_
+from support import output_of, run_python
 
 NO_PORTAL = r"no portal to an event loop here: .*await greenlet\.aio\.run\("
 
@@ -825,15 +827,15 @@ def test_frame_is_where_it_waits():
         nonlocal future
         future = asyncio.get_running_loop().create_future()
         coroutine = run(outer)
-        assert (coroutine.frame, coroutine.cr_running, coroutine.cr_suspended) == (None, False, False)
+        assert (coroutine.gi_frame, coroutine.cr_running, coroutine.cr_suspended) == (None, False, False)
         task = asyncio.create_task(coroutine)
         await asyncio.sleep(0)
         assert (coroutine.cr_running, coroutine.cr_suspended) == (False, True)
-        frame = coroutine.frame
+        frame = coroutine.gi_frame
         assert [frame.f_code, frame.f_back.f_code] == [inner.__code__, outer.__code__]
         future.set_result(None)
         await task
-        assert (coroutine.frame, coroutine.cr_running, coroutine.cr_suspended) == (None, False, False)
+        assert (coroutine.gi_frame, coroutine.cr_running, coroutine.cr_suspended) == (None, False, False)
 
     future = None
     asyncio.run(main())
@@ -1292,6 +1294,7 @@ def test_ensure_portal_outside_of_a_task():
         ensure_portal().send(None)
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="asyncio.current_task() does not know such a task since 3.14")
 def test_ensure_portal_for_a_task_of_the_class_in_python():
     async def main():
         await ensure_portal()
@@ -1316,6 +1319,72 @@ def test_ensure_portal_for_a_subclass_of_task():
     with asyncio.Runner() as runner:
         runner.get_loop().set_task_factory(lambda loop, coroutine, **options: Task(coroutine, loop=loop, **options))
         assert runner.run(main()) is True
+
+
+def test_ensure_portal_for_a_task_that_hides_its_coroutine():
+    class Task(asyncio.Task):
+        def get_coro(self):
+            return hidden
+
+    async def main():
+        with pytest.raises(RuntimeError, match=r"can't replace the coroutine of a .*Task; start it with portal\(\)"):
+            await ensure_portal()
+        return await asyncio.sleep(0, "result")
+
+    hidden = ready()
+    with asyncio.Runner() as runner:
+        runner.get_loop().set_task_factory(lambda loop, coroutine, **options: Task(coroutine, loop=loop, **options))
+        assert runner.run(main()) == "result"
+    hidden.close()
+
+
+@pytest.fixture
+def trio():
+    return pytest.importorskip("trio")
+
+
+def test_a_task_of_trio_with_a_portal_looks_like_others(trio):
+    async def main():
+        await ensure_portal()
+        coroutine = trio.lowlevel.current_task().coro
+        assert inspect.iscoroutine(coroutine)
+        assert (coroutine.__name__, coroutine.cr_running) == ("main", True)
+        assert trio.lowlevel.currently_ki_protected() is True  # what calls it is in a greenlet of its own
+
+    trio.run(main)
+
+
+def test_trio_shows_where_a_function_waits(trio):
+    def inner():
+        await_(trio.sleep_forever())
+
+    async def main():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run, inner)
+            await trio.testing.wait_all_tasks_blocked()
+            (task,) = nursery.child_tasks
+            frames = [frame.f_code.co_name for frame, _ in task.iter_await_frames()]
+            assert frames[-1] == "inner"
+            nursery.cancel_scope.cancel()
+
+    importlib.import_module("trio.testing")
+    trio.run(main)
+
+
+def test_asyncio_shows_where_a_function_waits():
+    def inner():
+        await_(asyncio.sleep(10))
+
+    def outer():
+        inner()
+
+    async def main():
+        task = asyncio.create_task(run(outer))
+        await asyncio.sleep(0)
+        assert [frame.f_code.co_name for frame in task.get_stack()] == ["outer", "inner"]
+        task.cancel()
+
+    asyncio.run(main())
 
 
 eager = pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="eager tasks came with CPython 3.12")
@@ -1347,6 +1416,246 @@ def test_eager_tasks_have_portals_of_their_own():
         return await_(tasks[0]), await_(tasks[1]) is tasks[1]
 
     assert asyncio.run(run(function)) == (True, True)
+
+
+# --- misuse ----------------------------------------------------------------------------------------------------------
+
+
+def test_await_in_a_greenlet_whose_parent_has_no_portal():
+    def inner():
+        with pytest.raises(RuntimeError, match=NO_PORTAL):
+            await_(ready())
+        return has_portal()
+
+    def function():
+        return greenlet.greenlet(inner, outside).switch()
+
+    outside = getcurrent()
+    with pytest.raises(StopIteration) as end:
+        run(function).send(None)
+    assert end.value.value is False
+
+
+def test_await_of_itself():
+    coroutines = [run(lambda: await_(coroutines[1])), run(lambda: await_(coroutines[0]))]
+    with pytest.raises(ValueError, match="coroutine already executing"):
+        coroutines[0].send(None)
+    coroutine = run(lambda: await_(coroutine))
+    with pytest.raises(ValueError, match="coroutine already executing"):
+        coroutine.send(None)
+
+
+def test_a_loop_within_the_loop():
+    def function():
+        coroutine = ready()
+        try:
+            asyncio.run(coroutine)
+        finally:
+            coroutine.close()
+
+    with pytest.raises(RuntimeError, match=r"cannot be called from a running event loop"):
+        asyncio.run(run(function))
+
+
+def abandoned_tasks(function):
+    """What is left of a task when nobody refers to its loop any more. Returns what was reported as unraisable."""
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda loop, context: None)  # that a task was destroyed
+    loop.create_task(run(function))
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    del loop
+    errors = []
+    hook, sys.unraisablehook = sys.unraisablehook, lambda unraisable: errors.append(unraisable.exc_value)
+    try:
+        gc.collect()
+    finally:
+        sys.unraisablehook = hook
+    return errors
+
+
+def test_a_closed_loop_ends_its_functions():
+    def function():
+        try:
+            await_(asyncio.get_running_loop().create_future())
+        finally:
+            log.append("finally")
+
+    log = []
+    assert abandoned_tasks(function) == []
+    assert log == ["finally"]
+
+
+def test_a_function_that_waits_again_after_its_loop_was_closed():
+    def function():
+        future = asyncio.get_running_loop().create_future()
+        try:
+            await_(future)
+        finally:
+            await_(future)
+
+    (error,) = abandoned_tasks(function)
+    assert isinstance(error, RuntimeError)
+    # Where there are eager tasks it is looked at whose portal it is, and that task runs no more.
+    assert re.match(NO_PORTAL if hasattr(asyncio, "eager_task_factory") else "coroutine ignored GeneratorExit", str(error))
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="the values that a call has on its stack are not known")
+def test_a_closed_loop_ends_iteration():
+    async def values():
+        yield 1
+        await asyncio.get_running_loop().create_future()
+
+    def function():
+        iterator = iter_(values())
+        assert next(iterator) == 1
+        try:
+            next(iterator)
+        finally:
+            log.append("finally")
+
+    log = []
+    abandoned_tasks(function)
+    assert log == ["finally"]
+
+
+def test_resuming_in_another_thread():
+    def in_thread():
+        for use in (lambda: coroutine.send(None), lambda: coroutine.throw(LookupError), coroutine.close):
+            with pytest.raises(greenlet.error):
+                use()
+            log.append("refused")
+
+    log = []
+    coroutine = run(lambda: await_(switch_out()))
+    coroutine.send(None)
+    thread = threading.Thread(target=in_thread)
+    thread.start()
+    thread.join()
+    assert log == ["refused"] * 3
+    with pytest.raises(StopIteration) as end:
+        coroutine.send("value")
+    assert end.value.value == "value"
+
+
+def test_a_generator_closed_while_it_awaits():
+    @generator
+    def awaits():
+        try:
+            yield_(await_(switch_out("waiting")))
+        finally:
+            log.append("finally")
+
+    log = []
+    g = awaits()
+    coroutine = run(next, g)
+    assert coroutine.send(None) == "waiting"
+    for use in (g.close, lambda: next(g), lambda: g.throw(LookupError)):
+        with pytest.raises(ValueError, match="generator already executing"):
+            use()
+    with pytest.raises(StopIteration) as end:
+        coroutine.send("value")
+    assert (end.value.value, log) == ("value", [])
+    g.close()
+    assert log == ["finally"]
+
+
+def test_a_generator_dropped_while_it_awaits():
+    @generator
+    def awaits():
+        try:
+            await_(switch_out("waiting"))
+        finally:
+            log.append("finally")
+
+    log = []
+    coroutine = run(next, awaits())
+    coroutine.send(None)
+    del coroutine
+    assert log == ["finally"]
+
+
+def test_await_in_a_destructor():
+    class Object:
+        def __del__(self):
+            log.append(await_(switch_out("from a destructor")))
+
+    def function():
+        Object()
+        return "result"
+
+    log = []
+    assert drive(run(function), "value") == (["from a destructor"], "result")
+    assert log == ["value"]
+
+
+def test_somebody_else_switches_to_the_function():
+    def function():
+        bodies.append(getcurrent())
+        return await_(switch_out("waiting"))
+
+    bodies = []
+    coroutine = run(function)
+    assert coroutine.send(None) == "waiting"
+    assert bodies[0].switch("direct") == "direct"
+    assert bodies[0].dead
+    with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
+        coroutine.send(None)
+
+
+def test_the_interpreter_exits_while_functions_wait():
+    assert output_of(
+        """
+        import asyncio, threading
+        from greenlet.aio import await_, portal, run
+
+        def function():
+            try:
+                await_(loop.create_future())
+            finally:
+                print("not any more")
+
+        loop = asyncio.new_event_loop()
+        tasks = [loop.create_task(run(function)), loop.create_task(portal(asyncio.sleep(10)))]
+        loop.run_until_complete(asyncio.sleep(0.001))
+        loop.set_exception_handler(lambda *_: None)
+
+        def in_thread():
+            global loop_of_thread, task_of_thread
+            loop_of_thread = asyncio.new_event_loop()
+            task_of_thread = loop_of_thread.create_task(run(lambda: await_(loop_of_thread.create_future())))
+            loop_of_thread.set_exception_handler(lambda *_: None)
+            loop_of_thread.run_until_complete(asyncio.sleep(0.001))
+
+        thread = threading.Thread(target=in_thread)
+        thread.start()
+        thread.join()
+        print("end")
+        """
+    ) == "end\n"
+
+
+def test_the_interpreter_exits_while_a_task_with_a_portal_waits():
+    done = run_python(
+        """
+        import asyncio
+        from greenlet.aio import await_, ensure_portal
+
+        async def main():
+            await ensure_portal()
+            try:
+                await_(loop.create_future())
+            finally:
+                print("not any more")
+
+        loop = asyncio.new_event_loop()
+        task = loop.create_task(main())
+        loop.set_exception_handler(lambda *_: None)
+        loop.run_until_complete(asyncio.sleep(0.001))
+        print("end")
+        """
+    )
+    assert (done.returncode, done.stdout) == (0, "end\n"), done  # that its coroutine can't be closed may be reported
 
 
 # --- memory ----------------------------------------------------------------------------------------------------------

@@ -125,6 +125,19 @@ def _next_step():
     yield
 
 
+def _adopt(coroutine, wrap):
+    """A coroutine that has to begin now, and goes on with the one that runs once that is suspended."""
+    adopted = wrap(run(_greenlet.aio._take_over, coroutine))
+    for name in ("__name__", "__qualname__"):
+        setattr(adopted, name, getattr(coroutine, name, getattr(adopted, name)))
+    return adopted
+
+
+async def _as_native(coroutine):
+    """The same, for those who want to see the coroutine of an `async def` function."""
+    return await coroutine
+
+
 async def ensure_portal():
     """Open a portal for the running task: from now on, ordinary functions can use `await_` anywhere in it.
 
@@ -138,29 +151,41 @@ async def ensure_portal():
     """
     if has_portal():
         return
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is not None and asyncio._get_running_loop() is not None and (task := asyncio.current_task()) is not None:
+    if (task := _asyncio_task()) is not None:
         _replace_in_asyncio(task)
         await _next_step()
-        return
+    elif (task := _trio_task()) is not None:
+        task.coro = _adopt(task.coro, _as_native)
+        task.coro.send(None)
+        await sys.modules["trio"].lowlevel.cancel_shielded_checkpoint()
+    else:
+        raise RuntimeError("ensure_portal() has to be awaited in a task of asyncio or trio")
+
+
+def _asyncio_task():
+    """The running task, or None."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None or asyncio._get_running_loop() is None:
+        return None
+    return asyncio.current_task()
+
+
+def _trio_task():
+    """The running task, or None."""
     trio = sys.modules.get("trio")
-    if trio is not None:
-        try:
-            task = trio.lowlevel.current_task()
-        except RuntimeError:
-            pass
-        else:
-            task.coro = _greenlet.aio._adopt(task.coro)
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            return
-    raise RuntimeError("ensure_portal() has to be awaited in a task of asyncio or trio")
+    if trio is None:
+        return None
+    try:
+        return trio.lowlevel.current_task()
+    except RuntimeError:
+        return None
 
 
 def _replace_in_asyncio(task):
     coroutine = task.get_coro()
     if coroutine is None:  # a task that began eagerly, and has not waited yet
         raise RuntimeError("ensure_portal() can't be used before an eager task waits for the first time")
-    adopted = _greenlet.aio._adopt(coroutine)
+    adopted = _adopt(coroutine, lambda portal_: portal_)
     try:
         import _asyncio
     except ImportError:
@@ -173,5 +198,7 @@ def _replace_in_asyncio(task):
         except AttributeError:
             pass
     if task.get_coro() is not adopted:
+        adopted.close()
         raise RuntimeError(f"ensure_portal() can't replace the coroutine of a {type(task).__qualname__}; "
                            "start it with portal()")
+    adopted.send(None)

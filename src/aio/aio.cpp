@@ -126,24 +126,11 @@ PyObject* iter(PyObject*, PyObject* iterable) {
     return state != nullptr ? make_iterator(*state, iterable) : nullptr;
 }
 
-PyDoc_STRVAR(adopt_doc,
-"_adopt(coroutine, /)\n--\n\n"
-"A coroutine that goes on with one that runs now, in a portal, once that is suspended.");
-
-PyObject* adopt(PyObject* module, PyObject* coroutine) {
-    Thread* thread = Thread::running();
-    Reference function = Reference::steal(PyObject_GetAttrString(module, "_take_over"));
-    if (thread == nullptr || !function) {
-        return nullptr;
-    }
-    Reference made = Reference::steal(make_coroutine(*thread->module, function.get(), {&coroutine, 1}));
-    if (!made || !take_names(made.get(), coroutine)) {
-        return nullptr;
-    }
-    coroutines::of(made.get()).task = running_task(*thread);
-    Reference given = Reference::steal(coroutines::go_on(made.get(), Py_None, core::AtEnd::value));
-    return given ? made.release() : nullptr;
-}
+PyDoc_STRVAR(take_over_doc,
+"_take_over(coroutine, /)\n--\n\n"
+"Wait once, for nothing, and then go on with a coroutine that was suspended meanwhile.\n\n"
+"Returns:\n"
+"    The result of the coroutine.");
 
 PyObject* take_over_function(PyObject*, PyObject* coroutine) {
     Thread* thread = Thread::running();
@@ -168,8 +155,7 @@ PyMethodDef functions[] = {
     {"portal", portal, METH_O, portal_doc},
     {"has_portal", has_portal_function, METH_NOARGS, has_portal_doc},
     {"iter_", iter, METH_O, iter_doc},
-    {"_adopt", adopt, METH_O, adopt_doc},
-    {"_take_over", take_over_function, METH_O, nullptr},
+    {"_take_over", take_over_function, METH_O, take_over_doc},
     {"_replace_coroutine", replace_coroutine_function, METH_VARARGS, replace_coroutine_doc},
     {},
 };

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "aio/object.hpp"
-#include "core/reference.hpp"
+#include "core/held.hpp"
 #include "interpreter/native_coroutine.hpp"
 #include "interpreter/pending_exception.hpp"
 
@@ -11,6 +11,7 @@ namespace aio {
 
 namespace {
 
+using core::Held;
 using core::Reference;
 using core::Thread;
 
@@ -95,7 +96,9 @@ PySendResult throw_into(core::ModuleState& module, PyObject* iterator, PyObject*
 }
 
 // Drives an iterator to its end. `received` is the first value to send; none stands for the exception in flight.
-PyObject* drive(Thread& thread, PyObject* iterator, Reference received, interpreter::CallSite call_site) {
+PyObject* drive(Thread& thread, Reference awaited, Reference received, interpreter::CallSite call_site) {
+    Held held(thread, std::move(awaited));
+    PyObject* iterator = held.get();
     for (;;) {
         PyObject* result;
         PySendResult how = received ? PyIter_Send(iterator, received.get(), &result)
@@ -133,13 +136,12 @@ bool check_portal(Thread& thread) noexcept {
 
 PyObject* await(Thread& thread, PyObject* awaitable, interpreter::CallSite call_site) noexcept {
     Reference iterator = iterator_of(awaitable);
-    return iterator ? drive(thread, iterator.get(), Reference::borrow(Py_None), call_site) : nullptr;
+    return iterator ? drive(thread, std::move(iterator), Reference::borrow(Py_None), call_site) : nullptr;
 }
 
 PyObject* take_over(Thread& thread, PyObject* coroutine) noexcept {
-    Reference held = Reference::borrow(coroutine);
     Reference received = Reference::steal(core::give(*find_portal(thread), thread, Py_NewRef(Py_None), {}));
-    return drive(thread, held.get(), std::move(received), {});
+    return drive(thread, Reference::borrow(coroutine), std::move(received), {});
 }
 
 }  // namespace aio

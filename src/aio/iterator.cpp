@@ -1,13 +1,14 @@
 #include "aio/iterator.hpp"
 
 #include "aio/await.hpp"
-#include "core/reference.hpp"
+#include "core/held.hpp"
 #include "coroutines/object.hpp"
 
 namespace aio {
 
 namespace {
 
+using core::Held;
 using core::Reference;
 
 struct Iterator {
@@ -22,8 +23,9 @@ PyObject* iterator_next(PyObject* self) {
     if (thread == nullptr || !check_portal(*thread)) {
         return nullptr;
     }
-    Reference asynchronous = Reference::borrow(of(self).asynchronous);
-    Reference awaitable = Reference::steal(Py_TYPE(asynchronous.get())->tp_as_async->am_anext(asynchronous.get()));
+    Held asynchronous(*thread, Reference::borrow(of(self).asynchronous));
+    PyAsyncMethods& methods = *Py_TYPE(asynchronous.get())->tp_as_async;
+    Held awaitable(*thread, Reference::steal(methods.am_anext(asynchronous.get())));
     PyObject* value = awaitable ? await(*thread, awaitable.get(), {}) : nullptr;
     if (value == nullptr && PyErr_ExceptionMatches(PyExc_StopAsyncIteration)) {
         PyErr_Clear();  // which leaves what means StopIteration

@@ -81,13 +81,15 @@ PyMethodDef methods[] = {
     {},
 };
 
-// No cr_frame and its like: who finds one wants to write into the frame, or follow cr_await from coroutine to coroutine.
+// No cr_frame and cr_await: who finds those takes this for the call of an `async def` function, which has a frame from the
+// beginning, and one only. Asyncio and Trio look for a generator's attributes next, to show the stack of a task.
 PyGetSetDef attributes[] = {
     {"__name__", coroutines::get_name, coroutines::set_name, "The name of the function.", nullptr},
     {"__qualname__", coroutines::get_qualified_name, coroutines::set_qualified_name,
      "The qualified name of the function.", nullptr},
-    {"frame", coroutines::get_frame, nullptr,
+    {"gi_frame", coroutines::get_frame, nullptr,
      "The innermost frame if it waits for something, from which f_back leads out to the function; else None.", nullptr},
+    {"gi_yieldfrom", coroutines::get_none, nullptr, "None.", nullptr},
     {"cr_running", coroutines::is_running, nullptr, "Is it running?", nullptr},
     {"cr_suspended", coroutines::is_suspended, nullptr, "Has it begun, and waits for something?", nullptr},
     {},

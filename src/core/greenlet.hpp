@@ -28,6 +28,7 @@ namespace core {
 
 struct Thread;
 struct Coroutine;
+class Held;
 
 // An active greenlet's execution. Lies in the shared page of its slot (stackful/stack.hpp), or in the Thread if the
 // greenlet is a main one.
@@ -42,6 +43,7 @@ struct Activation {
     bool condemned;                 // to be killed even if there are references: the garbage collector says so
     Activation* previous;           // the other active greenlets of the thread
     Activation* next;
+    Held* held;                     // what C++ functions on its stack refer to (core/held.hpp)
     PyObject* run;                  // what was called; owned by the stack
     PyObject* const* arguments;     // with these arguments; owned by the stack
     Py_ssize_t argument_count;

@@ -4,6 +4,7 @@
 
 #include <new>
 
+#include "core/held.hpp"
 #include "core/switching.hpp"
 #include "interpreter/allocation.hpp"
 #include "interpreter/frames.hpp"
@@ -113,6 +114,7 @@ void abandon(PyGreenlet* g) noexcept {
     greenlet.context = std::exchange(activation->state.context, nullptr);
     Py_CLEAR(greenlet.resumer);
     interpreter::abandon_frames(activation->state, activation->call_site);
+    Held::release(activation->held);
     Py_XDECREF(activation->run);
     for (Py_ssize_t i = 0; i < activation->argument_count; ++i) {
         Py_DECREF(activation->arguments[i]);
@@ -247,6 +249,9 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(activation->run);
     for (Py_ssize_t i = 0; i < activation->argument_count; ++i) {
         Py_VISIT(activation->arguments[i]);
+    }
+    if (int stopped = Held::traverse(activation->held, visit, arg)) {
+        return stopped;
     }
     return interpreter::visit_frames(activation->state, activation->call_site, visit, arg);
 }

@@ -220,6 +220,8 @@ PyObject* get_code(PyObject* self, void*) { return attribute_of_function(self, "
 
 PyObject* get_frame(PyObject* self, void*) { return core::suspended_frame(of(self).coroutine); }
 
+PyObject* get_none(PyObject*, void*) { Py_RETURN_NONE; }
+
 PyObject* is_running(PyObject* self, void*) { return PyBool_FromLong(of(self).coroutine.state == State::running); }
 
 PyObject* is_suspended(PyObject* self, void*) { return PyBool_FromLong(of(self).coroutine.state == State::suspended); }

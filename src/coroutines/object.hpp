@@ -51,6 +51,7 @@ PyObject* get_qualified_name(PyObject* self, void*);
 int set_qualified_name(PyObject* self, PyObject* value, void*);
 PyObject* get_code(PyObject* self, void*);
 PyObject* get_frame(PyObject* self, void*);
+PyObject* get_none(PyObject* self, void*);
 PyObject* is_running(PyObject* self, void*);
 PyObject* is_suspended(PyObject* self, void*);
 

@@ -52,8 +52,6 @@ PyDoc_STRVAR(generator_doc,
 "It is made by calling a function that generator() decorates, and has the methods and attributes\n"
 "of a generator of the language.");
 
-PyObject* get_none(PyObject*, void*) { return Py_NewRef(Py_None); }
-
 PyMethodDef methods[] = {
     {"send", coroutines::send, METH_O, send_doc},
     {"throw", as_method(coroutines::throw_into), METH_FASTCALL, throw_doc},
@@ -72,7 +70,7 @@ PyGetSetDef attributes[] = {
      nullptr},
     {"gi_running", coroutines::is_running, nullptr, "Is it running?", nullptr},
     {"gi_suspended", coroutines::is_suspended, nullptr, "Has it begun, and waits to be resumed?", nullptr},
-    {"gi_yieldfrom", get_none, nullptr, "None.", nullptr},
+    {"gi_yieldfrom", coroutines::get_none, nullptr, "None.", nullptr},
     {},
 };
 
