@@ -1606,8 +1606,10 @@ def test_somebody_else_switches_to_the_function():
 def test_the_interpreter_exits_while_functions_wait():
     assert output_of(
         """
-        import asyncio, threading
+        import asyncio, threading, warnings
         from greenlet.aio import await_, portal, run
+
+        warnings.simplefilter("ignore", ResourceWarning)  # that the loop was not closed
 
         def function():
             try:
