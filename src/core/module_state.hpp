@@ -49,6 +49,9 @@ struct ModuleState {
     // Of the running interpreter: borrowed, or nullptr if the module was never imported in it (with an exception).
     static ModuleState* of_interpreter() noexcept;
 
+    // Does the running interpreter have one? False with an exception if memory ran out.
+    static bool has_interpreter() noexcept;
+
     // Makes one for the running interpreter, which then owns it. nullptr with an exception if that fails.
     static ModuleState* create() noexcept;
 

@@ -43,19 +43,20 @@ std::size_t stack_size() noexcept { return wanted_stack_size().load(std::memory_
 void set_stack_size(std::size_t bytes) noexcept { wanted_stack_size().store(bytes, std::memory_order_relaxed); }
 
 Thread* Thread::find_or_make(PyThreadState* ts) noexcept {
-    PyObject* dict = PyThreadState_GetDict();  // borrowed
+    PyObject* dict = PyThreadState_GetDict();  // borrowed; made when first asked for
+    if (dict == nullptr) {
+        PyErr_NoMemory();
+        return nullptr;
+    }
     ModuleState* module = ModuleState::of_interpreter();
-    if (dict == nullptr || module == nullptr) {
-        if (!PyErr_Occurred()) {
-            PyErr_SetString(PyExc_RuntimeError, "greenlets need a thread state with a dictionary");
-        }
+    if (module == nullptr) {
         return nullptr;
     }
     interpreter::PendingException in_flight;
     PyObject* capsule = PyDict_GetItemWithError(dict, module->thread_key);
     Thread* thread = capsule != nullptr ? static_cast<Thread*>(PyCapsule_GetPointer(capsule, capsule_name))
                      : PyErr_Occurred() ? nullptr
-                                        : make(ts);
+                                        : make(ts, *module, dict);
     if (thread == nullptr) {
         in_flight.discard();
         return nullptr;
@@ -64,36 +65,33 @@ Thread* Thread::find_or_make(PyThreadState* ts) noexcept {
     return thread;
 }
 
-Thread* Thread::make(PyThreadState* ts) noexcept {
+Thread* Thread::make(PyThreadState* ts, ModuleState& module, PyObject* dict) noexcept {
     if (interpreter::is_finalizing()) {
         PyErr_SetString(PyExc_RuntimeError, "greenlet is being finalized");
         return nullptr;
     }
-    ModuleState* module = ModuleState::of_interpreter();
     auto* thread = new (std::nothrow) Thread{};
     if (thread == nullptr) {
         PyErr_NoMemory();
         return nullptr;
     }
     thread->thread_state = ts;
-    thread->module = module;
-    module->owners.add();
+    thread->module = &module;
+    module.owners.add();
     thread->stack_size = core::stack_size();
     thread->stacks.set_slot_size(slot_size(thread->stack_size));
     thread->main_activation.state.save(ts);
     thread->main = create_main(*thread);
-    Reference capsule = Reference::steal(
-        thread->main != nullptr ? PyCapsule_New(thread, capsule_name, thread_state_cleared) : nullptr);
-    if (!capsule) {
+    Reference capsule =
+        Reference::steal(thread->main != nullptr ? PyCapsule_New(thread, capsule_name, nullptr) : nullptr);
+    if (!capsule || PyDict_SetItem(dict, module.thread_key, capsule.get()) < 0) {
         thread->thread_state = nullptr;
         Py_CLEAR(thread->main);
         thread->drop();
         return nullptr;
     }
+    PyCapsule_SetDestructor(capsule.get(), thread_state_cleared);
     thread->current = as_greenlet(Py_NewRef(as_object(thread->main)));
-    if (PyDict_SetItem(PyThreadState_GetDict(), module->thread_key, capsule.get()) < 0) {
-        return nullptr;  // the capsule ends the thread
-    }
     return thread;
 }
 

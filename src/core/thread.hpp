@@ -72,7 +72,7 @@ struct Thread {
 private:
     Thread() noexcept = default;
     static Thread* find_or_make(PyThreadState* thread_state) noexcept;
-    static Thread* make(PyThreadState* thread_state) noexcept;
+    static Thread* make(PyThreadState* thread_state, ModuleState& module, PyObject* dict) noexcept;
     static void thread_state_cleared(PyObject* capsule);
     void kill_released_now() noexcept;
     void abandon_survivors() noexcept;

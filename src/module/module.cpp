@@ -9,6 +9,7 @@
 #include "core/thread.hpp"
 #include "aio/aio.hpp"
 #include "generators/generators.hpp"
+#include "interpreter/pending_exception.hpp"
 #include "module/module.hpp"
 #include "stackless/state.hpp"
 
@@ -22,17 +23,30 @@ void interpreter_ends(PyObject* capsule) {
     static_cast<ModuleState*>(PyCapsule_GetPointer(capsule, state_name))->drop();
 }
 
+// The capsule with the running interpreter's state: borrowed. nullptr without an exception if there is none, with one if
+// memory ran out.
+PyObject* find_capsule() noexcept {
+    PyObject* dict = PyInterpreterState_GetDict(PyInterpreterState_Get());  // borrowed
+    Reference name = Reference::steal(dict != nullptr ? PyUnicode_FromString(state_name) : nullptr);
+    return name ? PyDict_GetItemWithError(dict, name.get()) : nullptr;
+}
+
 }  // namespace
 
 ModuleState* ModuleState::of_interpreter() noexcept {
-    PyObject* dict = PyInterpreterState_GetDict(PyInterpreterState_Get());  // borrowed
-    PyObject* capsule = dict != nullptr ? PyDict_GetItemString(dict, state_name) : nullptr;
+    interpreter::PendingException in_flight;
+    PyObject* capsule = find_capsule();
     if (capsule == nullptr) {
-        PyErr_SetString(PyExc_RuntimeError, "greenlet was not imported, or the interpreter has ended");
+        in_flight.discard();
+        if (!PyErr_Occurred()) {
+            PyErr_SetString(PyExc_RuntimeError, "greenlet was not imported, or the interpreter has ended");
+        }
         return nullptr;
     }
     return static_cast<ModuleState*>(PyCapsule_GetPointer(capsule, state_name));
 }
+
+bool ModuleState::has_interpreter() noexcept { return find_capsule() != nullptr; }
 
 ModuleState* ModuleState::create() noexcept {
     if (!interpreter::prepare()) {
@@ -121,8 +135,10 @@ int add(PyObject* module, const char* name, void* object) noexcept {
 }
 
 int fill(PyObject* module) {
-    PyObject* dict = PyInterpreterState_GetDict(PyInterpreterState_Get());
-    bool first_import = dict != nullptr && PyDict_GetItemString(dict, core::state_name) == nullptr;
+    bool first_import = !ModuleState::has_interpreter();
+    if (PyErr_Occurred()) {
+        return -1;
+    }
     ModuleState* state = first_import ? ModuleState::create() : ModuleState::of_interpreter();
     if (state == nullptr) {
         return -1;
