@@ -304,21 +304,45 @@ def test_the_last_runnable_tasklet_can_not_wait():
         assert c.balance == 0 and c.queue is None
 
 
-def test_main_is_told_when_the_last_other_tasklet_blocks():
+def test_a_deadlock_is_raised_in_the_tasklet_that_would_wait():
+    c, other = channel(), channel()
+
+    def function():
+        for action in (other.receive, lambda: other.send(1), stackless.schedule_remove):
+            with pytest.raises(RuntimeError, match=DEADLOCK):
+                action()
+        c.send("all three")
+
+    tasklet(function)()
+    assert c.receive() == "all three"
+    run()
+
+
+def test_a_deadlock_that_is_not_caught_reaches_main():
     c, other = channel(), channel()
     t = tasklet(other.receive)()
     with pytest.raises(RuntimeError, match=DEADLOCK):
         c.receive()
-    assert t.blocked
-    t.kill()
+    assert not t.alive
+    assert c.balance == other.balance == 0
 
 
 def test_main_is_told_when_the_last_other_tasklet_ends():
     c = channel()
     tasklet(schedule)()
-    with pytest.raises(RuntimeError, match=DEADLOCK):
+    with pytest.raises(RuntimeError, match="^the main tasklet is receiving without a sender available.$"):
         c.receive()
+    tasklet(schedule)()
+    with pytest.raises(RuntimeError, match="^the main tasklet is sending without a receiver available.$"):
+        c.send(1)
     assert c.balance == 0
+
+
+def test_main_that_is_paused_is_resumed_when_nobody_else_can_go_on():
+    t = tasklet(channel().receive)()
+    assert stackless.schedule_remove("back") == "back"
+    assert t.blocked
+    t.kill()
 
 
 def test_an_error_reaches_a_waiting_main():

@@ -94,6 +94,19 @@ def test_schedule_returns_its_argument():
     assert seen == [6, True]
 
 
+def test_retval_may_be_given_by_name():
+    tasklet(len)(())
+    assert schedule(retval=5) == 5
+    t = tasklet(lambda: stackless.schedule_remove(retval=None))()
+    run()
+    assert t.paused and t.tempval is None
+    t.kill()
+    for function in (schedule, schedule_remove):
+        for arguments, keywords in (((1, 2), {}), ((1,), {"retval": 2}), ((), {"other": 1})):
+            with pytest.raises(TypeError):
+                function(*arguments, **keywords)
+
+
 def test_schedule_lets_main_take_its_turn_too():
     log = []
 
@@ -158,6 +171,63 @@ def test_the_innermost_run_gets_the_error():
     tasklet(outer)()
     run()
     assert log == ["caught"]
+
+
+def test_a_run_that_returns_ends_those_called_after_it():
+    log = []
+
+    def wakes_main():
+        getmain().run()
+        log.append("woke main")
+
+    def runner():
+        tasklet(wakes_main)()
+        run()
+        log.append("inner run")
+
+    tasklet(runner)()
+    run()
+    assert log == []
+    run()
+    assert log == ["inner run", "woke main"] or log == ["woke main", "inner run"]
+
+
+def test_a_run_with_a_timeout_ends_those_called_after_it():
+    log = []
+
+    def inner():
+        run()
+        log.append("inner run")
+
+    tasklet(inner)()
+    t = tasklet(spin)()
+    assert run(200_000) is t
+    assert log == [] and not t.scheduled
+    assert run(200_000) is None
+    assert log == ["inner run"]
+    t.kill()
+
+
+def test_the_innermost_of_the_ended_ones_may_have_the_timeout():
+    log = []
+
+    def inner():
+        run(10**9)
+        log.append("inner run")
+
+    def wakes_main():
+        getmain().run()
+        spin()
+
+    tasklet(inner)()
+    t = tasklet(wakes_main)()
+    run()  # returns with inner's watchdog set
+    begin = time.monotonic()
+    assert run(200_000) is t
+    assert time.monotonic() - begin < 5
+    assert run(200_000) is None
+    assert log == ["inner run"]
+    t.kill()
 
 
 def test_main_may_be_waked_out_of_run():
@@ -412,6 +482,37 @@ def test_an_error_of_the_channel_callback_is_raised_by_the_action():
     assert c.balance == 0
 
 
+def test_the_channel_callback_can_not_use_channels():
+    c = channel()
+    errors = []
+
+    def callback(c, *args):
+        for action in (c.receive, lambda: c.send(1)):
+            with pytest.raises(RuntimeError) as caught:
+                action()
+            errors.append(str(caught.value))
+
+    t = tasklet(c.send)(1)
+    stackless.set_channel_callback(callback)
+    assert c.receive() == 1
+    stackless.set_channel_callback(None)
+    run()
+    assert not t.alive
+    assert errors == ["callbacks can't use channels"] * 4
+
+
+def test_the_channel_callback_sees_what_is_sent_as_tempval():
+    seen = []
+    c = channel()
+    t = tasklet(c.receive)()
+    stackless.set_channel_callback(lambda c, t, sending, willblock: seen.append((sending, willblock, t.tempval)))
+    run()
+    c.send("value")
+    stackless.set_channel_callback(None)
+    assert seen == [(False, True, None), (True, False, "value")]
+    assert getcurrent().tempval is None and not t.alive
+
+
 def test_schedule_callback():
     seen = []
 
@@ -446,20 +547,21 @@ def test_the_schedule_callback_can_not_switch():
     assert errors and all("in progress" in error for error in errors[:-1])
 
 
-def test_an_error_of_the_schedule_callback_is_raised_where_it_would_switch():
-    log = []
+def test_an_error_of_the_schedule_callback_is_reported_and_changes_nothing(monkeypatch):
+    log, reported = [], []
+    monkeypatch.setattr(sys, "unraisablehook", lambda args: reported.append((args.exc_type, args.object)))
+
+    def fails(previous, following):
+        raise ZeroDivisionError
+
     t = tasklet(log.append)(1)
-    stackless.set_schedule_callback(lambda *args: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+    stackless.set_schedule_callback(fails)
+    try:
         run()
-    with pytest.raises(ZeroDivisionError):
-        schedule()
-    with pytest.raises(ZeroDivisionError):
-        channel().receive()
-    stackless.set_schedule_callback(None)
-    assert log == []
-    run()
+    finally:
+        stackless.set_schedule_callback(None)
     assert log == [1] and not t.alive
+    assert reported == [(ZeroDivisionError, fails)] * 2
 
 
 def test_error_handler():

@@ -36,7 +36,7 @@ def test_get_thread_info():
     assert stackless.get_thread_info() == (getmain(), getcurrent(), 1)
     main = getmain()
     assert in_thread(lambda: stackless.get_thread_info(threading.main_thread().ident)) == (main, main, 1)
-    with pytest.raises(ValueError):
+    with pytest.raises(RuntimeError, match="no thread"):
         stackless.get_thread_info(1)
     begun, done = threading.Event(), threading.Event()
     thread = threading.Thread(target=lambda: (begun.set(), done.wait(60)))
@@ -59,9 +59,23 @@ def test_a_tasklet_can_be_scheduled_by_another_thread():
     assert log == [threading.get_ident()] * 2
 
 
+def test_one_that_another_thread_runs_is_the_next_one():
+    log = []
+    first, second, third = (tasklet(log.append, (name,)) for name in "123")
+
+    def other():
+        second.insert()
+        third.insert()
+        first.run()
+
+    in_thread(other)
+    run()
+    assert log == ["1", "2", "3"]
+
+
 def test_but_not_switched_to():
     t = tasklet(print, ())
-    with pytest.raises(RuntimeError, match="another thread"):
+    with pytest.raises(RuntimeError, match="different thread"):
         in_thread(t.switch)
     t.kill()
 
@@ -101,12 +115,12 @@ def test_bind_thread():
     with pytest.raises(ValueError):
         t.bind_thread(1)
     t.insert()
-    with pytest.raises(RuntimeError, match="scheduled"):
+    with pytest.raises(RuntimeError, match="runnable"):
         t.bind_thread()
     t.kill()
     t = tasklet(schedule_remove)()
     run()
-    with pytest.raises(RuntimeError, match="C stack"):
+    with pytest.raises(RuntimeError, match="C state"):
         t.bind_thread()
     t.kill()
 
@@ -316,7 +330,10 @@ def test_one_that_refuses_to_be_killed_is_let_go_of():
     while t.thread_id != -1 and time.monotonic() < deadline:
         time.sleep(0.001)
     assert len(tries) == 10
-    assert t.alive is False or t.thread_id == -1
+    assert t.thread_id == -1 and not t.alive
+    for refused in (t.throw, t.insert, t.run, t.switch, t.bind_thread):
+        with pytest.raises(RuntimeError):
+            refused(*[TaskletExit] if refused == t.throw else [])
     t.kill()
     assert not t.alive
 

@@ -23,11 +23,22 @@ Channel& of(PyObject* self) noexcept { return *reinterpret_cast<Channel*>(self);
 
 // --- sending and receiving -------------------------------------------------------------------------------------------
 
-bool call_back(Channel& c, Scheduler& s, bool sends, bool blocks) noexcept {
+// Calls the channel callback, for which `value`, if any, is the `tempval` of the current tasklet. False with an exception.
+bool call_back(Channel& c, Scheduler& s, bool sends, bool blocks, PyObject* value, bool raises) noexcept {
+    if (s.is_switching()) {
+        PyErr_SetString(PyExc_RuntimeError, "callbacks can't use channels");
+        return false;
+    }
+    bool before_raises = s.current->raises;
+    PyObject* before = exchange_value(s.current, Py_XNewRef(value), raises);
     Reference callback = Reference::borrow(s.state->channel_callback);
     PyObject* arguments[] = {reinterpret_cast<PyObject*>(&c), as_object(s.current), sends ? Py_True : Py_False,
                              blocks ? Py_True : Py_False};
-    return bool(Reference::steal(PyObject_Vectorcall(callback.get(), arguments, 4, nullptr)));
+    s.set_switching(true);
+    Reference result = Reference::steal(PyObject_Vectorcall(callback.get(), arguments, 4, nullptr));
+    s.set_switching(false);
+    Reference shown = Reference::steal(exchange_value(s.current, before, before_raises));
+    return bool(result);
 }
 
 // May the current tasklet wait on the channel? If not, sets an exception.
@@ -84,7 +95,7 @@ PyObject* act(Channel& c, PyObject* value, bool raises, CallSite call_site) noex
     Scheduler& s = *scheduler;
     s.thread->kill_released();
     auto blocks = [&c] { return sends ? c.balance >= 0 : c.balance <= 0; };
-    if (s.state->channel_callback != nullptr && !call_back(c, s, sends, blocks())) [[unlikely]] {
+    if (s.state->channel_callback != nullptr && !call_back(c, s, sends, blocks(), value, raises)) [[unlikely]] {
         Py_XDECREF(value);
         return nullptr;
     }

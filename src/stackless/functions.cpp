@@ -25,6 +25,23 @@ bool at_most_one(const char* name, Py_ssize_t count) noexcept {
     return count <= 1;
 }
 
+// The argument `retval` of schedule() and schedule_remove(), the current tasklet if it is not given: borrowed. nullptr with
+// TypeError if there is anything else.
+PyObject* parse_retval(Scheduler& s, const char* name, Arguments args, Py_ssize_t count, PyObject* names) noexcept {
+    Py_ssize_t named = names != nullptr ? PyTuple_GET_SIZE(names) : 0;
+    if (count + named == 0) [[likely]] {
+        return as_object(s.current);
+    }
+    if (!at_most_one(name, count + named)) {
+        return nullptr;
+    }
+    if (named == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "retval") != 0) {
+        PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument %R", name, PyTuple_GET_ITEM(names, 0));
+        return nullptr;
+    }
+    return args[0];
+}
+
 // --- running ---------------------------------------------------------------------------------------------------------
 
 PyDoc_STRVAR(run_doc,
@@ -70,7 +87,7 @@ PyObject* run(PyObject*, PyObject* args, PyObject* kwargs) {
 }
 
 PyDoc_STRVAR(schedule_doc,
-"schedule($module, retval=<the current tasklet>, /)\n--\n\n"
+"schedule($module, /, retval=<the current tasklet>)\n--\n\n"
 "Let the next tasklet run; the current one is put at the end of the runnable ones.\n\n"
 "Returns:\n"
 "    retval, or what the attribute tempval of the tasklet was set to meanwhile.\n"
@@ -78,14 +95,14 @@ PyDoc_STRVAR(schedule_doc,
 "    RuntimeError: switches are trapped, see switch_trap().\n"
 "    Whatever is raised in the tasklet meanwhile.");
 
-PyObject* schedule(PyObject*, Arguments args, Py_ssize_t count) {
+PyObject* schedule(PyObject*, Arguments args, Py_ssize_t count, PyObject* names) {
     Scheduler* s = Scheduler::running();
-    if (s == nullptr || !at_most_one("schedule", count)) {
+    PyObject* value = s != nullptr ? parse_retval(*s, "schedule", args, count, names) : nullptr;
+    if (value == nullptr) {
         return nullptr;
     }
     s->thread->kill_released();
     Tasklet* self = s->current;
-    PyObject* value = count > 0 ? args[0] : as_object(self);
     if (s->runnable == 1 && s->watchdog == nullptr) {
         return Py_NewRef(value);
     }
@@ -99,11 +116,11 @@ PyObject* schedule(PyObject*, Arguments args, Py_ssize_t count) {
         s->first = self->next;
     }
     Py_XDECREF(old);
-    return s->go_on(self, s->first, {args, count, nullptr});
+    return s->go_on(self, s->first, {args, count, names});
 }
 
 PyDoc_STRVAR(schedule_remove_doc,
-"schedule_remove($module, retval=<the current tasklet>, /)\n--\n\n"
+"schedule_remove($module, /, retval=<the current tasklet>)\n--\n\n"
 "Let the next tasklet run; the current one is paused, until it is inserted, run or switched to.\n\n"
 "Returns:\n"
 "    retval, or what the attribute tempval of the tasklet was set to meanwhile.\n"
@@ -111,18 +128,19 @@ PyDoc_STRVAR(schedule_remove_doc,
 "    RuntimeError: no other tasklet could run: a deadlock. Or switches are trapped, see switch_trap().\n"
 "    Whatever is raised in the tasklet meanwhile.");
 
-PyObject* schedule_remove(PyObject*, Arguments args, Py_ssize_t count) {
+PyObject* schedule_remove(PyObject*, Arguments args, Py_ssize_t count, PyObject* names) {
     Scheduler* s = Scheduler::running();
-    if (s == nullptr || !at_most_one("schedule_remove", count)) {
+    PyObject* value = s != nullptr ? parse_retval(*s, "schedule_remove", args, count, names) : nullptr;
+    if (value == nullptr) {
         return nullptr;
     }
     s->thread->kill_released();
     if (!s->may_switch()) {
         return nullptr;
     }
-    PyObject* old = exchange_value(s->current, Py_NewRef(count > 0 ? args[0] : as_object(s->current)), false);
+    PyObject* old = exchange_value(s->current, Py_NewRef(value), false);
     Py_XDECREF(old);
-    return s->step_aside({args, count, nullptr});
+    return s->step_aside({args, count, names});
 }
 
 // --- what there is ---------------------------------------------------------------------------------------------------
@@ -160,7 +178,7 @@ PyDoc_STRVAR(get_thread_info_doc,
 "    The main tasklet of a thread, its current one, and how many are runnable. (None, None, 0) for a\n"
 "    thread that has not used tasklets.\n"
 "Raises:\n"
-"    ValueError: there is no such thread.");
+"    RuntimeError: there is no such thread.");
 
 PyObject* get_thread_info(PyObject*, Arguments args, Py_ssize_t count) {
     Scheduler* running = Scheduler::running();
@@ -193,7 +211,7 @@ PyObject* get_thread_info(PyObject*, Arguments args, Py_ssize_t count) {
         interpreter::for_each_thread([&exists, id](unsigned long other) { exists = exists || other == id; });
     }
     if (!exists) {
-        PyErr_SetString(PyExc_ValueError, "Thread id not found");
+        PyErr_SetString(PyExc_RuntimeError, "there is no thread with this id");
         return nullptr;
     }
     return Py_BuildValue("OOn", main ? main.get() : Py_None, current ? current.get() : Py_None, runnable);
@@ -266,7 +284,8 @@ PyDoc_STRVAR(set_channel_callback_doc,
 "Have a function called whenever a tasklet sends or receives, in any thread; None for none.\n\n"
 "Parameters:\n"
 "    callable: called as callable(channel, tasklet, sending, willblock), with the tasklet that does it,\n"
-"        and willblock true if it has to wait. What it raises is raised there, and nothing is sent.\n"
+"        and willblock true if it has to wait; the attribute tempval of the tasklet is what it sends. It\n"
+"        can't use channels or switch. What it raises is raised there, and nothing is sent.\n"
 "Returns:\n"
 "    The function until now, or None.\n"
 "Raises:\n"
@@ -285,7 +304,7 @@ PyDoc_STRVAR(set_schedule_callback_doc,
 "Have a function called at each switch, in any thread; None for none.\n\n"
 "Parameters:\n"
 "    callable: called as callable(prev, next) with the tasklet that ran and the one that will, before the\n"
-"        switch. It can't switch itself. What it raises is raised in prev, which goes on.\n"
+"        switch. It can't switch itself. What it raises is reported by sys.unraisablehook().\n"
 "Returns:\n"
 "    The function until now, or None.\n"
 "Raises:\n"
@@ -395,8 +414,8 @@ PyObject* make_atomic_type() noexcept { return PyType_FromSpec(&atomic_spec); }
 
 PyMethodDef functions[] = {
     {"run", as_method(run), METH_VARARGS | METH_KEYWORDS, run_doc},
-    {"schedule", as_method(schedule), METH_FASTCALL, schedule_doc},
-    {"schedule_remove", as_method(schedule_remove), METH_FASTCALL, schedule_remove_doc},
+    {"schedule", as_method(schedule), METH_FASTCALL | METH_KEYWORDS, schedule_doc},
+    {"schedule_remove", as_method(schedule_remove), METH_FASTCALL | METH_KEYWORDS, schedule_remove_doc},
     {"getcurrent", getcurrent, METH_NOARGS, getcurrent_doc},
     {"getmain", getmain, METH_NOARGS, getmain_doc},
     {"getruncount", getruncount, METH_NOARGS, getruncount_doc},

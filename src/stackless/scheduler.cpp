@@ -16,7 +16,11 @@ using interpreter::Holding;
 
 namespace {
 
+// What is raised if nobody can go on: in the tasklet that would have to wait; and in one that waits when the last other one
+// has ended.
 constexpr const char* deadlock = "Deadlock: the last runnable tasklet cannot be blocked.";
+constexpr const char* nobody_sends = "the main tasklet is receiving without a sender available.";
+constexpr const char* nobody_receives = "the main tasklet is sending without a receiver available.";
 
 // How long to wait for other threads before looking again whether there is any that could wake this one.
 constexpr PY_TIMEOUT_T patience_in_microseconds = 50'000;
@@ -81,6 +85,10 @@ void raise(PyObject* exception) noexcept {
     PyErr_Restore(Py_NewRef(Py_TYPE(exception)), exception, PyException_GetTraceback(exception));
 }
 
+bool is_alive(const Tasklet* t) noexcept {
+    return t->is_active ? has_stack(t) && t->scheduler->thread != nullptr : t->arguments != nullptr;
+}
+
 Tasklet* take_out(Tasklet* t) noexcept {
     switch (t->chain) {
         case Chain::runnable:
@@ -113,13 +121,7 @@ bool make_greenlet(Scheduler& s, Tasklet* t) noexcept {
 
 PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept {
     set_switching(true);
-    if (watchdog != nullptr || state->schedule_callback != nullptr) [[unlikely]] {
-        to = watch(from, to);
-        if (to == nullptr) {
-            take_turn(from);
-            return nullptr;
-        }
-    }
+    to = prepare(from, to);
     if (to == from) {
         return arrive(*this, from, Py_NewRef(Py_None));
     }
@@ -177,32 +179,45 @@ void Scheduler::raise_in(Tasklet* t, PyObject* exception) noexcept {
     Py_XDECREF(old);
 }
 
-Tasklet* Scheduler::watch(Tasklet* from, Tasklet* to) noexcept {
+[[gnu::noinline]] Tasklet* Scheduler::prepare_otherwise(Tasklet* from, Tasklet* to) noexcept {
     if (watchdog != nullptr) {
-        Run& run = *watchdog;
-        std::int64_t now = watchdog::now();
-        bool over = now >= run.deadline && from != run.tasklet && to != run.tasklet;
-        if (!run.is_total) {
-            run.deadline = now + run.timeout;
-        }
-        if (over && (run.is_soft || run.is_total || (!run.has_alarm && from->chain == Chain::runnable))) {
-            Holding lock(state->lock);
-            if (!run.is_soft) {
-                run.interrupted = take_out(run.is_total ? to : from);
-            }
-            prepend(take_out(run.tasklet));
-            to = run.tasklet;
-        }
+        to = watch(from, to);
     }
     if (state->schedule_callback != nullptr && from != to) {
-        Reference callback = Reference::borrow(state->schedule_callback);
-        Reference result = Reference::steal(
-            PyObject_CallFunctionObjArgs(callback.get(), as_object(from), as_object(to), nullptr));
-        if (!result) {
-            return nullptr;
-        }
+        call_schedule_callback(from, to);
+    }
+    if (has_hooks && from != to) {
+        exchange_hooks(*this, from, to);
     }
     return to;
+}
+
+Tasklet* Scheduler::watch(Tasklet* from, Tasklet* to) noexcept {
+    Run& run = *watchdog;
+    std::int64_t now = watchdog::now();
+    bool over = now >= run.deadline && from != run.tasklet && to != run.tasklet;
+    if (!run.is_total) {
+        run.deadline = now + run.timeout;
+    }
+    if (!over || !(run.is_soft || run.is_total || (!run.has_alarm && from->chain == Chain::runnable))) {
+        return to;
+    }
+    Holding lock(state->lock);
+    if (!run.is_soft) {
+        run.interrupted = take_out(run.is_total ? to : from);
+    }
+    prepend(take_out(run.tasklet));
+    return run.tasklet;
+}
+
+// There is nobody to raise an error of the callback in: `from` may have ended.
+void Scheduler::call_schedule_callback(Tasklet* from, Tasklet* to) noexcept {
+    Reference callback = Reference::borrow(state->schedule_callback);
+    Reference result = Reference::steal(
+        PyObject_CallFunctionObjArgs(callback.get(), as_object(from), as_object(to), nullptr));
+    if (!result) {
+        PyErr_WriteUnraisable(callback.get());
+    }
 }
 
 bool Scheduler::refuse_switch() noexcept {
@@ -218,6 +233,7 @@ bool Scheduler::refuse_switch() noexcept {
 
 Tasklet* Scheduler::wake_somebody(Tasklet* leaving) noexcept {
     set_switching(true);  // handlers of signals may run here
+    bool has_ended = !leaving->is_active;
     for (;;) {
         Tasklet* candidate = sleeper();
         bool in_run = runs != nullptr;
@@ -231,12 +247,13 @@ Tasklet* Scheduler::wake_somebody(Tasklet* leaving) noexcept {
             }
             continue;
         }
-        if (is_stuck && candidate == leaving) {
+        if (is_stuck && !has_ended) {
             PyErr_SetString(PyExc_RuntimeError, deadlock);
             return nullptr;
         }
         if (is_stuck) {
-            PyObject* error = PyObject_CallFunction(PyExc_RuntimeError, "s", deadlock);
+            const char* message = candidate->sends ? nobody_receives : nobody_sends;
+            PyObject* error = PyObject_CallFunction(PyExc_RuntimeError, "s", message);
             raise_in(candidate, error != nullptr ? error : interpreter::take_exception());
             return candidate;
         }
@@ -334,13 +351,14 @@ PyObject* pass_on(Scheduler& s, Tasklet* self, Reference exception) {
         else {
             next = s.next_turn(self);
         }
-        if (next != nullptr && (s.watchdog != nullptr || s.state->schedule_callback != nullptr)) {
-            next = s.watch(self, next);
+        if (next != nullptr) {
+            next = s.prepare(self, next);
         }
         if (next == nullptr || (next->greenlet == nullptr && !make_greenlet(s, next))) {
             exception = Reference::steal(interpreter::take_exception());
             continue;
         }
+        clear_hooks(self->hooks);
         PyGreenlet* parent = core::as_greenlet(Py_NewRef(core::as_object(next->greenlet)));
         PyGreenlet* old = std::exchange(s.thread->current->pimpl->parent, parent);
         s.current = next;
@@ -380,6 +398,44 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t) noexcept {
 
 // --- run() -----------------------------------------------------------------------------------------------------------
 
+namespace {
+
+bool is_pending(Scheduler& s, const Run& run) {
+    const Run* inner = s.runs;
+    while (inner != nullptr && inner != &run) {
+        inner = inner->outer;
+    }
+    return inner != nullptr;
+}
+
+void stop_watchdog(Scheduler& s) {
+    if (s.watchdog->has_alarm) {
+        watchdog::set_alarm(0);
+    }
+    s.watchdog = nullptr;
+    s.interrupt_is_due = false;
+}
+
+// A run() returns. If others were called later and wait for their return, they do so when it is their turn, which comes.
+void end(Scheduler& s, Run& run) {
+    if (!is_pending(s, run)) {
+        return;
+    }
+    Holding lock(s.state->lock);
+    for (bool is_last = false; !is_last;) {
+        Run* inner = std::exchange(s.runs, s.runs->outer);
+        is_last = inner == &run;
+        if (inner == s.watchdog) {
+            stop_watchdog(s);
+        }
+        if (inner->tasklet->chain == Chain::none) {
+            s.append(as_tasklet(Py_NewRef(as_object(inner->tasklet))));
+        }
+    }
+}
+
+}  // namespace
+
 PyObject* run_others(Scheduler& s, Run& run, interpreter::CallSite call_site) noexcept {
     s.thread->kill_released();
     if (!s.may_switch()) {
@@ -391,8 +447,7 @@ PyObject* run_others(Scheduler& s, Run& run, interpreter::CallSite call_site) no
     run.tasklet = s.current;
     run.outer = s.runs;
     s.runs = &run;
-    bool watches = run.timeout > 0 && s.watchdog == nullptr;
-    if (watches) {
+    if (run.timeout > 0 && s.watchdog == nullptr) {
         run.has_alarm = !run.is_soft && watchdog::prepare();
         run.deadline = watchdog::now() + run.timeout;
         s.watchdog = &run;
@@ -401,19 +456,7 @@ PyObject* run_others(Scheduler& s, Run& run, interpreter::CallSite call_site) no
         }
     }
     PyObject* value = s.step_aside(call_site);
-    if (watches) {
-        s.watchdog = nullptr;
-        s.interrupt_is_due = false;
-        if (run.has_alarm) {
-            watchdog::set_alarm(0);
-        }
-    }
-    for (Run** place = &s.runs; *place != nullptr; place = &(*place)->outer) {
-        if (*place == &run) {
-            *place = run.outer;
-            break;
-        }
-    }
+    end(s, run);
     if (run.interrupted != nullptr) {
         Py_XDECREF(value);
         value = value != nullptr ? Py_NewRef(as_object(run.interrupted)) : nullptr;
@@ -521,6 +564,7 @@ void deallocate(PyObject* self) {
         PyThread_release_lock(s.wake_up);
         PyThread_free_lock(s.wake_up);
     }
+    clear_hooks(s.shared_hooks);
     core::ModuleState* module = s.module;
     PyTypeObject* type = Py_TYPE(self);
     type->tp_free(self);

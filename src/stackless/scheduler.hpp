@@ -48,6 +48,8 @@ struct Scheduler {
     Run* runs;                      // the innermost run()
     Run* watchdog;                  // the one with a timeout
     long switch_trap;               // above zero: no switches
+    Hooks shared_hooks;             // of the tasklets without their own, while one with its own runs
+    bool has_hooks;                 // some tasklet has had its own
     bool interrupt_is_due;          // when the current tasklet is atomic no more
     bool waits;                     // for other threads, below
     bool is_woken;
@@ -117,7 +119,8 @@ struct Scheduler {
     // --- the steps of a switch ---
 
     // Whose turn it is when `leaving` has left the ring: the first one, put there if need be. `leaving` itself if nothing
-    // else remains and it was in run(). nullptr with an exception, RuntimeError for a deadlock, if nothing does at all.
+    // else remains and it was in run(). nullptr with an exception, if it can't leave: RuntimeError for a deadlock, or what
+    // was raised while waiting for other threads.
     Tasklet* next_turn(Tasklet* leaving) noexcept { return first != nullptr ? first : wake_somebody(leaving); }
 
     // Switches from the current tasklet to the first one of the ring. Returns the value that the former is resumed with, or
@@ -138,15 +141,22 @@ struct Scheduler {
     // the main one.
     Tasklet* sleeper() const noexcept { return runs != nullptr ? runs->tasklet : main; }
 
-    // The watchdog and the schedule callback, before a switch. The tasklet to switch to, or nullptr with an exception.
-    Tasklet* watch(Tasklet* from, Tasklet* to) noexcept;
+    // What there may be to do before a switch besides: for the watchdog, the schedule callback and trace functions. Returns
+    // the tasklet to switch to.
+    Tasklet* prepare(Tasklet* from, Tasklet* to) noexcept {
+        bool is_plain = watchdog == nullptr && !has_hooks && state->schedule_callback == nullptr;
+        return is_plain ? to : prepare_otherwise(from, to);
+    }
 
     // --- others ---
 
     // Makes a tasklet of this thread runnable that was in no chain. For any thread to call, which holds the lock. Takes over
-    // a reference.
-    void deliver(Tasklet* t) noexcept {
+    // a reference. `is_next`: before the others.
+    void deliver(Tasklet* t, bool is_next = false) noexcept {
         append(t);
+        if (is_next) {
+            make_next(t);
+        }
         if (waits && !is_woken) {
             is_woken = true;
             PyThread_release_lock(wake_up);
@@ -161,6 +171,18 @@ struct Scheduler {
     void remove_active(Tasklet* t) noexcept;
 
 private:
+    // Has a runnable tasklet that is not the current one go on first when that one switches away.
+    void make_next(Tasklet* t) noexcept {
+        if (waits) {
+            first = t;
+        }
+        else if (runnable > 2) {
+            t->previous->next = t->next;
+            t->next->previous = t->previous;
+            link_before(first->next, t);
+        }
+    }
+
     void link_before(Tasklet* place, Tasklet* t) noexcept {
         t->previous = place->previous;
         t->next = place;
@@ -170,6 +192,9 @@ private:
 
     static Scheduler* make(core::Thread& thread) noexcept;
     bool refuse_switch() noexcept;
+    Tasklet* prepare_otherwise(Tasklet* from, Tasklet* to) noexcept;
+    Tasklet* watch(Tasklet* from, Tasklet* to) noexcept;
+    void call_schedule_callback(Tasklet* from, Tasklet* to) noexcept;
     Tasklet* wake_somebody(Tasklet* leaving) noexcept;
     bool wait_for_others() noexcept;
     bool others_may_run() noexcept;

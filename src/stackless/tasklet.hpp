@@ -17,6 +17,7 @@
 #pragma once
 
 #include "core/greenlet.hpp"
+#include "stackless/hooks.hpp"
 
 namespace stackless {
 
@@ -41,6 +42,7 @@ struct Tasklet {
     PyObject* weak_references;
     Tasklet* older_active;  // the other active tasklets of its thread
     Tasklet* newer_active;
+    Hooks hooks;
     Chain chain;
     bool raises;            // `value` is to be raised
     bool sends;             // what it waits for in the chain of a channel
@@ -55,10 +57,13 @@ struct Tasklet {
 inline PyObject* as_object(Tasklet* tasklet) noexcept { return reinterpret_cast<PyObject*>(tasklet); }
 inline Tasklet* as_tasklet(PyObject* object) noexcept { return reinterpret_cast<Tasklet*>(object); }
 
-// Can it run, now or when it is inserted?
-inline bool is_alive(const Tasklet* t) noexcept {
-    return t->is_active ? t->greenlet->pimpl->phase == core::Phase::active : t->arguments != nullptr;
+// Has it begun to run, and not ended?
+inline bool has_stack(const Tasklet* t) noexcept {
+    return t->is_active && t->greenlet->pimpl->phase == core::Phase::active;
 }
+
+// Can it run, now or when it is inserted?
+bool is_alive(const Tasklet* t) noexcept;
 
 // Sets what a suspended tasklet is resumed with. Takes over the value; returns the old one, for the caller to let go of.
 [[nodiscard]] inline PyObject* exchange_value(Tasklet* t, PyObject* value, bool raises) noexcept {

@@ -49,7 +49,7 @@ Scheduler* own_scheduler(Tasklet& t) noexcept {
     return is_own ? s : nullptr;
 }
 
-constexpr const char* thread_has_ended = "the thread of the tasklet has ended";
+constexpr const char* thread_has_ended = "the tasklet has no thread: its own has ended";
 
 // --- creation and binding --------------------------------------------------------------------------------------------
 
@@ -73,16 +73,18 @@ PyObject* running_context() noexcept {
 
 // nullptr stands for "not given". 0, or -1 with an exception.
 int bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keywords) noexcept {
-    const char* reason = t.is_main                       ? "a main tasklet can't be bound"
-                         : t.is_active                   ? "the tasklet has begun to run, so it can't be bound anew"
-                         : t.chain != Chain::none        ? "the tasklet is scheduled, so it can't be bound anew"
-                                                         : nullptr;
-    if (reason != nullptr) {
-        fail(reason);
+    if (function != nullptr && !PyCallable_Check(function)) {
+        PyErr_SetString(PyExc_TypeError, "the function of a tasklet must be callable");
         return -1;
     }
-    if (function != nullptr && !PyCallable_Check(function)) {
-        PyErr_SetString(PyExc_TypeError, "tasklet function must be a callable or None");
+    bool is_current = t.scheduler->current == &t;
+    const char* reason = is_current               ? "the current tasklet can't be bound anew"
+                         : t.is_main              ? "a main tasklet can't be bound"
+                         : t.chain != Chain::none ? "the tasklet is scheduled, so it can't be bound anew"
+                         : t.is_active            ? "the tasklet has C state, its stack, so it can't be bound anew"
+                                                  : nullptr;
+    if (reason != nullptr) {
+        fail(reason);
         return -1;
     }
     if (arguments != nullptr && !PyTuple_Check(arguments)) {
@@ -182,14 +184,14 @@ bool is_ready(Tasklet& t) noexcept {
     return reason == nullptr;
 }
 
-// Makes a tasklet runnable. False with an exception.
-bool insert(Tasklet& t) noexcept {
+// Makes a tasklet runnable; `is_next`: before the others. False with an exception.
+bool insert(Tasklet& t, bool is_next = false) noexcept {
     if (!is_ready(t)) {
         return false;
     }
     Holding lock(t.scheduler->state->lock);
     if (t.chain == Chain::none) {
-        t.scheduler->deliver(as_tasklet(Py_NewRef(as_object(&t))));
+        t.scheduler->deliver(as_tasklet(Py_NewRef(as_object(&t))), is_next);
     }
     return true;
 }
@@ -272,11 +274,11 @@ PyObject* tasklet_bind_thread(PyObject* self, PyObject* args) {
     if (running == nullptr) {
         return nullptr;
     }
-    if (t.is_active && is_alive(&t)) {
-        return fail("the tasklet has a C stack, which belongs to its thread");
-    }
     if (t.chain != Chain::none) {
-        return fail("the tasklet is scheduled");
+        return fail("a runnable tasklet can't be bound to another thread");
+    }
+    if (has_stack(&t)) {
+        return fail("the tasklet has C state, its stack, which belongs to its thread");
     }
     Scheduler* target = running;
     if (id != nullptr && id != Py_None) {
@@ -307,7 +309,7 @@ PyDoc_STRVAR(run_doc,
 "run($self, /)\n--\n\n"
 "Run the tasklet at once. The current one stays scheduled.\n\n"
 "A scheduled tasklet goes on with those behind it in the chain to follow, a paused one is put before\n"
-"the current one. One of another thread is only scheduled there.\n\n"
+"the current one. One of another thread is only scheduled there, as the next one.\n\n"
 "Raises:\n"
 "    RuntimeError: it is blocked on a channel, not alive, or its thread has ended; or switches are\n"
 "        trapped, see switch_trap().");
@@ -320,7 +322,7 @@ PyObject* tasklet_run(PyObject* self, PyObject* const* args, Py_ssize_t count) {
     }
     Scheduler* s = own_scheduler(t);
     if (s == nullptr) {
-        return insert(t) ? Py_NewRef(Py_None) : nullptr;
+        return insert(t, true) ? Py_NewRef(Py_None) : nullptr;
     }
     if (!is_ready(t)) {
         return nullptr;
@@ -361,7 +363,7 @@ PyObject* tasklet_switch(PyObject* self, PyObject* const* args, Py_ssize_t count
     }
     Scheduler* s = own_scheduler(t);
     if (s == nullptr) {
-        return fail("Can't switch to a tasklet of another thread");
+        return fail("the tasklet belongs to a different thread, so it can't be switched to");
     }
     if (s->current == &t) {
         Py_RETURN_NONE;
@@ -405,16 +407,17 @@ void end_unstarted(Tasklet& t) noexcept {
 }
 
 PyDoc_STRVAR(throw_doc,
-"throw($self, /, exc=TaskletExit, val=None, tb=None, pending=False)\n--\n\n"
+"throw($self, /, exc=None, val=None, tb=None, pending=False)\n--\n\n"
 "Raise an exception in the tasklet, wherever it is suspended.\n\n"
 "Parameters:\n"
-"    exc: a class of exceptions or an exception; TaskletExit if None.\n"
+"    exc: a class of exceptions or an exception.\n"
 "    val: what to make the exception with, or one of that class; None if exc is an exception.\n"
 "    tb: the traceback to begin with, or None.\n"
 "    pending: schedule the tasklet and go on. Otherwise it is put before the current one, and runs at once;\n"
 "        if it belongs to another thread it is scheduled there all the same.\n"
 "Raises:\n"
-"    RuntimeError: it is not alive, and exc is not TaskletExit; or switches are trapped.\n"
+"    RuntimeError: it is not alive, and exc is not TaskletExit; its thread has ended; or switches are\n"
+"        trapped.\n"
 "    TypeError: exc, val and tb are not of these kinds.\n"
 "    Whatever is raised in the current tasklet meanwhile; exc, if the tasklet is the current one.");
 
@@ -426,7 +429,6 @@ PyObject* tasklet_throw(PyObject* self, PyObject* args, PyObject* kwargs) {
                                      &pending)) {
         return nullptr;
     }
-    type = type != Py_None ? type : of(self).scheduler->state->tasklet_exit;
     PyObject* exception = make_exception(type, value, traceback);
     return exception != nullptr ? throw_into(&of(self), exception, pending != 0) : nullptr;
 }
@@ -459,11 +461,11 @@ void drop_stack(Tasklet& t) noexcept {
 }
 
 PyObject* kill(Tasklet& t, bool pending) noexcept {
-    if (!is_alive(&t)) {
-        Py_RETURN_NONE;
-    }
     if (t.scheduler->thread == nullptr) {
         drop_stack(t);
+        Py_RETURN_NONE;
+    }
+    if (!is_alive(&t)) {
         Py_RETURN_NONE;
     }
     PyObject* exit = PyObject_CallNoArgs(t.scheduler->state->tasklet_exit);
@@ -747,28 +749,19 @@ PyObject* get_recursion_depth(PyObject* self, void*) {
     return PyErr_Occurred() ? nullptr : PyLong_FromLong(depth);
 }
 
-// `sys.NAME` and so on: a thread has one trace function, which it calls in whatever runs.
-PyObject* get_hook(PyObject*, void* name) {
-    Reference sys = Reference::steal(PyImport_ImportModule("sys"));
-    return sys ? PyObject_CallMethod(sys.get(), static_cast<const char*>(name), nullptr) : nullptr;
-}
+PyObject* get_trace_function(PyObject* self, void*) { return get_hook(of(self), Hook::trace); }
+PyObject* get_profile_function(PyObject* self, void*) { return get_hook(of(self), Hook::profile); }
 
-int set_hook(PyObject* self, PyObject* value, const char* name) noexcept {
-    if (!is_current_here(of(self))) {
-        PyErr_Format(PyExc_NotImplementedError,
-                     "only for the current tasklet: here sys.%s() is about a thread, and there is one function for all its "
-                     "tasklets",
-                     name);
+int set_function(PyObject* self, Hook hook, PyObject* function) noexcept {
+    if (function != nullptr && function != Py_None && !PyCallable_Check(function)) {
+        PyErr_SetString(PyExc_TypeError, "a callable or None is needed");
         return -1;
     }
-    Reference sys = Reference::steal(PyImport_ImportModule("sys"));
-    Reference done = Reference::steal(
-        sys ? PyObject_CallMethod(sys.get(), name, "O", value != nullptr ? value : Py_None) : nullptr);
-    return done ? 0 : -1;
+    return set_hook(of(self), hook, function);
 }
 
-int set_trace_function(PyObject* self, PyObject* value, void*) { return set_hook(self, value, "settrace"); }
-int set_profile_function(PyObject* self, PyObject* value, void*) { return set_hook(self, value, "setprofile"); }
+int set_trace_function(PyObject* self, PyObject* value, void*) { return set_function(self, Hook::trace, value); }
+int set_profile_function(PyObject* self, PyObject* value, void*) { return set_function(self, Hook::profile, value); }
 
 // --- the object ------------------------------------------------------------------------------------------------------
 
@@ -781,6 +774,9 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(t.arguments);
     Py_VISIT(t.keywords);
     Py_VISIT(t.context);
+    for (PyObject* function : t.hooks.functions) {
+        Py_VISIT(function);
+    }
     return 0;
 }
 
@@ -795,6 +791,7 @@ int clear(PyObject* self) {
     Py_CLEAR(t.arguments);
     Py_CLEAR(t.keywords);
     Py_CLEAR(t.context);
+    clear_hooks(t.hooks);
     return 0;
 }
 
@@ -835,6 +832,7 @@ void deallocate(PyObject* self) {
     Py_CLEAR(t.arguments);
     Py_CLEAR(t.keywords);
     Py_CLEAR(t.context);
+    clear_hooks(t.hooks);
     Py_XDECREF(t.scheduler);
     PyTypeObject* type = Py_TYPE(self);
     type->tp_free(self);
@@ -874,9 +872,6 @@ PyMethodDef methods[] = {
     {},
 };
 
-char gettrace[] = "gettrace";
-char getprofile[] = "getprofile";
-
 PyGetSetDef attributes[] = {
     {"alive", get_alive, nullptr, "Has it a function and arguments, and has not ended?", nullptr},
     {"paused", get_paused, nullptr, "Is it alive, but neither runnable nor blocked on a channel?", nullptr},
@@ -898,11 +893,14 @@ PyGetSetDef attributes[] = {
     {"recursion_depth", get_recursion_depth, nullptr, "How many frames it has.", nullptr},
     {"nesting_level", get_nesting_level, nullptr,
      "Always 0: a tasklet has a stack of its own, so calls through C functions do not keep it from switching.", nullptr},
-    {"trace_function", get_hook, set_trace_function,
-     "sys.gettrace() and sys.settrace(), which are about the thread. To be set of the current tasklet only.", gettrace},
-    {"profile_function", get_hook, set_profile_function,
-     "sys.getprofile() and sys.setprofile(), which are about the thread. To be set of the current tasklet only.",
-     getprofile},
+    {"trace_function", get_trace_function, set_trace_function,
+     "What sys.gettrace() returns in it. Set it, to a callable or None, and the tasklet has a trace function of its own;\n"
+     "delete it, and it has that of its thread again.",
+     nullptr},
+    {"profile_function", get_profile_function, set_profile_function,
+     "What sys.getprofile() returns in it. Set it, to a callable or None, and the tasklet has a profile function of its\n"
+     "own; delete it, and it has that of its thread again.",
+     nullptr},
     {},
 };
 
@@ -990,14 +988,14 @@ PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
     Reference held = Reference::steal(exception);
     State& state = *t->scheduler->state;
     bool is_exit = PyErr_GivenExceptionMatches(exception, state.tasklet_exit);
+    if (t->scheduler->thread == nullptr && (t->is_active || is_alive(t))) {
+        return fail(thread_has_ended);
+    }
     if (!is_alive(t)) {
         if (is_exit) {
             Py_RETURN_NONE;
         }
         return fail("You cannot throw to a dead tasklet");
-    }
-    if (t->scheduler->thread == nullptr) {
-        return fail(thread_has_ended);
     }
     if (!t->is_active && is_exit) {
         end_unstarted(*t);
