@@ -8,7 +8,8 @@ the machine does no great harm, because the processes that are compared take tur
 
     --quick     some rows, little effort, this interpreter, no page: two minutes
     --here      this interpreter only, no page
-    --groups    only these: switching, spawning, alternatives, clients, web, memory, million, engine
+    --groups    only these: switching, spawning, alternatives, clients, web, memory, million, engine, and threads on a
+                free-threaded interpreter
     --report    measure nothing, write the page from what was measured before
 
 Ends with a status other than 0 if something could not be measured; a target that is missed is shown, and no error.
@@ -29,6 +30,8 @@ from suite.results import Comparison, Results
 
 GROUPS = ("switching", "spawning", "alternatives", "clients", "web", "memory", "million", "engine")
 GROUPS_ELSEWHERE = ("switching", "spawning", "alternatives", "clients", "memory")
+GROUPS_WITHOUT_GIL = ("threads",)
+WITHOUT_GIL = "t" in sys.abiflags
 SLOTS = (256, 512, 1024)  # KiB
 PARKED_FRAMES = (1, 30)
 MEMORY_FOR_A_MILLION = 12 << 30
@@ -81,9 +84,9 @@ class Run:
         self.groups = groups
         self.failures = 0
         self.missed: list[str] = []
-        self.pythons = environments.make_both()
+        self.pythons = environments.make_ours_alone() if WITHOUT_GIL else environments.make_both()
         self.results = None if quick else Results(
-            platform.python_version(), {side: environments.versions(python) for side, python in self.pythons.items()})
+            platform.python_version() + sys.abiflags, {side: environments.versions(python) for side, python in self.pythons.items()})
         self.progress = Progress(sum(len(self.rows_of(group)) or 1 for group in groups))
 
     def rows_of(self, group: str) -> list[Row]:
@@ -193,6 +196,15 @@ class Run:
             return
         self.keep("million", self.attempt("a million greenlets", lambda: self.parked((1_000_000,), (1,))))
 
+    def threads(self) -> None:
+        sides = {title: (self.pythons[OURS], "switching", title) for title in (switching.ONE_THREAD, switching.TWO_THREADS)}
+        figures = self.attempt("threads", lambda: compare.alternate(sides, compare.LONG))
+        if figures is not None:
+            one, two = figures.values()
+            self.progress.say(f"switches, by one thread {1e3 / one.median:.1f} million a second, "
+                              f"by two at once {1e3 / two.median:.1f}: {one.median / two.median:.2f} times as many")
+            self.keep("threads", figures)
+
     def engine(self) -> None:
         figures = self.attempt("engine", engine.measure)
         if figures is not None:
@@ -217,11 +229,11 @@ class Run:
 
 
 def other_interpreters() -> list[tuple[str, list[str]]]:
-    """Names and commands of the release builds of other versions."""
+    """Names and commands of the release builds of other versions, and of free-threaded builds."""
     output = subprocess.run([str(ROOT / "tools" / "interpreters")], check=True, stdout=subprocess.PIPE, text=True).stdout
     this = f"{sys.version_info.major}.{sys.version_info.minor}"
     lines = (line.split(maxsplit=1) for line in output.splitlines())
-    return [(name, shlex.split(command)) for name, command in lines if name != this and name.replace(".", "").isdigit()]
+    return [(name, shlex.split(command)) for name, command in lines if name != this and name.removesuffix("t").replace(".", "").isdigit()]
 
 
 def write_report() -> None:
@@ -235,19 +247,21 @@ def main() -> int:
     parser.add_argument("--groups", default="")
     parser.add_argument("--report", action="store_true")
     arguments = parser.parse_args()
-    groups = tuple(arguments.groups.split(",")) if arguments.groups else GROUPS
-    if unknown := set(groups) - set(GROUPS):
+    groups = tuple(arguments.groups.split(",")) if arguments.groups else GROUPS + GROUPS_WITHOUT_GIL
+    if unknown := set(groups) - set(GROUPS + GROUPS_WITHOUT_GIL):
         parser.error(f"no such group: {', '.join(sorted(unknown))}")
     if arguments.report:
         write_report()
         return 0
     if arguments.quick:
         return bool(Run(True, arguments.groups and groups or ("switching", "spawning", "clients", "alternatives", "memory")).all())
-    failures = Run(False, groups).all()
+    here = GROUPS_WITHOUT_GIL if WITHOUT_GIL else GROUPS
+    failures = Run(False, tuple(group for group in here if group in groups)).all()
     if not arguments.here:
         for name, command in other_interpreters():
             print(f"\n=== CPython {name}", flush=True)
-            chosen = ",".join(group for group in groups if group in GROUPS_ELSEWHERE)
+            there = GROUPS_WITHOUT_GIL if name.endswith("t") else GROUPS_ELSEWHERE
+            chosen = ",".join(group for group in there if group in groups)
             if chosen:
                 failures += subprocess.run([*command, __file__, "--here", "--groups", chosen],
                                            stdin=subprocess.DEVNULL).returncode

@@ -70,7 +70,8 @@ def make(folder: Path, requirements: list[str]) -> Path:
     else:
         raise RuntimeError(f"{sys.executable} has neither ensurepip nor pip: install one "
                            "(on Debian and Ubuntu the package python3-venv)")
-    pip(python, "install", *requirements)
+    if requirements:
+        pip(python, "install", *requirements)
     stamp.write_text(wanted)
     return python
 

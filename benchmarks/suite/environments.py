@@ -19,14 +19,29 @@ OURS, REFERENCE = "ours", "reference"
 
 def make_both() -> dict[str, Path]:
     """The interpreters of both. Raises RuntimeError, or CalledProcessError."""
-    subprocess.run([sys.executable, str(ROOT / "tools" / "wheel.py")], check=True, stdin=subprocess.DEVNULL,
-                   stdout=sys.stderr)
+    _build_wheel()
     pythons = {side: _make(environment.FOLDER / f"benchmark-{side}") for side in (OURS, REFERENCE)}
-    environment.pip(pythons[OURS], "install", "--no-index", "--no-deps", "--force-reinstall",
-                    "--find-links", ROOT / "dist", "greenlet")
+    _install_ours(pythons[OURS])
     for python in pythons.values():
         _build_extension(python)
     return pythons
+
+
+def make_ours_alone() -> dict[str, Path]:
+    """For a free-threaded interpreter, where there is nothing to compare with: neither the reference nor clients."""
+    _build_wheel()
+    python = environment.make(environment.FOLDER / "benchmark-ours-alone", [])
+    _install_ours(python)
+    return {OURS: python}
+
+
+def _build_wheel() -> None:
+    subprocess.run([sys.executable, str(ROOT / "tools" / "wheel.py")], check=True, stdin=subprocess.DEVNULL,
+                   stdout=sys.stderr)
+
+
+def _install_ours(python: Path) -> None:
+    environment.pip(python, "install", "--no-index", "--no-deps", "--force-reinstall", "--find-links", ROOT / "dist", "greenlet")
 
 
 def _make(folder: Path) -> Path:

@@ -184,6 +184,9 @@ def threads_at_once(number: int) -> Loop:
     return loop
 
 
+ONE_THREAD = "switch, one thread"
+TWO_THREADS = "switch, two threads at once"
+
 ROWS = [
     Row("switch, 1 Python frame deep", lambda: switch(descend, 1), THERE_AND_BACK, 8, True),
     Row("switch, 10 Python frames deep", lambda: switch(descend, 10), THERE_AND_BACK),
@@ -209,6 +212,6 @@ ROWS = [
     Row("gr_frame and 30 times f_back", walk_of_frames, 1),
     *(Row(f"switch, round-robin over {number:,}", lambda number=number: round_robin(number), number + 1)
       for number in (10, 1_000, 10_000, 50_000)),
-    Row("switch, one thread", lambda: threads_at_once(1), THERE_AND_BACK),
-    Row("switch, two threads at once", lambda: threads_at_once(2), 2 * THERE_AND_BACK),
+    Row(ONE_THREAD, lambda: threads_at_once(1), THERE_AND_BACK),
+    Row(TWO_THREADS, lambda: threads_at_once(2), 2 * THERE_AND_BACK),
 ]
