@@ -129,7 +129,8 @@ class Run:
         done = []
         for row in self.rows_of(group):
             sides = {side: (python, group, row.title) for side, python in self.pythons.items()}
-            figures = self.attempt(row.title, lambda: compare.alternate(sides, self.effort))
+            effort = compare.LONG if row.has_threads else self.effort
+            figures = self.attempt(row.title, lambda: compare.alternate(sides, effort))
             if figures is not None:
                 done.append(self.compared(row.title, figures, row.target_on(sys.version_info.minor)))
         self.keep(group, done)

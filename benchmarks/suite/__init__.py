@@ -28,6 +28,7 @@ class Row:
     operations: float = 1   # that a count of one means to the loop; a switch is one way
     target: Target = 1.0
     is_quick: bool = False  # part of `make bench-quick`?
+    has_threads: bool = False  # that must wake up for each sample?
 
     def target_on(self, minor: int) -> float:
         return self.target.get(minor, 1.0) if isinstance(self.target, dict) else self.target

@@ -3,6 +3,7 @@
 import json
 import statistics
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,11 @@ class Effort:
 FULL = Effort(rounds=5, samples=15, seconds=0.008)
 LONG = Effort(rounds=5, samples=5, seconds=0.1)  # where other threads have to wake up first
 QUICK = Effort(rounds=2, samples=12, seconds=0.004)
+
+
+# A row that can not be done in as little as a sample should take: fewer samples, after so many seconds of a round.
+FEWEST_SAMPLES = 3
+MOST_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,10 @@ def alternate(sides: dict[str, tuple[Path, str, str]], effort: Effort) -> dict[s
             for side in (list(sides) if number % 2 == 0 else reversed(sides)):
                 python, module, title = sides[side]
                 workers[side] = Worker(python, "row", module, title, str(effort.seconds))
-            for _ in range(effort.samples):
+            start = time.monotonic()
+            for done in range(effort.samples):
+                if done >= FEWEST_SAMPLES and time.monotonic() - start > MOST_SECONDS:
+                    break
                 for side, worker in workers.items():
                     samples[side].append(worker.sample())
         finally:

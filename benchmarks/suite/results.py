@@ -1,6 +1,8 @@
 """What was measured, as it is kept in build/benchmarks/, one file for each interpreter; and how it is judged."""
 
 import json
+import os
+import platform
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -69,6 +71,19 @@ def stored() -> list[dict]:
     """All files there are, by interpreter version."""
     files = [json.loads(path.read_text()) for path in FOLDER.glob("python*.json")]
     return sorted(files, key=lambda each: [int(part) for part in each["python"].rstrip("td").split(".")[:2]])
+
+
+def processor() -> str:
+    """The processor's name, as the system tells it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def processors() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def alternatives_checks(minor: int, medians: dict[str, float]) -> list[tuple[str, bool]]:

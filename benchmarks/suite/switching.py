@@ -212,6 +212,6 @@ ROWS = [
     Row("gr_frame and 30 times f_back", walk_of_frames, 1),
     *(Row(f"switch, round-robin over {number:,}", lambda number=number: round_robin(number), number + 1)
       for number in (10, 1_000, 10_000, 50_000)),
-    Row(ONE_THREAD, lambda: threads_at_once(1), THERE_AND_BACK),
-    Row(TWO_THREADS, lambda: threads_at_once(2), 2 * THERE_AND_BACK),
+    Row(ONE_THREAD, lambda: threads_at_once(1), THERE_AND_BACK, has_threads=True),
+    Row(TWO_THREADS, lambda: threads_at_once(2), 2 * THERE_AND_BACK, has_threads=True),
 ]

@@ -1,0 +1,177 @@
+"""Writes docs/benchmarks.md, and its plots, from what benchmarks/run.py has measured.
+
+usage: PYTHON benchmarks/report.py   (an environment with matplotlib; benchmarks/run.py --report makes one)
+"""
+
+import platform
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from suite import plots, results  # noqa: E402
+from suite.results import Comparison, comparison_from  # noqa: E402
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+COMPARED = {"switching": "Switching", "spawning": "Creating, running, dying", "clients": "In use", "web": "In use, a web server"}
+
+INTRODUCTION = """\
+# Benchmarks
+
+This package beside the `greenlet` on PyPI ("the reference"), and beside other ways to go to and fro between two pieces of
+code. This page and its plots are written by the one command that measures:
+
+```
+make bench          # all of it, an hour; `make bench-quick` shows the most important rows in two minutes
+```
+
+**How.** Both packages are installed from wheels into virtual environments that are otherwise the same. Each row is measured
+in processes that take turns, one of each side, then again with fresh ones: whatever the machine does meanwhile falls on
+both. Loops are unrolled, so that a figure is the operation with its call from Python, and next to nothing of the loop.
+Figures are medians of all samples; *spread* is the distance between the quartiles, as a part of the median. *Ratio* is how many
+times as fast as the reference this package is. Absolute times change from machine to machine and from hour to hour: the
+ratios are what to look at. The code is in `benchmarks/suite/`, and how many instructions a switch takes is guarded by
+`make gate`.
+"""
+
+
+def table(heads: list[str], rows: list[list[str]]) -> str:
+    aligned = ["---", *["---:"] * (len(heads) - 1)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [heads, aligned, *rows]) + "\n"
+
+
+def time_of(nanoseconds: float) -> str:
+    if nanoseconds < 1_000:
+        return f"{nanoseconds:.1f} ns"
+    if nanoseconds < 1_000_000:
+        return f"{nanoseconds / 1_000:.2f} µs"
+    return f"{nanoseconds / 1_000_000:.2f} ms"
+
+
+def ratio_of(row: Comparison) -> str:
+    text = f"{row.ratio:.1f} x"
+    return f"{text} (target {row.target:g})" if row.verdict == "MISSED" else text
+
+
+def compared(content: list[dict]) -> list[Comparison]:
+    return [comparison_from(row) for row in content]
+
+
+def group(measured: dict, name: str):
+    return measured["groups"].get(name, {}).get("content")
+
+
+def targets(everything: list[dict]) -> str:
+    """The rows that have a target, on all interpreters."""
+    columns = [measured for measured in everything if group(measured, "switching")]
+    by_title: dict[str, dict[str, Comparison]] = {}
+    for measured in columns:
+        for name in COMPARED:
+            for row in compared(group(measured, name) or []):
+                if row.target > 1:
+                    by_title.setdefault(row.title, {})[measured["python"]] = row
+    rows = [[title, f"{max(row.target for row in found.values()):g} x",
+             *(ratio_of(found[measured["python"]]) if measured["python"] in found else "" for measured in columns)]
+            for title, found in by_title.items()]
+    return table(["ratio to the reference", "target", *(measured["python"] for measured in columns)], rows)
+
+
+def comparison(measured: dict, name: str) -> str:
+    rows = [[row.title, time_of(row.ours.median), f"{row.ours.spread:.0%}", time_of(row.reference.median),
+             f"{row.reference.spread:.0%}", ratio_of(row)] for row in compared(group(measured, name))]
+    return table(["", "this package", "spread", "reference", "spread", "ratio"], rows)
+
+
+def checks(sentences: list[tuple[str, bool]]) -> str:
+    return "".join(f"- {'Met' if holds else '**Missed**'}: {sentence}.\n" for sentence, holds in sentences)
+
+
+def alternatives(everything: list[dict]) -> str:
+    columns = [measured for measured in everything if group(measured, "alternatives")]
+    titles = list(dict.fromkeys(title for measured in columns for title in group(measured, "alternatives")))
+    rows = [[title, *(time_of(group(measured, "alternatives")[title]["median"]) if title in group(measured, "alternatives")
+                      else "" for measured in columns)] for title in titles]
+    text = table(["there and back between two tasks", *(measured["python"] for measured in columns)], rows) + "\n"
+    for measured in columns:
+        medians = {title: figure["median"] for title, figure in group(measured, "alternatives").items()}
+        minor = int(measured["python"].split(".")[1])
+        text += f"{measured['python']}:\n\n" + checks(results.alternatives_checks(minor, medians)) + "\n"
+    return text
+
+
+def memory_rows(rows: list[dict]) -> str:
+    return table(["parked", "frames deep", "package", "resident", "page tables", "resident when all have died", "page tables"],
+                 [[f"{row['count']:,}", str(row["frames"]),
+                   f"this, slots of {row['slot']} KiB" if row["slot"] else "reference",
+                   *(f"{row[key]:,.0f} B" for key in ("resident", "page tables", "left resident", "left page tables"))]
+                  for row in rows])
+
+
+def deep_use(content: dict) -> str:
+    rows = []
+    for key, what in (("died deep", "10,000 ran 500 KiB deep, 100 at a time, and died"),
+                      ("came back from deep", "1,000 waited, ran 500 KiB deep at once, came back and wait again")):
+        for side, found in content[key].items():
+            at_most = f"{found['deep'] / 1e6:,.1f} MB" if "deep" in found else ""
+            rows.append([what, "this" if side == "ours" else side, f"{found['before'] / 1e6:,.1f} MB", at_most,
+                         f"{found['after'] / 1e6:,.1f} MB"])
+    return table(["resident memory of the process", "package", "before", "while deep", "after a full collection"], rows)
+
+
+def threads(measured: dict) -> str:
+    one, two = (figure["median"] for figure in group(measured, "threads").values())
+    return (f"On free-threaded CPython {measured['python']} one thread switches {1e3 / one:.1f} million times a second, and two at "
+            f"once switch {1e3 / two:.1f} million times: {one / two:.2f} times as many.\n")
+
+
+def environment_of(measured: dict) -> str:
+    versions = measured["versions"]
+    shared = ", ".join(f"{name} {version}" for name, version in versions["ours"].items() if name != "greenlet")
+    dates = sorted({content["date"] for content in measured["groups"].values()})
+    reference = f", reference {versions['reference']['greenlet']}" if "reference" in versions else ""
+    return (f"- CPython {measured['python']}: this package {versions['ours']['greenlet']}{reference}"
+            f"{'; ' + shared if shared else ''}; measured {dates[-1]}\n")
+
+
+def page(everything: list[dict]) -> str:
+    main = max(everything, key=lambda measured: len(measured["groups"]))
+    parts = [INTRODUCTION, "\n## Where it was measured\n\n",
+             f"{results.processor()}, {results.processors()} processors, Linux {platform.release().split("-")[0]}, {platform.machine()}.\n\n",
+             *(environment_of(measured) for measured in everything),
+             "\n## The targets, on every version\n\n", targets(everything),
+             "\n![Time of a switch against depth](plots/switch-against-depth.svg)\n",
+             f"\nThe tables that follow are of CPython {main['python']}, if they do not say otherwise.\n"]
+    for name, title in COMPARED.items():
+        if group(main, name):
+            parts += [f"\n## {title}\n\n", comparison(main, name)]
+            if name == "spawning":
+                parts.append("\n![Create, run and die](plots/spawn.svg)\n")
+    parts += ["\n## Beside other ways\n\n", alternatives(everything)]
+    parts += [f"\n{threads(measured)}" for measured in everything if group(measured, "threads")]
+    if figures := group(main, "engine"):
+        parts += ["\n## The engine alone\n\nWithout Python, beside Boost.Context and the C library's `ucontext`, by Google Benchmark. "
+                  "One way of a switch; or a stack's whole life.\n\n",
+                  table(["", "time"], [[f"`{name}`", f"{median:.1f} ns"] for name, median in figures.items()]), "\n",
+                  checks(results.engine_checks(figures))]
+    if content := group(main, "memory"):
+        parts += ["\n## Memory\n\nOf each greenlet, from `VmRSS` and `VmPTE` in `/proc`.\n\n",
+                  "![Bytes of a parked greenlet](plots/memory.svg)\n\n",
+                  memory_rows(content["parked"] + (group(main, "million") or [])), "\n", deep_use(content), "\n",
+                  "How memory is given back: docs/design.md, \"A greenlet's memory\".\n\n"]
+        for measured in everything:
+            if group(measured, "memory"):
+                parts += [f"{measured['python']}:\n\n", checks(results.memory_checks(group(measured, "memory"))), "\n"]
+    return "".join(parts).rstrip() + "\n"
+
+
+def main() -> None:
+    everything = results.stored()
+    if not everything:
+        sys.exit("nothing was measured yet: make bench")
+    plots.draw(everything, DOCS / "plots")
+    (DOCS / "benchmarks.md").write_text(page(everything), encoding="utf-8")
+    print(f"wrote {DOCS / 'benchmarks.md'}")
+
+
+if __name__ == "__main__":
+    main()

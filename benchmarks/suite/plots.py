@@ -1,0 +1,106 @@
+"""The plots of docs/benchmarks.md, as SVG and PNG."""
+
+import re
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+matplotlib.rcParams["svg.hashsalt"] = "greenlet"  # the same file from the same figures
+
+from matplotlib import pyplot  # noqa: E402
+
+OURS, REFERENCE, OTHER = "#1f6f8b", "#d1495b", "#8d99ae"
+PACKAGES = (("ours", "this package", OURS), ("reference", "reference", REFERENCE))
+
+
+def draw(everything: list[dict], folder: Path) -> None:
+    """*everything*: what results.stored() returns."""
+    folder.mkdir(parents=True, exist_ok=True)
+    compared = [measured for measured in everything if "switching" in measured["groups"]]
+    if compared:
+        _switch_against_depth(compared, folder)
+    if compared := [measured for measured in everything if "spawning" in measured["groups"]]:
+        _spawn(compared, folder)
+    if compared := [measured for measured in everything if "memory" in measured["groups"]]:
+        _memory(max(compared, key=lambda measured: len(measured["groups"])), folder)
+
+
+def _figure(width: float = 7.2, height: float = 4.0):
+    figure, axes = pyplot.subplots(figsize=(width, height), layout="constrained")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#e5e5e5", linewidth=0.8)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _save(figure, folder: Path, name: str) -> None:
+    figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    figure.savefig(folder / f"{name}.png", dpi=144, metadata={"Software": None})
+    pyplot.close(figure)
+
+
+def _short(measured: dict) -> str:
+    return ".".join(measured["python"].split(".")[:2])
+
+
+def _switch_against_depth(everything: list[dict], folder: Path) -> None:
+    figure, axes = _figure()
+    for measured in everything:
+        points = []
+        for row in measured["groups"]["switching"]["content"]:
+            if match := re.fullmatch(r"switch, (\d+) Python frames? deep", row["title"]):
+                points.append((int(match[1]), row["ours"]["median"], row["reference"]["median"]))
+        points.sort()
+        depths = [point[0] for point in points]
+        for column, (_, name, colour) in enumerate(PACKAGES, start=1):
+            axes.plot(depths, [point[column] for point in points], "o-", markersize=3.5, linewidth=1.4, color=colour,
+                      alpha=0.8)
+        axes.annotate(_short(measured), (depths[-1], points[-1][2]), xytext=(6, 0), textcoords="offset points", va="center",
+                      fontsize=8, color=REFERENCE)
+    for _, name, colour in PACKAGES:
+        axes.plot([], [], "o-", color=colour, label=name)
+    axes.set(yscale="log", xlabel="Python frames that the greenlet is deep", ylabel="ns, one way",
+             title=f"Time of a switch, CPython {', '.join(map(_short, everything))}")
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.legend(frameon=False)
+    _save(figure, folder, "switch-against-depth")
+
+
+def _bars(axes, labels: list[str], series: list[tuple[str, str, list[float]]], form: str) -> None:
+    """Groups of bars, side by side, each with its value."""
+    width = 0.8 / len(series)
+    for number, (name, colour, values) in enumerate(series):
+        places = [place + (number - (len(series) - 1) / 2) * width for place in range(len(labels))]
+        drawn = axes.bar(places, values, width * 0.94, label=name, color=colour)
+        axes.bar_label(drawn, [format(value, form) for value in values], fontsize=8, padding=2)
+    axes.set_xticks(range(len(labels)), labels)
+    axes.legend(frameon=False)
+
+
+def _spawn(everything: list[dict], folder: Path) -> None:
+    figure, axes = _figure()
+    rows = [next(row for row in measured["groups"]["spawning"]["content"] if row["title"] == "create, run and die")
+            for measured in everything]
+    _bars(axes, [measured["python"] for measured in everything],
+          [(name, colour, [row[side]["median"] for row in rows]) for side, name, colour in PACKAGES], ",.0f")
+    axes.set(yscale="log", ylabel="ns", title="Create a greenlet, run a function in it, be rid of it")
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    _save(figure, folder, "spawn")
+
+
+def _memory(measured: dict, folder: Path) -> None:
+    figure, axes = _figure()
+    rows = [row for row in measured["groups"]["memory"]["content"]["parked"] if row["frames"] == 1]
+    most = max(row["count"] for row in rows)
+    rows = [row for row in rows if row["count"] == most]
+    labels = [f"this package,\nslots of {row['slot']} KiB" if row["slot"] else "reference" for row in rows]
+    colours = [OURS if row["slot"] else REFERENCE for row in rows]
+    resident = [row["resident"] for row in rows]
+    tables = [row["page tables"] for row in rows]
+    axes.bar(labels, resident, 0.6, color=colours)
+    drawn = axes.bar(labels, tables, 0.6, bottom=resident, color=OTHER, label="page tables")
+    axes.bar_label(drawn, [f"{low:,.0f} + {high:,.0f}" for low, high in zip(resident, tables)], fontsize=8, padding=2)
+    axes.legend(frameon=False)
+    axes.set(ylabel="bytes", title=f"A parked greenlet, of {most:,}, on CPython {measured['python']}")
+    _save(figure, folder, "memory")
