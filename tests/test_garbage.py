@@ -301,6 +301,33 @@ def test_a_greenlet_is_tracked():
     assert gc.is_tracked(greenlet()) and gc.is_tracked(getcurrent())
 
 
+class EventLoop:
+    """As those of clients: whatever a callback raises is swallowed, but for what ends the process."""
+
+    def __init__(self, callback, rounds):
+        self.callback = callback
+        self.rounds = rounds
+        self.greenlet = greenlet(self.run)
+
+    def run(self):
+        for number in range(10):
+            self.rounds.append(number)
+            try:
+                self.callback()
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException:
+                pass
+
+
+@pytest.mark.parametrize("leave_behind", [lambda use: use(), in_thread], ids=["collected", "thread ends"])
+def test_an_event_loop_in_a_cycle_ends_instead_of_going_on(leave_behind):
+    rounds = []
+    leave_behind(lambda: EventLoop(lambda: getcurrent().parent.switch(), rounds).greenlet.switch())
+    collect()
+    assert rounds == [0]
+
+
 def test_catching_greenlet_exit_and_storing_the_greenlet_resurrects_it():
     saved = []
 

@@ -3,7 +3,7 @@
 Create one with ``greenlet(run)``, enter it with ``g.switch(...)``; see the documentation of the class.
 """
 
-__version__ = "4.0.0"
+__version__ = "3.6.0"
 
 __all__ = [
     "__version__",

@@ -20,6 +20,7 @@ struct ModuleState {
     PyTypeObject* unswitchable_type;
     PyObject* error;          // greenlet.error
     PyObject* greenlet_exit;  // greenlet.GreenletExit
+    PyObject* garbage_exit;   // what ends garbage: a GreenletExit that is a SystemExit as well
     PyObject* no_arguments;   // ()
     PyObject* name_run;       // interned strings, to the end
     PyObject* event_switch;

@@ -548,7 +548,8 @@ void kill(PyGreenlet* g, bool condemned) noexcept {
         PyErr_SetNone(PyExc_GeneratorExit);
     }
     else {
-        PyErr_SetString(thread->module->greenlet_exit, "Killing the greenlet because all references have vanished.");
+        PyErr_SetString(condemned ? thread->module->garbage_exit : thread->module->greenlet_exit,
+                        "Killing the greenlet because all references have vanished.");
     }
     PyObject* result = transfer(*thread, g, nullptr, {});
     PyGreenlet* here = std::exchange(g->pimpl->parent, parent);

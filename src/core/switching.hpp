@@ -70,7 +70,8 @@ inline PyObject* core_transfer_jumping(Thread& thread, PyGreenlet* target, PyObj
 }
 #endif
 
-// Has an active greenlet end that nobody references any more. In its own thread: throws GreenletExit into it. What else
+// Has an active greenlet end that nobody references any more. In its own thread: throws GreenletExit into it, and if it is
+// `condemned` one that event loops let pass. What else
 // it raises is reported as unraisable, and the exception in flight is kept. In another thread, or if the thread
 // postpones kills: leaves it to its own.
 // If that ended, abandons it. `condemned`: there may be references left, from garbage.

@@ -31,6 +31,18 @@ PyObject* find_capsule() noexcept {
     return name ? PyDict_GetItemWithError(dict, name.get()) : nullptr;
 }
 
+// Event loops swallow what their callbacks raise, all but KeyboardInterrupt and SystemExit. One that swallowed its own end,
+// as garbage, would wait for events that can't come, in the middle of a collection or at the end of its thread.
+PyObject* make_garbage_exit(PyObject* greenlet_exit) noexcept {
+    if (greenlet_exit == nullptr) {
+        return nullptr;
+    }
+    Reference bases = Reference::steal(PyTuple_Pack(2, greenlet_exit, PyExc_SystemExit));
+    return bases ? PyErr_NewExceptionWithDoc("greenlet._greenlet.GarbageExit",
+                                             "The GreenletExit that ends a greenlet which is garbage.", bases.get(), nullptr)
+                 : nullptr;
+}
+
 }  // namespace
 
 ModuleState* ModuleState::of_interpreter() noexcept {
@@ -68,6 +80,7 @@ ModuleState* ModuleState::create() noexcept {
         "greenlet.GreenletExit",
         "Thrown into a greenlet to end it. If it is not caught the greenlet finishes, with the exception as its result.",
         PyExc_BaseException, nullptr);
+    state->garbage_exit = make_garbage_exit(state->greenlet_exit);
     state->no_arguments = PyTuple_New(0);
     state->name_run = PyUnicode_InternFromString("run");
     state->event_switch = PyUnicode_InternFromString("switch");
@@ -77,7 +90,7 @@ ModuleState* ModuleState::create() noexcept {
         state->unswitchable_type = reinterpret_cast<PyTypeObject*>(
             module::make_unswitchable_type(reinterpret_cast<PyObject*>(state->greenlet_type)));
     }
-    bool complete = state->greenlet_type && state->error && state->greenlet_exit && state->no_arguments &&
+    bool complete = state->greenlet_type && state->error && state->greenlet_exit && state->garbage_exit && state->no_arguments &&
                     state->name_run && state->event_switch && state->event_throw && state->thread_key &&
                     state->unswitchable_type;
     PyObject* dict = PyInterpreterState_GetDict(PyInterpreterState_Get());
@@ -97,6 +110,7 @@ void ModuleState::drop() noexcept {
     aio::release(*this);
     Py_XDECREF(error);
     Py_XDECREF(greenlet_exit);
+    Py_XDECREF(garbage_exit);
     Py_XDECREF(no_arguments);
     Py_XDECREF(name_run);
     Py_XDECREF(event_switch);
