@@ -23,11 +23,11 @@ class Unavailable(Exception):
 
 
 def pip(python: Path | str, *arguments: object) -> None:
-    command = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", *map(str, arguments)]
+    command = [str(python), "-m", "pip", "--disable-pip-version-check", *map(str, arguments)]
     result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                             text=True, timeout=900)
     if result.returncode != 0:
-        raise Unavailable(f"pip {' '.join(map(str, arguments))}:\n{result.stdout.strip()}")
+        raise Unavailable(f"pip {' '.join(map(str, arguments))}: {result.stdout.strip()}")
 
 
 def wheel() -> Path:

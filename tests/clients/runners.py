@@ -66,6 +66,7 @@ class Pytest(Suite):
     from_source: bool = False
     is_configured: bool = False  # the source distribution says how pytest is to behave
     leave_out: tuple[str, ...] = ()  # folders of the source distribution: the package itself
+    python_options: tuple[str, ...] = ()
     seconds_a_test: int = 60
 
     def run(self, python, folder, progress, only=None):
@@ -79,7 +80,7 @@ class Pytest(Suite):
         if only is not None:
             lists["RECORD_ONLY"] = folder / "only"
             lists["RECORD_ONLY"].write_text("\n".join(only))
-        command = ["-m", "pytest", "-p", "record_pytest", "-p", "no:cacheprovider", "-q",
+        command = [*self.python_options, "-m", "pytest", "-p", "record_pytest", "-p", "no:cacheprovider", "-q",
                    f"--timeout={self.seconds_a_test}", "--timeout-method=thread", *self.arguments]
         begin, done = time.monotonic(), 0
         for _ in range(TRIES_AFTER_CRASHES):
@@ -129,7 +130,10 @@ class Gevent(Suite):
             shutil.copytree(source / folder, root / folder, dirs_exist_ok=True)
 
     def _files(self, tests: Iterable[str]) -> list[str]:
-        return sorted({match[0] + ".py" for test in tests if (match := re.search(r"test_\w+", test))})
+        # Those of the standard library can only be run all at once.
+        names = {"test___monkey_patching" if "gevent.testing.monkey_test" in test
+                 else re.search(r"gevent\.tests\.(\w+)", test)[1] for test in tests}
+        return [f"{name}.py" for name in sorted(names)]
 
     def _record_processes(self, log: Path, start: int, records: Path) -> None:
         """Add an outcome for each process: some tests are no unittest, and a process may crash at its end."""

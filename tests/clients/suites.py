@@ -21,7 +21,8 @@ SQLALCHEMY_TESTS = (
 
 def sqlalchemy(name: str, driver: str, uri: str, **more) -> Pytest:
     return Pytest(name=name, client="sqlalchemy", requirements=(*PYTEST, "sqlalchemy[asyncio]", driver), limit=1200,
-                  from_source=True, is_configured=True, leave_out=("lib",),
+                  from_source=True, is_configured=True,
+                  python_options=("-s",),  # its conftest.py then leaves the installed package in its place
                   arguments=("--dburi", uri, "-p", "no:logging", "--maxfail=100000", *SQLALCHEMY_TESTS), **more)
 
 

@@ -29,11 +29,13 @@ def record(*fields):
 
 
 def _identity(test):
-    """The test's own, with the name of the module where it only says that the module was run."""
+    """The test's own, with what was run in the place of __main__: the module and its arguments."""
     identity = test.id()
     spec = getattr(sys.modules.get("__main__"), "__spec__", None)
     if identity.startswith("__main__.") and spec is not None:
-        identity = spec.name + identity[len("__main__"):]
+        # sys.argv has changed by now.
+        module = next(index for index, argument in enumerate(sys.orig_argv) if argument.endswith(spec.name))
+        identity = " ".join([spec.name, *sys.orig_argv[module + 1:]]) + identity[len("__main__"):]
     return identity
 
 
