@@ -193,6 +193,7 @@ void release(ModuleState& state) noexcept {
     Py_XDECREF(state.aio.name_close);
     Py_XDECREF(state.aio.running_loop);
     Py_XDECREF(state.aio.current_task);
+    Py_XDECREF(state.aio.current_tasks);
 }
 
 }  // namespace aio

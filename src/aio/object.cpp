@@ -147,7 +147,7 @@ PyObject* make_coroutine(core::ModuleState& state, PyObject* function, const cor
 
 bool is_of_running_task(const core::Coroutine& coroutine, core::Thread& thread) noexcept {
     auto* begin = reinterpret_cast<const char*>(&coroutine) - offsetof(Object, coroutine);
-    return reinterpret_cast<const Object*>(begin)->task == running_task(thread);
+    return is_running_task(thread, reinterpret_cast<const Object*>(begin)->task);
 }
 
 bool take_names(PyObject* coroutine, PyObject* from) noexcept {

@@ -22,9 +22,13 @@ bool find_functions(ModuleState& state) {
     }
     Reference running_loop = Reference::steal(PyObject_GetAttrString(module.get(), "_get_running_loop"));
     Reference current_task = Reference::steal(PyObject_GetAttrString(module.get(), "current_task"));
+    Reference current_tasks = Reference::steal(PyObject_GetAttrString(module.get(), "_current_tasks"));
     PyErr_Clear();
     state.aio.running_loop = running_loop ? running_loop.release() : Py_NewRef(Py_None);
     state.aio.current_task = current_task ? current_task.release() : Py_NewRef(Py_None);
+    if (current_tasks && PyDict_CheckExact(current_tasks.get())) {
+        state.aio.current_tasks = current_tasks.release();
+    }
     return true;
 }
 
@@ -49,6 +53,16 @@ const void* running_task(core::Thread& thread) noexcept {
     Reference task = Reference::steal(PyObject_CallOneArg(state.aio.current_task, loop.get()));
     PyErr_Clear();
     return task.get();
+}
+
+bool is_running_task(core::Thread& thread, const void* task) noexcept {
+    // A task that runs in its loop runs in its thread, and that is where its portal is.
+    PyObject* current_tasks = thread.module->aio.current_tasks;
+    if (!interpreter::knows_asyncio_task && task != nullptr && current_tasks != nullptr &&
+        interpreter::is_among_first_values(current_tasks, task)) {
+        return true;
+    }
+    return running_task(thread) == task;
 }
 
 bool replace_coroutine(PyObject* task, PyTypeObject* task_class, PyObject* from, PyObject* to) noexcept {

@@ -11,6 +11,9 @@ namespace aio {
 // a function may find itself in a portal that is another task's.
 const void* running_task(core::Thread& thread) noexcept;
 
+// Is it running_task()? Sooner said than which one it is.
+bool is_running_task(core::Thread& thread, const void* task) noexcept;
+
 // Has a task, an instance of asyncio's class of them in C, go on with another coroutine at its next step. False if
 // that is not possible. Asyncio has no way to do so, and where it keeps the coroutine differs between versions; so the
 // place is found by what it holds, and has to be the only one of the instance that holds that.

@@ -43,6 +43,7 @@ struct ModuleState {
         PyObject* name_close;
         PyObject* running_loop;    // functions of asyncio, once that is imported
         PyObject* current_task;
+        PyObject* current_tasks;   // its dictionary of them, by event loop
     } aio;  // of greenlet.aio
 
     stackless::State* stackless;  // of greenlet.stackless; owned

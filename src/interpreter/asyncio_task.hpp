@@ -19,4 +19,19 @@ inline constexpr bool knows_asyncio_task = false;
 inline PyObject* asyncio_task(PyThreadState*) noexcept { return nullptr; }
 #endif
 
+// Is it one of the first values of a dictionary?
+inline bool is_among_first_values(PyObject* dictionary, const void* object) noexcept {
+#ifndef Py_GIL_DISABLED  // else the dictionary may change meanwhile
+    constexpr int few = 4;
+    Py_ssize_t position = 0;
+    PyObject* value;
+    for (int i = 0; i < few && PyDict_Next(dictionary, &position, nullptr, &value); ++i) {
+        if (value == object) {
+            return true;
+        }
+    }
+#endif
+    return false;
+}
+
 }  // namespace interpreter
