@@ -1,12 +1,12 @@
 """What awaiting from an ordinary function costs, beside greenback and SQLAlchemy's greenlet_spawn/await_only.
 
-usage: PYTHON benchmarks/aio.py [ROUNDS]
+usage: PYTHON benchmarks/aio.py [--page]
        PYTHON benchmarks/aio.py --one
 
 Makes two environments for the interpreter that runs it, one with this package, one with the reference, both with greenback
-and SQLAlchemy. They are measured in fresh processes, in turn; the table shows the medians of the rounds (15), in
-nanoseconds, and how many times as long each takes as greenlet.aio. `--one` measures the running environment once,
-and prints the figures as JSON.
+and SQLAlchemy. They are measured in fresh processes, in turn; the table shows the medians of the rounds, in
+nanoseconds, and how many times as long each takes as greenlet.aio. `--page` puts it into docs/aio.md, too. `--one`
+measures the running environment once, and prints the figures as JSON.
 
   ready     await of a coroutine that returns at once
   suspends  await of one that yields once to what drives it: the task resumes it at once, so there is no event loop's
@@ -25,8 +25,6 @@ import sys
 import types
 from pathlib import Path
 from time import perf_counter_ns
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 
 CLIENTS = ["greenback", "sqlalchemy"]
 COLUMNS = ("ready", "suspends", "sleep(0)", "call")
@@ -150,7 +148,7 @@ async def measure_all():
 
 def make_environments():
     """The interpreters of both environments, by the name of what they have."""
-    import environment
+    from suite.environments import environment
 
     subprocess.run([sys.executable, environment.ROOT / "tools" / "wheel.py"], check=True, stdin=subprocess.DEVNULL,
                    stdout=sys.stderr)
@@ -168,10 +166,10 @@ def versions(python):
     return subprocess.run([python, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def measure_in_turn(pythons, rounds):
+def measure_in_turn(pythons):
     """Medians by (environment, package, column)."""
     samples = {}
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         for side, python in pythons.items():
             done = subprocess.run([python, __file__, "--one"], check=True, stdout=subprocess.PIPE, text=True)
             for package, figures in json.loads(done.stdout).items():
@@ -180,25 +178,33 @@ def measure_in_turn(pythons, rounds):
     return {key: statistics.median(values) for key, values in samples.items()}
 
 
-def main():
-    if sys.argv[1:] == ["--one"]:
-        print(json.dumps(asyncio.run(measure_all())))
-        return
-    if len(sys.argv) > 2 or sys.argv[1:] and not sys.argv[1].isdecimal():
-        sys.exit(__doc__)
-    pythons = make_environments()
-    medians = measure_in_turn(pythons, int(sys.argv[1]) if sys.argv[1:] else ROUNDS)
-    print(f"CPython {sys.version.split()[0]}")
-    for side, python in pythons.items():
-        print(f"  {side}: {versions(python)}")
-    print(f"\n{'ns':14} {'greenlet':10}" + "".join(f"{column:>20}" for column in COLUMNS))
+def as_text(pythons, medians):
+    from suite.pages import table
+
+    rows = []
     for side, package in dict.fromkeys(key[:2] for key in medians):
         cells = []
         for column in COLUMNS:
             value = medians[side, package, column]
-            ratio = value / medians["this", "greenlet.aio", column]
-            cells.append(f"{value:10,.0f} ({ratio:5.2f} x)")
-        print(f"{package:14} {side:10}" + "".join(f"{cell:>20}" for cell in cells))
+            cells.append(f"{value:,.0f} ({value / medians['this', 'greenlet.aio', column]:.2f} x)")
+        rows.append([package, side, *cells])
+    compared = "; ".join(f"{side}: {versions(python)}" for side, python in pythons.items())
+    return f"CPython {sys.version.split()[0]}; {compared}.\n\n{table(['', 'greenlet', *COLUMNS], rows, names=2)}"
+
+
+def main():
+    if sys.argv[1:] == ["--one"]:
+        print(json.dumps(asyncio.run(measure_all())))
+        return
+    if sys.argv[1:] not in ([], ["--page"]):
+        sys.exit(__doc__)
+    pythons = make_environments()
+    text = as_text(pythons, measure_in_turn(pythons))
+    print(text)
+    if sys.argv[1:]:
+        from suite.pages import replace_figures
+
+        replace_figures("aio.md", "benchmarks/aio.py --page", text)
 
 
 if __name__ == "__main__":

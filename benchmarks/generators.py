@@ -1,21 +1,26 @@
 """What a value costs: `yield_` at any depth beside `yield from` nested ever deeper.
 
-usage: python benchmarks/generators.py [VALUES]
+usage: PYTHON benchmarks/generators.py           on the interpreter that runs it, which needs this package
+       PYTHON benchmarks/generators.py --page    on each release build that tools/interpreters lists, for docs/generators.md
+       PYTHON benchmarks/generators.py --json
 
 Each row is a generator whose values come from the innermost of so many nested calls: with `yield_` the calls
 are plain ones, with the language's generators each level passes the values on with `yield from`. Nanoseconds a
-value, the median of many rounds that take turns, and the line between the two: the nesting from which on
+value, the median of many short rounds that take turns, and the line between the two: the nesting from which on
 `yield_` is faster.
 """
 
+import json
 import statistics
+import subprocess
 import sys
 import time
-
-from greenlet.generators import generator, yield_
+from pathlib import Path
 
 DEPTHS = (1, 2, 3, 4, 5, 7, 10, 20)
-ROUNDS = 15
+ROUNDS = 101
+VALUES = 2_000
+NATIVE, OURS = "yield from", "yield_"
 
 
 def native(values, depth):
@@ -27,50 +32,91 @@ def native(values, depth):
             yield value
 
 
-def calls(values, depth):
-    if depth > 1:
-        calls(values, depth - 1)
-    else:
-        for value in range(values):
-            yield_(value)
+def greenlets():
+    """The same with calls."""
+    from greenlet.generators import generator, yield_
+
+    def calls(values, depth):
+        if depth > 1:
+            calls(values, depth - 1)
+        else:
+            for value in range(values):
+                yield_(value)
+
+    return generator(calls)
 
 
-greenlets = generator(calls)
-
-
-def nanoseconds(iterator, values):
+def nanoseconds(iterator):
     begin = time.perf_counter_ns()
     for _ in iterator:
         pass
-    return (time.perf_counter_ns() - begin) / values
+    return (time.perf_counter_ns() - begin) / VALUES
 
 
-def measure(values):
-    """Medians of nanoseconds a value, by (function, depth)."""
-    samples = {(function, depth): [] for depth in DEPTHS for function in (native, greenlets)}
+def measure():
+    """Lists of medians of nanoseconds a value, one for each depth, by the way to yield."""
+    functions = {NATIVE: native, OURS: greenlets()}
+    samples = {(name, depth): [] for depth in DEPTHS for name in functions}
     for _ in range(ROUNDS):
-        for (function, depth), list_ in samples.items():
-            list_.append(nanoseconds(function(values, depth), values))
-    return {key: statistics.median(list_) for key, list_ in samples.items()}
+        for (name, depth), list_ in samples.items():
+            list_.append(nanoseconds(functions[name](VALUES, depth)))
+    return {name: [statistics.median(samples[name, depth]) for depth in DEPTHS] for name in functions}
 
 
 def line(medians):
     """The smallest nesting from which on `yield_` is faster, or None."""
-    faster = [depth for depth in DEPTHS if medians[greenlets, depth] < medians[native, depth]]
-    for depth in faster:
-        if all(other in faster for other in DEPTHS if other >= depth):
-            return depth
-    return None
+    found = None
+    for depth, native_, ours in zip(DEPTHS, medians[NATIVE], medians[OURS]):
+        if ours >= native_:
+            found = None
+        elif found is None:
+            found = depth
+    return found
+
+
+def measure_everywhere():
+    """What measure() gives, by the version."""
+    from suite.environments import ROOT
+
+    listed = subprocess.run([ROOT / "tools" / "interpreters"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    medians = {}
+    for name, *command in map(str.split, listed.splitlines()):
+        if name.replace(".", "").isdecimal():  # a release build
+            made = subprocess.run([*command, "tools/environment.py", "ours"], check=True, cwd=ROOT, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+            done = subprocess.run([*command[:-1], made.stdout.split()[-1], str(Path(__file__).resolve()), "--json"],
+                                  check=True, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+            medians[name] = json.loads(done.stdout)
+    return medians
+
+
+def write_page(everywhere):
+    from suite.pages import replace_figures, table
+
+    heading = ["nested"] + [f"{version} `{name}`" for version in everywhere for name in (NATIVE, OURS)]
+    rows = [[str(depth)] + [f"{everywhere[version][name][i]:.0f}" for version in everywhere for name in (NATIVE, OURS)]
+            for i, depth in enumerate(DEPTHS)]
+    lines = ", ".join(f"{line(medians)} on {version}" for version, medians in everywhere.items())
+    text = f"{table(heading, rows)}\n\n`yield_` is faster from this nesting on: {lines}."
+    replace_figures("generators.md", "benchmarks/generators.py --page", text)
+    print(text)
 
 
 def main():
-    values = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
-    medians = measure(values)
-    print(f"CPython {sys.version.split()[0]}, ns a value, medians of {ROUNDS} rounds of {values} values\n")
-    print(f"{'nesting':>8} {'yield from':>11} {'yield_':>8}")
-    for depth in DEPTHS:
-        print(f"{depth:8} {medians[native, depth]:11.1f} {medians[greenlets, depth]:8.1f}")
-    print(f"\nyield_ is faster from a nesting of {line(medians)} on")
+    match sys.argv[1:]:
+        case ["--page"]:
+            write_page(measure_everywhere())
+        case ["--json"]:
+            print(json.dumps(measure()))
+        case []:
+            medians = measure()
+            print(f"CPython {sys.version.split()[0]}, ns a value, medians of {ROUNDS} rounds of {VALUES} values\n")
+            print(f"{'nesting':>8} {NATIVE:>11} {OURS:>8}")
+            for i, depth in enumerate(DEPTHS):
+                print(f"{depth:8} {medians[NATIVE][i]:11.1f} {medians[OURS][i]:8.1f}")
+            print(f"\nyield_ is faster from a nesting of {line(medians)} on")
+        case _:
+            sys.exit(__doc__)
 
 
 if __name__ == "__main__":
