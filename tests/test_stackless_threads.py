@@ -193,6 +193,29 @@ def test_threadblock_waits_for_other_threads():
     assert got == [0, 1, 2]
 
 
+def test_threadblock_returns_when_a_tasklet_has_ended():
+    orders, log = channel(), []
+
+    def works():
+        while (order := orders.receive()) != "stop":
+            log.append(order)
+
+    def other():
+        worker = tasklet(works)()
+        second = tasklet(channel().receive)()
+        while worker.alive:
+            run(threadblock=True)
+        second.kill()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    for order in ("this", "that", "stop"):
+        orders.send(order)
+    thread.join(10)
+    assert not thread.is_alive()
+    assert log == ["this", "that"]
+
+
 def test_threadblock_returns_when_there_is_nobody_to_wait_for():
     assert output_of("""
         import greenlet.stackless as stackless

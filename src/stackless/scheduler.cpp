@@ -238,7 +238,8 @@ Tasklet* Scheduler::wake_somebody(Tasklet* leaving) noexcept {
         Tasklet* candidate = sleeper();
         bool in_run = runs != nullptr;
         bool is_stuck = !in_run && (candidate == leaving || candidate->chain == Chain::channel);
-        if ((is_stuck || (in_run && runs->blocks_thread)) && others_may_run()) {
+        // A run() that blocks the thread returns nevertheless when a tasklet ends: that may be what its caller waits for.
+        if ((is_stuck || (in_run && runs->blocks_thread && !has_ended)) && others_may_run()) {
             if (!wait_for_others()) {
                 return nullptr;
             }
