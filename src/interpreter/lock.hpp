@@ -11,6 +11,8 @@ namespace interpreter {
 
 #ifdef Py_GIL_DISABLED
 
+inline constexpr bool threads_take_turns = false;
+
 class Lock {
 public:
     void lock() noexcept { PyMutex_Lock(&mutex_); }
@@ -21,6 +23,8 @@ private:
 };
 
 #else
+
+inline constexpr bool threads_take_turns = true;  // with Python objects
 
 class Lock {
 public:

@@ -14,6 +14,7 @@ struct Channel {
     int preference;        // who goes on at once: -1 the receiver, 1 the sender, 0 the one that did not have to wait
     bool schedule_all;     // nobody does: it is the next one's turn
     bool closing;          // nobody may begin to wait
+    Scheduler* user;       // owned; of the thread that used it last, where that is quicker to know than to find out
     PyObject* weak_references;
 
     // Puts a tasklet at the end. Takes over a reference.

@@ -83,11 +83,26 @@ PyObject* wait(Channel& c, Scheduler& s, bool sends, PyObject* value, bool raise
     return s.go_on(self, next, call_site);
 }
 
+// The scheduler of the running thread, which uses the channel. nullptr with an exception.
+inline Scheduler* scheduler_of_user(Channel& c) noexcept {
+    if (!interpreter::threads_take_turns) {
+        return Scheduler::running();
+    }
+    Scheduler* user = c.user;
+    if (user != nullptr && user->thread != nullptr && interpreter::is_running(user->thread->thread_state)) [[likely]] {
+        return user;
+    }
+    Scheduler* running = Scheduler::running();
+    Py_XINCREF(running);
+    Py_XSETREF(c.user, running);
+    return running;
+}
+
 // The common part of send() and receive(), from the side of the current tasklet. `value`: what it sends, owned; it is an
 // exception to be raised if `raises`. Returns what it receives, or None; or nullptr with an exception.
 template <bool sends>
 PyObject* act(Channel& c, PyObject* value, bool raises, CallSite call_site) noexcept {
-    Scheduler* scheduler = Scheduler::running();
+    Scheduler* scheduler = scheduler_of_user(c);
     if (scheduler == nullptr) [[unlikely]] {
         Py_XDECREF(value);
         return nullptr;
@@ -414,6 +429,7 @@ void deallocate(PyObject* self) {
         PyObject_ClearWeakRefs(self);
     }
     clear(self);
+    Py_XDECREF(of(self).user);
     PyTypeObject* type = Py_TYPE(self);
     type->tp_free(self);
     Py_DECREF(type);

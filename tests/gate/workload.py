@@ -7,6 +7,7 @@ A loop's body is repeated in its text, so that next to nothing of what is counte
 
 import sys
 
+import greenlet.stackless as stackless
 from greenlet import getcurrent, greenlet
 
 REPEATED = 50
@@ -35,6 +36,20 @@ def switch(depth):
     return loop_of("switch()", switch=partner.switch)
 
 
+def send_and_receive():
+    """A value through a channel: send() in one tasklet, receive() in another."""
+    channel = stackless.channel()
+    receive = loop_of("receive()", receive=channel.receive)
+
+    def receiver():
+        while True:
+            receive(1000)
+
+    stackless.tasklet(receiver)()
+    stackless.run()
+    return loop_of("send(None)", send=channel.send)
+
+
 def function():
     pass
 
@@ -44,6 +59,7 @@ CASES = {
     "switch, 100 frames deep": (lambda: switch(100), 2),
     "switch, 300 frames deep": (lambda: switch(300), 2),
     "create, run and die": (lambda: loop_of("greenlet(function).switch()", greenlet=greenlet, function=function), 1),
+    "send and receive": (send_and_receive, 1),
 }
 
 
