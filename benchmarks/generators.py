@@ -12,10 +12,8 @@ value, the median of many short rounds that take turns, and the line between the
 
 import json
 import statistics
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 DEPTHS = (1, 2, 3, 4, 5, 7, 10, 20)
 ROUNDS = 101
@@ -74,25 +72,10 @@ def line(medians):
     return found
 
 
-def measure_everywhere():
-    """What measure() gives, by the version."""
-    from suite.environments import ROOT
+def write_page():
+    from suite.pages import measure_everywhere, replace_figures, table
 
-    listed = subprocess.run([ROOT / "tools" / "interpreters"], check=True, stdout=subprocess.PIPE, text=True).stdout
-    medians = {}
-    for name, *command in map(str.split, listed.splitlines()):
-        if name.replace(".", "").isdecimal():  # a release build
-            made = subprocess.run([*command, "tools/environment.py", "ours"], check=True, cwd=ROOT, text=True,
-                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-            done = subprocess.run([*command[:-1], made.stdout.split()[-1], str(Path(__file__).resolve()), "--json"],
-                                  check=True, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
-            medians[name] = json.loads(done.stdout)
-    return medians
-
-
-def write_page(everywhere):
-    from suite.pages import replace_figures, table
-
+    everywhere = measure_everywhere(__file__)
     heading = ["nested"] + [f"{version} `{name}`" for version in everywhere for name in (NATIVE, OURS)]
     rows = [[str(depth)] + [f"{everywhere[version][name][i]:.0f}" for version in everywhere for name in (NATIVE, OURS)]
             for i, depth in enumerate(DEPTHS)]
@@ -105,7 +88,7 @@ def write_page(everywhere):
 def main():
     match sys.argv[1:]:
         case ["--page"]:
-            write_page(measure_everywhere())
+            write_page()
         case ["--json"]:
             print(json.dumps(measure()))
         case []:

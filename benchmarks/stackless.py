@@ -1,22 +1,36 @@
-"""What tasklets cost: a value through a channel, schedule(), creation, beside bare greenlet switches of the same run.
+"""What tasklets and channels cost, beside greenlets that hand values over by hand, asyncio, and threads.
 
-usage: python benchmarks/stackless.py [--json]
+usage: PYTHON benchmarks/stackless.py           on the interpreter that runs it, which needs this package
+       PYTHON benchmarks/stackless.py --page    on each release build that tools/interpreters lists, for docs/stackless.md
+       PYTHON benchmarks/stackless.py --json
 
-The median of several rounds; in each of them every figure is taken in turn, so that what the machine does meanwhile falls on
-all. The first line is the measure of the others: one way of a switch between two greenlets, as Python code calls it.
+Nanoseconds, medians of several rounds; in each of them every figure is taken in turn, so that what the machine does meanwhile
+falls on all. The first row is the measure of the others: one way of a switch between two greenlets, as Python code calls
+it. The second column is as many of those.
 """
 
-import argparse
+import asyncio
 import json
+import queue
 import statistics
+import subprocess
+import sys
+import threading
+from pathlib import Path
 from time import perf_counter_ns
 
-import greenlet.stackless as stackless
-from greenlet import getcurrent, greenlet
+if "--page" not in sys.argv:  # which the running interpreter only writes
+    import greenlet.stackless as stackless
+    from greenlet import getcurrent, greenlet, stack_size
 
-ROUNDS = 15
+ROUNDS = 11
 COUNT = 20_000
+COUNT_BETWEEN_THREADS = 2_000
 UNROLLED = 10
+SMALL_RING, LARGE_RING = 100, 100_000
+ROUNDS_OF_LARGE_RING = 3
+SWITCH = "greenlet switch, one way"
+IN_LARGE_RING = f"hop in a ring of {LARGE_RING:,} tasklets"
 
 
 def unrolled(statement, **names):
@@ -28,14 +42,13 @@ def unrolled(statement, **names):
     return namespace["make"](**names)
 
 
-def time_of(function):
+def time_of(function, count=COUNT):
     begin = perf_counter_ns()
     function()
-    return (perf_counter_ns() - begin) / COUNT
+    return (perf_counter_ns() - begin) / count
 
 
 def greenlet_switch():
-    """One way of a switch between two greenlets."""
     main = getcurrent()
     partner = greenlet(unrolled("main.switch()", main=main))
     partner.switch()
@@ -57,13 +70,11 @@ def pair(preference):
 
 
 def pair_by_attribute():
-    """The same, with the methods looked up each time."""
     channel = stackless.channel()
     return run_both(unrolled("c.receive()", c=channel), unrolled("c.send(None)", c=channel))
 
 
 def pipe():
-    """A value of send_sequence() into a loop over the channel."""
     channel = stackless.channel()
 
     def producer():
@@ -83,12 +94,11 @@ def schedule():
     return run_both(loop, loop) / 2
 
 
+def nothing():
+    pass
+
+
 def create_and_run():
-    """A tasklet that is made, runs and ends."""
-
-    def nothing():
-        pass
-
     def loop():
         for _ in range(COUNT):
             stackless.tasklet(nothing)()
@@ -98,11 +108,6 @@ def create_and_run():
 
 
 def create_many():
-    """The same, but all are made before the first runs."""
-
-    def nothing():
-        pass
-
     def loop():
         for _ in range(COUNT):
             stackless.tasklet(nothing)()
@@ -111,35 +116,128 @@ def create_many():
     return time_of(loop)
 
 
+def ring(size, hops):
+    """A token passed around *size* tasklets: one hop."""
+
+    def member(mine, following):
+        receive, send = mine.receive, following.send
+        while True:
+            send(receive())
+
+    channels = [stackless.channel() for _ in range(size + 1)]
+    members = [stackless.tasklet(member)(*ends) for ends in zip(channels, channels[1:])]
+    stackless.run()
+
+    def pass_around():
+        for _ in range(hops // size):
+            channels[0].send(None)
+            channels[-1].receive()
+
+    pass_around()
+    nanoseconds = time_of(pass_around, hops)
+    for one in members:
+        one.kill()
+    return nanoseconds
+
+
+def between_greenlets():
+    """A value handed over by hand: one greenlet switches to the other with it, which switches back for the next one."""
+    consumer = greenlet(unrolled("switch()", switch=getcurrent().switch))
+    consumer.switch()
+    return time_of(unrolled("switch(None)", switch=consumer.switch))
+
+
+def asyncio_queue():
+    """A value through an asyncio.Queue that holds one."""
+
+    async def put(channel):
+        for _ in range(COUNT):
+            await channel.put(None)
+
+    async def main():
+        channel = asyncio.Queue(1)
+        producer = asyncio.create_task(put(channel))
+        begin = perf_counter_ns()
+        for _ in range(COUNT):
+            await channel.get()
+        await producer
+        return (perf_counter_ns() - begin) / COUNT
+
+    return asyncio.run(main())
+
+
+def thread_queue():
+    """A value through a queue.Queue that holds one, from thread to thread."""
+    channel = queue.Queue(1)
+
+    def put():
+        for _ in range(COUNT_BETWEEN_THREADS):
+            channel.put(None)
+
+    def get():
+        producer = threading.Thread(target=put)
+        producer.start()
+        for _ in range(COUNT_BETWEEN_THREADS):
+            channel.get()
+        producer.join()
+
+    return time_of(get, COUNT_BETWEEN_THREADS)
+
+
 FIGURES = {
-    "greenlet switch, one way": greenlet_switch,
-    "send/receive pair": lambda: pair(-1),
-    "send/receive pair, preference 1": lambda: pair(1),
-    "send/receive pair, preference 0": lambda: pair(0),
-    "send/receive pair, methods looked up": pair_by_attribute,
-    "value through send_sequence and iteration": pipe,
-    "schedule()": schedule,
-    "tasklet: made, run, ended": create_and_run,
-    "tasklet: made with all others, run, ended": create_many,
+    SWITCH: greenlet_switch,
+    "`send()` and `receive()`": lambda: pair(-1),
+    "the same, sender preferred": lambda: pair(1),
+    "the same, nobody preferred": lambda: pair(0),
+    "the same, methods looked up each time": pair_by_attribute,
+    "value through `send_sequence()` and iteration": pipe,
+    "`schedule()`": schedule,
+    f"hop in a ring of {SMALL_RING} tasklets": lambda: ring(SMALL_RING, COUNT),
+    IN_LARGE_RING: lambda: ring(LARGE_RING, LARGE_RING),
+    "tasklet made, run, ended": create_and_run,
+    "the same, all made before the first runs": create_many,
+    "value from greenlet to greenlet by hand": between_greenlets,
+    "value through `asyncio.Queue(1)`": asyncio_queue,
+    "value through `queue.Queue(1)`, between threads": thread_queue,
 }
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
+def measure():
+    """Medians of nanoseconds, by the names of the figures."""
+    stack_size(256 * 1024)  # for the large ring
     times = {name: [] for name in FIGURES}
-    for _ in range(ROUNDS):
+    for i in range(ROUNDS):
         for name, function in FIGURES.items():
-            times[name].append(function())
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    if arguments.json:
-        print(json.dumps(medians))
-        return
-    switch = medians["greenlet switch, one way"]
-    print(f"{'':42} {'ns':>7} {'in switches':>12}")
-    for name, value in medians.items():
-        print(f"{name:42} {value:7.1f} {value / switch:12.2f}")
+            if name != IN_LARGE_RING or i < ROUNDS_OF_LARGE_RING:
+                times[name].append(function())
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def as_text(by_version):
+    from suite.pages import table
+
+    heading = [""] + [cell for version in by_version for cell in (version, "switches")]
+    rows = []
+    for name in FIGURES:
+        values = [(medians[name], medians[name] / medians[SWITCH]) for medians in by_version.values()]
+        rows.append([name] + [cell for value, switches in values for cell in (f"{value:,.0f}", f"{switches:.1f}")])
+    return table(heading, rows)
+
+
+def main():
+    match sys.argv[1:]:
+        case ["--page"]:
+            from suite.pages import measure_everywhere, replace_figures
+
+            text = as_text(measure_everywhere(__file__))
+            replace_figures("stackless.md", "benchmarks/stackless.py --page", text)
+            print(text)
+        case ["--json"]:
+            print(json.dumps(measure()))
+        case []:
+            print(as_text({f"{sys.version_info.major}.{sys.version_info.minor}": measure()}))
+        case _:
+            sys.exit(__doc__)
 
 
 if __name__ == "__main__":
