@@ -17,7 +17,7 @@ namespace {
 // Gives a new object what it points to, in `memory` if that is not nullptr. False with an exception if memory ran out.
 bool give_implementation(PyGreenlet* g, void* memory) noexcept {
     if (memory == nullptr) {
-        memory = PyObject_Malloc(sizeof(Greenlet));
+        memory = interpreter::allocate_extra<Greenlet>();
     }
     if (memory == nullptr) {
         PyErr_NoMemory();
@@ -30,7 +30,7 @@ bool give_implementation(PyGreenlet* g, void* memory) noexcept {
 void free_implementation(PyGreenlet* g) noexcept {
     Greenlet* greenlet = std::exchange(g->pimpl, nullptr);
     if (greenlet != interpreter::extra_of<Greenlet>(g)) {
-        PyObject_Free(greenlet);
+        interpreter::free_extra<Greenlet>(greenlet);
     }
 }
 

@@ -5,6 +5,9 @@
 
 #pragma once
 
+#include <cstddef>
+#include <iterator>
+
 #include "interpreter/cpython.hpp"
 
 namespace interpreter {
@@ -25,6 +28,17 @@ Extra* extra_of(Object* object) noexcept {
     return reinterpret_cast<Extra*>(object + 1);
 }
 
+// Memory for an Extra whose object was not made by new_with_extra(). nullptr if there is none, without an exception.
+template <class Extra>
+void* allocate_extra() noexcept {
+    return PyObject_Malloc(sizeof(Extra));
+}
+
+template <class Extra>
+void free_extra(void* memory) noexcept {
+    PyObject_Free(memory);
+}
+
 #else
 
 template <class Object, class Extra>
@@ -36,6 +50,30 @@ Object* new_with_extra(PyTypeObject* type) noexcept {
 template <class Extra, class Object>
 Extra* extra_of(Object*) noexcept {
     return nullptr;
+}
+
+// Every object needs one, so some are kept for the next ones. All interpreters of a process share a GIL.
+template <class Extra>
+struct SpareExtras {
+    static inline void* blocks[64];
+    static inline std::size_t count = 0;
+};
+
+template <class Extra>
+void* allocate_extra() noexcept {
+    using Spare = SpareExtras<Extra>;
+    return Spare::count > 0 ? Spare::blocks[--Spare::count] : PyObject_Malloc(sizeof(Extra));
+}
+
+template <class Extra>
+void free_extra(void* memory) noexcept {
+    using Spare = SpareExtras<Extra>;
+    if (memory != nullptr && Spare::count < std::size(Spare::blocks)) {
+        Spare::blocks[Spare::count++] = memory;
+    }
+    else {
+        PyObject_Free(memory);
+    }
 }
 
 #endif

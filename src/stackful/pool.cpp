@@ -3,8 +3,8 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
-#include <cstdlib>
 #include <new>
 
 namespace stackful {
@@ -37,13 +37,14 @@ StackPool::~StackPool() {
     assert(tallies_ == nullptr);
     for (Region* region = regions_.load(std::memory_order_relaxed); region != nullptr;) {
         Region* older = region->older;
-        system::unreserve(region->begin, region->slots * region->layout->size);
+        if (std::byte* begin = region->begin.load(std::memory_order_relaxed)) {
+            system::unreserve(begin, region->slots * region->layout->size);
+        }
         delete region;
         region = older;
     }
     while (size_classes_ != nullptr) {
         SizeClass* next = size_classes_->next;
-        std::free(size_classes_->cold);
         delete size_classes_;
         size_classes_ = next;
     }
@@ -53,15 +54,15 @@ const Slot* StackPool::slot_guarding(const void* address) const noexcept {
     auto* byte = static_cast<const std::byte*>(address);
     for (Region* region = regions_.load(std::memory_order_acquire); region != nullptr; region = region->older) {
         const SlotLayout& layout = *region->layout;
-        if (byte < region->begin || byte >= region->begin + region->slots * layout.size) {
+        std::size_t carved = region->carved.load(std::memory_order_acquire);
+        std::byte* begin = region->begin.load(std::memory_order_relaxed);
+        if (begin == nullptr || byte < begin || byte >= begin + carved * layout.size) {
             continue;
         }
-        std::size_t offset = static_cast<std::size_t>(byte - region->begin);
-        std::size_t index = offset / layout.size;
-        if (offset % layout.size >= layout.low || index >= region->carved.load(std::memory_order_acquire)) {
-            return nullptr;
-        }
-        return reinterpret_cast<const Slot*>(region->begin + index * layout.size + layout.base);
+        std::size_t offset = static_cast<std::size_t>(byte - begin);
+        return offset % layout.size < layout.low
+                   ? reinterpret_cast<const Slot*>(begin + offset / layout.size * layout.size + layout.base)
+                   : nullptr;
     }
     return nullptr;
 }
@@ -140,10 +141,7 @@ Slot* StackPool::take(SizeClass& size_class, std::size_t wanted) noexcept {
         list = slot;
     }
     // Others one by one: each costs a page.
-    if (list == nullptr) {
-        list = size_class.cold_count > 0 ? warm_up(size_class) : carve(size_class);
-    }
-    return list;
+    return list != nullptr ? list : make_slot(size_class);
 }
 
 void StackPool::give(Slot* first, Slot* last, std::size_t count) noexcept {
@@ -159,27 +157,14 @@ void StackPool::give(Slot* first, Slot* last, std::size_t count) noexcept {
 
 namespace {
 
-Slot* make_header(std::byte* begin, const SlotLayout& layout) noexcept {
+Slot* make_header(std::byte* begin, Region& region) noexcept {
+    const SlotLayout& layout = *region.layout;
     return ::new (begin + layout.base) Slot{.next_free = nullptr,
                                             .layout = &layout,
+                                            .region = &region,
                                             .low = begin + layout.low,
                                             .high = begin + layout.size,
                                             .left_deep = false};
-}
-
-// Makes room for one more cold slot.
-bool reserve_cold(SizeClass& size_class) noexcept {
-    if (size_class.cold_count < size_class.cold_capacity) {
-        return true;
-    }
-    std::size_t capacity = std::max<std::size_t>(256, 2 * size_class.cold_capacity);
-    void* grown = std::realloc(size_class.cold, capacity * sizeof(Slot*));
-    if (grown == nullptr) {
-        return false;
-    }
-    size_class.cold = static_cast<Slot**>(grown);
-    size_class.cold_capacity = capacity;
-    return true;
 }
 
 }  // namespace
@@ -193,32 +178,71 @@ void StackPool::cool() noexcept {
             trim_to_shared_page(**link);
             link = &(*link)->next_free;
         }
-        while (*link != nullptr && reserve_cold(*each)) {
-            Slot* slot = *link;
+        while (Slot* slot = *link) {
             *link = slot->next_free;
             --each->reserve_count;
-            each->cold[each->cold_count++] = slot;
-            system::discard(slot->low, static_cast<std::size_t>(slot->high - slot->low));
+            cool(*each, *slot);
         }
     }
 }
 
-Slot* StackPool::warm_up(SizeClass& size_class) noexcept {
-    auto* header = reinterpret_cast<std::byte*>(size_class.cold[--size_class.cold_count]);
-    return make_header(header - size_class.layout.base, size_class.layout);
+void StackPool::cool(SizeClass& size_class, Slot& slot) noexcept {
+    Region& region = *slot.region;
+    std::byte* begin = slot.begin();
+    std::size_t index = static_cast<std::size_t>(begin - region.begin.load(std::memory_order_relaxed)) / size_class.layout.size;
+    system::discard(slot.low, static_cast<std::size_t>(slot.high - slot.low));
+    region.cold[index / 64] |= std::uint64_t{1} << index % 64;
+    ++region.cold_count;
+    ++size_class.cold_count;
+    if (region.cold_count == region.carved.load(std::memory_order_relaxed)) {
+        unmap(size_class, region);
+    }
 }
 
-Slot* StackPool::carve(SizeClass& size_class) noexcept {
-    Region* region = size_class.region;
-    if (region == nullptr || region->carved.load(std::memory_order_relaxed) == region->slots) {
-        region = add_region(size_class);
-        if (region == nullptr) {
-            return nullptr;
-        }
+void StackPool::unmap(SizeClass& size_class, Region& region) noexcept {
+    std::size_t carved = region.carved.load(std::memory_order_relaxed);
+    if (!system::unreserve(region.begin.load(std::memory_order_relaxed), region.slots * size_class.layout.size)) {
+        return;
     }
+    region.begin.store(nullptr, std::memory_order_relaxed);
+    region.carved.store(0, std::memory_order_relaxed);
+    region.cold_count = 0;
+    region.cold = {};
+    size_class.cold_count -= carved;
+    size_class.carved -= carved;
+    size_class.room -= region.slots - carved;
+    region.slots = 0;
+}
+
+// A slot with a header. nullptr if there is no memory.
+Slot* StackPool::make_slot(SizeClass& size_class) noexcept {
+    Region*& region = size_class.region;
+    if (size_class.cold_count > 0) {
+        if (region->cold_count == 0) {
+            region = find_region(size_class, [](const Region& each) { return each.cold_count > 0; });
+        }
+        return warm_up(size_class, *region);
+    }
+    if (region == nullptr || !region->has_room()) {
+        region = size_class.room > 0 ? find_region(size_class, [](const Region& each) { return each.has_room(); })
+                                     : add_region(size_class);
+    }
+    return region != nullptr ? carve(size_class, *region) : nullptr;
+}
+
+Slot* StackPool::warm_up(SizeClass& size_class, Region& region) noexcept {
+    auto word = std::find_if(region.cold.begin(), region.cold.end(), [](std::uint64_t bits) { return bits != 0; });
+    auto index = static_cast<std::size_t>((word - region.cold.begin()) * 64 + std::countr_zero(*word));
+    *word &= *word - 1;
+    --region.cold_count;
+    --size_class.cold_count;
+    return make_header(region.begin.load(std::memory_order_relaxed) + index * size_class.layout.size, region);
+}
+
+Slot* StackPool::carve(SizeClass& size_class, Region& region) noexcept {
     const SlotLayout& layout = size_class.layout;
-    std::size_t index = region->carved.load(std::memory_order_relaxed);
-    std::byte* begin = region->begin + index * layout.size;
+    std::size_t index = region.carved.load(std::memory_order_relaxed);
+    std::byte* begin = region.begin.load(std::memory_order_relaxed) + index * layout.size;
     // What succeeds here before something fails is done once more by the next who tries.
     if (commit_ == system::Commit::when_needed && !system::make_accessible(begin, layout.size)) {
         return nullptr;
@@ -226,35 +250,53 @@ Slot* StackPool::carve(SizeClass& size_class) noexcept {
     if (!system::install_guard(begin, layout.low)) {
         return nullptr;
     }
-    Slot* slot = make_header(begin, layout);
-    region->carved.store(index + 1, std::memory_order_release);
+    Slot* slot = make_header(begin, region);
+    region.carved.store(index + 1, std::memory_order_release);
     ++size_class.carved;
+    --size_class.room;
     return slot;
 }
 
+template <class Condition>
+Region* StackPool::find_region(const SizeClass& size_class, Condition condition) noexcept {
+    Region* region = regions_.load(std::memory_order_relaxed);
+    while (region != nullptr && (region->layout != &size_class.layout || !condition(*region))) {
+        region = region->older;
+    }
+    return region;
+}
+
 Region* StackPool::add_region(SizeClass& size_class) noexcept {
-    auto* region = new (std::nothrow) Region{.begin = nullptr,
-                                             .slots = size_class.next_region_slots,
-                                             .carved = 0,
-                                             .layout = &size_class.layout,
-                                             .older = regions_.load(std::memory_order_relaxed)};
+    // The record of one that was unmapped will do.
+    Region* unmapped = find_region(size_class, [](const Region& each) { return each.slots == 0; });
+    Region* region = unmapped != nullptr ? unmapped : new (std::nothrow) Region;
     if (region == nullptr) {
         return nullptr;
     }
+    std::byte* begin = nullptr;
+    std::size_t slots = size_class.next_region_slots;
     // Where there is no room for many there may be for some.
-    for (;; region->slots /= 2) {
-        if (region->slots == 0) {
-            delete region;
-            return nullptr;
-        }
-        region->begin = system::reserve(region->slots * size_class.layout.size, commit_);
-        if (region->begin != nullptr) {
+    for (; slots > 0; slots /= 2) {
+        begin = system::reserve(slots * size_class.layout.size, commit_);
+        if (begin != nullptr) {
             break;
         }
     }
-    size_class.next_region_slots = std::min(2 * region->slots, most_region_slots);
-    size_class.region = region;
-    regions_.store(region, std::memory_order_release);
+    if (begin == nullptr) {
+        if (unmapped == nullptr) {
+            delete region;
+        }
+        return nullptr;
+    }
+    region->begin.store(begin, std::memory_order_relaxed);
+    region->slots = slots;
+    region->layout = &size_class.layout;
+    size_class.room += slots;
+    size_class.next_region_slots = std::min(2 * slots, most_region_slots);
+    if (unmapped == nullptr) {
+        region->older = regions_.load(std::memory_order_relaxed);
+        regions_.store(region, std::memory_order_release);
+    }
     return region;
 }
 

@@ -12,8 +12,9 @@
 // refilled from the reserve, and the reserve carves new slots from a region. A cache that holds too many gives
 // some to the reserve, and one that dies gives all of them.
 //
-// A region is never unmapped, and a free slot keeps its warm part until it is *cooled*, on request. Then the few that are
-// used next keep one page, and the others nothing but some 2 KiB of page tables and eight bytes in a list.
+// A free slot keeps its warm part until it is *cooled*, on request. Then the few that are used next keep one page, and the
+// others nothing but some 2 KiB of page tables and a bit in a map. A region all of whose slots are cold is unmapped, page
+// tables and all.
 //
 // What happens to a slot that ran deep. Its pages are given back when it is released, if the lines that tell
 // (stack.hpp) say it was used beyond its warm part. But a program whose executions all run that deep would pay for this
@@ -33,8 +34,10 @@
 
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 
 #include "stackful/stack.hpp"
@@ -45,13 +48,19 @@ namespace stackful {
 class StackCache;
 class StackPool;
 
-// A reservation of address space that slots are carved from, lowest first. Lives as long as the process.
+// A reservation of address space that slots are carved from, lowest first. The record lives as long as its pool.
 struct Region {
-    std::byte* begin;
-    std::size_t slots;                // that fit
-    std::atomic<std::size_t> carved;  // slots that exist
-    const SlotLayout* layout;         // theirs
-    Region* older;                    // the regions of all sizes, newest first
+    static constexpr std::size_t most_slots = 1024;
+
+    std::atomic<std::byte*> begin{nullptr};  // nullptr while nothing is mapped
+    std::size_t slots = 0;                   // that fit
+    std::atomic<std::size_t> carved{0};      // slots that exist
+    std::size_t cold_count = 0;              // slots without any memory, their headers included
+    std::array<std::uint64_t, most_slots / 64> cold{};  // which, a bit each
+    const SlotLayout* layout = nullptr;      // theirs
+    Region* older = nullptr;                 // the regions of all sizes, newest first
+
+    bool has_room() const noexcept { return carved.load(std::memory_order_relaxed) < slots; }
 };
 
 // All slots of one size. Lives as long as its pool.
@@ -59,11 +68,10 @@ struct SizeClass {
     SlotLayout layout;
     Slot* reserve = nullptr;        // free slots that are in no cache
     std::size_t reserve_count = 0;  // how many
-    Slot** cold = nullptr;          // free slots without any memory, their headers included: where those will be
-    std::size_t cold_count = 0;     // how many
-    std::size_t cold_capacity = 0;  // room for so many
+    std::size_t cold_count = 0;     // slots that are cold
     std::size_t carved = 0;         // slots that exist
-    Region* region = nullptr;       // that slots are carved from now
+    std::size_t room = 0;           // slots that may still be carved from the regions there are
+    Region* region = nullptr;       // that slots came from last
     std::size_t next_region_slots;  // how many the next one should hold
     SizeClass* next = nullptr;
 };
@@ -79,7 +87,7 @@ struct CacheTally {
 class StackPool {
 public:
     static constexpr std::size_t first_region_slots = 16;
-    static constexpr std::size_t most_region_slots = 1024;
+    static constexpr std::size_t most_region_slots = Region::most_slots;
 
     // The process's own. It is never destroyed, and survives a fork.
     static StackPool& shared() noexcept;
@@ -93,7 +101,8 @@ public:
     // The slot whose guard page an address is in, or nullptr. Async-signal-safe.
     const Slot* slot_guarding(const void* address) const noexcept;
 
-    // Takes all memory from the slots in the reserve, but for a page of each of the `most_warm` that are used next.
+    // Takes all memory from the slots in the reserve, but for a page of each of the `most_warm` that are used next, and
+    // unmaps regions that have no other slots.
     void cool() noexcept;
     static constexpr std::size_t most_warm = 64;
 
@@ -113,9 +122,14 @@ private:
     Slot* take(SizeClass& size_class, std::size_t wanted) noexcept;  // a list, of fewer if there are not as many
     void give(Slot* first, Slot* last, std::size_t count) noexcept;  // a list of slots of the same size
 
-    Slot* carve(SizeClass& size_class) noexcept;
-    Slot* warm_up(SizeClass& size_class) noexcept;
+    Slot* make_slot(SizeClass& size_class) noexcept;
+    Slot* carve(SizeClass& size_class, Region& region) noexcept;
+    Slot* warm_up(SizeClass& size_class, Region& region) noexcept;
+    void cool(SizeClass& size_class, Slot& slot) noexcept;
+    void unmap(SizeClass& size_class, Region& region) noexcept;
     Region* add_region(SizeClass& size_class) noexcept;
+    template <class Condition>
+    Region* find_region(const SizeClass& size_class, Condition condition) noexcept;
 
     struct ForkHandlers;
     static const ForkHandlers fork_handlers;

@@ -68,10 +68,13 @@ struct SlotLayout {
     static constexpr SlotLayout for_size(std::size_t size, std::size_t page_size) noexcept;
 };
 
+struct Region;
+
 // The header of a slot, at its `base`.
 struct alignas(16) Slot {
     Slot* next_free;           // while free
     const SlotLayout* layout;  // the pool's, so the same pointer for all slots of the same size
+    Region* region;            // the pool's, that it was carved from
     std::byte* low;            // lowest address of the stack, above the guard page
     std::byte* high;           // end of the client area
     bool left_deep;            // while free: not trimmed though it was used beyond its warm part

@@ -62,7 +62,7 @@ std::byte* reserve(std::size_t bytes, Commit commit) noexcept {
     return static_cast<std::byte*>(memory);
 }
 
-void unreserve(std::byte* begin, std::size_t bytes) noexcept { ::munmap(begin, bytes); }
+bool unreserve(std::byte* begin, std::size_t bytes) noexcept { return ::munmap(begin, bytes) == 0; }
 
 bool make_accessible(std::byte* begin, std::size_t bytes) noexcept {
     return ::mprotect(begin, bytes, PROT_READ | PROT_WRITE) == 0;

@@ -23,8 +23,8 @@ Commit preferred_commit() noexcept;
 // Reserves address space, never backed by huge pages. nullptr if there is none.
 std::byte* reserve(std::size_t bytes, Commit commit) noexcept;
 
-// Undoes reserve().
-void unreserve(std::byte* begin, std::size_t bytes) noexcept;
+// Undoes reserve(). False if the system can not, for want of mappings.
+bool unreserve(std::byte* begin, std::size_t bytes) noexcept;
 
 // Makes part of a `when_needed` reservation readable and writable. False if the system does not grant the memory.
 [[nodiscard]] bool make_accessible(std::byte* begin, std::size_t bytes) noexcept;
