@@ -194,3 +194,30 @@ def test_a_greenlet_with_a_destructor_does_not_run_among_cleared_objects():
         make_surviving_garbage(WithDestructor, [], lambda: contextvars.ContextVar("v").set(1))
     gc.collect()
     gc.collect()
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="there an exception is made by the one who throws it")
+def test_recursion_is_an_error_while_a_greenlet_waits_in_the_making_of_an_exception():
+    # The interpreter took it for one in the making of the exception, and ended the process.
+    class Raised(Exception):
+        def __init__(self, text):
+            main.switch(text)
+
+    def run():
+        try:
+            main.switch()
+        except Raised:
+            return "caught"
+
+    def down():
+        down()
+
+    main = getcurrent()
+    g = greenlet(run)
+    g.switch()
+    assert g.throw(Raised, "text") == "text"
+    with pytest.raises(RecursionError):
+        down()
+    with pytest.raises(RecursionError):
+        greenlet(down).switch()
+    assert g.switch() == "caught"

@@ -8,7 +8,8 @@ CMake and Ninja. The path of the environment's interpreter is printed as the las
 all else on standard error.
 
 All is kept in build/pythonVERSION/, so that interpreters don't clash, and is only made anew when
-something changed: later calls just rebuild what was edited.
+something changed: later calls just rebuild what was edited. With $GREENLET_VARIANT it is build/pythonVERSION-VARIANT/, for
+builds with other compiler flags (tools/test-sanitizers); `valgrind` is one that tells Valgrind about stacks.
 """
 
 import contextlib
@@ -27,7 +28,9 @@ REFERENCE = "greenlet==3.5.6"
 IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
 
 # The folder of this interpreter's files: python3.14.2, python3.14.2d (debug), python3.14.2t (free-threaded).
-FOLDER = ROOT / "build" / f"python{sys.version.split()[0]}{sys.abiflags}"
+# Then the variant, if there is one.
+VARIANT = os.environ.get("GREENLET_VARIANT", "")
+FOLDER = ROOT / "build" / f"python{sys.version.split()[0]}{sys.abiflags}{VARIANT and '-' + VARIANT}"
 
 
 def run(*command: object, **options) -> subprocess.CompletedProcess:
@@ -79,9 +82,11 @@ def make(folder: Path, requirements: list[str]) -> Path:
 def build_settings() -> list[str]:
     """What pip is to tell the build: where to keep its files, and for which kind of interpreter it is."""
     settings = [f"--config-settings=build-dir={FOLDER / 'cmake'}"]
-    if IS_DEBUG_BUILD:
+    if IS_DEBUG_BUILD or VARIANT:
         # For interpreters that check themselves: our assertions and those of CPython's headers as well.
         settings.append("--config-settings=cmake.build-type=Debug")
+    if VARIANT == "valgrind":
+        settings.append("--config-settings=cmake.define.STACKFUL_VALGRIND=ON")
     return settings
 
 

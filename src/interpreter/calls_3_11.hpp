@@ -21,6 +21,8 @@ struct Calls {
     _PyCFrame first;     // the one a greenlet begins with
 #if PY_VERSION_HEX >= 0x030C0000
     int c_remaining;     // C calls that may still nest
+#else
+    int headroom;        // exceptions being made, during which running out of depth ends the process
 #endif
 
     void save(PyThreadState* ts) noexcept {
@@ -32,6 +34,7 @@ struct Calls {
 #else
         depth = ts->recursion_limit - ts->recursion_remaining;
         trash_nesting = ts->trash_delete_nesting;
+        headroom = ts->recursion_headroom;
 #endif
     }
 
@@ -44,6 +47,7 @@ struct Calls {
         cframe->use_tracing = ts->cframe->use_tracing;
         ts->recursion_remaining = ts->recursion_limit - depth;
         ts->trash_delete_nesting = trash_nesting;
+        ts->recursion_headroom = headroom;
 #endif
         ts->cframe = cframe;
     }
@@ -59,6 +63,7 @@ struct Calls {
         c_remaining = c_recursion_limit(base - low);
 #else
         (void)low, (void)base;
+        headroom = 0;
 #endif
     }
 

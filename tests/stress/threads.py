@@ -1,0 +1,221 @@
+"""Threads that each run greenlets, share objects, and drop and kill each other's greenlets, with garbage collection.
+
+usage: threads.py [SECONDS]
+
+For free-threaded CPython above all, and ThreadSanitizer; all others run it too. Ends with 0 if nothing was wrong that the
+program itself can see: a result that is not right, a thread that does not end.
+"""
+
+import contextvars
+import faulthandler
+import gc
+import random
+import sys
+import threading
+import time
+import weakref
+
+from greenlet import GreenletExit, error, getcurrent, greenlet
+
+THREADS = 4
+shared: list = []  # greenlets of all threads
+wrong: list = []
+counts = [0] * THREADS
+variable = contextvars.ContextVar("variable", default=None)
+
+
+def parrot(value):
+    while True:
+        value = getcurrent().parent.switch(value)
+
+
+def cleans_up(box):
+    try:
+        getcurrent().parent.switch()
+    finally:
+        box.append(1)
+
+
+def check(what, value, expected):
+    if value != expected:
+        wrong.append(f"{what}: {value!r}, not {expected!r}")
+
+
+def switch_about(choose):
+    g = greenlet(parrot)
+    check("start", g.switch(1), 1)
+    for i in range(20):
+        check("switch", g.switch(i), i)
+    check("throw", type(g.throw()), GreenletExit)
+
+
+def nest(choose):
+    def down(depth):
+        return greenlet(down).switch(depth - 1) + 1 if depth else 0
+
+    check("nested", greenlet(down).switch(20), 20)
+
+
+def share(choose):
+    g = greenlet(parrot)
+    g.switch(0)
+    shared.append(g)
+
+
+def take(choose):
+    """Use somebody's greenlet, then let go of it."""
+    try:
+        g = shared.pop(choose.randrange(len(shared) or 1))
+    except IndexError:
+        return
+    try:
+        check("shared", g.switch(5), 5)
+    except error:
+        pass  # another thread's
+    try:
+        g.throw()
+    except error:
+        pass
+
+
+def look(choose):
+    for g in shared[:5]:
+        repr(g), g.dead, bool(g), g.parent, g.gr_frame
+
+
+def make_garbage(choose):
+    box = []
+    g = greenlet(cleans_up)
+    box.append(g)
+    g.switch(box)
+
+
+def collect(choose):
+    gc.collect()
+
+
+def sort_switching(choose):
+    """The list is locked while it is sorted, on a free-threaded build, and so is the dictionary."""
+    main = getcurrent()
+
+    def sort():
+        return sorted([3, 1, 2], key=main.switch)
+
+    def update():
+        values = [3, 1, 2]
+        values.sort(key=lambda value: main.switch(value))
+        return values
+
+    greenlets = [greenlet(sort), greenlet(update)]
+    keys = [g.switch() for g in greenlets]
+    while greenlets:
+        for i in reversed(range(len(greenlets))):
+            keys[i] = greenlets[i].switch(keys[i])
+            if greenlets[i].dead:
+                check("sorted", keys.pop(i), [1, 2, 3])
+                del greenlets[i]
+
+
+class Key:
+    def __init__(self, value):
+        self.value = value
+
+    def __hash__(self):
+        return 1
+
+    def __eq__(self, other):
+        parent = getcurrent().parent
+        if parent is not None:
+            parent.switch()
+        return self.value == other.value
+
+
+common = {Key(i): i for i in range(3)}
+
+
+def look_up_switching(choose):
+    """Another thread may have the dictionary locked, while this one has switched away from where it had."""
+
+    def look_up(i):
+        return common.get(Key(i))
+
+    greenlets = [greenlet(look_up) for _ in range(3)]
+    for i, g in enumerate(greenlets):
+        result = g.switch(i)
+        while not g.dead:
+            result = g.switch()
+        check("looked up", result, i)
+
+
+def set_context(choose):
+    def run(value):
+        variable.set(value)
+        getcurrent().parent.switch()
+        return variable.get()
+
+    greenlets = [greenlet(run) for _ in range(3)]
+    for i, g in enumerate(greenlets):
+        g.switch(i)
+    check("context", [g.switch() for g in greenlets], [0, 1, 2])
+
+
+def watch(choose):
+    gone = []
+    g = greenlet(parrot)
+    g.switch(1)
+    reference = weakref.ref(g, gone.append)
+    del g
+    check("weak reference", (reference(), len(gone)), (None, 1))
+
+
+def end_a_thread(choose):
+    def target():
+        for _ in range(3):
+            share(choose)
+            make_garbage(choose)
+
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join()
+
+
+actions = [switch_about] * 6 + [nest, share, share, share, take, take, take, look, make_garbage, sort_switching,
+                                look_up_switching, set_context, watch]
+rare = [collect, end_a_thread]
+
+
+def work(number, end):
+    choose = random.Random(number)
+    while time.monotonic() < end and not wrong:
+        try:
+            (choose.choice(rare) if choose.random() < 0.01 else choose.choice(actions))(choose)
+        except Exception as exception:
+            wrong.append(f"thread {number}: {exception!r}")
+            raise
+        counts[number] += 1
+        if len(shared) > 500:
+            del shared[:250]
+
+
+def main() -> int:
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10
+    faulthandler.enable()
+    # A deadlock ends the process, and shows where.
+    faulthandler.dump_traceback_later(seconds * 5 + 60, exit=True)
+    sys.setswitchinterval(1e-4)
+    end = time.monotonic() + seconds
+    threads = [threading.Thread(target=work, args=(number, end)) for number in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    shared.clear()
+    gc.collect()
+    lock = "unknown" if not hasattr(sys, "_is_gil_enabled") else sys._is_gil_enabled()
+    print(*wrong, sep="\n", file=sys.stderr)
+    print(f"threads: {sum(counts)} actions in {THREADS} threads, {len(wrong)} wrong, GIL: {lock}")
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
