@@ -48,7 +48,8 @@ class Asyncio:
     async def cancelled(asynchronous):
         """Begin it, then cancel it; does not raise what that raises."""
         task = asyncio.create_task(asynchronous())
-        await asyncio.sleep(0.001)
+        for _ in range(20):  # until it waits for longer
+            await asyncio.sleep(0)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
@@ -86,7 +87,7 @@ class Trio:
     async def cancelled(self, asynchronous):
         async with self.trio.open_nursery() as nursery:
             nursery.start_soon(asynchronous)
-            await self.trio.sleep(0.001)
+            await importlib.import_module("trio.testing").wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()
 
 

@@ -4,7 +4,7 @@ usage: python examples/blocking_database/main.py [--serve]
 
 The driver (driver.py) was written for threads: it calls sendall() and recv(), and waits. Given the sockets of sockets.py,
 it waits by greenlet.aio.await_, so one thread serves all requests at the same time. Without --serve, visitors
-come all at once; each page makes several calls of the database, of 5 ms each.
+come all at once; each page makes several calls of the database, of 20 ms each.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from server import Server
 from web import Application
 
 VISITORS = 30
-LATENCY = 0.005
+LATENCY = 0.02
 
 
 async def request(port, method="GET", path="/", form=""):
