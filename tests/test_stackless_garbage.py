@@ -99,6 +99,44 @@ def test_a_blocked_tasklet_whose_channel_is_known_is_kept():
     assert events[1:] == ["finally"]
 
 
+def test_one_that_waits_in_run_is_kept():
+    log = []
+
+    def runner():
+        run()
+        log.append("run() returned")
+
+    tasklet(runner)()
+    tasklet(collect)()
+    run()
+    assert log == ["run() returned"]
+
+
+def test_a_thread_ends_with_garbage_found_in_the_middle_of_a_switch():
+    assert output_of("""
+        import gc, threading
+        import greenlet.stackless as stackless
+
+        def target():
+            def blocked():
+                stackless.channel().receive()
+
+            stackless.tasklet(blocked)()
+            stackless.run()
+            stackless.tasklet(len)(())
+            stackless.set_schedule_callback(lambda *args: gc.collect())
+            stackless.run()
+            stackless.set_schedule_callback(None)
+
+        gc.disable()
+        for _ in range(20):
+            thread = threading.Thread(target=target)
+            thread.start()
+            thread.join()
+        print("all ended")
+    """) == "all ended\n"
+
+
 def test_a_scheduled_tasklet_is_kept():
     log = []
     tasklet(lambda: (schedule(), log.append(1)))()

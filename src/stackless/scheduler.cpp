@@ -445,7 +445,7 @@ PyObject* run_others(Scheduler& s, Run& run, interpreter::CallSite call_site) no
     if (s.runnable == 1 && !run.blocks_thread) {
         Py_RETURN_NONE;
     }
-    run.tasklet = s.current;
+    run.tasklet = as_tasklet(Py_NewRef(as_object(s.current)));  // which is in no chain, and yet no garbage
     run.outer = s.runs;
     s.runs = &run;
     if (run.timeout > 0 && s.watchdog == nullptr) {
@@ -458,6 +458,7 @@ PyObject* run_others(Scheduler& s, Run& run, interpreter::CallSite call_site) no
     }
     PyObject* value = s.step_aside(call_site);
     end(s, run);
+    Py_DECREF(run.tasklet);
     if (run.interrupted != nullptr) {
         Py_XDECREF(value);
         value = value != nullptr ? Py_NewRef(as_object(run.interrupted)) : nullptr;
@@ -471,6 +472,7 @@ bool Scheduler::interrupt() noexcept {
     if (watchdog == nullptr || current == watchdog->tasklet || watchdog->is_soft) {
         return true;
     }
+    thread->kill_released();
     std::int64_t now = watchdog::now();
     if (now < watchdog->deadline || is_switching()) {
         watchdog::set_alarm(is_switching() ? now + watchdog->timeout : watchdog->deadline);

@@ -24,7 +24,7 @@ namespace stackless {
 
 // A call of run() in progress. Lies on the stack of its caller.
 struct Run {
-    Tasklet* tasklet;               // who called it
+    Tasklet* tasklet;               // owned; who called it
     Run* outer;                     // the one before, of any tasklet of the thread
     bool blocks_thread;             // wait for other threads when there is nothing to run
     std::int64_t timeout;           // nanoseconds that a tasklet may run without a switch; 0: any

@@ -988,6 +988,10 @@ PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
     Reference held = Reference::steal(exception);
     State& state = *t->scheduler->state;
     bool is_exit = PyErr_GivenExceptionMatches(exception, state.tasklet_exit);
+    Scheduler* s = own_scheduler(*t);
+    if (s != nullptr) {
+        s->thread->kill_released();  // which may include this one
+    }
     if (t->scheduler->thread == nullptr && (t->is_active || is_alive(t))) {
         return fail(thread_has_ended);
     }
@@ -1001,7 +1005,6 @@ PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
         end_unstarted(*t);
         Py_RETURN_NONE;
     }
-    Scheduler* s = own_scheduler(*t);
     if (s != nullptr && s->current == t) {
         raise(held.release());
         return nullptr;
