@@ -69,6 +69,8 @@ def server():
                 run("psql", "-h", "127.0.0.1", "-p", str(PORT), "-d", "postgres", "-c", f"create database {DATABASE}")
                 break
             time.sleep(0.2)
+        else:
+            raise RuntimeError((folder / "log").read_text())
         # As SQLAlchemy's README.unittests.rst asks for.
         run("psql", "-h", "127.0.0.1", "-p", str(PORT), "-d", DATABASE,
             "-c", "create schema test_schema", "-c", "create schema test_schema_2",

@@ -15,11 +15,12 @@ import time
 import gevent
 import psutil
 from gevent import socket
+from gevent.event import Event
 from gevent.server import StreamServer
 from session import check, check_flat, figure, resident
 
 CONNECTIONS = 10_000
-MESSAGES = range(20, 200)  # of one connection
+MESSAGES = range(5, 60)  # of one connection
 DATA = random.Random(1).randbytes(1 << 16)
 SIZES = range(1, 2049)
 
@@ -41,6 +42,7 @@ class Clients:
         self.addresses = itertools.cycle(f"127.0.0.{number}" for number in range(1, 33))
         self.open = self.opened = self.messages = 0
         self.errors: list[str] = []
+        self.all_open = Event()
         self.stopping = False
 
     def connect(self):
@@ -65,6 +67,7 @@ class Clients:
         self.open += 1
         self.opened += 1
         try:
+            self.all_open.wait()
             for _ in range(random.choice(MESSAGES)):
                 if self.stopping:
                     return
@@ -86,12 +89,12 @@ def main(seconds: float) -> None:
     try:
         clients = Clients(int(server.stdout.readline()))
         greenlets = []
-        for _ in range(CONNECTIONS):
-            greenlets.append(gevent.spawn(clients.run))
-            gevent.sleep(0.0005)
         with check("10,000 connections are open at once"), gevent.Timeout(120):
-            while clients.open < CONNECTIONS * 0.99:
-                gevent.sleep(0.1)
+            while len(greenlets) < CONNECTIONS:
+                greenlets += [gevent.spawn(clients.run) for _ in range(500)]
+                while clients.open < len(greenlets):
+                    gevent.sleep(0.01)
+        clients.all_open.set()
         before, opened, begin = clients.messages, clients.opened, time.monotonic()
         samples, fewest = [], CONNECTIONS
         while time.monotonic() - begin < seconds:
