@@ -33,8 +33,8 @@ def pip(python: Path | str, *arguments: object) -> None:
 def wheel() -> Path:
     """Our package as a wheel, built from this tree in isolation, as pip builds it for anybody."""
     python = environment.make(FOLDER / "environments" / "pip", ["pip"])
-    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
-        pip(python, "wheel", "--no-deps", "--wheel-dir", folder, ROOT)
+    with environment.one_at_a_time(), tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+        pip(python, "wheel", "--no-deps", f"--config-settings=build-dir={FOLDER / 'cmake'}", "--wheel-dir", folder, ROOT)
         built = next(Path(folder).glob("*.whl"))
         return built.replace(FOLDER / built.name)
 
