@@ -9,10 +9,10 @@ PYTHON ?= $(shell tools/interpreters --default)
 have_python = @test -n "$(PYTHON)" || { echo "CPython 3.11 to 3.15 with its headers is needed"; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engine test-python test-matrix test-clients gate bench bench-quick wheel clean
+.PHONY: help demo test test-engine test-python test-matrix test-clients test-differential test-stress gate bench bench-quick wheel clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: ## build, run the two examples, time it against the reference
 	$(have_python)
@@ -34,6 +34,13 @@ test-matrix: ## the same on every interpreter found (tools/provide-pythons gets 
 test-clients: ## the suites of gevent, eventlet, SQLAlchemy, ... here and on the reference; CLIENT=name runs one
 	$(have_python)
 	@$(PYTHON) tools/test-clients $(CLIENT)
+
+test-differential: ## 100,000 random operations on this package and on the reference, compared
+	$(have_python)
+	@$(PYTHON) tools/test_differential.py --seed 0 --operations 100000
+
+test-stress: ## instrumented builds, then random programs and threads on every interpreter; BUDGET=seconds (3600)
+	@tools/test-stress $(BUDGET)
 
 gate: ## count the instructions of a switch and of a spawn, and compare with the limits
 	$(have_python)

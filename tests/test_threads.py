@@ -2,15 +2,17 @@
 
 import gc
 import queue
+import subprocess
 import sys
 import threading
 import time
 import weakref
+from pathlib import Path
 
 import greenlet as package
 import pytest
 from greenlet import GreenletExit, error, getcurrent, greenlet
-from support import collect, in_thread, output_of, suspended
+from support import IS_DEBUG_BUILD, collect, in_thread, output_of, suspended
 
 
 class Worker:
@@ -248,6 +250,8 @@ class TestRelease:
         g = worker(lambda: greenlet(len))
         alive = weakref.ref(g)
         del g
+        worker(lambda: None)  # where there is no GIL, the last reference goes when the owner has time
+        worker(lambda: None)
         assert alive() is None
 
 
@@ -455,6 +459,13 @@ class TestEnd:
         objects, resident = map(int, count.split())
         assert objects == 0
         assert resident < 2_000_000  # of 1,500 greenlets
+
+    def test_ten_thousand_threads_leave_nothing_behind(self):
+        script = Path(__file__).parent / "stress" / "many_threads.py"
+        number = "2000" if IS_DEBUG_BUILD else "10000"
+        done = subprocess.run([sys.executable, str(script), number], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=250)
+        assert (done.returncode, done.stderr) == (0, ""), done
 
     def test_cleanup_at_the_end_can_be_disabled(self):
         events = []

@@ -16,7 +16,8 @@ Left out of the programs, or made equal here, because the two implementations di
   go of them. Programs with such greenlets pass nothing whose destruction shows.
 * How deep greenlets can recurse. Programs end before that matters.
 * The main greenlet of a thread that ended. In the reference it stays alive and true until some time later. No
-  slot keeps one, and it keeps nothing.
+  slot keeps one, nothing watches it, and it keeps nothing.
+* Context variables that a thread leaves behind: which thread destroys their values is not the same. It leaves none.
 """
 
 import contextvars
@@ -163,6 +164,8 @@ def keep(value) -> None:
 def watch(slot: int, function) -> None:
     """A weak reference to a greenlet, with a callback."""
     target = G(slot)
+    if target.parent is None and threading.current_thread() is not threading.main_thread():
+        return
     label = show(target)
 
     own = run
@@ -381,6 +384,8 @@ def in_thread(function) -> None:
             caught(error)
         set_real_trace(None)
         run.draining = threading.get_ident()
+        for variable in V:
+            variable.set(None)
         try:
             for reference in list(run.made):
                 for _ in range(4):

@@ -24,7 +24,7 @@ import programs  # noqa: E402
 import runtime  # noqa: E402
 
 FUEL = 300
-SECONDS = 20
+SECONDS = 60
 
 
 def apart(program: list) -> list[str]:
