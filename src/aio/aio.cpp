@@ -169,8 +169,10 @@ int add_to(PyObject* module, ModuleState& state) noexcept {
         own.iterator_type = make_iterator_type();
         own.name_throw = PyUnicode_InternFromString("throw");
         own.name_close = PyUnicode_InternFromString("close");
+        own.name_asyncio = PyUnicode_InternFromString("_asyncio");
     }
-    bool complete = own.coroutine_type && own.iterator_type && own.name_throw && own.name_close;
+    bool complete = own.coroutine_type && own.iterator_type && own.name_throw && own.name_close &&
+                    own.name_asyncio;
     Reference names = Reference::steal(
         complete ? coroutines::add_namespace(module, "aio", "greenlet.aio", functions) : nullptr);
     if (!names || PyModule_AddType(names.get(), own.coroutine_type) < 0) {
@@ -191,6 +193,7 @@ void release(ModuleState& state) noexcept {
     Py_XDECREF(state.aio.await_function);
     Py_XDECREF(state.aio.name_throw);
     Py_XDECREF(state.aio.name_close);
+    Py_XDECREF(state.aio.name_asyncio);
     Py_XDECREF(state.aio.running_loop);
     Py_XDECREF(state.aio.current_task);
     Py_XDECREF(state.aio.current_tasks);

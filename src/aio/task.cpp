@@ -14,8 +14,7 @@ using core::Reference;
 // Finds asyncio's functions. `current_task` is None if there is nothing to look for.
 bool find_functions(ModuleState& state) {
     interpreter::PendingException in_flight;
-    Reference name = Reference::steal(PyUnicode_InternFromString("_asyncio"));
-    Reference module = Reference::steal(name ? PyImport_GetModule(name.get()) : nullptr);
+    Reference module = Reference::steal(PyImport_GetModule(state.aio.name_asyncio));
     if (!module) {
         PyErr_Clear();
         return false;  // not imported so far
@@ -39,7 +38,7 @@ const void* running_task(core::Thread& thread) noexcept {
         return interpreter::asyncio_task(thread.thread_state);
     }
     ModuleState& state = *thread.module;
-    if (state.aio.current_task == nullptr && !find_functions(state)) {
+    if (!interpreter::has_eager_asyncio_tasks || (state.aio.current_task == nullptr && !find_functions(state))) {
         return nullptr;
     }
     if (state.aio.current_task == Py_None || state.aio.running_loop == Py_None) {

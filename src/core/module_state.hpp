@@ -41,6 +41,7 @@ struct ModuleState {
         PyObject* await_function;  // await_()
         PyObject* name_throw;      // interned strings
         PyObject* name_close;
+        PyObject* name_asyncio;
         PyObject* running_loop;    // functions of asyncio, once that is imported
         PyObject* current_task;
         PyObject* current_tasks;   // its dictionary of them, by event loop

@@ -6,6 +6,8 @@
 
 namespace interpreter {
 
+inline constexpr bool has_eager_asyncio_tasks = PY_VERSION_HEX >= 0x030C0000;
+
 #if PY_VERSION_HEX >= 0x030E0000
 inline constexpr bool knows_asyncio_task = true;
 
