@@ -41,13 +41,14 @@ def _section(heading: list[str], lines: list[str]) -> list[str]:
     return [*heading, *lines, ""] if lines else []
 
 
-def tables(results: list[dict]) -> str:
+def tables(results: list[dict], missing: list[str]) -> str:
     ran = [result for result in results if "unavailable" not in result]
     lines = _section(HEADING, [_row(result) for result in ran])
     lines += _section(["Tests that passed on the reference and not here, repeated on both:", ""],
                       [line for result in ran for line in _remarks(result)])
     lines += _section(["Not run:", ""], [f"- {_title(result)}: {result['unavailable'].splitlines()[-1]}"
-                                         for result in results if "unavailable" in result])
+                                         for result in results if "unavailable" in result]
+                      + [f"- {suite}: no results of this version are kept here" for suite in missing])
     lines += _section(["### Measured in the sessions", "", *FIGURES_HEADING],
                       [line for result in ran for line in _figures(result)])
     return "\n".join(lines)
@@ -58,5 +59,6 @@ def write(page: Path, folder: Path, order: list[str]) -> None:
     results = [json.loads(path.read_text()) for path in folder.glob("*.json")]
     results = [result for result in results if result["suite"] in order]
     results.sort(key=lambda result: (order.index(result["suite"]), _version(result)))
+    missing = [suite for suite in order if suite not in {result["suite"] for result in results}]
     before, rest = page.read_text().split(BEGIN)
-    page.write_text(f"{before}{BEGIN}\n\n{tables(results)}{END}{rest.split(END)[1]}")
+    page.write_text(f"{before}{BEGIN}\n\n{tables(results, missing)}{END}{rest.split(END)[1]}")

@@ -50,7 +50,8 @@ SUITES: list[Suite] = [
     Session(name="uwsgi", client="uwsgi", requirements=("flask", "gevent", "psutil"), limit=240, built=("uwsgi",),
             needs=("wrk", "cc"), script="web.py", arguments=("uwsgi",)),
     Session(name="echo-server", client="gevent", requirements=("gevent", "psutil"), limit=900, long=True,
-            script="echo.py", arguments=("300",)),
+            # Addresses are numbers: nothing to look up in threads.
+            variables=(("GEVENT_RESOLVER", "block"),), script="echo.py", arguments=("300",)),
     Session(name="thread-pool", client="gevent", requirements=("gevent", "psutil"), limit=300, long=True,
             script="thread_pool.py", arguments=("120",)),
     Session(name="database-load", client="sqlalchemy", requirements=("sqlalchemy[asyncio]", "asyncpg", "psutil"),
