@@ -35,7 +35,7 @@ def program(tmp_path_factory):
 
 def run(program, source, rounds=ROUNDS):
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    done = subprocess.run([program, str(rounds), sys.executable, source], env={**os.environ, "PYTHONPATH": path},
+    done = subprocess.run([program, str(rounds), sys._base_executable, source], env={**os.environ, "PYTHONPATH": path},
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, ""), done
     return done.stdout
