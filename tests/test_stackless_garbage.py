@@ -5,6 +5,7 @@ import sys
 import threading
 import weakref
 
+import greenlet
 import greenlet.stackless as stackless
 import pytest
 from greenlet.stackless import TaskletExit, channel, getcurrent, getmain, run, schedule, schedule_remove, tasklet
@@ -110,6 +111,33 @@ def test_one_that_waits_in_run_is_kept():
     tasklet(collect)()
     run()
     assert log == ["run() returned"]
+
+
+def test_a_greenlet_that_an_ended_tasklet_left_behind_unwinds():
+    log, kept = [], []
+
+    def within():
+        try:
+            schedule_remove()
+        except BaseException as exception:
+            log.append((type(exception).__name__, getcurrent() is getmain()))
+            raise
+
+    def function():
+        outer = greenlet.getcurrent()
+        kept.append(greenlet.greenlet(within))
+        kept.append(outer)
+        kept[0].switch()
+
+    t = tasklet(function)()
+    run()
+    with pytest.raises(ZeroDivisionError):
+        kept[1].throw(ZeroDivisionError)
+    assert not t.alive
+    kept.clear()
+    collect()
+    assert log and log[0][1]
+    assert stackless.getruncount() == 1 and getcurrent() is getmain()
 
 
 def test_a_thread_ends_with_garbage_found_in_the_middle_of_a_switch():

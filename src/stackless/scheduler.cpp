@@ -48,6 +48,11 @@ void set_greenlet(Tasklet* t, PyGreenlet* g) noexcept {
 
 // What a tasklet does when something else than the scheduler resumed it.
 [[gnu::noinline]] PyObject* resumed_out_of_turn(Scheduler& s, Tasklet* self, PyObject* received) {
+    if (!self->is_active) {
+        // It has ended, and left a greenlet behind, which unwinds now as part of the current tasklet.
+        s.set_switching(false);
+        return received;
+    }
     Tasklet* other = s.current;  // goes on when this one ends or switches away
     if (other->is_active) {
         other->is_outside = true;
@@ -236,10 +241,11 @@ Tasklet* Scheduler::wake_somebody(Tasklet* leaving) noexcept {
     bool has_ended = !leaving->is_active;
     for (;;) {
         Tasklet* candidate = sleeper();
-        bool in_run = runs != nullptr;
+        Run* run = innermost_run();
+        bool in_run = run != nullptr;
         bool is_stuck = !in_run && (candidate == leaving || candidate->chain == Chain::channel);
         // A run() that blocks the thread returns nevertheless when a tasklet ends: that may be what its caller waits for.
-        if ((is_stuck || (in_run && runs->blocks_thread && !has_ended)) && others_may_run()) {
+        if ((is_stuck || (in_run && run->blocks_thread && !has_ended)) && others_may_run()) {
             if (!wait_for_others()) {
                 return nullptr;
             }
@@ -392,6 +398,21 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t) noexcept {
     Py_CLEAR(self->keywords);
     Py_CLEAR(self->function);
     Py_XDECREF(exchange_value(self, nullptr, false));
+    if (s.current != self) [[unlikely]] {
+        // Greenlets switched to this one while the tasklet waited in another one: they go on.
+        Tasklet* removed;
+        {
+            Holding lock(s.state->lock);
+            removed = take_out(self);
+        }
+        Py_DECREF(removed);
+        Py_CLEAR(self->greenlet);
+        if (!exception) {
+            return Py_NewRef(Py_None);
+        }
+        raise(exception.release());
+        return nullptr;
+    }
     PyObject* passed = pass_on(s, self, std::move(exception));
     Py_CLEAR(self->greenlet);
     return passed;
@@ -429,7 +450,7 @@ void end(Scheduler& s, Run& run) {
         if (inner == s.watchdog) {
             stop_watchdog(s);
         }
-        if (inner->tasklet->chain == Chain::none) {
+        if (inner->tasklet->is_active && inner->tasklet->chain == Chain::none) {
             s.append(as_tasklet(Py_NewRef(as_object(inner->tasklet))));
         }
     }

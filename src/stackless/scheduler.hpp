@@ -139,7 +139,19 @@ struct Scheduler {
 
     // The tasklet that goes on if nobody else can, and that errors of tasklets are raised in: who called run() last, or
     // the main one.
-    Tasklet* sleeper() const noexcept { return runs != nullptr ? runs->tasklet : main; }
+    Tasklet* sleeper() const noexcept {
+        Run* run = innermost_run();
+        return run != nullptr ? run->tasklet : main;
+    }
+
+    // That of a tasklet which has not ended: greenlets of an ended one may still be in one.
+    Run* innermost_run() const noexcept {
+        Run* run = runs;
+        while (run != nullptr && !run->tasklet->is_active) {
+            run = run->outer;
+        }
+        return run;
+    }
 
     // What there may be to do before a switch besides: for the watchdog, the schedule callback and trace functions. Returns
     // the tasklet to switch to.
