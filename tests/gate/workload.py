@@ -6,9 +6,12 @@ A loop's body is repeated in its text, so that next to nothing of what is counte
 """
 
 import sys
+import types
 
 import greenlet.stackless as stackless
 from greenlet import getcurrent, greenlet
+from greenlet.aio import await_, run
+from greenlet.generators import generator, yield_
 
 REPEATED = 50
 
@@ -50,6 +53,41 @@ def send_and_receive():
     return loop_of("send(None)", send=channel.send)
 
 
+def value(depth):
+    """A value from a function that is *depth* Python frames deep in a generator."""
+    give = loop_of("yield_(None)", yield_=yield_)
+
+    @generator
+    def descend(levels):
+        if levels > 1:
+            calls(levels - 1)
+        while True:
+            give(1000)
+
+    calls = descend.__wrapped__
+    values = descend(depth)
+    next(values)
+    return loop_of("get()", get=values.__next__)
+
+
+@types.coroutine
+def suspend():
+    yield
+
+
+def wait():
+    """An await that suspends, of an ordinary function, and what resumes it."""
+    wait_often = loop_of("await_(suspend())", await_=await_, suspend=suspend)
+
+    def function():
+        while True:
+            wait_often(1000)
+
+    coroutine = run(function)
+    coroutine.send(None)
+    return loop_of("send(None)", send=coroutine.send)
+
+
 def function():
     pass
 
@@ -60,6 +98,9 @@ CASES = {
     "switch, 300 frames deep": (lambda: switch(300), 2),
     "create, run and die": (lambda: loop_of("greenlet(function).switch()", greenlet=greenlet, function=function), 1),
     "send and receive": (send_and_receive, 1),
+    "value, 1 frame deep": (lambda: value(1), 1),
+    "value, 100 frames deep": (lambda: value(100), 1),
+    "await that suspends": (wait, 1),
 }
 
 
