@@ -12,10 +12,12 @@ from greenlet import getcurrent, greenlet
 IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
 
 
-def run_python(source, *, timeout=60, options=(), **environment):
+def run_python(source, *, timeout=60, options=(), faulthandler=True, **environment):
     """Run *source* in a process of its own, with *environment* added to this one's."""
+    if faulthandler:
+        options = ("-X", "faulthandler", *options)
     return subprocess.run(
-        [sys.executable, "-X", "faulthandler", *options, "-c", textwrap.dedent(source)],
+        [sys.executable, *options, "-c", textwrap.dedent(source)],
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -9,6 +9,7 @@
 #include "core/switching.hpp"
 #include "interpreter/frames.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "stackful/overflow.hpp"
 
 namespace core {
 
@@ -28,9 +29,22 @@ std::size_t stack_size_from_environment() noexcept {
     return usable ? static_cast<std::size_t>(bytes) : stackful::default_slot_size;
 }
 
-std::atomic<std::size_t>& wanted_stack_size() noexcept {
-    static std::atomic<std::size_t> bytes{stack_size_from_environment()};
-    return bytes;
+// The stack size, and whether signal stacks are wanted: one number, so that a thread that starts a greenlet has one thing
+// to compare.
+constexpr std::size_t signal_stacks_wanted = ~(~std::size_t{0} >> 1);
+static_assert(stackful::maximum_slot_size < signal_stacks_wanted);
+
+std::atomic<std::size_t>& wanted_settings() noexcept {
+    static std::atomic<std::size_t> settings{stack_size_from_environment()};
+    return settings;
+}
+
+std::size_t stack_settings() noexcept { return wanted_settings().load(std::memory_order_relaxed); }
+
+void change_settings(std::size_t kept, std::size_t added) noexcept {
+    std::size_t settings = stack_settings();
+    while (!wanted_settings().compare_exchange_weak(settings, (settings & kept) | added, std::memory_order_relaxed)) {
+    }
 }
 
 // The interpreter may not be content with what the engine is.
@@ -38,9 +52,13 @@ std::size_t slot_size(std::size_t stack_size) noexcept { return std::max(stack_s
 
 }  // namespace
 
-std::size_t stack_size() noexcept { return wanted_stack_size().load(std::memory_order_relaxed); }
+std::size_t stack_size() noexcept { return stack_settings() & ~signal_stacks_wanted; }
 
-void set_stack_size(std::size_t bytes) noexcept { wanted_stack_size().store(bytes, std::memory_order_relaxed); }
+void set_stack_size(std::size_t bytes) noexcept { change_settings(signal_stacks_wanted, bytes); }
+
+bool wants_signal_stacks() noexcept { return (stack_settings() & signal_stacks_wanted) != 0; }
+
+void set_signal_stacks(bool wanted) noexcept { change_settings(~signal_stacks_wanted, wanted ? signal_stacks_wanted : 0); }
 
 Thread* Thread::find_or_make(PyThreadState* ts) noexcept {
     PyObject* dict = PyThreadState_GetDict();  // borrowed; made when first asked for
@@ -78,8 +96,6 @@ Thread* Thread::make(PyThreadState* ts, ModuleState& module, PyObject* dict) noe
     thread->thread_state = ts;
     thread->module = &module;
     module.owners.add();
-    thread->stack_size = core::stack_size();
-    thread->stacks.set_slot_size(slot_size(thread->stack_size));
     thread->main_activation.state.save(ts);
     thread->main = create_main(*thread);
     Reference capsule =
@@ -222,10 +238,17 @@ void Thread::remove_active(Activation& activation) noexcept {
     }
 }
 
+void Thread::follow_settings() noexcept {
+    stack_settings = core::stack_settings();
+    stacks.set_slot_size(slot_size(core::stack_size()));
+    if (wants_signal_stacks()) {
+        stackful::ensure_signal_stack();  // without one an overflow is not reported, and that is all
+    }
+}
+
 stackful::Slot* Thread::acquire_slot() noexcept {
-    if (stack_size != core::stack_size()) [[unlikely]] {
-        stack_size = core::stack_size();
-        stacks.set_slot_size(slot_size(stack_size));
+    if (stack_settings != core::stack_settings()) [[unlikely]] {
+        follow_settings();
     }
     return stacks.acquire();
 }

@@ -27,7 +27,7 @@ struct Thread {
     PyObject* tracer;              // owned; called at each switch, or nullptr
     std::atomic<Activation*> to_kill{nullptr};  // greenlets of this thread that others released; each holds a reference
     stackful::StackCache stacks;
-    std::size_t stack_size;        // what stack_size() was when `stacks` was last told
+    std::size_t stack_settings;    // what they were when `stacks` was last told
     ModuleState* module;           // shared
     bool postpones_kills;          // a switch of several steps is in progress: no greenlet can be killed at once
     PyObject* scheduler;           // owned; of greenlet.stackless, or nullptr. Finalized while the thread can still run
@@ -74,6 +74,7 @@ private:
     static Thread* find_or_make(PyThreadState* thread_state) noexcept;
     static Thread* make(PyThreadState* thread_state, ModuleState& module, PyObject* dict) noexcept;
     static void thread_state_cleared(PyObject* capsule);
+    void follow_settings() noexcept;
     void kill_released_now() noexcept;
     void abandon_survivors() noexcept;
     void end() noexcept;
@@ -106,5 +107,9 @@ inline Thread* Thread::running() noexcept {
 // by set_stack_size().
 std::size_t stack_size() noexcept;
 void set_stack_size(std::size_t bytes) noexcept;
+
+// Whether threads that start greenlets are to have an alternate signal stack.
+bool wants_signal_stacks() noexcept;
+void set_signal_stacks(bool wanted) noexcept;
 
 }  // namespace core

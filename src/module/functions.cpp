@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/overflow.hpp"
 #include "core/thread.hpp"
 #include "module/module.hpp"
 
@@ -103,6 +104,31 @@ PyObject* stack_size(PyObject*, PyObject* const* args, Py_ssize_t count) {
         }
     }
     return PyLong_FromSize_t(previous);
+}
+
+PyDoc_STRVAR(report_stack_overflow_doc,
+"report_stack_overflow(enable=True)\n--\n\n"
+"Say on standard error which greenlet it was, if the C stack of one overflows, before that ends the process.\n\n"
+"The text names the greenlet as repr() does, and its stack size in bytes. It is written by a handler of SIGSEGV\n"
+"and SIGBUS, that leaves the rest to the handler there was: faulthandler's may be enabled before or after.\n"
+"Off by default, or on if the environment variable GREENLET_REPORT_STACK_OVERFLOW is 1 at the first import.\n"
+"Holds for all threads; for those that have greenlets already, from when they start the next.\n\n"
+"Parameters:\n"
+"    enable: whether to do so.\n"
+"Returns:\n"
+"    Whether it was done until now.\n"
+"Raises:\n"
+"    MemoryError: there is no memory for the handler's stack.\n"
+"    OSError: the handler can not be set.");
+
+PyObject* report_stack_overflow(PyObject*, PyObject* args, PyObject* keywords) {
+    static const char* names[] = {"enable", nullptr};
+    int enable = 1;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|p:report_stack_overflow", const_cast<char**>(names), &enable)) {
+        return nullptr;
+    }
+    bool previous = core::reports_stack_overflow();
+    return core::report_stack_overflow(enable != 0) ? PyBool_FromLong(previous) : nullptr;
 }
 
 PyDoc_STRVAR(trim_stacks_doc,
@@ -212,6 +238,8 @@ PyMethodDef functions[] = {
     {"gettrace", gettrace, METH_NOARGS, gettrace_doc},
     {"stack_size", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(stack_size)), METH_FASTCALL,
      stack_size_doc},
+    {"report_stack_overflow", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(report_stack_overflow)),
+     METH_VARARGS | METH_KEYWORDS, report_stack_overflow_doc},
     {"trim_stacks", trim_stacks, METH_NOARGS, trim_stacks_doc},
     {"enable_optional_cleanup", enable_optional_cleanup, METH_O, enable_optional_cleanup_doc},
     {"get_clocks_used_doing_optional_cleanup", get_clocks_used_doing_optional_cleanup, METH_NOARGS,

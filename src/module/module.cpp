@@ -5,6 +5,7 @@
 
 #include <new>
 
+#include "core/overflow.hpp"
 #include "core/reference.hpp"
 #include "core/thread.hpp"
 #include "aio/aio.hpp"
@@ -149,6 +150,7 @@ int add(PyObject* module, const char* name, void* object) noexcept {
 }
 
 int fill(PyObject* module) {
+    core::report_stack_overflow_from_environment();
     bool first_import = !ModuleState::has_interpreter();
     if (PyErr_Occurred()) {
         return -1;

@@ -1,0 +1,88 @@
+#include "core/overflow.hpp"
+
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#include "core/greenlet.hpp"
+#include "core/thread.hpp"
+#include "stackful/overflow.hpp"
+
+namespace core {
+
+namespace {
+
+// Text for a signal handler to write, which may use next to nothing of the C library. What does not fit is left out.
+class Line {
+public:
+    void add(const char* text) noexcept {
+        while (*text != '\0' && length_ < sizeof text_) {
+            text_[length_++] = *text++;
+        }
+    }
+
+    void add_number(std::uintptr_t number, unsigned base) noexcept {
+        char digits[24];
+        char* first = digits + sizeof digits - 1;
+        *first = '\0';
+        do {
+            *--first = "0123456789abcdef"[number % base];
+            number /= base;
+        } while (number != 0);
+        add(first);
+    }
+
+    void write_to(int file) const noexcept {
+        [[maybe_unused]] ssize_t written = ::write(file, text_, length_);
+    }
+
+private:
+    char text_[400];
+    std::size_t length_ = 0;
+};
+
+// The greenlet runs, so it is alive; and it looks as repr() has it.
+void report(const stackful::Slot& slot) noexcept {
+    auto* client = const_cast<stackful::Slot&>(slot).client_begin();
+    const PyGreenlet* g = reinterpret_cast<const Activation*>(client)->greenlet;
+    Line line;
+    line.add("Fatal error: the C stack of <");
+    line.add(Py_TYPE(g)->tp_name);
+    line.add(" object at 0x");
+    line.add_number(reinterpret_cast<std::uintptr_t>(g), 16);
+    line.add("> overflowed. Its size is ");
+    line.add_number(slot.layout->size, 10);
+    line.add(" bytes: greenlet.stack_size() sets that of new ones.\n");
+    line.write_to(STDERR_FILENO);
+}
+
+}  // namespace
+
+bool report_stack_overflow(bool enable) noexcept {
+    if (enable && !stackful::ensure_signal_stack()) {
+        PyErr_NoMemory();
+        return false;
+    }
+    if (!stackful::report_overflows(enable ? report : nullptr)) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return false;
+    }
+    set_signal_stacks(enable);
+    return true;
+}
+
+bool reports_stack_overflow() noexcept { return wants_signal_stacks(); }
+
+void report_stack_overflow_from_environment() noexcept {
+    [[maybe_unused]] static const bool once = [] {
+        const char* text = std::getenv("GREENLET_REPORT_STACK_OVERFLOW");
+        if (text != nullptr && std::strcmp(text, "1") == 0 && !report_stack_overflow(true)) {
+            PyErr_Clear();
+        }
+        return true;
+    }();
+}
+
+}  // namespace core

@@ -1,0 +1,210 @@
+#include "stackful/overflow.hpp"
+
+#include <signal.h>
+#include <ucontext.h>
+
+#include <atomic>
+#include <cerrno>
+#include <mutex>
+
+#include "stackful/pool.hpp"
+#include "stackful/system/system.hpp"
+
+namespace stackful {
+
+namespace {
+
+// Where the interrupted code had its stack pointer, and which address the thread's last fault was at, even if the signal
+// is one that somebody sent since then.
+struct Interrupted {
+    const void* stack_pointer;
+    const void* last_fault;
+};
+
+Interrupted interrupted(const ucontext_t& context) noexcept {
+#if defined(__x86_64__) && defined(__LP64__)
+    auto& registers = context.uc_mcontext.gregs;
+    return {reinterpret_cast<const void*>(registers[REG_RSP]), reinterpret_cast<const void*>(registers[REG_CR2])};
+#elif defined(__aarch64__)
+    return {reinterpret_cast<const void*>(context.uc_mcontext.sp),
+            reinterpret_cast<const void*>(context.uc_mcontext.fault_address)};
+#else
+    (void)context;
+    return {nullptr, nullptr};
+#endif
+}
+
+// Does an execution run on the slot? A large stack frame may have moved the stack pointer beyond the guard page before
+// touching it; what lies there is the client area of another slot, if anything, where nobody has a stack.
+bool is_running_on(const Slot& slot, const void* stack_pointer) noexcept {
+    auto* pointer = static_cast<const std::byte*>(stack_pointer);
+    const std::byte* begin = slot.stack_base() - slot.layout->base;
+    std::size_t others_client_bytes = slot.layout->size - slot.layout->base;
+    return pointer >= begin - others_client_bytes && pointer <= slot.stack_base();
+}
+
+bool is_within(const stack_t& stack, const void* address) noexcept {
+    auto* begin = static_cast<const std::byte*>(stack.ss_sp);
+    return address >= begin && address < begin + stack.ss_size;
+}
+
+struct HandledSignal {
+    int number;
+    struct sigaction previous;
+    bool is_installed;
+};
+
+HandledSignal handled_signals[] = {{SIGSEGV, {}, false}, {SIGBUS, {}, false}};
+std::mutex installing;
+std::atomic<OverflowReport> wanted_report{nullptr};
+static_assert(std::atomic<OverflowReport>::is_always_lock_free);
+
+void pass_on(const HandledSignal& handled, siginfo_t* info, void* context) noexcept {
+    const struct sigaction& previous = handled.previous;
+    bool was_sent = info->si_code <= 0;
+    if ((previous.sa_flags & SA_SIGINFO) != 0) {
+        previous.sa_sigaction(handled.number, info, context);
+    } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
+        previous.sa_handler(handled.number);
+    } else if (previous.sa_handler == SIG_DFL || !was_sent) {
+        // A fault happens again when the handler returns. The system does not let it be ignored.
+        ::sigaction(handled.number, &previous, nullptr);
+        if (was_sent) {
+            ::raise(handled.number);  // blocked until the handler returns
+        }
+    }
+}
+
+void on_signal(int number, siginfo_t* info, void* context) noexcept {
+    int saved_errno = errno;
+    OverflowReport report = wanted_report.load(std::memory_order_acquire);
+    if (report != nullptr) {
+        const ucontext_t& interrupted_context = *static_cast<const ucontext_t*>(context);
+        Interrupted code = interrupted(interrupted_context);
+        if (info->si_code > 0) {
+            const Slot* slot = slot_guarding(info->si_addr);
+            if (slot != nullptr && is_running_on(*slot, code.stack_pointer)) {
+                report(*slot);
+            }
+        } else if (is_within(interrupted_context.uc_stack, code.stack_pointer) && slot_guarding(code.last_fault) != nullptr) {
+            // Another handler sent on the signal of an overflow. When that returns too the fault happens again, and comes
+            // here with its circumstances.
+            errno = saved_errno;
+            return;
+        }
+    }
+    errno = saved_errno;
+    pass_on(handled_signals[number == SIGSEGV ? 0 : 1], info, context);
+}
+
+bool is_ours(const struct sigaction& action) noexcept {
+    return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == on_signal;
+}
+
+bool is_default(const struct sigaction& action) noexcept {
+    return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_DFL;
+}
+
+// Not a second time below a handler that passes its signals on to ours: they would do that to each other for ever.
+bool install(HandledSignal& handled) noexcept {
+    struct sigaction current {};
+    if (::sigaction(handled.number, nullptr, &current) != 0) {
+        return false;
+    }
+    if (is_ours(current) || (handled.is_installed && !is_default(current))) {
+        return true;
+    }
+    handled.previous = current;
+    struct sigaction ours {};
+    ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    ours.sa_sigaction = on_signal;
+    ::sigemptyset(&ours.sa_mask);
+    handled.is_installed = ::sigaction(handled.number, &ours, nullptr) == 0;
+    return handled.is_installed;
+}
+
+// Stays where another handler may refer to it, and then passes everything on.
+void uninstall(HandledSignal& handled) noexcept {
+    struct sigaction current {};
+    if (handled.is_installed && ::sigaction(handled.number, nullptr, &current) == 0 && is_ours(current)) {
+        handled.is_installed = ::sigaction(handled.number, &handled.previous, nullptr) != 0;
+    }
+}
+
+// A thread's signal stack, above a guard page.
+class SignalStack {
+public:
+    constexpr SignalStack() noexcept = default;
+    SignalStack(const SignalStack&) = delete;
+    SignalStack& operator=(const SignalStack&) = delete;
+
+    ~SignalStack() {
+        if (begin_ == nullptr) {
+            return;
+        }
+        stack_t current{};
+        if (::sigaltstack(nullptr, &current) == 0 && current.ss_sp == begin_ + system::page_size()) {
+            stack_t none{};
+            none.ss_flags = SS_DISABLE;
+            ::sigaltstack(&none, nullptr);
+        }
+        system::unreserve(begin_, bytes());
+    }
+
+    bool install() noexcept {
+        if (begin_ == nullptr && !allocate()) {
+            return false;
+        }
+        stack_t stack{};
+        stack.ss_sp = begin_ + system::page_size();
+        stack.ss_size = usable_bytes;
+        return ::sigaltstack(&stack, nullptr) == 0;
+    }
+
+private:
+    // Ample for the registers that the system saves, 11 KiB on the processors with the most, and for handlers passed on to.
+    static constexpr std::size_t usable_bytes = std::size_t{128} << 10;
+
+    static std::size_t bytes() noexcept { return system::page_size() + usable_bytes; }
+
+    bool allocate() noexcept {
+        std::byte* begin = system::reserve(bytes(), system::Commit::at_once);
+        if (begin == nullptr) {
+            return false;
+        }
+        if (!system::install_guard(begin, system::page_size())) {
+            system::unreserve(begin, bytes());
+            return false;
+        }
+        begin_ = begin;
+        return true;
+    }
+
+    std::byte* begin_ = nullptr;
+};
+
+thread_local SignalStack signal_stack;
+
+}  // namespace
+
+bool report_overflows(OverflowReport report) noexcept {
+    std::lock_guard lock(installing);
+    bool succeeded = true;
+    wanted_report.store(report, std::memory_order_release);
+    for (HandledSignal& handled : handled_signals) {
+        if (report == nullptr) {
+            uninstall(handled);
+        } else {
+            succeeded &= install(handled);
+        }
+    }
+    return succeeded;
+}
+
+bool ensure_signal_stack() noexcept {
+    stack_t current{};
+    bool has_one = ::sigaltstack(nullptr, &current) == 0 && (current.ss_flags & SS_DISABLE) == 0;
+    return has_one || signal_stack.install();
+}
+
+}  // namespace stackful
