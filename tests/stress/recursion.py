@@ -1,0 +1,358 @@
+"""Recursion in C and in Python, in a greenlet, or in a thread that has a stack of the same size.
+
+usage: recursion.py CASE greenlet|thread     run to the end of the stack; prints how that ended
+       recursion.py depths                   prints how deep one gets in a greenlet of default size, a row of Markdown
+"""
+
+import ast
+import copy
+import json
+import os
+import pickle
+import re
+import sys
+import threading
+
+from greenlet import getcurrent, greenlet, stack_size
+
+DEEP = 50_000
+CASES = {}
+
+
+def case(function):
+    CASES[function.__name__] = function
+    return function
+
+
+def nested(make, depth=DEEP):
+    value = ()
+    for _ in range(depth):
+        value = make(value)
+    return value
+
+
+def in_list(value):
+    return [value]
+
+
+# --- data that is nested --------------------------------------------------------------------------------------------
+
+
+@case
+def pickle_dumps():
+    pickle.dumps(nested(in_list))
+
+
+@case
+def pickle_loads():
+    pickle.loads(b"]" * DEEP + b"a" * (DEEP - 1) + b".")
+
+
+@case
+def repr_list():
+    repr(nested(in_list))
+
+
+@case
+def repr_dict():
+    repr(nested(lambda value: {1: value}))
+
+
+@case
+def json_dumps():
+    json.dumps(nested(in_list), check_circular=False)
+
+
+@case
+def json_loads():
+    json.loads("[" * DEEP + "]" * DEEP)
+
+
+@case
+def comparison():
+    nested(in_list) == nested(in_list)
+
+
+@case
+def hash_of_tuple():
+    hash(nested(lambda value: (value,)))
+
+
+@case
+def deepcopy():
+    copy.deepcopy(nested(in_list))
+
+
+# --- sources that are nested ----------------------------------------------------------------------------------------
+
+
+@case
+def ast_parse():
+    ast.parse("(" * DEEP + ")" * DEEP)
+
+
+@case
+def compile_unary():
+    compile("-" * DEEP + "1", "deep", "eval")
+
+
+@case
+def compile_attributes():
+    compile("a" + ".b" * DEEP, "deep", "eval")
+
+
+@case
+def compile_sum():
+    compile("+".join("a" * DEEP), "deep", "eval")
+
+
+@case
+def ast_dump():
+    ast.dump(ast.parse("a" + "+a" * 4_000))
+
+
+@case
+def re_compile():
+    re.compile("(" * 20_000 + ")" * 20_000)
+
+
+# --- functions of C that call back ----------------------------------------------------------------------------------
+
+
+class Reduced:
+    def __reduce__(self):
+        return Reduced, (Reduced(),)
+
+
+class Represented:
+    def __repr__(self):
+        return repr([self])
+
+
+class Ordered:
+    def __lt__(self, other):
+        return bool(sorted([self, self]))
+
+
+class Hooked:
+    def __getattr__(self, name):
+        return getattr(self, name)
+
+    def __setattr__(self, name, value):
+        setattr(self, name, value)
+
+    @property
+    def value(self):
+        return self.value
+
+
+class Intercepted:
+    def __getattribute__(self, name):
+        return getattr(self, name)
+
+
+@case
+def pickle_reduce():
+    pickle.dumps(Reduced())
+
+
+@case
+def repr_method():
+    repr(Represented())
+
+
+@case
+def sort_key(value=1):
+    return sorted([value, value], key=sort_key)
+
+
+@case
+def sort_comparison():
+    sorted([Ordered(), Ordered()])
+
+
+@case
+def getattr_hook():
+    Hooked().missing
+
+
+@case
+def getattribute_hook():
+    Intercepted().name
+
+
+@case
+def setattr_hook():
+    Hooked().name = 1
+
+
+@case
+def property_hook():
+    Hooked().value
+
+
+@case
+def re_sub(match=None):
+    return re.sub("a", re_sub, "a")
+
+
+@case
+def json_hook(decoded=None):
+    return json.loads("{}", object_hook=json_hook)
+
+
+@case
+def json_default(value=None):
+    return json.dumps(object(), default=json_default)
+
+
+# --- chains and destructors -----------------------------------------------------------------------------------------
+
+
+class Node:
+    def __init__(self, inner):
+        self.inner = inner
+
+    def __del__(self):
+        pass
+
+
+@case
+def delegating_generators():
+    def delegate():
+        yield from delegate()
+
+    list(delegate())
+
+
+@case
+def chain_of_generators():
+    list(nested(lambda inner: (each for each in inner)))
+
+
+@case
+def chain_of_maps():
+    list(nested(lambda inner: map(abs, inner)))
+
+
+@case
+def destructor_of_lists():
+    nested(in_list)
+
+
+@case
+def destructor_of_objects():
+    nested(Node)
+
+
+@case
+def destructor_of_generators():
+    def hold(inner):
+        yield inner
+
+    def begun(inner):
+        generator = hold(inner)
+        next(generator)
+        return generator
+
+    nested(begun)
+
+
+# --- to run them ----------------------------------------------------------------------------------------------------
+
+
+def down(depth):
+    return down(depth - 1) + 1 if depth else 0
+
+
+def attempt(function):
+    """How *function* ended, after which Python still works there."""
+    try:
+        function()
+    except (RecursionError, MemoryError, SyntaxError) as error:  # the parser's own limits are the last two
+        ended = type(error).__name__
+    else:
+        ended = "success"
+    assert down(100) == 100
+    return ended
+
+
+def in_greenlet(function):
+    other = greenlet(lambda: [getcurrent().parent.switch(), down(100)])
+    other.switch()
+    ended = greenlet(attempt).switch(function)
+    assert other.switch() == [(), 100]
+    assert greenlet(down).switch(100) == 100
+    return ended
+
+
+def in_thread(function):
+    ended = []
+    threading.stack_size(stack_size())
+    thread = threading.Thread(target=lambda: ended.append(attempt(function)))
+    thread.start()
+    thread.join()
+    return ended[0]
+
+
+# --- how deep -------------------------------------------------------------------------------------------------------
+
+
+def sort_levels(depth):
+    return depth and sorted([depth], key=lambda depth: sort_levels(depth - 1))
+
+
+def map_levels(depth):
+    return depth and max(map(map_levels, [depth - 1]))
+
+
+def works(function, argument):
+    """Does it return, in a greenlet, in a process of its own?"""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            greenlet(function).switch(argument)
+        except RecursionError:
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def deepest(function):
+    low, high, ended = 0, 200_000, works(function, 200_000)
+    if ended == 0:
+        return "200,000 and more"
+    while high - low > max(1, low // 200):
+        middle = (low + high) // 2
+        outcome = works(function, middle)
+        if outcome == 0:
+            low = middle
+        else:
+            high, ended = middle, outcome
+    return f"{low:,}" + ("" if ended == 1 else " (SIGSEGV)")
+
+
+def print_depths():
+    default = deepest(down)
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000_000)
+    raised = deepest(down)
+    if sys.version_info < (3, 12):
+        sys.setrecursionlimit(before)  # which is for C calls too there: nothing else would notice the end of the stack
+    columns = [
+        default,
+        raised,
+        deepest(map_levels),
+        deepest(lambda depth: repr(nested(in_list, depth))),
+        deepest(lambda depth: json.dumps(nested(in_list, depth), check_circular=False)),
+        deepest(sort_levels),
+    ]
+    version = ".".join(map(str, sys.version_info[:3]))
+    print("|", " | ".join([version, *columns]), "|")
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "depths":
+        print_depths()
+    else:
+        print({"greenlet": in_greenlet, "thread": in_thread}[sys.argv[2]](CASES[sys.argv[1]]))
