@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "coroutine.hpp"
+#include "stackful/overflow.hpp"
 
 namespace {
 
@@ -55,6 +56,38 @@ void overflow_a_stack() {
 
 TEST(ProcessDeathTest, overflow_ends_in_a_signal_whose_address_tells_the_slot) {
     EXPECT_EXIT(overflow_a_stack(), testing::ExitedWithCode(42), "");
+}
+
+// Ends the process with 42 when the overflow of a stack is reported; the same for another fault in its guard page.
+void fault_with_a_report(bool by_overflow) {
+    ASSERT_TRUE(stackful::ensure_signal_stack());
+    ASSERT_TRUE(stackful::report_overflows([](const Slot& slot) noexcept { _exit(&slot == overflowing ? 42 : 43); }));
+    StackCache cache(stackful::minimum_slot_size);
+    Coroutine coroutine(cache, [](Coroutine& self, void*) {
+        overflowing = self.slot();
+        self.suspend();
+        recurse_for_ever(0);
+        return nullptr;
+    });
+    coroutine.resume();
+    if (by_overflow) {
+        coroutine.resume();
+    }
+    *overflowing->begin() = std::byte{1};
+}
+
+#if defined(__x86_64__) || defined(__aarch64__)
+TEST(ProcessDeathTest, overflow_is_reported) {
+    EXPECT_EXIT(fault_with_a_report(true), testing::ExitedWithCode(42), "");
+    EXPECT_EXIT(std::thread(fault_with_a_report, true).join(), testing::ExitedWithCode(42), "");
+}
+#endif
+
+TEST(ProcessDeathTest, fault_in_the_guard_page_of_a_stack_that_does_not_run_is_not_reported_as_overflow) {
+    if (with_sanitizer) {
+        GTEST_SKIP() << "the sanitizer handles the signal";
+    }
+    EXPECT_EXIT(fault_with_a_report(false), testing::KilledBySignal(SIGSEGV), "");
 }
 
 TEST(ProcessDeathTest, write_to_each_end_of_the_guard_page_is_fatal) {
