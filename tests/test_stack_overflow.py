@@ -71,12 +71,12 @@ def test_the_greenlet_and_its_stack_size_are_named():
 def test_a_subclass_and_another_stack_size_are_named():
     size, done = overflowing(
         """
-        package.stack_size(300_000)
+        package.stack_size(1_500_000)
         package.report_stack_overflow()
         Worker(overflow).switch()
         """
     )
-    assert size == 303_104  # whole pages
+    assert size == 1_503_232  # whole pages
     assert "<Worker object" in done.stderr
 
 
