@@ -21,8 +21,8 @@ class Effort:
     seconds: float  # that a sample should take
 
 
-FULL = Effort(rounds=5, samples=15, seconds=0.008)
-LONG = Effort(rounds=5, samples=5, seconds=0.1)  # where other threads have to wake up first
+FULL = Effort(rounds=3, samples=15, seconds=0.008)
+LONG = Effort(rounds=3, samples=5, seconds=0.1)  # where other threads have to wake up first
 QUICK = Effort(rounds=2, samples=12, seconds=0.004)
 
 
