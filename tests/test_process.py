@@ -177,6 +177,7 @@ class TestExit:
             """
             import os, signal
             from greenlet import greenlet
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
             def run():
                 os.kill(os.getpid(), signal.SIGINT)
                 for _ in range(1000):

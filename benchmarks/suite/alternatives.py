@@ -9,7 +9,11 @@ NESTINGS = (1, 4, 5, 10, 20)
 
 
 def greenlet_round_trip(nesting: int) -> Loop:
-    return loop_of("switch(None)", switch=switching.partner_of(switching.descend, nesting, back_with_value).switch)
+    return switching.switch(switching.descend, nesting)
+
+
+def greenlet_round_trip_with_value() -> Loop:
+    return loop_of("switch(None)", switch=switching.partner_of(back_with_value).switch)
 
 
 def back_with_value() -> None:
@@ -71,6 +75,7 @@ def thread_hand_off() -> Loop:
 ROWS = [
     *(Row(f"greenlet, {nesting} deep", lambda nesting=nesting: greenlet_round_trip(nesting), UNROLLED, is_quick=nesting == 1)
       for nesting in (1, 20)),
+    Row("greenlet, 1 deep, with a value", greenlet_round_trip_with_value, UNROLLED),
     *(Row(f"generator.send(), {nesting} deep", lambda nesting=nesting: generator_send(nesting), UNROLLED,
           is_quick=nesting in (1, 4, 10)) for nesting in NESTINGS),
     Row("asyncio task switch", asyncio_switch, UNROLLED),
