@@ -49,6 +49,15 @@ public:
     PendingException& operator=(const PendingException&) = delete;
 };
 
+// Is an exception in flight?
+inline bool is_exception_set(const PyThreadState* ts) noexcept {
+#if PY_VERSION_HEX >= 0x030C0000
+    return ts->current_exception != nullptr;
+#else
+    return ts->curexc_type != nullptr;
+#endif
+}
+
 // Takes the exception in flight as one normalized object with its traceback, or nullptr. The caller owns it.
 //
 // On 3.11 a traceback is only put into the exception when that is caught. `uncaught`: then it is let go of there, with all

@@ -3,6 +3,7 @@
 #include "core/lifetime.hpp"
 #include "core/parent.hpp"
 #include "core/switching.hpp"
+#include "interpreter/pending_exception.hpp"
 #include "module/module.hpp"
 
 namespace module {
@@ -15,17 +16,32 @@ using core::Thread;
 
 constexpr const char* capsule_name = "greenlet._C_API";
 
-// Clients may pass anything.
+// Clients may pass anything, also an instance that greenlet.__new__() never made into a greenlet.
 bool check(PyGreenlet* g) noexcept {
     ModuleState* state = Thread::running_module();
     if (state == nullptr) {
         return false;
     }
-    if (g == nullptr || !PyObject_TypeCheck(as_object(g), state->greenlet_type)) {
+    if (g == nullptr || !PyObject_TypeCheck(as_object(g), state->greenlet_type) || g->pimpl == nullptr) {
         PyErr_BadArgument();
         return false;
     }
     return true;
+}
+
+// A switch while an exception is set would raise that in a greenlet which has nothing to do with it. Sets SystemError, with the
+// exception as its cause, if there is one.
+bool is_in_order() noexcept {
+    if (!interpreter::is_exception_set(interpreter::current_thread_state())) [[likely]] {
+        return true;
+    }
+    PyObject* cause = interpreter::take_exception();
+    PyErr_SetString(PyExc_SystemError, "greenlet's C API was called with an exception set");
+    PyObject* error = interpreter::take_exception();
+    PyException_SetContext(error, Py_NewRef(cause));
+    PyException_SetCause(error, cause);
+    interpreter::put_exception(error);
+    return false;
 }
 
 PyGreenlet* api_new(PyObject* run, PyGreenlet* parent) {
@@ -51,7 +67,7 @@ PyGreenlet* api_get_current() {
 }
 
 PyObject* api_throw(PyGreenlet* g, PyObject* type, PyObject* value, PyObject* traceback) {
-    return check(g) ? throw_into(as_object(g), type, value, traceback) : nullptr;
+    return check(g) && is_in_order() ? throw_into(as_object(g), type, value, traceback) : nullptr;
 }
 
 [[gnu::noinline]] PyObject* switch_with(PyGreenlet* g, PyObject* args, PyObject* kwargs) {
@@ -71,7 +87,7 @@ PyObject* api_throw(PyGreenlet* g, PyObject* type, PyObject* value, PyObject* tr
 }
 
 PyObject* api_switch(PyGreenlet* g, PyObject* args, PyObject* kwargs) {
-    if (!check(g)) {
+    if (!check(g) || !is_in_order()) {
         return nullptr;
     }
     bool is_usual = kwargs == nullptr && (args == nullptr || PyTuple_CheckExact(args));

@@ -64,6 +64,9 @@ static void** _PyGreenlet_API = NULL;
 /* Is it a greenlet, of any class? NULL is not. */
 #define PyGreenlet_Check(op) ((op) && PyObject_TypeCheck((op), &PyGreenlet_Type))
 
+/* What is passed is checked: for what is no greenlet the result is NULL or -1 with TypeError. A greenlet may be in any state.
+ * PyGreenlet_Switch and PyGreenlet_Throw fail with SystemError if an exception is set when they are called. */
+
 /* greenlet.greenlet(run, parent): either may be NULL. A new reference, or NULL with an exception. */
 #define PyGreenlet_New \
     (*(PyGreenlet * (*)(PyObject * run, PyGreenlet * parent)) _PyGreenlet_API[PyGreenlet_New_NUM])
@@ -71,8 +74,8 @@ static void** _PyGreenlet_API = NULL;
 /* greenlet.getcurrent(): a new reference, or NULL with an exception. */
 #define PyGreenlet_GetCurrent (*(PyGreenlet * (*)(void)) _PyGreenlet_API[PyGreenlet_GetCurrent_NUM])
 
-/* g.throw(type, value, traceback): value and traceback may be NULL. A new reference to what the caller is resumed with,
- * or NULL with an exception. */
+/* g.throw(type, value, traceback): each may be NULL; the default type is GreenletExit. A new reference to what the caller
+ * is resumed with, or NULL with an exception. */
 #define PyGreenlet_Throw                                                                             \
     (*(PyObject * (*)(PyGreenlet * g, PyObject * type, PyObject * value, PyObject * traceback)) \
          _PyGreenlet_API[PyGreenlet_Throw_NUM])

@@ -46,6 +46,10 @@ int greenlet_init(PyObject* self, PyObject* args, PyObject* kwargs) {
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:greenlet", const_cast<char**>(names), &run, &parent)) {
         return -1;
     }
+    if (as_greenlet(self)->pimpl == nullptr) {
+        PyErr_Format(PyExc_TypeError, "%s.__new__() must call greenlet.__new__()", Py_TYPE(self)->tp_name);
+        return -1;
+    }
     return initialize(self, run, parent);
 }
 

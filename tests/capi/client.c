@@ -69,9 +69,12 @@ static PyObject* get_parent(PyObject* module, PyObject* g) {
     return (PyObject*)parent;
 }
 
+/* Is an exception set while the API is called? */
+static int is_pending = 0;
+
 /* A result below zero has an exception with it, and no other has. */
 static PyObject* as_answer(int answer) {
-    if ((answer < 0) != (PyErr_Occurred() != NULL)) {
+    if (!is_pending && (answer < 0) != (PyErr_Occurred() != NULL)) {
         PyErr_Clear();
         PyErr_SetString(PyExc_SystemError, "the result and the exception do not agree");
         return NULL;
@@ -97,6 +100,44 @@ static PyObject* is_active(PyObject* module, PyObject* g) {
 static PyObject* check(PyObject* module, PyObject* object) {
     (void)module;
     return PyBool_FromLong(PyGreenlet_Check(or_null(object)));
+}
+
+/* Calls a function of this module with a tuple of arguments, while an exception is set. Returns what it returned or None, and
+ * what was set afterwards or None. */
+static PyObject* while_pending(PyObject* module, PyObject* args) {
+    PyObject *function, *exception, *arguments, *type, *value, *traceback;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O!OO!", &PyCFunction_Type, &function, &exception, &PyTuple_Type, &arguments)) {
+        return NULL;
+    }
+    int takes_one = PyCFunction_GET_FLAGS(function) & METH_O;
+    PyErr_SetObject((PyObject*)Py_TYPE(exception), exception);
+    is_pending = 1;
+    PyObject* result = PyCFunction_GET_FUNCTION(function)(NULL, takes_one ? PyTuple_GET_ITEM(arguments, 0) : arguments);
+    is_pending = 0;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    PyObject* both = PyTuple_Pack(2, result ? result : Py_None, value ? value : Py_None);
+    Py_XDECREF(result);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return both;
+}
+
+/* What the garbage collector does to garbage. */
+static PyObject* clear(PyObject* module, PyObject* object) {
+    (void)module;
+    if (Py_TYPE(object)->tp_clear(object) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* An instance that was allocated, and never made by the class. */
+static PyObject* unmade(PyObject* module, PyObject* type) {
+    (void)module;
+    return ((PyTypeObject*)type)->tp_alloc((PyTypeObject*)type, 0);
 }
 
 /* Runs as a greenlet, written in C: doubles what it is given until that is 0. */
@@ -216,6 +257,9 @@ static PyMethodDef functions[] = {
     {"is_started", is_started, METH_O, NULL},
     {"is_active", is_active, METH_O, NULL},
     {"check", check, METH_O, NULL},
+    {"while_pending", while_pending, METH_VARARGS, NULL},
+    {"clear", clear, METH_O, NULL},
+    {"unmade", unmade, METH_O, NULL},
     {"doubler", doubler, METH_O, NULL},
     {"keeps_locals", keeps_locals, METH_O, NULL},
     {NULL, NULL, 0, NULL},
