@@ -148,16 +148,10 @@ async def measure_all():
 
 def make_environments():
     """The interpreters of both environments, by the name of what they have."""
-    from suite.environments import environment
+    from suite import environments
 
-    subprocess.run([sys.executable, environment.ROOT / "tools" / "wheel.py"], check=True, stdin=subprocess.DEVNULL,
-                   stdout=sys.stderr)
-    requirements = ["--only-binary", ":all:", environment.REFERENCE, *CLIENTS]
-    pythons = {name: environment.make(environment.FOLDER / f"benchmark-aio-{folder}", requirements)
-               for name, folder in (("this", "ours"), ("reference", "reference"))}
-    environment.pip(pythons["this"], "install", "--no-index", "--no-deps", "--force-reinstall",
-                    "--find-links", environment.ROOT / "dist", "greenlet")
-    return pythons
+    pythons = environments.make("benchmark-aio", CLIENTS)
+    return {"this": pythons[environments.OURS], "reference": pythons[environments.REFERENCE]}
 
 
 def versions(python):

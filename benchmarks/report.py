@@ -22,7 +22,7 @@ This package beside the `greenlet` on PyPI ("the reference"), and beside other w
 code. This page and its plots are written by the one command that measures:
 
 ```
-make bench          # all of it, an hour; `make bench-quick` shows the most important rows in two minutes
+make bench          # all of it, half an hour; `make bench-quick` shows the most important rows in two minutes
 ```
 
 **How.** Both packages are installed from wheels into virtual environments that are otherwise the same. Each row is measured
@@ -53,6 +53,15 @@ def ratio_of(row: Comparison) -> str:
     return f"{text} (target {row.target:g})" if row.verdict == "MISSED" else text
 
 
+def target_of(found: dict[str, Comparison]) -> str:
+    """The target of a row, with the versions of Python that have another one than the last."""
+    by_target: dict[float, list[str]] = {}
+    for python, row in found.items():
+        by_target.setdefault(row.target, []).append(".".join(python.split(".")[:2]))
+    *others, general = by_target.items()
+    return ", ".join([f"{general[0]:g} x", *(f"{target:g} x on {' and '.join(pythons)}" for target, pythons in others)])
+
+
 def compared(content: list[dict]) -> list[Comparison]:
     return [comparison_from(row) for row in content]
 
@@ -70,7 +79,7 @@ def targets(everything: list[dict]) -> str:
             for row in compared(group(measured, name) or []):
                 if row.target > 1:
                     by_title.setdefault(row.title, {})[measured["python"]] = row
-    rows = [[title, f"{max(row.target for row in found.values()):g} x",
+    rows = [[title, target_of(found),
              *(ratio_of(found[measured["python"]]) if measured["python"] in found else "" for measured in columns)]
             for title, found in by_title.items()]
     return table(["ratio to the reference", "target", *(measured["python"] for measured in columns)], rows)

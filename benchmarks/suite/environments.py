@@ -18,39 +18,36 @@ OURS, REFERENCE = "ours", "reference"
 
 
 def make_both() -> dict[str, Path]:
-    """The interpreters of both. Raises RuntimeError, or CalledProcessError."""
-    _build_wheel()
-    pythons = {side: _make(environment.FOLDER / f"benchmark-{side}") for side in (OURS, REFERENCE)}
-    _install_ours(pythons[OURS])
+    """The interpreters of both, with what the suite measures. Raises RuntimeError, or CalledProcessError."""
+    try:
+        pythons = make("benchmark", CLIENTS)
+    except RuntimeError:
+        print("not all clients have a wheel for this interpreter: measuring without them", file=sys.stderr)
+        pythons = make("benchmark", [])
     for python in pythons.values():
         _build_extension(python)
     return pythons
 
 
+def make(name: str, clients: list[str]) -> dict[str, Path]:
+    """The interpreters of two environments with published wheels of *clients*. Raises RuntimeError, or CalledProcessError."""
+    requirements = ["--only-binary", ":all:", environment.REFERENCE, *clients] if clients else [environment.REFERENCE]
+    pythons = {side: environment.make(environment.FOLDER / f"{name}-{side}", requirements) for side in (OURS, REFERENCE)}
+    _install_ours(pythons[OURS])
+    return pythons
+
+
 def make_ours_alone() -> dict[str, Path]:
     """For a free-threaded interpreter, where there is nothing to compare with: neither the reference nor clients."""
-    _build_wheel()
     python = environment.make(environment.FOLDER / "benchmark-ours-alone", [])
     _install_ours(python)
     return {OURS: python}
 
 
-def _build_wheel() -> None:
-    subprocess.run([sys.executable, str(ROOT / "tools" / "wheel.py")], check=True, stdin=subprocess.DEVNULL,
-                   stdout=sys.stderr)
-
-
 def _install_ours(python: Path) -> None:
-    environment.pip(python, "install", "--no-index", "--no-deps", "--force-reinstall", "--find-links", ROOT / "dist", "greenlet")
-
-
-def _make(folder: Path) -> Path:
-    wheels_only = ["--only-binary", ":all:"]
-    try:
-        return environment.make(folder, [*wheels_only, environment.REFERENCE, *CLIENTS])
-    except RuntimeError:
-        print("not all clients have a wheel for this interpreter: measuring without them", file=sys.stderr)
-        return environment.make(folder, [environment.REFERENCE])
+    built = subprocess.run([sys.executable, str(ROOT / "tools" / "wheel.py")], check=True, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, text=True)
+    environment.pip(python, "install", "--no-index", "--no-deps", "--force-reinstall", ROOT / built.stdout.strip())
 
 
 def _build_extension(python: Path) -> None:

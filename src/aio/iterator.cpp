@@ -79,6 +79,6 @@ PyObject* make_iterator(core::ModuleState& state, PyObject* iterable) noexcept {
     return reinterpret_cast<PyObject*>(self);
 }
 
-PyTypeObject* make_iterator_type() noexcept { return coroutines::make_type(spec); }
+PyTypeObject* make_iterator_type() noexcept { return reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec)); }
 
 }  // namespace aio

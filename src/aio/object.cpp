@@ -6,8 +6,6 @@
 #include "core/reference.hpp"
 #include "coroutines/object.hpp"
 
-#include <structmember.h>  // after Python.h
-
 namespace aio {
 
 namespace {
@@ -95,34 +93,14 @@ PyGetSetDef attributes[] = {
     {},
 };
 
-PyMemberDef offsets[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(Object, weak_references), READONLY, nullptr},
-    {},
-};
-
-PyType_Slot slots[] = {
-    {Py_tp_doc, const_cast<char*>(coroutine_doc)},
-    {Py_tp_iter, reinterpret_cast<void*>(PyObject_SelfIter)},
-    {Py_tp_iternext, reinterpret_cast<void*>(next)},
-    {Py_am_await, reinterpret_cast<void*>(PyObject_SelfIter)},
-    {Py_am_send, reinterpret_cast<void*>(am_send)},
-    {Py_tp_repr, reinterpret_cast<void*>(coroutines::repr)},
-    {Py_tp_traverse, reinterpret_cast<void*>(coroutines::traverse)},
-    {Py_tp_clear, reinterpret_cast<void*>(coroutines::clear)},
-    {Py_tp_finalize, reinterpret_cast<void*>(coroutines::finalize)},
-    {Py_tp_dealloc, reinterpret_cast<void*>(coroutines::deallocate)},
-    {Py_tp_methods, methods},
-    {Py_tp_getset, attributes},
-    {Py_tp_members, offsets},
-    {0, nullptr},
-};
-
-PyType_Spec spec = {
-    "greenlet.aio.Coroutine",
-    offsetof(Object, arguments),
-    sizeof(PyObject*),
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
-    slots,
+constexpr coroutines::Class description{
+    .name = "greenlet.aio.Coroutine",
+    .documentation = coroutine_doc,
+    .methods = methods,
+    .attributes = attributes,
+    .next = next,
+    .am_send = am_send,
+    .am_await = PyObject_SelfIter,
 };
 
 bool take_name(PyObject* coroutine, PyObject* from, const char* name) {
@@ -154,6 +132,6 @@ bool take_names(PyObject* coroutine, PyObject* from) noexcept {
     return take_name(coroutine, from, "__name__") && take_name(coroutine, from, "__qualname__");
 }
 
-PyTypeObject* make_coroutine_type() noexcept { return coroutines::make_type(spec); }
+PyTypeObject* make_coroutine_type() noexcept { return coroutines::make_type(description); }
 
 }  // namespace aio

@@ -48,8 +48,6 @@ PyGreenlet* find_giver(Coroutine& coroutine) {
     return giver;
 }
 
-void finish_unstarted(Coroutine& coroutine) { coroutine.state = State::finished; }
-
 // Switches to a greenlet for a value.
 inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_state, PyGreenlet* giver, PyObject* value) {
     Greenlet& body = *coroutine.body->pimpl;
@@ -204,7 +202,7 @@ PyObject* throw_into(Coroutine& coroutine, PyObject* const* arguments, Py_ssize_
     }
     switch (coroutine.state) {
         case State::unstarted:
-            finish_unstarted(coroutine);
+            coroutine.state = State::finished;
             return nullptr;
         case State::finished:
             return nullptr;
@@ -215,7 +213,7 @@ PyObject* throw_into(Coroutine& coroutine, PyObject* const* arguments, Py_ssize_
 
 PyObject* close(Coroutine& coroutine) noexcept {
     if (coroutine.state == State::unstarted) {
-        finish_unstarted(coroutine);
+        coroutine.state = State::finished;
     }
     if (coroutine.state == State::finished) {
         return Py_NewRef(Py_None);

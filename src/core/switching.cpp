@@ -191,7 +191,8 @@ void lay_out(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
     g->pimpl->phase = Phase::active;
 }
 
-// Gets an unstarted greenlet, one that the thread may switch to, ready for it. `failed`: with an exception, and the greenlet as it was.
+// Gets an unstarted greenlet, one that the thread may switch to, ready for it. `failed`: with an exception, and the greenlet
+// as it was.
 Preparation prepare_start(Thread& thread, PyGreenlet* g, const Message& message, Start& start) {
     start.thread = &thread;
     start.message = message;
@@ -361,30 +362,22 @@ void run_greenlet(void* payload) {
     finish_greenlet(thread, self, result);
 }
 
-inline PyObject* resume(Thread& thread, Reference target, PyObject* value, interpreter::CallSite call_site) {
+// Suspends the current greenlet and goes on with `target`: passes a value to an active one, a Start to one that was prepared.
+inline PyObject* resume(Thread& thread, Reference target, void* payload, interpreter::CallSite call_site) {
     interpreter::CriticalSections critical_sections;
     critical_sections.suspend(thread.thread_state);
     Activation& from = *thread.current->pimpl->activation;
     from.call_site = call_site;
     Activation& to = *as_greenlet(target.get())->pimpl->activation;
     set_current(thread, std::move(target));
-    void* received = exchange(thread.thread_state, from, to, value, stackful::Leaving::for_a_while);
+    void* received = exchange(thread.thread_state, from, to, payload, stackful::Leaving::for_a_while);
     critical_sections.resume(thread.thread_state);
     return resumed(thread, from, received);
 }
 
 PyObject* launch(Thread& thread, Reference target, Start& start, interpreter::CallSite call_site) {
-    interpreter::CriticalSections critical_sections;
-    critical_sections.suspend(thread.thread_state);
-    Activation& from = *thread.current->pimpl->activation;
-    from.call_site = call_site;
-    Greenlet& greenlet = *as_greenlet(target.get())->pimpl;
-    from.awaited = greenlet.coroutine;
-    Activation& to = *greenlet.activation;
-    set_current(thread, std::move(target));
-    void* received = exchange(thread.thread_state, from, to, &start, stackful::Leaving::for_a_while);
-    critical_sections.resume(thread.thread_state);
-    return resumed(thread, from, received);
+    thread.current->pimpl->activation->awaited = as_greenlet(target.get())->pimpl->coroutine;
+    return resume(thread, std::move(target), &start, call_site);
 }
 
 // Fails as a test asked for.

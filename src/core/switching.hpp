@@ -70,11 +70,10 @@ inline PyObject* core_transfer_jumping(Thread& thread, PyGreenlet* target, PyObj
 }
 #endif
 
-// Has an active greenlet end that nobody references any more. In its own thread: throws GreenletExit into it, and if it is
-// `condemned` one that event loops let pass. What else
-// it raises is reported as unraisable, and the exception in flight is kept. In another thread, or if the thread
-// postpones kills: leaves it to its own.
-// If that ended, abandons it. `condemned`: there may be references left, from garbage.
+// Has an active greenlet end that nobody references any more. In its own thread: throws GreenletExit into it; what else it
+// raises is reported as unraisable, and the exception in flight is kept. In another thread, or if the thread postpones kills:
+// leaves it to its own; if that has ended, abandons it. `condemned`: it is garbage, to which there may be references left,
+// and gets a GreenletExit that event loops let pass.
 void kill(PyGreenlet* g, bool condemned) noexcept;
 
 // Is it a suspended greenlet of the running thread, and nothing to do but to switch?

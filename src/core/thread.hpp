@@ -87,17 +87,19 @@ private:
     };
     static thread_local Cached cached;
     static std::atomic<std::size_t> ended_threads;
+
+    static bool is_cached(PyThreadState* thread_state) noexcept {
+        return cached.thread_state == thread_state && cached.ended == ended_threads.load(std::memory_order_relaxed);
+    }
 };
 
 inline ModuleState* Thread::running_module() noexcept {
-    bool is_at_hand = cached.thread_state == interpreter::current_thread_state() &&
-                      cached.ended == ended_threads.load(std::memory_order_relaxed);
-    return is_at_hand ? cached.thread->module : ModuleState::of_interpreter();
+    return is_cached(interpreter::current_thread_state()) ? cached.thread->module : ModuleState::of_interpreter();
 }
 
 inline Thread* Thread::running() noexcept {
     PyThreadState* thread_state = interpreter::current_thread_state();
-    if (cached.thread_state == thread_state && cached.ended == ended_threads.load(std::memory_order_relaxed)) [[likely]] {
+    if (is_cached(thread_state)) [[likely]] {
         return cached.thread;
     }
     return find_or_make(thread_state);

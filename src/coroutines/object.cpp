@@ -6,6 +6,8 @@
 #include "core/reference.hpp"
 #include "interpreter/pending_exception.hpp"
 
+#include <structmember.h>  // after Python.h
+
 namespace coroutines {
 
 using core::AtEnd;
@@ -77,49 +79,7 @@ int set_name_attribute(PyObject*& name, PyObject* value, const char* attribute) 
     return 0;
 }
 
-}  // namespace
-
-PyObject* make(PyTypeObject* type, const core::CoroutineKind& kind, PyObject* function,
-               const core::Message& message) noexcept {
-    Py_ssize_t named = message.keyword_names != nullptr ? PyTuple_GET_SIZE(message.keyword_names) : 0;
-    Py_ssize_t count = message.positional + named;
-    auto* self = PyObject_GC_NewVar(Object, type, count);
-    if (self == nullptr) {
-        return nullptr;
-    }
-    self->coroutine = Coroutine{&kind, nullptr, nullptr, State::unstarted, AtEnd::value};
-    self->function = Py_NewRef(function);
-    self->task = nullptr;
-    self->keyword_names = Py_XNewRef(message.keyword_names);
-    self->name = nullptr;
-    self->qualified_name = nullptr;
-    self->weak_references = nullptr;
-    for (Py_ssize_t i = 0; i < count; ++i) {
-        self->arguments[i] = Py_NewRef(message.arguments[i]);
-    }
-    PyObject_GC_Track(self);
-    return reinterpret_cast<PyObject*>(self);
-}
-
-PyObject* go_on(PyObject* self, PyObject* value, AtEnd at_end) noexcept {
-    Coroutine& coroutine = of(self).coroutine;
-    if (coroutine.state == State::unstarted) {
-        return begin(of(self), value, at_end);
-    }
-    if (coroutine.state == State::finished) {
-        return after_the_end(coroutine, at_end);
-    }
-    return core::resume(coroutine, Py_NewRef(value), at_end);
-}
-
-// --- slots -----------------------------------------------------------------------------------------------------------
-
-PyObject* next(PyObject* self) { return go_on(self, Py_None, AtEnd::iternext); }
-
-PySendResult am_send(PyObject* self, PyObject* value, PyObject** result) {
-    *result = go_on(self, value, AtEnd::value);
-    return core::send_result(of(self).coroutine, *result);
-}
+// --- slots that all classes have -------------------------------------------------------------------------------------
 
 int traverse(PyObject* self, visitproc visit, void* arg) {
     Object& object = of(self);
@@ -178,6 +138,55 @@ PyObject* repr(PyObject* self) {
     return name ? PyUnicode_FromFormat("<%s object %S at %p>", of(self).coroutine.kind->name, name.get(), self) : nullptr;
 }
 
+PyMemberDef offsets[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(Object, weak_references), READONLY, nullptr},
+    {},
+};
+
+}  // namespace
+
+PyObject* make(PyTypeObject* type, const core::CoroutineKind& kind, PyObject* function,
+               const core::Message& message) noexcept {
+    Py_ssize_t named = message.keyword_names != nullptr ? PyTuple_GET_SIZE(message.keyword_names) : 0;
+    Py_ssize_t count = message.positional + named;
+    auto* self = PyObject_GC_NewVar(Object, type, count);
+    if (self == nullptr) {
+        return nullptr;
+    }
+    self->coroutine = Coroutine{&kind, nullptr, nullptr, State::unstarted, AtEnd::value};
+    self->function = Py_NewRef(function);
+    self->task = nullptr;
+    self->keyword_names = Py_XNewRef(message.keyword_names);
+    self->name = nullptr;
+    self->qualified_name = nullptr;
+    self->weak_references = nullptr;
+    for (Py_ssize_t i = 0; i < count; ++i) {
+        self->arguments[i] = Py_NewRef(message.arguments[i]);
+    }
+    PyObject_GC_Track(self);
+    return reinterpret_cast<PyObject*>(self);
+}
+
+PyObject* go_on(PyObject* self, PyObject* value, AtEnd at_end) noexcept {
+    Coroutine& coroutine = of(self).coroutine;
+    if (coroutine.state == State::unstarted) {
+        return begin(of(self), value, at_end);
+    }
+    if (coroutine.state == State::finished) {
+        return after_the_end(coroutine, at_end);
+    }
+    return core::resume(coroutine, Py_NewRef(value), at_end);
+}
+
+// --- slots -----------------------------------------------------------------------------------------------------------
+
+PyObject* next(PyObject* self) { return go_on(self, Py_None, AtEnd::iternext); }
+
+PySendResult am_send(PyObject* self, PyObject* value, PyObject** result) {
+    *result = go_on(self, value, AtEnd::value);
+    return core::send_result(of(self).coroutine, *result);
+}
+
 // --- methods ---------------------------------------------------------------------------------------------------------
 
 PyObject* send(PyObject* self, PyObject* value) { return go_on(self, value, AtEnd::stop_iteration); }
@@ -228,7 +237,28 @@ PyObject* is_suspended(PyObject* self, void*) { return PyBool_FromLong(of(self).
 
 // --- what both layers are made of ------------------------------------------------------------------------------------
 
-PyTypeObject* make_type(PyType_Spec& spec) noexcept { return reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec)); }
+PyTypeObject* make_type(const Class& description) noexcept {
+    PyType_Slot slots[] = {
+        {Py_tp_doc, const_cast<char*>(description.documentation)},
+        {Py_tp_methods, description.methods},
+        {Py_tp_getset, description.attributes},
+        {Py_tp_members, offsets},
+        {Py_tp_iter, reinterpret_cast<void*>(PyObject_SelfIter)},
+        {Py_tp_iternext, reinterpret_cast<void*>(description.next)},
+        {Py_am_send, reinterpret_cast<void*>(description.am_send)},
+        {Py_tp_repr, reinterpret_cast<void*>(repr)},
+        {Py_tp_traverse, reinterpret_cast<void*>(traverse)},
+        {Py_tp_clear, reinterpret_cast<void*>(clear)},
+        {Py_tp_finalize, reinterpret_cast<void*>(finalize)},
+        {Py_tp_dealloc, reinterpret_cast<void*>(deallocate)},
+        {description.am_await != nullptr ? Py_am_await : 0, reinterpret_cast<void*>(description.am_await)},
+        {0, nullptr},
+    };
+    PyType_Spec spec{description.name, offsetof(Object, arguments), sizeof(PyObject*),
+                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+                     slots};
+    return reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+}
 
 PyObject* add_namespace(PyObject* module, const char* name, const char* real_name, PyMethodDef* functions) noexcept {
     Reference names = Reference::steal(PyModule_New(real_name));

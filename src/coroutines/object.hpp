@@ -1,7 +1,6 @@
 // The objects that generators and coroutines are to Python: a core::Coroutine, and the call that starts it.
 //
-// The two classes are the same but for their names, their documentation and what they do at their ends, so their slots and
-// methods share these functions.
+// The two classes are the same but for their names, their documentation and what they do at their ends.
 
 #pragma once
 
@@ -33,11 +32,6 @@ PyObject* go_on(PyObject* self, PyObject* value, core::AtEnd at_end) noexcept;
 // Slots.
 PyObject* next(PyObject* self);
 PySendResult am_send(PyObject* self, PyObject* value, PyObject** result);
-int traverse(PyObject* self, visitproc visit, void* arg);
-int clear(PyObject* self);
-void finalize(PyObject* self);
-void deallocate(PyObject* self);
-PyObject* repr(PyObject* self);
 
 // Methods.
 PyObject* send(PyObject* self, PyObject* value);
@@ -55,8 +49,19 @@ PyObject* get_none(PyObject* self, void*);
 PyObject* is_running(PyObject* self, void*);
 PyObject* is_suspended(PyObject* self, void*);
 
-// The class that a spec describes. A new reference, or nullptr with an exception.
-PyTypeObject* make_type(PyType_Spec& spec) noexcept;
+// What differs between the classes.
+struct Class {
+    const char* name;
+    const char* documentation;
+    PyMethodDef* methods;
+    PyGetSetDef* attributes;
+    iternextfunc next;
+    sendfunc am_send;
+    unaryfunc am_await;  // or nullptr
+};
+
+// A new reference, or nullptr with an exception.
+PyTypeObject* make_type(const Class& description) noexcept;
 
 // A function as CPython's tables of methods take it.
 template <class Function>

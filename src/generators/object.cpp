@@ -1,17 +1,12 @@
 #include "generators/object.hpp"
 
-#include <cstddef>
-
 #include "coroutines/object.hpp"
-
-#include <structmember.h>  // after Python.h
 
 namespace generators {
 
 namespace {
 
 using coroutines::as_method;
-using coroutines::Object;
 
 PyDoc_STRVAR(send_doc,
 "send($self, value, /)\n--\n\n"
@@ -74,33 +69,14 @@ PyGetSetDef attributes[] = {
     {},
 };
 
-PyMemberDef offsets[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(Object, weak_references), READONLY, nullptr},
-    {},
-};
-
-PyType_Slot slots[] = {
-    {Py_tp_doc, const_cast<char*>(generator_doc)},
-    {Py_tp_iter, reinterpret_cast<void*>(PyObject_SelfIter)},
-    {Py_tp_iternext, reinterpret_cast<void*>(coroutines::next)},
-    {Py_am_send, reinterpret_cast<void*>(coroutines::am_send)},
-    {Py_tp_repr, reinterpret_cast<void*>(coroutines::repr)},
-    {Py_tp_traverse, reinterpret_cast<void*>(coroutines::traverse)},
-    {Py_tp_clear, reinterpret_cast<void*>(coroutines::clear)},
-    {Py_tp_finalize, reinterpret_cast<void*>(coroutines::finalize)},
-    {Py_tp_dealloc, reinterpret_cast<void*>(coroutines::deallocate)},
-    {Py_tp_methods, methods},
-    {Py_tp_getset, attributes},
-    {Py_tp_members, offsets},
-    {0, nullptr},
-};
-
-PyType_Spec spec = {
-    "greenlet.generators.Generator",
-    offsetof(Object, arguments),
-    sizeof(PyObject*),
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
-    slots,
+constexpr coroutines::Class description{
+    .name = "greenlet.generators.Generator",
+    .documentation = generator_doc,
+    .methods = methods,
+    .attributes = attributes,
+    .next = coroutines::next,
+    .am_send = coroutines::am_send,
+    .am_await = nullptr,
 };
 
 }  // namespace
@@ -111,6 +87,6 @@ PyObject* make_generator(core::ModuleState& state, PyObject* function, const cor
     return coroutines::make(state.generators.generator_type, generator_kind, function, message);
 }
 
-PyTypeObject* make_generator_type() noexcept { return coroutines::make_type(spec); }
+PyTypeObject* make_generator_type() noexcept { return coroutines::make_type(description); }
 
 }  // namespace generators

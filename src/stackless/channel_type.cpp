@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/reference.hpp"
+#include "interpreter/pending_exception.hpp"
 #include "stackless/channel.hpp"
 #include "stackless/scheduler.hpp"
 
@@ -162,7 +163,7 @@ PyObject* act(Channel& c, PyObject* value, bool raises, CallSite call_site) noex
     lock.release();
     Py_XDECREF(unused);
     if (other_raises) {
-        raise(value);
+        interpreter::put_exception(value);
         return nullptr;
     }
     return value != nullptr ? value : Py_NewRef(Py_None);

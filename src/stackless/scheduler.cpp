@@ -32,7 +32,7 @@ PyObject* take_value(Tasklet* t) noexcept {
     PyObject* value = std::exchange(t->value, nullptr);
     if (t->raises) [[unlikely]] {
         t->raises = false;
-        raise(value);
+        interpreter::put_exception(value);
         return nullptr;
     }
     return value != nullptr ? value : Py_NewRef(Py_None);
@@ -85,10 +85,6 @@ inline PyObject* arrive(Scheduler& s, Tasklet* self, PyObject* received) {
 }
 
 }  // namespace
-
-void raise(PyObject* exception) noexcept {
-    PyErr_Restore(Py_NewRef(Py_TYPE(exception)), exception, PyException_GetTraceback(exception));
-}
 
 bool is_alive(const Tasklet* t) noexcept {
     return t->is_active ? has_stack(t) && t->scheduler->thread != nullptr : t->arguments != nullptr;
@@ -410,7 +406,7 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t) noexcept {
         if (!exception) {
             return Py_NewRef(Py_None);
         }
-        raise(exception.release());
+        interpreter::put_exception(exception.release());
         return nullptr;
     }
     PyObject* passed = pass_on(s, self, std::move(exception));

@@ -73,9 +73,6 @@ bool is_alive(const Tasklet* t) noexcept;
     return old;
 }
 
-// Raises an exception object. Takes over the reference.
-void raise(PyObject* exception) noexcept;
-
 // tasklet_type.cpp: the class. A new reference, or nullptr with an exception.
 PyObject* make_tasklet_type() noexcept;
 

@@ -1006,7 +1006,7 @@ PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
         Py_RETURN_NONE;
     }
     if (s != nullptr && s->current == t) {
-        raise(held.release());
+        interpreter::put_exception(held.release());
         return nullptr;
     }
     pending = pending || s == nullptr;
