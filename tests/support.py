@@ -1,5 +1,6 @@
 """What several tests need."""
 
+import ctypes
 import gc
 import os
 import subprocess
@@ -10,6 +11,7 @@ import threading
 from greenlet import getcurrent, greenlet
 
 IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
+HAS_ADDRESS_SANITIZER = hasattr(ctypes.CDLL(None), "__asan_init")
 
 
 def run_python(source, *, timeout=60, options=(), faulthandler=True, **environment):

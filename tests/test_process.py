@@ -5,7 +5,7 @@ import signal
 import sys
 
 import pytest
-from support import output_of, run_python
+from support import HAS_ADDRESS_SANITIZER, output_of, run_python
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork() here")
 
@@ -292,6 +292,7 @@ class TestFork:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the guard is tested by what Linux does")
+@pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="its qsort() compares so often that the recursion takes for ever")
 def test_running_off_the_end_of_a_stack_ends_the_process_and_nothing_else():
     done = run_python(
         """

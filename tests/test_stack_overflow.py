@@ -1,7 +1,6 @@
 """Native overflow of a greenlet's stack: the end of the process, and greenlet.report_stack_overflow()."""
 
 import inspect
-import os
 import platform
 import re
 import signal
@@ -9,13 +8,13 @@ import sys
 
 import greenlet as package
 import pytest
-from support import output_of, run_python
+from support import HAS_ADDRESS_SANITIZER, output_of, run_python
 
 pytestmark = [
     pytest.mark.skipif(
         platform.machine() not in ("x86_64", "aarch64"), reason="overflows are told from other faults on these only"
     ),
-    pytest.mark.skipif("asan" in os.environ.get("LD_PRELOAD", ""), reason="AddressSanitizer ends the process its way"),
+    pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="AddressSanitizer ends the process its way"),
     pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs a regcomp() that recurses"),
 ]
 

@@ -5,7 +5,7 @@ import sys
 import greenlet as package
 import pytest
 from greenlet import getcurrent, greenlet
-from support import in_thread, output_of, suspended
+from support import HAS_ADDRESS_SANITIZER, in_thread, output_of, suspended
 
 MINIMUM = 65_536
 DEFAULT = 1 << 20
@@ -175,6 +175,7 @@ def test_is_a_function_of_the_package():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts resident memory as Linux reports it")
+@pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="takes memory itself, an eighth of the stack")
 def test_only_what_is_used_of_a_large_stack_takes_memory():
     resident = output_of(
         """
