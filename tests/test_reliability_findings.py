@@ -221,3 +221,11 @@ def test_recursion_is_an_error_while_a_greenlet_waits_in_the_making_of_an_except
     with pytest.raises(RecursionError):
         greenlet(down).switch()
     assert g.switch() == "caught"
+
+
+@pytest.mark.parametrize("cls", [greenlet, Subclass])
+def test_the_error_of_a_missing_run_says_of_which_greenlet(cls):
+    g = cls()
+    with pytest.raises(AttributeError) as raised:
+        g.switch()
+    assert raised.value.name == "run" and raised.value.obj is g

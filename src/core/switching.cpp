@@ -154,12 +154,9 @@ bool keep_many_arguments(Start& start) {
 // Finds out what an unstarted greenlet will run. May run Python code, which may do anything, start the greenlet included, or
 // give it a parent of another thread.
 bool find_run(Thread& thread, PyGreenlet* g, Start& start) {
-    if (Py_TYPE(g) == thread.module->greenlet_type) {
+    if (Py_TYPE(g) == thread.module->greenlet_type && g->pimpl->run != nullptr) {
         start.run = Reference::borrow(g->pimpl->run);
-        if (!start.run) {
-            PyErr_SetString(PyExc_AttributeError, "run");
-        }
-        return bool(start.run);
+        return true;
     }
     {
         interpreter::PendingException in_flight;

@@ -9,6 +9,7 @@ package, is made smaller as long as that stays so, and printed.
 
 import argparse
 import difflib
+import itertools
 import json
 import os
 import subprocess
@@ -76,17 +77,22 @@ def differ(ours: Side, reference: Side, program: list, kind: str) -> bool:
 
 def shrink(ours: Side, reference: Side, program: list, kind: str, seconds: float) -> list:
     limit = time.monotonic() + seconds
-    found = True
-    while found:
-        found = False
-        for candidate in programs.smaller(program):
-            if time.monotonic() > limit:
+    tried = 0  # of the parts that can be left out, since one was
+    place = 0
+    while True:
+        candidate = next(itertools.islice(programs.smaller(program), place, None), None)
+        if candidate is None:
+            if place == 0 or tried >= place:
                 return program
-            if differ(ours, reference, candidate, kind):
-                program = candidate
-                found = True
-                break
-    return program
+            place = 0
+        elif time.monotonic() > limit:
+            return program
+        elif differ(ours, reference, candidate, kind):
+            program = candidate
+            tried = 0
+        else:
+            place += 1
+            tried += 1
 
 
 def report(seed: int, ours: Side, reference: Side, seconds: float, keep: Path | None) -> bool:
