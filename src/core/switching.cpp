@@ -7,6 +7,7 @@
 #include "core/lifetime.hpp"
 #include "core/parent.hpp"
 #include "interpreter/critical_sections.hpp"
+#include "interpreter/frames.hpp"
 #include "interpreter/pending_exception.hpp"
 
 namespace core {
@@ -92,6 +93,7 @@ inline void set_current(Thread& thread, Reference target) {
 // What a greenlet that switched away, and is resumed now, returns.
 inline PyObject* resumed(Thread& thread, Activation& self, void* received) {
     auto* value = static_cast<PyObject*>(received);
+    interpreter::adapt_frames(thread.thread_state);
     return self.awaited == nullptr ? arrive(thread, value) : arrive_awaiting(thread, self, value);
 }
 

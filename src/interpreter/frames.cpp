@@ -1,5 +1,7 @@
 #include "interpreter/frames.hpp"
 
+#include "interpreter/pending_exception.hpp"
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
 #include <internal/pycore_frame.h>
@@ -242,5 +244,27 @@ void abandon_frames(State& state, const CallSite& call_site) noexcept {
     }
     free_added_chunks(state);
 }
+
+#if defined(Py_DEBUG) && PY_VERSION_HEX >= 0x030D0000
+
+void adapt_frames(PyThreadState* ts) noexcept {
+    constexpr std::uintptr_t not_version = 0xff;
+    std::uintptr_t version = ts->eval_breaker & ~not_version;
+    bool is_outdated = false;
+    for (const Frame* frame = ts->current_frame; frame != nullptr && !is_outdated; frame = frame->previous) {
+        bool has_code = frame->owner <= FRAME_OWNED_BY_FRAME_OBJECT;
+        is_outdated = has_code && code_of(frame)->_co_instrumentation_version != version;
+    }
+    if (is_outdated) {
+        // This has the code of all frames in progress looked at. There is no other way to ask for it.
+        PendingException in_flight;
+        PyObject* monitoring = PySys_GetObject("monitoring");
+        PyObject* done = monitoring != nullptr ? PyObject_CallMethod(monitoring, "restart_events", nullptr) : nullptr;
+        Py_XDECREF(done);
+        PyErr_Clear();
+    }
+}
+
+#endif
 
 }  // namespace interpreter

@@ -25,4 +25,15 @@ void leave_thread_state(State& state, const PyThreadState* ts) noexcept;
 // References that only C functions of the greenlet know are lost.
 void abandon_frames(State& state, const CallSite& call_site) noexcept;
 
+// Makes up for sys.settrace(), sys.setprofile() or sys.monitoring having changed the events while the greenlet that is resumed
+// was suspended. When events change, CPython adapts the code of every frame that a thread runs, and a generator's when that is
+// resumed. Frames of suspended greenlets it does not find: their code keeps the events it had until it loops or is called
+// again. That does no harm, but debug builds assert that there is no such code, so there it is adapted. An exception in
+// flight is kept.
+#if defined(Py_DEBUG) && PY_VERSION_HEX >= 0x030D0000
+void adapt_frames(PyThreadState* ts) noexcept;
+#else
+inline void adapt_frames(PyThreadState*) noexcept {}
+#endif
+
 }  // namespace interpreter
