@@ -6,6 +6,7 @@ import weakref
 
 import pytest
 from greenlet import GreenletExit, getcurrent, greenlet
+from greenlet._greenlet import get_total_main_greenlets
 from support import collect, in_thread, suspended
 
 
@@ -437,3 +438,125 @@ def test_thousands_of_cycles_leave_nothing_behind():
     del cell
     collect()
     assert len(alive) == 0
+
+
+class TestWhatTheReferenceLeaks:
+    """Situations that the documentation and the tracker of greenlet 3.5 name as leaks."""
+
+    def test_cycles_that_a_suspended_frame_made_and_dropped(self):
+        alive = []
+
+        def run():
+            first, second = Local(), Local()
+            first.other, second.other = second, first
+            alive.extend(map(weakref.ref, (first, second)))
+            del first, second
+            getcurrent().parent.switch()
+
+        g = suspended(run)
+        assert all(reference() for reference in alive)
+        collect()
+        assert g and not any(reference() for reference in alive)
+
+    def test_cycles_in_the_frame_of_a_greenlet_that_another_one_left_behind(self):
+        alive = []
+
+        def inner():
+            first, second = Local(), Local()
+            first.other, second.other = second, first
+            alive.extend(map(weakref.ref, (first, second)))
+            getcurrent().parent.switch()
+
+        def outer():
+            g = greenlet(inner)
+            g.switch()
+            collect()
+            assert g and all(reference() for reference in alive)
+
+        g = greenlet(outer)
+        g.switch()
+        assert g.dead
+        collect()
+        assert not any(reference() for reference in alive)
+
+    def test_greenlets_that_hold_each_other_in_a_ring(self):
+        alive = weakref.WeakSet()
+
+        def run(following):
+            value = Local()
+            alive.add(value)
+            getcurrent().parent.switch()
+            return following, value
+
+        cells = [[] for _ in range(50)]
+        for number, cell in enumerate(cells):
+            cell.append(suspended(run, cells[(number + 1) % 50]))
+        assert len(alive) == 50
+        del cells, cell
+        collect()
+        assert len(alive) == 0
+
+    def test_a_run_that_holds_its_greenlet(self):
+        class Job:
+            def work(self):
+                getcurrent().parent.switch()
+
+        job = Job()
+        job.greenlet = greenlet(job.work)
+        job.greenlet.switch()
+        alive = weakref.ref(job)
+        del job
+        collect()
+        assert alive() is None
+
+    def test_a_caught_exception_that_leads_back_to_the_suspended_frame(self):
+        alive = []
+
+        def run():
+            value = Local()
+            alive.append(weakref.ref(value))
+            me = getcurrent()
+            try:
+                raise ValueError(me, value)
+            except ValueError as exception:
+                value.exception = exception
+                me.parent.switch()
+
+        suspended(run)
+        collect()
+        assert alive[0]() is None
+
+    def test_greenlets_of_a_thread_that_another_one_held(self):
+        alive = weakref.WeakSet()
+        held = []
+
+        def run():
+            value = Local()
+            value.greenlet = getcurrent()
+            alive.add(value)
+            getcurrent().parent.switch()
+
+        for _ in range(20):
+            in_thread(lambda: held.extend([suspended(run), getcurrent()]))
+        assert len(alive) == 20
+        held.clear()
+        collect()
+        assert len(alive) == 0
+
+    def test_main_greenlets_of_threads_that_ended_without_another_word(self):
+        before = get_total_main_greenlets()
+        alive = [weakref.ref(in_thread(getcurrent)) for _ in range(20)]
+        collect()
+        assert not any(reference() for reference in alive)
+        assert get_total_main_greenlets() == before
+
+    def test_starting_and_finishing_again_and_again(self):
+        def blocks():
+            for _ in range(2000):
+                assert greenlet(lambda *arguments: arguments, getcurrent()).switch(1, 2) == (1, 2)
+            collect()
+            return sys.getallocatedblocks()
+
+        blocks()
+        before = blocks()
+        assert blocks() - before < 100
