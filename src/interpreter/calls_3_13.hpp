@@ -6,6 +6,7 @@
 
 #include "interpreter/c_recursion.hpp"
 #include "interpreter/cpython.hpp"
+#include "interpreter/current_frame.hpp"
 
 namespace interpreter {
 
@@ -13,8 +14,7 @@ namespace interpreter {
 // of a container, and it needs 100 to make up for that while the stack is in use.
 inline constexpr std::size_t least_slot_bytes = std::size_t{192} << 10;
 
-struct Calls {
-    _PyInterpreterFrame* frame;
+struct Calls : CurrentFrame {
     int depth;               // Python calls in progress
     int c_remaining;         // C calls that may still nest
     PyObject* delete_later;  // deallocations put off until the stack is less deep
@@ -44,27 +44,6 @@ struct Calls {
         delete_later = nullptr;
         executor = nullptr;
     }
-
-    _PyInterpreterFrame* innermost_frame() const noexcept { return frame; }
-
-    // Calls `function` with the thread state's innermost frame replaced by `frame`.
-    template <class Function>
-    static auto with_innermost_frame(PyThreadState* ts, _PyInterpreterFrame* frame, Function function) {
-        _PyInterpreterFrame* outer = ts->current_frame;
-        ts->current_frame = frame;
-        auto result = function();
-        ts->current_frame = outer;
-        return result;
-    }
 };
-
-inline bool has_postponed_deallocations(PyThreadState* ts) noexcept { return ts->delete_later != nullptr; }
-
-// Deallocating another container would do it too, but on a small stack that one is put off as well.
-inline void do_postponed_deallocations(PyThreadState* ts) noexcept {
-    if (has_postponed_deallocations(ts)) {
-        _PyTrash_thread_destroy_chain(ts);
-    }
-}
 
 }  // namespace interpreter

@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "interpreter/cpython.hpp"
+#include "interpreter/current_frame.hpp"
 
 namespace interpreter {
 
@@ -20,8 +21,7 @@ inline constexpr std::size_t c_stack_margin = _PyOS_STACK_MARGIN_BYTES;
 // every deallocation of a container, and it needs four to make up for that while the stack is in use.
 inline constexpr std::size_t least_slot_bytes = 12 * c_stack_margin;
 
-struct Calls {
-    _PyInterpreterFrame* frame;
+struct Calls : CurrentFrame {
     int depth;                     // Python calls in progress
     std::uintptr_t c_top;          // the C stack begins here
     std::uintptr_t c_soft_limit;
@@ -96,27 +96,6 @@ struct Calls {
         c_hard_limit = bottom + c_stack_margin;
         c_soft_limit = bottom + 2 * c_stack_margin;
     }
-
-    _PyInterpreterFrame* innermost_frame() const noexcept { return frame; }
-
-    // Calls `function` with the thread state's innermost frame replaced by `frame`.
-    template <class Function>
-    static auto with_innermost_frame(PyThreadState* ts, _PyInterpreterFrame* frame, Function function) {
-        _PyInterpreterFrame* outer = ts->current_frame;
-        ts->current_frame = frame;
-        auto result = function();
-        ts->current_frame = outer;
-        return result;
-    }
 };
-
-inline bool has_postponed_deallocations(PyThreadState* ts) noexcept { return ts->delete_later != nullptr; }
-
-// Deallocating another container would do it too, but on a small stack that one is put off as well.
-inline void do_postponed_deallocations(PyThreadState* ts) noexcept {
-    if (has_postponed_deallocations(ts)) {
-        _PyTrash_thread_destroy_chain(ts);
-    }
-}
 
 }  // namespace interpreter
