@@ -229,3 +229,26 @@ def test_the_error_of_a_missing_run_says_of_which_greenlet(cls):
     with pytest.raises(AttributeError) as raised:
         g.switch()
     assert raised.value.name == "run" and raised.value.obj is g
+
+
+def test_a_parent_that_becomes_a_child_during_a_kill_makes_no_cycle():
+    # While a greenlet is killed, its parent is the one that dropped it, so the old parent may be put below it.
+    parent = greenlet(lambda value=None: value)
+    survivors = []
+
+    def run():
+        try:
+            getcurrent().parent.switch()
+        finally:
+            survivors.append(getcurrent())
+            parent.parent = getcurrent()
+
+    g = greenlet(run)
+    g.switch()
+    g.parent = parent
+    del g
+    assert survivors[0].dead and parent.parent is survivors[0]
+    assert survivors[0].parent is getcurrent()
+    assert survivors[0].switch(1) == 1 and parent.switch(2) == 2
+    with pytest.raises(ValueError):
+        survivors[0].parent = parent

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <ctime>
 
@@ -28,6 +29,7 @@ struct ModuleState {
     PyObject* thread_key;  // of a thread's record in the dictionary of its thread state
     std::clock_t cleanup_clocks;  // spent on collecting garbage when threads end; -1: do not
     Py_ssize_t main_greenlets;    // that exist
+    std::atomic<std::size_t> parent_changes;  // so often was a parent set
     void* c_api[12];              // what clients have of greenlet.h; they keep its address
 
     struct {

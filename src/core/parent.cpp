@@ -18,6 +18,15 @@ void refuse_switch_to(PyGreenlet* g, Thread& running) noexcept {
     }
 }
 
+bool is_ancestor(const PyGreenlet* g, const PyGreenlet* of) noexcept {
+    for (; of != nullptr; of = of->pimpl->parent) {
+        if (of == g) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int set_parent(PyGreenlet* g, PyObject* parent) noexcept {
     if (parent == nullptr) {
         PyErr_SetString(PyExc_AttributeError, "can't delete attribute");
@@ -53,6 +62,7 @@ int set_parent(PyGreenlet* g, PyObject* parent) noexcept {
     }
     PyGreenlet* old = g->pimpl->parent;
     g->pimpl->parent = as_greenlet(Py_NewRef(parent));
+    module->parent_changes.fetch_add(1, std::memory_order_relaxed);
     Py_XDECREF(old);
     return 0;
 }

@@ -27,6 +27,9 @@ inline bool may_switch_to(PyGreenlet* g, Thread& running) noexcept {
     return false;
 }
 
+// Is `g` the greenlet `of`, or a parent of it? `of` may be nullptr.
+bool is_ancestor(const PyGreenlet* g, const PyGreenlet* of) noexcept;
+
 // Sets the parent. 0, or -1 with TypeError, ValueError or AttributeError. nullptr stands for `del g.parent`.
 int set_parent(PyGreenlet* g, PyObject* parent) noexcept;
 

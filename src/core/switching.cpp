@@ -535,7 +535,9 @@ void kill(PyGreenlet* g, bool condemned) noexcept {
     if (g->pimpl->is_main) {
         return;
     }
-    PyGreenlet* parent = std::exchange(g->pimpl->parent, as_greenlet(Py_NewRef(as_object(thread->current))));
+    Reference parent =
+        Reference::steal(as_object(std::exchange(g->pimpl->parent, as_greenlet(Py_NewRef(as_object(thread->current))))));
+    std::size_t parent_changes = thread->module->parent_changes.load(std::memory_order_relaxed);
     if (g->pimpl->is_coroutine) {
         PyErr_SetNone(PyExc_GeneratorExit);
     }
@@ -544,8 +546,11 @@ void kill(PyGreenlet* g, bool condemned) noexcept {
                         "Killing the greenlet because all references have vanished.");
     }
     PyObject* result = transfer(*thread, g, nullptr, {});
-    PyGreenlet* here = std::exchange(g->pimpl->parent, parent);
-    Py_XDECREF(here);
+    // The parent may have become a child meanwhile. Then it does not come back: there would be a cycle.
+    bool is_as_before = thread->module->parent_changes.load(std::memory_order_relaxed) == parent_changes;
+    if (is_as_before || !is_ancestor(g, as_greenlet(parent.get()))) {
+        parent = Reference::steal(as_object(std::exchange(g->pimpl->parent, as_greenlet(parent.release()))));
+    }
     if (result == nullptr) {
         PyErr_WriteUnraisable(as_object(g));
     }
