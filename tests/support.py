@@ -5,11 +5,15 @@ import gc
 import os
 import subprocess
 import sys
+import sysconfig
 import textwrap
 import threading
 
 from greenlet import getcurrent, greenlet
 
+IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+# CPython 3.13t never frees functions, nor classes once there was a second thread.
+KEEPS_CLASSES = IS_FREE_THREADED and sys.version_info < (3, 14)
 IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
 HAS_ADDRESS_SANITIZER = hasattr(ctypes.CDLL(None), "__asan_init")
 

@@ -20,7 +20,7 @@ import pytest
 from greenlet import getcurrent
 from greenlet.aio import Coroutine, async_, await_, ensure_portal, has_portal, iter_, portal, run, with_
 from greenlet.generators import generator, yield_
-from support import output_of, run_python
+from support import IS_FREE_THREADED, output_of, run_python
 
 NO_PORTAL = r"no portal to an event loop here: .*await greenlet\.aio\.run\("
 
@@ -1604,6 +1604,8 @@ def test_somebody_else_switches_to_the_function():
         coroutine.send(None)
 
 
+@pytest.mark.skipif(IS_FREE_THREADED and sys.version_info >= (3, 14),
+                    reason="a loop that was not closed complains at the end there, without greenlets too")
 def test_the_interpreter_exits_while_functions_wait():
     assert output_of(
         """

@@ -7,7 +7,7 @@ import weakref
 import pytest
 from greenlet import GreenletExit, getcurrent, greenlet
 from greenlet._greenlet import get_total_main_greenlets
-from support import collect, in_thread, suspended
+from support import KEEPS_CLASSES, collect, in_thread, output_of, suspended
 
 
 class Local:
@@ -560,3 +560,56 @@ class TestWhatTheReferenceLeaks:
         blocks()
         before = blocks()
         assert blocks() - before < 100
+
+
+# Free-threaded builds do not count the references that frames have to functions and their code. The garbage collector has
+# to find them.
+NAMED_ONCE = """
+import gc
+import weakref
+from greenlet import getcurrent, greenlet
+
+main = getcurrent()
+namespace = {}
+
+def define(source, **names):
+    namespace.update(names)
+    exec(source, namespace)
+
+def forget(*names):
+    kept = [weakref.ref(namespace.pop(name)) for name in names]
+    gc.collect()
+    return kept
+
+def print_freed(references):
+    gc.collect()
+    print([reference() is None for reference in references])
+"""
+
+FREED = str([not KEEPS_CLASSES] * 2)
+
+
+def test_functions_that_a_suspended_greenlet_runs_are_kept():
+    assert output_of(
+        NAMED_ONCE
+        + """
+define("def callee(): return main.switch()\\ndef run(): return callee()", main=main)
+g = greenlet(namespace["run"])
+g.switch()
+kept = forget("run", "callee")
+print(g.switch("value"), g.dead)
+del g
+print_freed(kept)
+"""
+    ).splitlines() == ["value True", FREED]
+
+
+def test_functions_that_a_suspended_main_greenlet_runs_are_kept():
+    assert output_of(
+        NAMED_ONCE
+        + """
+g = greenlet(lambda: main.switch(forget("run", "callee")))
+define("def callee(): return g.switch()\\ndef run(): return callee()", g=g)
+print_freed(namespace["run"]())
+"""
+    ) == FREED + "\n"

@@ -239,9 +239,13 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
         greenlet->thread->stacks.cool();
     }
     Activation* activation = greenlet->activation;
-    bool is_suspended = activation != nullptr && !greenlet->is_main && greenlet->thread->current != g;
+    bool is_suspended = activation != nullptr && greenlet->thread->current != g;
     if (!is_suspended) {
-        return 0;  // a running one's frames are in use, and a main one's are the thread's
+        return 0;  // its frames are in use
+    }
+    if (greenlet->is_main) {  // what a main one's frames own is not garbage
+        bool has_frames = interpreter::has_uncounted_references && !is_of_ended_thread(g);
+        return has_frames ? interpreter::visit_uncounted(activation->state, visit, arg) : 0;
     }
     if (may_trim) {
         trim(*activation);  // its memory is looked at anyway

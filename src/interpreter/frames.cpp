@@ -111,6 +111,58 @@ Py_ssize_t values_in_use(const Frame* frame, const Frame* callee, const CallSite
 #endif
 }
 
+#if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030E0000
+
+// To functions, code, classes and modules a frame has "deferred" references: not counted, so that threads need not write to
+// what they all use. The garbage collector looks for them where it knows that frames are, and frees what has no others. It
+// wants them visited, but not when it compares counts; which visit that is only CPython knows.
+int visit_deferred(Value value, visitproc visit, void* arg) noexcept {
+    if ((value.bits & 3) != 1 || value.bits == no_value.bits) {
+        return 0;  // counted, no object, or nothing
+    }
+#if PY_VERSION_HEX >= 0x030F0000
+    return _PyGC_VisitStackRef(&value, visit, arg);
+#else
+    // The function for that can't be called on 3.14, but by way of a frame object.
+    Frame frame{};
+    frame.owner = FRAME_OWNED_BY_FRAME_OBJECT;
+    frame.f_funcobj = value;
+    frame.f_executable = no_value;
+    frame.stackpointer = frame.localsplus;
+    PyFrameObject object{};
+    reinterpret_cast<PyObject*>(&object)->ob_type = &PyFrame_Type;
+    object.f_frame = &frame;
+    return PyFrame_Type.tp_traverse(reinterpret_cast<PyObject*>(&object), visit, arg);
+#endif
+}
+
+int visit_deferred_of(const Frame* frame, Py_ssize_t in_use, visitproc visit, void* arg) noexcept {
+    int stopped = visit_deferred(frame->f_funcobj, visit, arg);
+    if (stopped == 0) {
+        stopped = visit_deferred(frame->f_executable, visit, arg);
+    }
+    for (Py_ssize_t i = 0; stopped == 0 && i < in_use; ++i) {
+        stopped = visit_deferred(frame->localsplus[i], visit, arg);
+    }
+    return stopped;
+}
+
+// Those of C functions in progress.
+int visit_deferred_of_c(const State& state, visitproc visit, void* arg) noexcept {
+    int stopped = 0;
+    for (const _PyCStackRef* each = state.calls.c_stack_refs; stopped == 0 && each != nullptr; each = each->next) {
+        stopped = visit_deferred(each->ref, visit, arg);
+    }
+    return stopped;
+}
+
+#else
+
+int visit_deferred_of(const Frame*, Py_ssize_t, visitproc, void*) noexcept { return 0; }
+int visit_deferred_of_c(const State&, visitproc, void*) noexcept { return 0; }
+
+#endif
+
 int visit_frame(const Frame* frame, Py_ssize_t in_use, visitproc visit, void* arg) noexcept {
     Py_VISIT(frame->frame_obj);
     Py_VISIT(frame->f_locals);
@@ -119,7 +171,7 @@ int visit_frame(const Frame* frame, Py_ssize_t in_use, visitproc visit, void* ar
     for (Py_ssize_t i = 0; i < in_use; ++i) {
         Py_VISIT(owned_object(frame->localsplus[i]));
     }
-    return 0;
+    return visit_deferred_of(frame, in_use, visit, arg);
 }
 
 // Makes a frame object the owner of its frame, variables only, as CPython does when a function returns.
@@ -154,7 +206,7 @@ void abandon_frame(Frame* frame, Py_ssize_t in_use) noexcept {
     PyFrameObject* object = frame->frame_obj;
     frame->frame_obj = nullptr;
     if (object != nullptr && Py_REFCNT(object) > 1) {
-        Py_INCREF(code_of(frame));
+        Py_XINCREF(owned_code(frame));
         give_to_frame_object(frame, object);
         Py_DECREF(object);
         clear_values(frame, variables, in_use);
@@ -210,7 +262,18 @@ int visit_frames(const State& state, const CallSite& call_site, visitproc visit,
         }
         callee = frame;
     }
-    return 0;
+    return visit_deferred_of_c(state, visit, arg);
+}
+
+int visit_uncounted(const State& state, visitproc visit, void* arg) noexcept {
+    for (const Frame* frame = state.calls.innermost_frame(); frame != nullptr; frame = frame->previous) {
+        Py_ssize_t in_use = is_on_data_stack(frame) ? values_in_use(frame, nullptr, CallSite()) : -1;
+        int stopped = in_use >= 0 ? visit_deferred_of(frame, in_use, visit, arg) : 0;
+        if (stopped != 0) {
+            return stopped;
+        }
+    }
+    return visit_deferred_of_c(state, visit, arg);
 }
 
 void leave_thread_state([[maybe_unused]] State& state, [[maybe_unused]] const PyThreadState* ts) noexcept {

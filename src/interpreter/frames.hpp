@@ -16,6 +16,17 @@ PyFrameObject* innermost_frame_object(PyThreadState* ts, const State& state) noe
 // where it is not known how much of a frame's stack of values is in use, only its variables are visited.
 int visit_frames(const State& state, const CallSite& call_site, visitproc visit, void* arg) noexcept;
 
+// Do frames refer to objects whose references are not counted, and which the garbage collector therefore has to find? It
+// looks at the frames of greenlets that run, and visit_frames() shows it those of suspended ones.
+#if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030E0000
+inline constexpr bool has_uncounted_references = true;
+#else
+inline constexpr bool has_uncounted_references = false;
+#endif
+
+// Visits those only: of a main greenlet that is suspended.
+int visit_uncounted(const State& state, visitproc visit, void* arg) noexcept;
+
 // The thread state of a suspended greenlet is about to go. In some versions all frames lead to one that lies in the thread
 // state: cuts that off.
 void leave_thread_state(State& state, const PyThreadState* ts) noexcept;

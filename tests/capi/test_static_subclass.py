@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from greenlet import getcurrent, greenlet
+from support import KEEPS_CLASSES
 
 
 @pytest.fixture(params=["static", "below static", "Python"])
@@ -14,10 +15,12 @@ def subclass(request, static_subclass):
 
 
 def test_the_references_to_the_type_balance(subclass):
+    gc.collect()
     before = sys.getrefcount(subclass)
     for _ in range(100):
         assert subclass(lambda: 1).switch() == 1
         del _
+    gc.collect()  # without a GIL each thread counts for itself until then
     assert abs(sys.getrefcount(subclass) - before) <= 2
 
 
@@ -27,6 +30,7 @@ def test_collections_leave_a_type_that_is_in_use(subclass):
     assert [g.switch() for g in kept] == [None] * 10
 
 
+@pytest.mark.skipif(KEEPS_CLASSES, reason="CPython 3.13t keeps classes for ever")
 def test_a_class_can_be_collected_with_its_instances(static_subclass):
     class Below(static_subclass.StaticGreenlet):
         pass
