@@ -12,7 +12,7 @@ from pathlib import Path
 import greenlet as package
 import pytest
 from greenlet import GreenletExit, error, getcurrent, greenlet
-from support import HAS_ADDRESS_SANITIZER, IS_DEBUG_BUILD, collect, in_thread, output_of, suspended
+from support import HAS_ADDRESS_SANITIZER, IS_DEBUG_BUILD, IS_FREE_THREADED, collect, in_thread, output_of, suspended
 
 
 class Worker:
@@ -459,6 +459,14 @@ class TestEnd:
         objects, resident = map(int, count.split())
         assert objects == 0
         assert resident < 2_000_000 or HAS_ADDRESS_SANITIZER  # of 1,500 greenlets; the tool keeps freed memory
+
+    @pytest.mark.skipif(not IS_FREE_THREADED, reason="threads take turns; tools/test-stress does it on all builds")
+    def test_threads_may_share_and_drop_each_others_greenlets_at_once(self):
+        # One that its thread kills while another is handing it over was once taken for one that can't be killed.
+        script = Path(__file__).parent / "stress" / "threads.py"
+        done = subprocess.run([sys.executable, str(script), "5"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=250)
+        assert done.returncode == 0, done
 
     def test_ten_thousand_threads_leave_nothing_behind(self):
         script = Path(__file__).parent / "stress" / "many_threads.py"

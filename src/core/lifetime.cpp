@@ -39,6 +39,14 @@ bool kill_unreferenced(PyGreenlet* g) noexcept {
     interpreter::PendingException in_flight;
     PyObject* self = as_object(g);
     Py_SET_REFCNT(self, 1);
+    if (must_be_killed_later(g)) {
+        // One reference, which becomes the thread's: it may let go of that at any time.
+        Py_INCREF(self);
+        Py_SET_REFCNT(self, 1);
+        g->pimpl->activation->condemned = false;
+        g->pimpl->thread->kill_later(g);
+        return false;
+    }
     kill(g, false);
     if (Py_REFCNT(self) == 1 && is_active(g) && g->pimpl->activation != nullptr &&
         !interpreter::is_finalizing()) {

@@ -510,6 +510,14 @@ PyObject* throw_in_flight(PyGreenlet* g) noexcept {
     return switch_to(g, Message::exception());
 }
 
+bool must_be_killed_later(PyGreenlet* g) noexcept {
+    Thread* thread = g->pimpl->thread;
+    if (thread->thread_state == nullptr || interpreter::is_finalizing()) {
+        return false;
+    }
+    return thread->thread_state != interpreter::current_thread_state() || thread->postpones_kills;
+}
+
 void kill(PyGreenlet* g, bool condemned) noexcept {
     interpreter::PendingException in_flight;
     Thread* thread = g->pimpl->thread;
@@ -517,11 +525,10 @@ void kill(PyGreenlet* g, bool condemned) noexcept {
         abandon(g);
         return;
     }
-    bool is_own = thread->thread_state == interpreter::current_thread_state();
-    if (is_own && thread->current == g) {
+    if (thread->thread_state == interpreter::current_thread_state() && thread->current == g) {
         return;
     }
-    if (!is_own || thread->postpones_kills) {
+    if (must_be_killed_later(g)) {
         Py_INCREF(g);
         g->pimpl->activation->condemned = condemned;
         thread->kill_later(g);

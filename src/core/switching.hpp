@@ -76,6 +76,9 @@ inline PyObject* core_transfer_jumping(Thread& thread, PyGreenlet* target, PyObj
 // and gets a GreenletExit that event loops let pass.
 void kill(PyGreenlet* g, bool condemned) noexcept;
 
+// Is an active greenlet another thread's, or must it not be killed now for another reason?
+bool must_be_killed_later(PyGreenlet* g) noexcept;
+
 // Is it a suspended greenlet of the running thread, and nothing to do but to switch?
 inline bool is_plain_switch(PyGreenlet* g) noexcept {
     Greenlet& target = *g->pimpl;
