@@ -63,9 +63,20 @@ def test_it_can_be_used_here_before_and_after():
     assert run("exec(USE); run(USE); exec(USE); run(USE); exec(USE); print('fine')") == "fine\n"
 
 
-def test_an_interpreter_may_end_with_suspended_greenlets():
-    source = USE + "\nleft = greenlet(main.switch); left.switch()\n"
-    assert run(f"run({source!r}); exec(USE); print('fine')") == "fine\n"
+@pytest.mark.parametrize("kind", ["isolated", "legacy"])
+@pytest.mark.parametrize(
+    "left",
+    [
+        "left = greenlet(main.switch); left.switch()",
+        "cell = [greenlet(lambda cell: main.switch())]; cell[0].switch(cell); del cell",
+        "down = lambda n: down(n - 1) if n else main.switch(); left = greenlet(down); left.switch(100)",
+        "left = [greenlet(lambda: max(map(main.switch, [1]))) for _ in range(100)]; [g.switch() for g in left]",
+        "import greenlet as package; package.settrace(lambda *_: None); left = greenlet(main.switch); left.switch()",
+    ],
+    ids=["held", "in a cycle", "deep", "many in C", "traced"],
+)
+def test_an_interpreter_may_end_with_suspended_greenlets(kind, left):
+    assert run(f"run({USE + left + chr(10)!r}, {kind!r}); exec(USE); print('fine')") == "fine\n"
 
 
 def test_each_interpreter_has_its_own_classes_and_main_greenlet():
@@ -93,7 +104,13 @@ def test_another_interpreter_can_run_inside_a_greenlet():
 
 
 def test_interpreters_in_several_threads_switch_at_the_same_time():
-    loop = USE + "\nfor _ in range(200): assert greenlet(len).switch('abc') == 3\n"
+    loop = USE + (
+        "def parrot(value):\n"
+        "    while True: value = main.switch(value)\n"
+        "g = greenlet(parrot)\n"
+        "for i in range(50_000): assert g.switch(i) == i\n"
+        "for _ in range(2000): assert greenlet(len).switch('abc') == 3\n"
+    )
     assert run(
         "import threading\n"
         "failures = []\n"
