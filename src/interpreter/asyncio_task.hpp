@@ -22,7 +22,7 @@ inline PyObject* asyncio_task(PyThreadState*) noexcept { return nullptr; }
 #endif
 
 // Is it one of the first values of a dictionary?
-inline bool is_among_first_values(PyObject* dictionary, const void* object) noexcept {
+inline bool is_among_first_values([[maybe_unused]] PyObject* dictionary, [[maybe_unused]] const void* object) noexcept {
 #ifndef Py_GIL_DISABLED  // else the dictionary may change meanwhile
     constexpr int few = 4;
     Py_ssize_t position = 0;

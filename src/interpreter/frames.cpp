@@ -5,6 +5,9 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
 #include <internal/pycore_frame.h>
+#if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030F0000
+#include <internal/pycore_gc.h>
+#endif
 #pragma GCC diagnostic pop
 
 #include <algorithm>
