@@ -9,6 +9,7 @@
 #include "core/reference.hpp"
 #include "core/switching.hpp"
 #include "interpreter/frames.hpp"
+#include "interpreter/lock.hpp"
 #include "module/module.hpp"
 
 #include <structmember.h>  // after Python.h
@@ -222,9 +223,16 @@ bool is_suspended(PyObject* self) noexcept {
     return of(self).activation != nullptr && of(self).thread->current != as_greenlet(self);
 }
 
+// May frames be shown? Where threads do not take turns, the thread of a greenlet may resume it meanwhile.
+bool shows_frames(PyObject* self) noexcept {
+    PyThreadState* of_greenlet = of(self).thread->thread_state;
+    return interpreter::threads_take_turns || of_greenlet == nullptr ||
+           of_greenlet == interpreter::current_thread_state();
+}
+
 PyObject* get_frame(PyObject* self, void*) {
     PyFrameObject* frame = nullptr;
-    if (is_suspended(self)) {
+    if (is_suspended(self) && shows_frames(self)) {
         frame = interpreter::innermost_frame_object(interpreter::current_thread_state(), of(self).activation->state);
     }
     if (frame == nullptr && PyErr_Occurred()) {
