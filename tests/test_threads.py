@@ -110,6 +110,10 @@ class TestErrors:
         with pytest.raises(error):
             worker(run).switch()
 
+    def test_the_frame_of_a_greenlet_of_another_thread(self, worker):
+        # Where threads do not take turns the other one may resume it at any time.
+        assert (worker(suspended).gr_frame is None) == IS_FREE_THREADED
+
     def test_throw_into_a_greenlet_of_another_thread(self, worker):
         other = worker(suspended)
         with pytest.raises(error):
