@@ -22,8 +22,9 @@ class Maker:
         # A greenlet that could not be started keeps the arguments in the reference. So where there are such
         # greenlets, the arguments are nothing whose destruction shows.
         self.failing_starts = self.random.random() < 0.3
-        # CPython 3.11 keeps, or not, the greenlet alive that was switched to, while the arguments are destroyed: see runtime.py.
-        self.passes_guards = not self.failing_starts and sys.version_info >= (3, 12)
+        # CPython 3.11, 3.14 and 3.15 keep, or not, the greenlet alive that was switched to, while the arguments are destroyed:
+        # see runtime.py.
+        self.passes_guards = not self.failing_starts and (3, 12) <= sys.version_info < (3, 14)
         self.bodies = self.random.randint(2, 6)
         self.generators = self.random.randint(0, 3)
         self.acts = self.random.randint(1, 4)

@@ -19,8 +19,8 @@ Left out of the programs, or made equal here, because the two implementations di
   slot keeps one, nothing watches it, and it keeps nothing.
 * What CPython lets go of first after a call: the arguments, whose destruction may switch away, or the bound method. The
   same call does one thing at first and another once it was made a few times, for functions of the kind that `switch` is
-  here. So no class makes `g.switch` a bound method, as a `__getattribute__` would. On 3.11 the same goes for the greenlet
-  itself, and there nothing is passed whose destruction shows.
+  here. So no class makes `g.switch` a bound method, as a `__getattribute__` would. On 3.11, 3.14 and 3.15 the same goes for
+  the greenlet itself, and there nothing is passed whose destruction shows.
 * Context variables that a thread leaves behind: which thread destroys their values is not the same. It leaves none.
 """
 
@@ -420,7 +420,8 @@ def in_thread(function) -> None:
         for slot in range(SLOTS):
             if R[slot] is getcurrent():
                 R[slot] = None
-        getcurrent().__dict__.clear()
+        while getcurrent().__dict__:  # destructors may put something there
+            getcurrent().__dict__.clear()
 
     before = run.draining
     thread = threading.Thread(target=target)
