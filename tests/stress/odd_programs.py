@@ -515,7 +515,8 @@ def opcodes_traced_across_switches():
 
 @program
 def tracing_of_all_threads_changes():
-    if not hasattr(threading, "settrace_all_threads"):
+    # Without a GIL it crashes CPython 3.13, without greenlets too.
+    if not hasattr(threading, "settrace_all_threads") or not getattr(sys, "_is_gil_enabled", lambda: True)():
         return
 
     def work():
