@@ -558,6 +558,7 @@ void kill(PyGreenlet* g, bool condemned) noexcept {
     if (is_as_before || !is_ancestor(g, as_greenlet(parent.get()))) {
         parent = Reference::steal(as_object(std::exchange(g->pimpl->parent, as_greenlet(parent.release()))));
     }
+    parent = Reference();  // at once: what follows may run code that never comes back
     if (result == nullptr) {
         PyErr_WriteUnraisable(as_object(g));
     }
