@@ -33,6 +33,33 @@ def test_a_greenlet_that_survives_its_kill_is_not_killed_again(cls, capsys):
     gc.collect()
 
 
+def test_one_that_is_never_resumed_while_it_kills_another_is_a_survivor(capsys):
+    # The one that was killed kept a reference to the killer as its parent, and nobody noticed that the killer was lost.
+    class Leaves:
+        def __del__(self):
+            getcurrent().parent.switch()
+
+    def killed():
+        try:
+            getcurrent().parent.switch()
+        except GreenletExit:
+            return Leaves()  # which goes when the kill is nearly over
+
+    def killer():
+        g = greenlet(killed, getcurrent().parent)
+        g.switch()
+        try:
+            getcurrent().parent.switch()
+        except GreenletExit:
+            del g
+
+    g = greenlet(killer)
+    g.switch()  # until the other one waits
+    g.switch()  # until it waits itself
+    del g
+    assert "GreenletExit did not kill" in capsys.readouterr().err
+
+
 def test_a_greenlet_exit_starts_the_parent_without_arguments():
     def exits():
         raise GreenletExit
