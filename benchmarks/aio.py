@@ -162,10 +162,13 @@ def versions(python):
 
 def measure_in_turn(pythons):
     """Medians by (environment, package, column)."""
+    from suite.compare import on_processor
+
     samples = {}
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         for side, python in pythons.items():
-            done = subprocess.run([python, __file__, "--one"], check=True, stdout=subprocess.PIPE, text=True)
+            with on_processor(number):
+                done = subprocess.run([python, __file__, "--one"], check=True, stdout=subprocess.PIPE, text=True)
             for package, figures in json.loads(done.stdout).items():
                 for column, value in figures.items():
                     samples.setdefault((side, package, column), []).append(value)

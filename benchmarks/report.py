@@ -26,8 +26,9 @@ make bench          # all of it, half an hour; `make bench-quick` shows the most
 ```
 
 **How.** Both packages are installed from wheels into virtual environments that are otherwise the same. Each row is measured
-in processes that take turns, one of each side, then again with fresh ones: whatever the machine does meanwhile falls on
-both. Loops are unrolled, so that a figure is the operation with its call from Python, and next to nothing of the loop.
+in processes that take turns on one processor, one of each side, then again with fresh ones on another: whatever the machine
+does meanwhile falls on both. Loops are unrolled, so that a figure is the operation with its call from Python, and next to
+nothing of the loop.
 Figures are medians of all samples; *spread* is the distance between the quartiles, as a part of the median. *Ratio* is how many
 times as fast as the reference this package is. Absolute times change from machine to machine and from hour to hour: the
 ratios are what to look at. The code is in `benchmarks/suite/`, and how many instructions a switch takes is guarded by

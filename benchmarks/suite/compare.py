@@ -1,6 +1,8 @@
 """Measures rows in processes that take turns, so that what the machine does meanwhile falls on all of them alike."""
 
+import contextlib
 import json
+import os
 import statistics
 import subprocess
 import time
@@ -19,10 +21,11 @@ class Effort:
     rounds: int     # fresh processes of each side
     samples: int    # of each process, in turn with those of the other sides
     seconds: float  # that a sample should take
+    threads: bool = False  # does the row have several that should run at once?
 
 
 FULL = Effort(rounds=3, samples=15, seconds=0.008)
-LONG = Effort(rounds=3, samples=5, seconds=0.1)  # where other threads have to wake up first
+LONG = Effort(rounds=3, samples=5, seconds=0.1, threads=True)  # other threads have to wake up first
 QUICK = Effort(rounds=2, samples=12, seconds=0.004)
 
 
@@ -78,24 +81,48 @@ class Worker:
         self._process.communicate()
 
 
+@contextlib.contextmanager
+def on_processor(number: int):
+    """Have this process, and those it starts, use one processor, another one for another number.
+
+    Each side would stay on one of its own otherwise, and one of them may be slower: who shares a virtual machine's is
+    not to be seen.
+    """
+    processors = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(processors)[number % len(processors)]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, processors)
+
+
+def round_of(sides: dict[str, tuple[Path, str, str]], effort: Effort, reverse: bool) -> dict[str, list[float]]:
+    """The samples of a fresh process of each side."""
+    samples: dict[str, list[float]] = {side: [] for side in sides}
+    workers: dict[str, Worker] = {}
+    try:
+        for side in (reversed(sides) if reverse else sides):
+            python, module, title = sides[side]
+            workers[side] = Worker(python, "row", module, title, str(effort.seconds))
+        start = time.monotonic()
+        for done in range(effort.samples):
+            if done >= FEWEST_SAMPLES and time.monotonic() - start > MOST_SECONDS:
+                break
+            for side, worker in workers.items():
+                samples[side].append(worker.sample())
+    finally:
+        for worker in workers.values():
+            worker.end()
+    return samples
+
+
 def alternate(sides: dict[str, tuple[Path, str, str]], effort: Effort) -> dict[str, Figure]:
     """The figures of several sides: each an interpreter, and the module and title of the row it measures."""
     samples: dict[str, list[float]] = {side: [] for side in sides}
     for number in range(effort.rounds):
-        workers: dict[str, Worker] = {}
-        try:
-            for side in (list(sides) if number % 2 == 0 else reversed(sides)):
-                python, module, title = sides[side]
-                workers[side] = Worker(python, "row", module, title, str(effort.seconds))
-            start = time.monotonic()
-            for done in range(effort.samples):
-                if done >= FEWEST_SAMPLES and time.monotonic() - start > MOST_SECONDS:
-                    break
-                for side, worker in workers.items():
-                    samples[side].append(worker.sample())
-        finally:
-            for worker in workers.values():
-                worker.end()
+        with contextlib.nullcontext() if effort.threads else on_processor(number):
+            for side, values in round_of(sides, effort, reverse=number % 2 == 1).items():
+                samples[side] += values
     return {side: Figure.of(values) for side, values in samples.items()}
 
 
