@@ -279,3 +279,44 @@ def test_a_parent_that_becomes_a_child_during_a_kill_makes_no_cycle():
     assert survivors[0].switch(1) == 1 and parent.switch(2) == 2
     with pytest.raises(ValueError):
         survivors[0].parent = parent
+
+
+def test_a_chain_of_parents_is_let_go_of_in_order():
+    # CPython puts off what is nested too deep, contexts among it: a chain of greenlets must not count as nested.
+    class Witness:
+        def __init__(self, number):
+            self.number = number
+
+        def __del__(self):
+            gone.append(self.number)
+
+    def run(number):
+        variable.set(Witness(number))
+
+    gone = []
+    variable = contextvars.ContextVar("variable")
+    g = None
+    for number in range(200):
+        g = greenlet(run, g)
+        g.switch(number)
+    assert gone == []
+    del g
+    assert gone == list(reversed(range(200)))
+
+
+@pytest.mark.parametrize("cls", [greenlet, Subclass])
+def test_a_chain_of_suspended_parents_is_killed_in_order(cls):
+    def run(number):
+        try:
+            main.switch()
+        finally:
+            killed.append(number)
+
+    killed = []
+    main = getcurrent()
+    g = main
+    for number in range(1000):
+        g = cls(run, g)
+        g.switch(number)
+    del g
+    assert killed == list(reversed(range(1000)))

@@ -199,26 +199,81 @@ void deallocate_finished(PyObject* self) {
     }
 }
 
+// A greenlet may be the last to refer to its parent, that one to its own, and so on. Such a chain can be too long to be
+// deallocated recursively. So whoever lets go of a parent also lets go of that one's parent: it is told which that is. (CPython's
+// way to end such recursion counts levels for all types together, and would put off what the greenlets refer to.)
+struct Release {
+    PyGreenlet* released;
+    PyGreenlet* next = nullptr;  // owned
+};
+thread_local Release* release_in_progress = nullptr;
+
+// Who lets go of `g`, and wants to know its parent. Asked before any other code may run.
+Release* release_of(PyGreenlet* g) noexcept {
+    bool is_released = release_in_progress != nullptr && release_in_progress->released == g;
+    return is_released ? std::exchange(release_in_progress, nullptr) : nullptr;
+}
+
+bool ends_parent(const Greenlet* greenlet) noexcept {
+    return greenlet != nullptr && greenlet->parent != nullptr && Py_REFCNT(greenlet->parent) == 1;
+}
+
+bool needs_killing(const Greenlet* greenlet) noexcept {
+    return greenlet != nullptr && greenlet->phase == Phase::active && !greenlet->is_main;
+}
+
+void release_chain(PyGreenlet* g) noexcept {
+    while (g != nullptr) {
+        Release release{g};
+        if (Py_REFCNT(g) == 1 && Py_TYPE(g)->tp_dealloc == deallocate && (needs_killing(g->pimpl) || ends_parent(g->pimpl))) {
+            release_in_progress = &release;
+        }
+        Py_DECREF(g);
+        release_in_progress = nullptr;
+        g = release.next;
+    }
+}
+
+// `release`: who let go of the greenlet, or nullptr.
+[[gnu::noinline]] void deallocate_with_parent(PyGreenlet* g, Release* release) {
+    PyGreenlet* parent = std::exchange(g->pimpl->parent, nullptr);
+    deallocate_finished(as_object(g));
+    if (release != nullptr) {
+        release->next = parent;
+    }
+    else {
+        release_chain(parent);
+    }
+}
+
+[[gnu::noinline]] void deallocate_active(PyGreenlet* g) {
+    Release* release = release_of(g);
+    if (!kill_unreferenced(g)) {
+        return;
+    }
+    PyObject_GC_UnTrack(g);
+    if (ends_parent(g->pimpl)) {
+        deallocate_with_parent(g, release);
+    }
+    else {
+        deallocate_finished(as_object(g));
+    }
+}
+
 }  // namespace
 
 void deallocate(PyObject* self) {
     PyGreenlet* g = as_greenlet(self);
-    Greenlet* greenlet = g->pimpl;
-    if (greenlet != nullptr && greenlet->phase == Phase::active && !greenlet->is_main) {
-        if (!kill_unreferenced(g)) {
-            return;
-        }
+    if (needs_killing(g->pimpl)) {
+        deallocate_active(g);
+        return;
     }
     PyObject_GC_UnTrack(self);
-    bool ends_parent = greenlet != nullptr && greenlet->parent != nullptr && Py_REFCNT(greenlet->parent) == 1;
-    if (!ends_parent) [[likely]] {
+    if (!ends_parent(g->pimpl)) [[likely]] {
         deallocate_finished(self);
         return;
     }
-    // A chain of parents may be too long to be deallocated recursively.
-    Py_TRASHCAN_BEGIN(self, deallocate);
-    deallocate_finished(self);
-    Py_TRASHCAN_END;
+    deallocate_with_parent(g, release_of(g));
 }
 
 int traverse(PyObject* self, visitproc visit, void* arg) {
