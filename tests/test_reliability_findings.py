@@ -320,3 +320,27 @@ def test_a_chain_of_suspended_parents_is_killed_in_order(cls):
         g.switch(number)
     del g
     assert killed == list(reversed(range(1000)))
+
+
+@pytest.mark.parametrize("cls", [greenlet, Subclass])
+def test_a_survivor_that_becomes_garbage_later_does_not_run_among_cleared_objects(cls):
+    # CPython finalizes an instance of a Python class once: here that was when its last reference went, which it survived.
+    def run(main, exceptions):
+        friend = None
+        try:
+            main.switch()
+        except GreenletExit as error:
+            friend = greenlet(lambda: None)  # a child, which refers to its parent
+            try:
+                main.switch()
+            finally:
+                exceptions.append((str(error), friend.dead))
+
+    gc.collect()
+    exceptions = []
+    g = cls(run)
+    g.switch(getcurrent(), exceptions)
+    del g
+    assert exceptions == []
+    gc.collect()
+    assert exceptions == [("Killing the greenlet because all references have vanished.", False)]

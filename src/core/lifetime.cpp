@@ -7,6 +7,7 @@
 #include "core/held.hpp"
 #include "core/switching.hpp"
 #include "interpreter/allocation.hpp"
+#include "interpreter/finalizer.hpp"
 #include "interpreter/frames.hpp"
 #include "interpreter/pending_exception.hpp"
 
@@ -34,6 +35,14 @@ void free_implementation(PyGreenlet* g) noexcept {
     }
 }
 
+// An instance of a Python class was finalized before it came here. If it lives on, the garbage collector must be able to kill it
+// again before it clears what the greenlet uses.
+void live_on(PyGreenlet* g) noexcept {
+    if (Py_TYPE(g)->tp_finalize == finalize) {
+        interpreter::expect_finalizer(as_object(g));
+    }
+}
+
 // Kills an active greenlet whose last reference is gone. False if it is referenced again.
 bool kill_unreferenced(PyGreenlet* g) noexcept {
     interpreter::PendingException in_flight;
@@ -44,6 +53,7 @@ bool kill_unreferenced(PyGreenlet* g) noexcept {
         Py_INCREF(self);
         Py_SET_REFCNT(self, 1);
         g->pimpl->activation->condemned = false;
+        live_on(g);
         g->pimpl->thread->kill_later(g);
         return false;
     }
@@ -59,6 +69,9 @@ bool kill_unreferenced(PyGreenlet* g) noexcept {
             PyFile_WriteString("\n", file);
             PyErr_Clear();
         }
+    }
+    if (Py_REFCNT(self) > 1) {
+        live_on(g);
     }
     Py_SET_REFCNT(self, Py_REFCNT(self) - 1);
     return Py_REFCNT(self) == 0;
