@@ -40,7 +40,8 @@ test-differential: ## 100,000 random operations on this package and on the refer
 	@$(PYTHON) tools/test_differential.py --seed 0 --operations 100000
 
 test-stress: ## instrumented builds, then random programs and threads on every interpreter; BUDGET=seconds (3600)
-	@tools/test-stress $(BUDGET)
+	$(have_python)
+	@$(PYTHON) tools/test-stress $(BUDGET)
 
 gate: ## count the instructions of a switch and of a spawn, and compare with the limits
 	$(have_python)

@@ -108,6 +108,7 @@ def report(seed: int, ours: Side, reference: Side, seconds: float, keep: Path | 
     if not differ(ours, reference, program, kind):
         print(f"seed {seed}: the {kind} did not come back", flush=True)
         return kind == "crash"
+    print(f"seed {seed}: a {kind}, which is made smaller", flush=True)
     program = shrink(ours, reference, program, kind, seconds)
     mine, theirs = ours.log(program), reference.log(program)
     source = programs.as_source(program).splitlines()

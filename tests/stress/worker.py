@@ -1,10 +1,12 @@
 """Runs generated programs on whichever greenlet package is importable, and says what they did.
 
-usage: worker.py SEED NUMBER [storm]
-                                  a line for each of NUMBER programs: seed, operations, digest of the log
+usage: worker.py SEED NUMBER      a line for each of NUMBER programs: seed, operations, digest of the log
+       worker.py SEED NUMBER storm [SECONDS]
+                                  the same, for no longer than that, and at the end how many there were
        worker.py                  for each program given as a line of JSON: its log, as a line of JSON
 
-`storm`: garbage is collected at every operation and every switch, and with gc.set_threshold(1).
+`storm`: garbage is collected at every operation and every switch, and with gc.set_threshold(1). The exit status says
+whether one crashed or hung.
 Each program runs in a process of its own, so that what one leaves behind is not the next one's; if that
 does not end well, how it ended is the log.
 """
@@ -16,6 +18,8 @@ import json
 import os
 import signal
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -46,29 +50,45 @@ def apart(program: list) -> list[str]:
     return ["hang" if status == signal.SIGALRM else f"exit code {os.waitstatus_to_exitcode(status)}"]
 
 
-def main() -> None:
+def results(first: int, number: int, end: float) -> Iterator[tuple[int, int, str]]:
+    """Of programs one after the other: the seed, how many operations, and the digest of the log or how it ended."""
+    for seed in range(first, first + number):
+        if time.monotonic() > end:
+            return
+        log = apart(programs.program(seed))
+        if len(log) == 1:
+            yield seed, 0, log[0]
+        else:
+            digest = hashlib.sha256("\n".join(log).encode()).hexdigest()[:16]
+            yield seed, sum(line[0] in "0123456789" for line in log), digest
+
+
+def main() -> int:
     faulthandler.enable()
     gc.disable()
     sys.setrecursionlimit(5000)  # how deep a greenlet starts is not the same in both
     if len(sys.argv) == 1:
         for line in sys.stdin:
             print(json.dumps(apart(json.loads(line))), flush=True)
-        return
+        return 0
     first, number = map(int, sys.argv[1:3])
-    if sys.argv[3:] == ["storm"]:
+    is_storm = sys.argv[3:4] == ["storm"]
+    if is_storm:
         runtime.is_storm = True
         gc.collect()
         gc.freeze()
         gc.set_threshold(1)
         gc.enable()
-    for seed in range(first, first + number):
-        log = apart(programs.program(seed))
-        if len(log) == 1:
-            print(f"{seed} 0 {log[0]}", flush=True)
-            continue
-        digest = hashlib.sha256("\n".join(log).encode()).hexdigest()[:16]
-        operations = sum(line[0] in "0123456789" for line in log)
-        print(f"{seed} {operations} {digest}", flush=True)
+    end = time.monotonic() + float(sys.argv[4]) if len(sys.argv) > 4 else float("inf")
+    done = operations = crashes = 0
+    for seed, length, outcome in results(first, number, end):
+        print(seed, length, outcome, flush=True)
+        done += 1
+        operations += length
+        crashes += length == 0
+    if is_storm:
+        print(f"storm: {done} programs, {operations} operations, {crashes} crashed")
+    return is_storm and crashes > 0
 
 
-main()
+sys.exit(main())
