@@ -5,7 +5,8 @@
 //
 //   AddressSanitizer   where the stack that is switched to lies; and with use-after-return detection it keeps the
 //                      frames' variables on a "fake stack" of its own, one for each real stack, which it hands out
-//                      when an execution leaves and wants back when it resumes
+//                      when an execution leaves and wants back when it resumes. And which stacks refer to memory that is
+//                      no leak, and which memory has become the system's again, that of frames that never returned too
 //   ThreadSanitizer    which of its fibers runs: each has a call stack and a vector clock of its own
 //   Valgrind           where stacks lie, else a change of stack looks to it like one huge push or pop
 //
@@ -34,6 +35,7 @@
 #if defined(STACKFUL_ADDRESS_SANITIZER)
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
+#include <sanitizer/lsan_interface.h>
 #endif
 #if defined(STACKFUL_THREAD_SANITIZER)
 #include <sanitizer/tsan_interface.h>
@@ -68,6 +70,8 @@ public:
         fake_stack_ = nullptr;
         // Frames that an earlier execution never returned from have left their red zones.
         __asan_unpoison_memory_region(low, size_);
+        __lsan_register_root_region(low, size_);
+        created_ = true;
     }
     void leave(AddressSanitizer& to, bool for_ever) noexcept {
         left_ = for_ever ? nullptr : this;
@@ -75,7 +79,12 @@ public:
     }
     void resumed() noexcept { arrive(fake_stack_); }
     static void entered() noexcept { arrive(nullptr); }
-    void destroy() noexcept {}
+    void destroy() noexcept {
+        if (created_) {
+            __lsan_unregister_root_region(bottom_, size_);
+            created_ = false;
+        }
+    }
 
 private:
     // AddressSanitizer tells at each arrival where the stack that was left lies. That is how we come to know the bounds
@@ -93,6 +102,7 @@ private:
     const void* bottom_ = nullptr;  // lowest address of the stack
     std::size_t size_ = 0;
     void* fake_stack_ = nullptr;  // while suspended
+    bool created_ = false;        // by create(): it is not a thread's own stack
     static inline thread_local AddressSanitizer* left_ = nullptr;  // the one that switched last, if it lives
 };
 #else
@@ -183,6 +193,13 @@ public:
         Valgrind::destroy();
     }
 };
+
+// Memory that was stacks is about to go back to the system, which may give it to anybody.
+inline void give_back([[maybe_unused]] const void* address, [[maybe_unused]] std::size_t bytes) noexcept {
+#if defined(STACKFUL_ADDRESS_SANITIZER)
+    __asan_unpoison_memory_region(address, bytes);
+#endif
+}
 
 // Memory of a stack below its stack pointer is about to be read, on purpose.
 inline void inspect_unused([[maybe_unused]] const void* address, [[maybe_unused]] std::size_t bytes) noexcept {

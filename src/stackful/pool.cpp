@@ -7,6 +7,8 @@
 #include <cassert>
 #include <new>
 
+#include "stackful/annotations.hpp"
+
 namespace stackful {
 
 namespace {
@@ -16,6 +18,11 @@ namespace {
 alignas(StackPool) std::byte shared_pool[sizeof(StackPool)];
 
 [[maybe_unused]] const StackPool* const made_shared_pool = ::new (shared_pool) StackPool;
+
+bool give_back(std::byte* begin, std::size_t bytes) noexcept {
+    annotations::give_back(begin, bytes);
+    return system::unreserve(begin, bytes);
+}
 
 }  // namespace
 
@@ -38,7 +45,7 @@ StackPool::~StackPool() {
     for (Region* region = regions_.load(std::memory_order_relaxed); region != nullptr;) {
         Region* older = region->older;
         if (std::byte* begin = region->begin.load(std::memory_order_relaxed)) {
-            system::unreserve(begin, region->slots * region->layout->size);
+            give_back(begin, region->slots * region->layout->size);
         }
         delete region;
         region = older;
@@ -201,7 +208,7 @@ void StackPool::cool(SizeClass& size_class, Slot& slot) noexcept {
 
 void StackPool::unmap(SizeClass& size_class, Region& region) noexcept {
     std::size_t carved = region.carved.load(std::memory_order_relaxed);
-    if (!system::unreserve(region.begin.load(std::memory_order_relaxed), region.slots * size_class.layout.size)) {
+    if (!give_back(region.begin.load(std::memory_order_relaxed), region.slots * size_class.layout.size)) {
         return;
     }
     region.begin.store(nullptr, std::memory_order_relaxed);

@@ -4,12 +4,15 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <memory>
 #include <set>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "stackful/annotations.hpp"
 #include "stackful/pool.hpp"
+#include "coroutine.hpp"
 
 namespace {
 
@@ -258,5 +261,36 @@ TEST(SharedPool, is_the_default) {
     cache.release(slot);
     EXPECT_EQ(StackPool::shared().slots_in_use(), before);
 }
+
+#if defined(STACKFUL_ADDRESS_SANITIZER)
+
+TEST_P(Pool, gives_memory_back_without_the_red_zones_of_frames_that_never_returned) {
+    std::byte* low = nullptr;
+    {
+        StackPool gone{GetParam()};
+        StackCache cache(minimum_slot_size, gone);
+        Slot* slot = cache.acquire();
+        low = slot->low;
+        __asan_poison_memory_region(low, 64);
+        cache.release(slot);
+    }
+    EXPECT_EQ(__asan_region_is_poisoned(low, 64), nullptr);
+}
+
+TEST(Leaks, are_not_what_only_a_suspended_stack_refers_to) {
+    StackCache cache;
+    {
+        Coroutine coroutine(cache, [](Coroutine& self, void*) -> void* {
+            std::unique_ptr<int[]> kept(new int[1000]);
+            self.suspend();
+            return nullptr;
+        });
+        coroutine.resume();
+        EXPECT_EQ(__lsan_do_recoverable_leak_check(), 0);
+        coroutine.resume();
+    }
+}
+
+#endif
 
 }  // namespace

@@ -1,0 +1,76 @@
+"""Does what there is to do with greenlets, and then ends: for LeakSanitizer, which looks then for memory that nothing refers to.
+
+usage: leaks.py [greenlet | value]
+
+It is the tool that complains; but the garbage collector's lists refer to all greenlets, so those that are left are counted
+here. With an argument, a reference to a greenlet or to what was passed to one is never given back, and that must be noticed.
+Random programs (programs.py) are run too, but for those that leave greenlets which survived GreenletExit: these are kept for
+ever, on purpose.
+"""
+
+import ctypes
+import gc
+import os
+import sys
+import threading
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import programs  # noqa: E402
+import references  # noqa: E402
+import runtime  # noqa: E402
+from greenlet import getcurrent, greenlet  # noqa: E402
+
+PROGRAMS = 60
+
+
+def wait():
+    while True:
+        getcurrent().parent.switch(object())
+
+
+def leaves_survivors(source: str) -> bool:
+    child = os.fork()  # where they are no leak of this process
+    if child == 0:
+        os._exit(references.leaves_survivors(source))
+    return os.waitpid(child, 0)[1] != 0
+
+
+def leak(what: str) -> None:
+    g = greenlet(wait)
+    value = g.switch()
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(g if what == "greenlet" else value))
+
+
+def threads_that_end() -> None:
+    for _ in range(10):
+        thread = threading.Thread(target=lambda: kept.append(greenlet(wait).switch()))
+        thread.start()
+        thread.join()
+
+
+kept: list = []
+
+
+def main() -> int:
+    sys.setrecursionlimit(5000)
+    sys.unraisablehook = lambda _: None
+    references.scenarios()
+    for seed in range(PROGRAMS):
+        source = programs.as_source(programs.program(seed))
+        if not leaves_survivors(source):
+            runtime.execute(source, references.FUEL)
+    threads_that_end()
+    kept.clear()
+    for what in sys.argv[1:]:
+        leak(what)
+    gc.collect()
+    left = sum(isinstance(each, greenlet) for each in gc.get_objects()) - 1  # but the main one
+    print(f"leaks: {left} greenlets leaked")
+    kept.append(greenlet(wait))
+    kept[-1].switch()  # suspended to the end
+    return left
+
+
+sys.exit(main())
