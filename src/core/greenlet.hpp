@@ -13,6 +13,7 @@
 
 #include "core/module_state.hpp"
 #include "interpreter/call_site.hpp"
+#include "interpreter/shared_value.hpp"
 #include "interpreter/state.hpp"
 #include "stackful/context.hpp"
 #include "stackful/stack.hpp"
@@ -62,12 +63,12 @@ enum class Fault : std::uint8_t { none, error, fatal_error };
 
 // What PyGreenlet::pimpl points to.
 struct Greenlet {
-    Thread* thread;          // shared; nullptr before it was started
-    Activation* activation;  // while active
+    interpreter::SharedValue<Thread*> thread;          // shared; nullptr before it was started
+    interpreter::SharedValue<Activation*> activation;  // while active
     PyGreenlet* parent;      // owned; nullptr for a main greenlet, and after garbage collection
     PyObject* run;           // owned; before it was started
     PyObject* context;       // owned; contextvars.Context before it was started, and after it finished
-    Phase phase;
+    interpreter::SharedValue<Phase> phase;
     Fault fault;
     bool is_main;
     bool holds_itself = false;      // it survived being killed: owns a reference to itself, until it finishes

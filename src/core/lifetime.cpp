@@ -118,14 +118,14 @@ PyGreenlet* create_main(Thread& thread) noexcept {
     }
     thread.main_activation.greenlet = g;
     thread.share();
-    thread.module->main_greenlets++;
+    thread.module->main_greenlets += 1;
     *g->pimpl = Greenlet{&thread, &thread.main_activation, nullptr, nullptr, nullptr, Phase::active, Fault::none, true};
     return g;
 }
 
 void abandon(PyGreenlet* g) noexcept {
     Greenlet& greenlet = *g->pimpl;
-    Activation* activation = std::exchange(greenlet.activation, nullptr);
+    Activation* activation = greenlet.activation.exchange(nullptr);
     greenlet.phase = Phase::finished;
     if (activation == nullptr || interpreter::is_finalizing() || greenlet.thread->current == g) {
         return;  // what it holds goes with the process
@@ -193,7 +193,7 @@ void deallocate_finished(PyObject* self) {
     Py_CLEAR(g->dict);
     if (Greenlet* greenlet = g->pimpl) {
         if (greenlet->is_main) {
-            greenlet->thread->module->main_greenlets--;
+            greenlet->thread->module->main_greenlets += -1;
         }
         Py_XDECREF(greenlet->run);
         Py_XDECREF(greenlet->context);

@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "interpreter/shared_count.hpp"
+#include "interpreter/shared_value.hpp"
 #include "interpreter/state.hpp"
 
 namespace stackless {
@@ -27,8 +28,9 @@ struct ModuleState {
     PyObject* event_switch;
     PyObject* event_throw;
     PyObject* thread_key;  // of a thread's record in the dictionary of its thread state
-    std::clock_t cleanup_clocks;  // spent on collecting garbage when threads end; -1: do not
-    Py_ssize_t main_greenlets;    // that exist
+    interpreter::SharedValue<bool> collects_at_end{true};       // garbage, when threads end
+    interpreter::SharedValue<std::clock_t> cleanup_clocks{0};  // spent on that
+    interpreter::SharedValue<Py_ssize_t> main_greenlets{0};    // that exist
     std::atomic<std::size_t> parent_changes;  // so often was a parent set
     void* c_api[12];              // what clients have of greenlet.h; they keep its address
 

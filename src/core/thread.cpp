@@ -123,7 +123,7 @@ void Thread::end() noexcept {
     }
     if (can_still_run) {
         kill_released();
-        if (active != nullptr && module->cleanup_clocks != std::clock_t(-1)) {
+        if (active != nullptr && module->collects_at_end) {
             std::clock_t begin = std::clock();
             PyGC_Collect();
             module->cleanup_clocks += std::clock() - begin;
@@ -156,7 +156,7 @@ void Thread::end() noexcept {
     }
     stacks.trim();
     if (current == main) {
-        Py_CLEAR(current);
+        Py_DECREF(as_object(current.exchange(nullptr)));
     }
     // Else it ended in the middle of a greenlet: other threads do in the child of a fork. That greenlet stays the current
     // one for ever, because nobody knows what state it is in.

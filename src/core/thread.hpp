@@ -20,8 +20,8 @@
 namespace core {
 
 struct Thread {
-    PyThreadState* thread_state;   // nullptr once the thread has ended
-    PyGreenlet* current;           // owned; the greenlet that runs
+    interpreter::SharedValue<PyThreadState*> thread_state;  // nullptr once the thread has ended
+    interpreter::SharedValue<PyGreenlet*> current;          // owned; the greenlet that runs
     PyGreenlet* origin;            // owned; the one that switched, until its successor has taken notice
     Activation* vacated;           // of one that finished, whose stack its successor returns
     PyObject* tracer;              // owned; called at each switch, or nullptr

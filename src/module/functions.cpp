@@ -159,10 +159,7 @@ PyObject* enable_optional_cleanup(PyObject*, PyObject* enabled) {
     if (state == nullptr || enable < 0) {
         return nullptr;
     }
-    if (!enable) {
-        state->cleanup_clocks = std::clock_t(-1);
-    }
-    else if (state->cleanup_clocks == std::clock_t(-1)) {
+    if (!state->collects_at_end.exchange(enable) && enable) {
         state->cleanup_clocks = 0;
     }
     Py_RETURN_NONE;
@@ -178,7 +175,7 @@ PyObject* get_clocks_used_doing_optional_cleanup(PyObject*, PyObject*) {
     if (state == nullptr) {
         return nullptr;
     }
-    if (state->cleanup_clocks == std::clock_t(-1)) {
+    if (!state->collects_at_end) {
         Py_RETURN_NONE;
     }
     return PyLong_FromLongLong(static_cast<long long>(state->cleanup_clocks));

@@ -306,7 +306,7 @@ PyObject* greenlet_repr(PyObject* self) {
     const char* type_name = Py_TYPE(self)->tp_name;
     bool ended = core::is_of_ended_thread(as_greenlet(self));
     if (of(self).phase == Phase::finished || ended) {
-        return PyUnicode_FromFormat("<%s object at %p (otid=%p) %sdead>", type_name, self, of(self).thread,
+        return PyUnicode_FromFormat("<%s object at %p (otid=%p) %sdead>", type_name, self, of(self).thread.get(),
                                     ended ? "(thread exited) " : "");
     }
     if (of(self).phase == Phase::unstarted) {
@@ -316,7 +316,7 @@ PyObject* greenlet_repr(PyObject* self) {
     // "current" means in the thread that asks; to others even the running greenlet of a thread is not.
     bool current = of(self).thread->current == as_greenlet(self) &&
                    of(self).thread->thread_state == interpreter::current_thread_state();
-    return PyUnicode_FromFormat("<%s object at %p (otid=%p) %s active started%s>", type_name, self, of(self).thread,
+    return PyUnicode_FromFormat("<%s object at %p (otid=%p) %s active started%s>", type_name, self, of(self).thread.get(),
                                 current ? "current" : "suspended", of(self).is_main ? " main" : "");
 }
 
