@@ -7,11 +7,13 @@
 
 #include "interpreter/cpython.hpp"
 
+#if PY_VERSION_HEX >= 0x030D0000
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #include <internal/pycore_gc.h>
 #pragma GCC diagnostic pop
+#endif
 
 namespace interpreter {
 
@@ -20,7 +22,8 @@ inline void expect_finalizer(PyObject* object) noexcept {
 #if PY_VERSION_HEX >= 0x030D0000
     _PyGC_CLEAR_FINALIZED(object);
 #else
-    _Py_AS_GC(object)->_gc_prev &= ~static_cast<uintptr_t>(_PyGC_PREV_MASK_FINALIZED);
+    constexpr uintptr_t was_finalized = 1;  // _PyGC_PREV_MASK_FINALIZED: up to 3.12 its header can't be included here
+    (reinterpret_cast<PyGC_Head*>(object) - 1)->_gc_prev &= ~was_finalized;
 #endif
 }
 
