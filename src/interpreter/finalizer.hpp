@@ -22,8 +22,9 @@ inline void expect_finalizer(PyObject* object) noexcept {
 #if PY_VERSION_HEX >= 0x030D0000
     _PyGC_CLEAR_FINALIZED(object);
 #else
-    constexpr uintptr_t was_finalized = 1;  // _PyGC_PREV_MASK_FINALIZED: up to 3.12 its header can't be included here
-    (reinterpret_cast<PyGC_Head*>(object) - 1)->_gc_prev &= ~was_finalized;
+    // The collector keeps two words before the object, and the flag in the second. Up to 3.12 its header clashes with a public one.
+    constexpr std::uintptr_t was_finalized = 1;
+    reinterpret_cast<std::uintptr_t*>(object)[-1] &= ~was_finalized;
 #endif
 }
 
