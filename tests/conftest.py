@@ -20,3 +20,17 @@ def stack_size():
     before = greenlet.stack_size()
     yield greenlet.stack_size
     greenlet.stack_size(before)
+
+
+@pytest.fixture
+def scheduler_as_before():
+    """greenlet.stackless, in which nothing is left to run, and no trap or callback is set."""
+    from greenlet import stackless
+
+    yield
+    assert stackless.getcurrent() is stackless.getmain()
+    assert stackless.getruncount() == 1
+    assert stackless.switch_trap() == 0
+    assert stackless.set_channel_callback(None) is None
+    assert stackless.set_schedule_callback(None) is None
+    assert stackless.set_error_handler(None) is None

@@ -9,6 +9,7 @@ import sysconfig
 import textwrap
 import threading
 
+import pytest
 from greenlet import getcurrent, greenlet
 
 IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
@@ -16,6 +17,10 @@ IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 KEEPS_CLASSES = IS_FREE_THREADED and sys.version_info < (3, 14)
 IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
 HAS_ADDRESS_SANITIZER = hasattr(ctypes.CDLL(None), "__asan_init")
+
+# For modules that use greenlet.stackless. A thread that watches the time could wake a tasklet, for all the scheduler knows, and
+# then nothing is a deadlock: so the time limit is a signal's.
+WITH_A_SCHEDULER = [pytest.mark.timeout(60, method="signal"), pytest.mark.usefixtures("scheduler_as_before")]
 
 
 def run_python(source, *, timeout=60, options=(), faulthandler=True, **environment):

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits address 
 # AddressSanitizer ends the process when it gets no memory for its own records. So less than a stack is left for them.
 SPARE = 48 << 20 if HAS_ADDRESS_SANITIZER else 0
 
-# The rest of the program below, with address space for some greenlets but not for many.
+# The programs below begin with it: there is address space for some greenlets but not for many.
 LIMITED = f"SPARE = {SPARE}" + """
 import gc, resource, sys
 from greenlet import getcurrent, greenlet, stack_size
@@ -42,53 +42,42 @@ def fill():
 
 # Warm up what allocates on first use.
 greenlet(lambda: None).switch()
+
+limit(1 << 30)
+g, greenlets, message = fill()
 """
+
+
+def output_when_full(source):
+    """What *source* prints where `greenlets` are as many as there is memory for, and `g` is one too many."""
+    return output_of(LIMITED + source)
 
 
 def test_it_is_raised_in_the_caller_and_the_target_stays_unstarted():
-    assert output_of(
-        LIMITED
-        + """
-limit(1 << 30)
-g, greenlets, message = fill()
+    assert output_when_full("""
 print(message is not None, "stack" in message, getcurrent() is main, g.dead, bool(g))
 lift()
 print(g.switch("works again"))
-"""
-    ).splitlines() == ["True True True False False", "works again"]
+""").splitlines() == ["True True True False False", "works again"]
 
 
 def test_all_others_go_on():
-    assert output_of(
-        LIMITED
-        + """
-limit(1 << 30)
-g, greenlets, message = fill()
+    assert output_when_full("""
 for number, waiting in enumerate(greenlets):
     assert waiting.switch(number) == number and waiting.dead
 print("all")
-"""
-    ) == "all\n"
+""") == "all\n"
 
 
 def test_stacks_of_finished_greenlets_can_be_used_again():
-    assert output_of(
-        LIMITED
-        + """
-limit(1 << 30)
-g, greenlets, message = fill()
+    assert output_when_full("""
 greenlets.pop().switch()
 print(g.switch("on the stack of another"))
-"""
-    ) == "on the stack of another\n"
+""") == "on the stack of another\n"
 
 
 def test_it_happens_in_a_greenlet_too():
-    assert output_of(
-        LIMITED
-        + """
-limit(1 << 30)
-g, greenlets, message = fill()
+    assert output_when_full("""
 waiting = greenlets.pop()
 waiting.switch()
 
@@ -99,16 +88,11 @@ def run():
         return "caught"
 
 print(greenlet(run).switch())
-"""
-    ) == "caught\n"
+""") == "caught\n"
 
 
 def test_references_are_balanced_when_it_fails():
-    assert output_of(
-        LIMITED
-        + """
-limit(1 << 30)
-g, greenlets, message = fill()
+    assert output_when_full("""
 argument = object()
 
 def attempt():
@@ -122,16 +106,11 @@ attempt()
 before = sys.getrefcount(argument), sys.getrefcount(g)
 attempt()
 print((sys.getrefcount(argument), sys.getrefcount(g)) == before)
-"""
-    ) == "True\n"
+""") == "True\n"
 
 
 def test_an_unstarted_parent_that_gets_no_stack_passes_it_on():
-    assert output_of(
-        LIMITED
-        + """
-limit(1 << 30)
-g, greenlets, message = fill()
+    assert output_when_full("""
 waiting = greenlets.pop()
 waiting.parent = g           # g can't be started: no memory
 try:
@@ -140,23 +119,17 @@ try:
 except MemoryError:
     print("MemoryError")
 print(getcurrent() is main)
-"""
-    ).splitlines() in (["MemoryError", "True"], ["started on the stack of its child", "True"])
+""").splitlines() in (["MemoryError", "True"], ["started on the stack of its child", "True"])
 
 
 def test_throw_that_needs_a_stack():
-    assert output_of(
-        LIMITED
-        + """
-limit(1 << 30)
-g, greenlets, message = fill()
+    assert output_when_full("""
 try:
     g.throw(LookupError)
 except (LookupError, MemoryError) as exception:
     print(type(exception).__name__)
 print(getcurrent() is main)
-"""
-    ).splitlines()[1] == "True"
+""").splitlines()[1] == "True"
 
 
 def test_mappings_run_out_before_memory_does():

@@ -5,17 +5,10 @@ import traceback
 
 import greenlet.stackless as stackless
 import pytest
-from greenlet.stackless import channel, getcurrent, getmain, run, schedule, tasklet
+from greenlet.stackless import channel, getcurrent, run, schedule, tasklet
+from support import WITH_A_SCHEDULER
 
-# A thread that watches the time could wake a tasklet, for all the scheduler knows: then nothing is a deadlock.
-pytestmark = pytest.mark.timeout(60, method="signal")
-
-
-@pytest.fixture(autouse=True)
-def leaves_nothing_scheduled():
-    yield
-    assert getcurrent() is getmain()
-    assert stackless.getruncount() == 1
+pytestmark = WITH_A_SCHEDULER
 
 
 DEADLOCK = "^Deadlock: the last runnable tasklet cannot be blocked.$"

@@ -9,17 +9,9 @@ import greenlet
 import greenlet.stackless as stackless
 import pytest
 from greenlet.stackless import TaskletExit, channel, getcurrent, getmain, run, schedule, schedule_remove, tasklet
-from support import collect, in_thread, output_of
+from support import WITH_A_SCHEDULER, collect, in_thread, output_of
 
-# A thread that watches the time could wake a tasklet, for all the scheduler knows: then nothing is a deadlock.
-pytestmark = pytest.mark.timeout(60, method="signal")
-
-
-@pytest.fixture(autouse=True)
-def leaves_nothing_scheduled():
-    yield
-    assert getcurrent() is getmain()
-    assert stackless.getruncount() == 1
+pytestmark = WITH_A_SCHEDULER
 
 
 class Marker:

@@ -1,7 +1,6 @@
 """greenlet.stackless: run(), schedule(), the watchdog, callbacks and traps."""
 
 import signal
-import subprocess
 import sys
 import time
 
@@ -9,21 +8,9 @@ import greenlet
 import greenlet.stackless as stackless
 import pytest
 from greenlet.stackless import TaskletExit, channel, getcurrent, getmain, run, schedule, schedule_remove, tasklet
-from support import in_thread, output_of
+from support import WITH_A_SCHEDULER, in_thread, output_of
 
-# A thread that watches the time could wake a tasklet, for all the scheduler knows: then nothing is a deadlock.
-pytestmark = pytest.mark.timeout(60, method="signal")
-
-
-@pytest.fixture(autouse=True)
-def leaves_nothing_behind():
-    yield
-    assert getcurrent() is getmain()
-    assert stackless.getruncount() == 1
-    assert stackless.switch_trap() == 0
-    assert stackless.set_channel_callback(None) is None
-    assert stackless.set_schedule_callback(None) is None
-    assert stackless.set_error_handler(None) is None
+pytestmark = WITH_A_SCHEDULER
 
 
 def spin():

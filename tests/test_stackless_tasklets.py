@@ -8,18 +8,9 @@ import sys
 import greenlet.stackless as stackless
 import pytest
 from greenlet.stackless import TaskletExit, channel, getcurrent, getmain, run, schedule, schedule_remove, tasklet
-from support import IS_DEBUG_BUILD, in_thread
+from support import IS_DEBUG_BUILD, WITH_A_SCHEDULER, in_thread
 
-# A thread that watches the time could wake a tasklet, for all the scheduler knows: then nothing is a deadlock.
-pytestmark = pytest.mark.timeout(60, method="signal")
-
-
-@pytest.fixture(autouse=True)
-def leaves_nothing_scheduled():
-    yield
-    assert getcurrent() is getmain()
-    assert stackless.getruncount() == 1
-    assert stackless.switch_trap() == 0
+pytestmark = WITH_A_SCHEDULER
 
 
 def noted(log, *yields):

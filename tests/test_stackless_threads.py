@@ -6,17 +6,9 @@ import time
 import greenlet.stackless as stackless
 import pytest
 from greenlet.stackless import TaskletExit, channel, getcurrent, getmain, run, schedule_remove, tasklet
-from support import in_thread, output_of
+from support import WITH_A_SCHEDULER, in_thread, output_of
 
-# A thread that watches the time could wake a tasklet, for all the scheduler knows: then nothing is a deadlock.
-pytestmark = pytest.mark.timeout(60, method="signal")
-
-
-@pytest.fixture(autouse=True)
-def leaves_nothing_scheduled():
-    yield
-    assert getcurrent() is getmain()
-    assert stackless.getruncount() == 1
+pytestmark = WITH_A_SCHEDULER
 
 
 def test_each_thread_has_a_scheduler_of_its_own():

@@ -26,7 +26,7 @@ struct Guard {
     ~Guard() { --guards; }
 };
 
-[[gnu::noinline]] void fail(int depth, const std::string& what) {
+[[noreturn, gnu::noinline]] void fail(int depth, const std::string& what) {
     Guard guard;
     if (depth > 0) {
         fail(depth - 1, what);
@@ -36,15 +36,23 @@ struct Guard {
     }
 }
 
-// Throws and catches.
-PyObject* throw_and_catch(PyObject*, PyObject* args) {
+// How a function is to fail: in a call so deep, and with what words.
+struct Failure {
     int depth;
     const char* what;
-    if (!PyArg_ParseTuple(args, "is", &depth, &what)) {
+
+    bool parse(PyObject* args) { return PyArg_ParseTuple(args, "is", &depth, &what) != 0; }
+    [[noreturn]] void happen() const { fail(depth, what); }
+};
+
+// Throws and catches.
+PyObject* throw_and_catch(PyObject*, PyObject* args) {
+    Failure failure;
+    if (!failure.parse(args)) {
         return nullptr;
     }
     try {
-        fail(depth, what);
+        failure.happen();
     }
     catch (const std::runtime_error& error) {
         return PyUnicode_FromString(error.what());
@@ -54,9 +62,8 @@ PyObject* throw_and_catch(PyObject*, PyObject* args) {
 
 // Switches between entering the block and throwing in it.
 PyObject* switch_then_throw(PyObject*, PyObject* args) {
-    int depth;
-    const char* what;
-    if (!PyArg_ParseTuple(args, "is", &depth, &what)) {
+    Failure failure;
+    if (!failure.parse(args)) {
         return nullptr;
     }
     try {
@@ -64,7 +71,7 @@ PyObject* switch_then_throw(PyObject*, PyObject* args) {
         if (!switch_to_parent()) {
             return nullptr;
         }
-        fail(depth, what);
+        failure.happen();
     }
     catch (const std::runtime_error& error) {
         return PyUnicode_FromString(error.what());
@@ -74,13 +81,12 @@ PyObject* switch_then_throw(PyObject*, PyObject* args) {
 
 // Switches while it handles an exception, then goes on handling it.
 PyObject* switch_in_handler(PyObject*, PyObject* args) {
-    int depth;
-    const char* what;
-    if (!PyArg_ParseTuple(args, "is", &depth, &what)) {
+    Failure failure;
+    if (!failure.parse(args)) {
         return nullptr;
     }
     try {
-        fail(depth, what);
+        failure.happen();
     }
     catch (const std::runtime_error& error) {
         if (!switch_to_parent()) {
