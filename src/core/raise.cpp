@@ -1,6 +1,7 @@
 #include "core/raise.hpp"
 
 #include "core/reference.hpp"
+#include "interpreter/pending_exception.hpp"
 
 namespace core {
 
@@ -35,6 +36,7 @@ bool raise(PyObject* type, PyObject* value, PyObject* traceback) noexcept {
         held_traceback = Reference::steal(PyException_GetTraceback(value));
     }
     PyErr_Restore(Py_NewRef(type), Py_XNewRef(value), held_traceback.release());
+    interpreter::make_exception();
     return true;
 }
 

@@ -81,6 +81,17 @@ inline PyObject* take_exception([[maybe_unused]] bool uncaught = false) noexcept
 #endif
 }
 
+// Has an exception in flight that is only a class and arguments yet, as CPython 3.11 leaves it, made by whoever raised it. What
+// that raises takes its place.
+inline void make_exception() noexcept {
+#if PY_VERSION_HEX < 0x030C0000
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    PyErr_Restore(type, value, traceback);
+#endif
+}
+
 // Raises an exception as it is, with the traceback it has. Takes it over.
 inline void put_exception(PyObject* exception) noexcept {
 #if PY_VERSION_HEX >= 0x030C0000

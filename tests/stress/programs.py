@@ -51,8 +51,16 @@ class Maker:
         return f"act_{self.random.randrange(self.acts)}"
 
     def argument(self) -> str:
+        if self.failing_starts:
+            return self.plain_value()
         value = self.value()
         return "2" if value.startswith("Guard") and not self.passes_guards else value
+
+    def plain_value(self) -> str:
+        return self.pick("1", "'s'", "None", "()", "(1, 2)", "[]", "Oops('value')", "GreenletExit", "int", "{}")
+
+    def result(self) -> str:
+        return self.plain_value() if self.failing_starts else self.value()
 
     def value(self) -> str:
         return self.pick("1", "'s'", "None", "()", "(1, 2)", "[]", "Oops('value')", "GreenletExit", "getcurrent()",
@@ -75,7 +83,10 @@ class Maker:
     def exception(self) -> str:
         kind = self.pick(*EXCEPTIONS)
         return self.pick("", "", kind, f"{kind}('x')", f"{kind}, 'x'", f"{kind}, {kind}('x')", f"{kind}, None, None",
-                         f"{kind}, ('x', 'y')", "5", "Oops, 1, 2", "Oops('x'), 1")
+                         f"{kind}, ('x', 'y')", "5", "Oops, 1, 2", "Oops('x'), 1", f"{kind}, None, some_traceback()",
+                         f"{kind}('x'), None, some_traceback()", f"{kind}, {kind}('x'), some_traceback()",
+                         f"{kind}, ValueError('x')", f"Exception, {kind}('x')", "Picky", "Picky, 1", "Picky('x')",
+                         "Oops, None, None, None")
 
     # --- one operation each ------------------------------------------------------------------------------------------
 
@@ -107,6 +118,11 @@ class Maker:
             f"say(min([Switcher({self.slot()}), Switcher({self.slot()})]))",
             f"say(sum(map(lambda x: bool({g}.switch(x)), range(2))))",
             f"say(({g}.switch(1), {g}.switch(2), 3))",
+            f"say(awaited(lambda: {g}.switch({arguments})))",
+            f"say(stubborn({self.random.randint(1, 3)}, lambda: {g}.switch({arguments})))",
+            f"say(format(Switcher({self.slot()}), 'x'))",
+            f"say(functools.reduce(Switcher({self.slot()}), (1, 2, 3)))",
+            f"say(root().switch({arguments}))",
         )
 
     def switch_back(self) -> str:
@@ -121,21 +137,30 @@ class Maker:
                          f"R[{slot}], R[{self.slot()}] = R[{self.slot()}], R[{slot}]", f"R[{slot}] = getcurrent()")
 
     def parent(self) -> str:
-        return f"{self.greenlet()}.parent = {self.pick(*[self.greenlet()] * 9, 'None', '5')}"
+        slot = self.slot()
+        return self.pick(*[f"{self.greenlet()}.parent = {self.pick(*[self.greenlet()] * 9, 'None', '5')}"] * 8,
+                         f"G({slot}).parent = G({slot})", f"G({slot}).parent.parent = G({slot})",
+                         f"root().parent = {self.greenlet()}", f"getcurrent().parent = G({slot}).parent.parent",
+                         f"getcurrent().parent = root()")
 
     def fail(self) -> str:
-        return self.pick(f"raise {self.pick(*EXCEPTIONS)}", f"raise Oops({self.value()})", f"return {self.value()}", "1 / 0")
+        return self.pick(f"raise {self.pick(*EXCEPTIONS)}", f"raise Oops({self.value()})", f"return {self.result()}", "1 / 0")
 
     def trace(self) -> str:
         return self.pick("settrace(None)", "settrace(None)", "settrace(tracer)", "settrace(tracer)",
-                         "say(settrace(trace_badly))", f"settrace(trace_with({self.act()}))", "say(gettrace())")
+                         "say(settrace(trace_badly))", f"settrace(trace_with({self.act()}))", "say(gettrace())",
+                         f"settrace(trace_raising({self.pick(*EXCEPTIONS)}))", "settrace(5)", "settrace()")
 
     def context(self) -> str:
         i, slot = self.random.randrange(2), self.slot()
+        variable = f"x{self.random.randrange(3)}"
         return self.pick(f"V[{i}].set({self.random.randrange(9)})", f"V[0].set(Guard({self.act()}))", f"say(V[{i}].get())",
-                         f"Context({self.act()})", f"G({slot}).gr_context = contextvars.copy_context()",
-                         f"G({slot}).gr_context = None", f"G({slot}).gr_context = G({self.slot()}).gr_context",
-                         f"G({slot}).gr_context = 5", f"say(G({slot}).gr_context.get(V[{i}]))", f"say(V[{i}].get())")
+                         f"Context({self.act()})", f"set_context({slot}, contextvars.copy_context())",
+                         f"set_context({slot}, None)", f"set_context({slot}, context_of(G({self.slot()})))",
+                         f"set_context({slot}, 5)", f"say(context_of(G({slot})).get(V[{i}]))", f"say(V[{i}].get())",
+                         f"getcurrent().gr_context = context_of(G({slot}))", f"del G({slot}).gr_context",
+                         f"{variable} = V[{i}].set({self.random.randrange(9)})", f"V[{i}].reset({variable})",
+                         f"context_of(G({slot})).run({self.act()})")
 
     def collect(self) -> str:
         return "collect()"
@@ -147,7 +172,11 @@ class Maker:
         return self.pick(f"ask({slot})", f"ask({slot})", "frames()", "exception_now()",
                          f"say(G({slot}).run)", f"G({slot}).run = {self.body()}",
                          f"say(copy.copy(G({slot})))", f"pickle.dumps(G({slot}))", f"G({slot}).__init__({self.body()})",
-                         f"say(G({slot}) == G({self.slot()}))", f"del G({slot}).parent", f"G({slot}).dead = 1")
+                         f"say(G({slot}) == G({self.slot()}))", f"del G({slot}).parent", f"G({slot}).dead = 1",
+                         f"make_late({slot}, {self.pick('greenlet', 'SubDel', 'SubSlots')}, {self.body()})",
+                         f"G({slot}).run = 5", f"G({slot}).__dict__['run'] = {self.body()}",
+                         f"G({slot}).__init__({self.body()}, {self.greenlet()})", f"G({slot}).__init__()",
+                         f"G({slot}).__class__ = {self.pick('greenlet', 'Sub', 'SubDel', 'SubSlots', 'int')}")
 
     def guard(self) -> str:
         variable = f"x{self.random.randrange(3)}"
@@ -168,7 +197,7 @@ class Maker:
     def thread(self) -> str:
         if not self.failing_starts:
             return self.ask()
-        return f"in_thread({self.act()})"
+        return self.pick(*[f"in_thread({self.act()})"] * 5, "leave_in_thread()")
 
     leaves = [(14, make), (20, switch), (8, switch_back), (8, throw), (7, drop), (5, parent), (4, fail), (3, trace),
               (5, context), (3, collect), (7, ask), (5, guard), (4, generator), (0.7, thread)]

@@ -22,10 +22,22 @@ Left out of the programs, or made equal here, because the two implementations di
   here. So no class makes `g.switch` a bound method, as a `__getattribute__` would. On 3.11, 3.14 and 3.15 the same goes for
   the greenlet itself, and there nothing is passed whose destruction shows.
 * Context variables that a thread leaves behind: which thread destroys their values is not the same. It leaves none.
+* In which order a collection destroys what only cycles keep alive. It is the order of the collector's list, which earlier
+  collections change, depending on what they see of suspended frames. So before each one the list is put in order.
+* `gr_context` of a suspended greenlet that has no Python frame (its `run` is a C function, or its last frame is gone). The
+  reference takes it for one that runs in another thread.
+* A greenlet that survived `GreenletExit` and finishes later. The reference never lets go of it, this package does; here
+  both keep it.
+* What is a greenlet whose thread has ended? For the reference it is unstarted again: it has a `run`, which can be deleted, and may
+  be a parent in another thread. So no slot keeps one.
+* Switching in a greenlet whose `run` has returned, while the result is passed on to a parent that is not active (whose own `run` is
+  looked for; or an exception replaces the result). In the reference that greenlet counts as dead already, so it is never
+  resumed; here it is still active. Nothing is done then.
 """
 
 import contextvars
 import copy
+import ctypes
 import functools
 import gc
 import operator
@@ -33,6 +45,7 @@ import pickle
 import re
 import sys
 import threading
+import time
 import weakref
 
 import greenlet as package
@@ -40,11 +53,11 @@ from greenlet import GreenletExit, getcurrent, gettrace, greenlet
 from greenlet import settrace as set_real_trace
 
 __all__ = [
-    "Context", "G", "GreenletExit", "Guard", "Manager", "NoInit", "Oops", "R", "Sub", "SubDel", "SubRun",
-    "SubSlots", "Switcher", "Done", "V", "ask", "caught", "collect", "contextvars", "copy", "deep",
-    "exception_now", "frames", "functools", "getcurrent", "gettrace", "greenlet", "in_thread", "keep", "make",
-    "operator", "package", "pickle", "say", "settrace", "sys", "trace_badly", "trace_with", "tracer",
-    "watch", "weakref",
+    "Context", "Done", "G", "GreenletExit", "Guard", "Manager", "NoInit", "Oops", "Picky", "R", "Sub", "SubDel", "SubRun",
+    "SubSlots", "Switcher", "V", "ask", "awaited", "caught", "collect", "context_of", "contextvars", "copy", "deep",
+    "exception_now", "frames", "functools", "getcurrent", "gettrace", "greenlet", "in_thread", "keep", "leave_in_thread",
+    "make", "make_late", "operator", "package", "pickle", "root", "say", "set_context", "settrace", "stubborn", "sys",
+    "some_traceback", "trace_badly", "trace_raising", "trace_with", "tracer", "watch", "weakref",
 ]
 
 SLOTS = 8
@@ -60,6 +73,14 @@ class Done(BaseException):
     """A program has done as many operations as it may."""
 
 
+class Picky(Exception):
+    """An exception that can't be made without an argument."""
+
+    def __init__(self, argument):
+        note(f"  Picky in {who()}")
+        super().__init__(argument)
+
+
 class Run:
     """One run of one program."""
 
@@ -68,6 +89,10 @@ class Run:
         self.log: list[str] = []
         self.names = 0
         self.made: list[weakref.ref] = []
+        self.numbered: list[weakref.ref] = []  # greenlets and guards, in the order in which they came to be
+        self.survivors: list = []
+        self.collecting = False
+        self.has_cycle = False  # of parents, which must not be
         self.kept: list = []
         self.draining = None
         self.destructors = 0  # of guards, in progress
@@ -76,6 +101,7 @@ class Run:
 
 run = Run(0)
 is_storm = False  # does garbage collection run all the time?
+_object_at = re.compile(r"object at (0x[0-9a-fA-F]+)")
 _address = re.compile(r"0x(?:[0-9a-fA-F]+|\(nil\))")
 
 
@@ -111,10 +137,24 @@ def op(own: Run, number: int) -> None:
     """Each operation of a program begins with it. What is left of a program that has ended does nothing any more."""
     if run.closed or run is not own or run.fuel <= 0 or run.draining == threading.get_ident():
         raise Done
+    if has_cycle_of_parents():
+        run.has_cycle = run.closed = True
+        raise Done
     run.fuel -= 1
     if is_storm:
         gc.collect()
     note(f"{number} {who()}")
+
+
+def has_cycle_of_parents() -> bool:
+    for root in (*R, getcurrent()):
+        length = 0
+        while root is not None:
+            root = root.parent
+            length += 1
+            if length > 1000:
+                return True
+    return False
 
 
 def back(function) -> None:
@@ -155,6 +195,7 @@ def name(g) -> None:
     run.names += 1
     g.__dict__["name"] = f"g{run.names}"
     run.made.append(weakref.ref(g))
+    run.numbered.append(run.made[-1])
 
 
 def make(slot: int, cls, *arguments, **named) -> None:
@@ -209,12 +250,52 @@ def ask(slot: int) -> None:
         if frame.f_code.co_name == "main":
             break
         frame = frame.f_back
-    try:
-        context = type(g.gr_context).__name__
-    except ValueError as error:
-        context = str(error)
+    context = type(context_of(g)).__name__
     note(f"  {show(g)} {bool(g)} dead={g.dead} parent={show(g.parent)} frame={' '.join(text)} context={context} "
          f"run={hasattr(g, 'run')} {_address.sub('0x', repr(g))}")
+
+
+def root():
+    """The main greenlet of the thread."""
+    g = getcurrent()
+    while g.parent is not None:
+        g = g.parent
+    return g
+
+
+def is_of_this_thread(g) -> bool:
+    while g.parent is not None:
+        g = g.parent
+    return g is root()
+
+
+def has_no_frame(g) -> bool:
+    return bool(g) and g is not getcurrent() and g.gr_frame is None and is_of_this_thread(g)
+
+
+def context_of(g):
+    if has_no_frame(g):
+        return None
+    try:
+        return g.gr_context
+    except ValueError as error:
+        note(f"  {show(error)}")
+        return None
+
+
+def set_context(slot: int, context) -> None:
+    g = G(slot)
+    if not has_no_frame(g):
+        g.gr_context = context
+
+
+def put_in_order() -> None:
+    """Has the next collection destroy greenlets and guards in the order in which they came to be."""
+    for reference in run.numbered:
+        thing = reference()
+        if gc.is_tracked(thing) and not (isinstance(thing, greenlet) and thing):
+            ctypes.pythonapi.PyObject_GC_UnTrack(ctypes.py_object(thing))
+            ctypes.pythonapi.PyObject_GC_Track(ctypes.py_object(thing))
 
 
 def collect() -> None:
@@ -232,7 +313,12 @@ def collect() -> None:
             return
     del root, g, reference
     note("  collect")
+    if run.collecting:
+        return  # in a destructor that it called: a second one does nothing
+    run.collecting = True
+    put_in_order()
     gc.collect()
+    run.collecting = False
 
 
 def deep(levels: int, function):
@@ -244,6 +330,12 @@ def deep(levels: int, function):
 MOST_DESTRUCTORS = 12
 
 
+def is_finishing(callback) -> bool:
+    """Was a callback called in a greenlet without Python frames whose parent can't go on at once?"""
+    parent = getcurrent().parent
+    return callback.f_back is None and parent is not None and not parent
+
+
 class Guard:
     """Does something when it is destroyed."""
 
@@ -252,6 +344,7 @@ class Guard:
     def __init__(self, function):
         run.names += 1
         self.number = run.names
+        run.numbered.append(weakref.ref(self))
         self.function = function
         self.own = run
 
@@ -259,6 +352,8 @@ class Guard:
         if self.own is not run:
             return
         note(f"  del guard{self.number} in {who()}")
+        if is_finishing(sys._getframe()):
+            return
         if run.destructors < MOST_DESTRUCTORS:
             run.destructors += 1
             try:
@@ -313,6 +408,13 @@ class Switcher:
         say(G(self.slot).switch("getattr"))
         return 1
 
+    def __format__(self, specification):
+        say(G(self.slot).switch("format"))
+        return "Switcher"
+
+    def __call__(self, *arguments):
+        return G(self.slot).switch(*arguments)
+
 
 class Sub(greenlet):
     function = None
@@ -346,7 +448,7 @@ class SubRun(greenlet):
     def run(self):
         note(f"  looking for run of {show(self)} in {who()}")
         hook = self.__dict__.get("hook")
-        if hook is not None:
+        if hook is not None and not is_finishing(sys._getframe()):
             self.__dict__["hook"] = None
             back(hook)
         return self.__dict__["function"]
@@ -376,6 +478,55 @@ def trace_with(function):
         back(function)
 
     return calling_tracer
+
+
+def make_late(slot: int, cls, function) -> None:
+    """A greenlet that gets its `run` when it is there already."""
+    g = cls()
+    name(g)
+    say(hasattr(g, "run"))
+    g.run = function
+    R[slot] = g
+
+
+def stubborn(times: int, function):
+    """Swallows so many exceptions GreenletExit."""
+    for _ in range(times):
+        try:
+            return function()
+        except GreenletExit as error:
+            caught(error)
+    return None
+
+
+def awaited(function):
+    """Calls a function within coroutines."""
+
+    async def inner():
+        return function()
+
+    async def outer():
+        return await inner()
+
+    try:
+        outer().send(None)
+    except StopIteration as stop:
+        return stop.value
+
+
+def some_traceback():
+    try:
+        raise Oops("traceback")
+    except Oops as error:
+        return error.__traceback__
+
+
+def trace_raising(kind):
+    def raising_tracer(event, arguments):
+        note(f"  raising trace {event} {show(arguments[0])} -> {show(arguments[1])} in {who()}")
+        raise kind("tracer")
+
+    return raising_tracer
 
 
 def trace_badly(event, arguments):
@@ -430,12 +581,48 @@ def in_thread(function) -> None:
     run.draining = before
 
 
+def park() -> None:
+    getcurrent().parent.switch()
+
+
+def leave_in_thread() -> None:
+    """A greenlet that its thread leaves suspended when it ends."""
+
+    def target():
+        g = greenlet(park)
+        name(g)
+        g.switch()
+        left.append(g)
+
+    left: list = []
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join()
+    g = left.pop()
+    while not g.dead:  # the reference takes a while to know that
+        time.sleep(0.001)
+    for action in (g.switch, g.throw):
+        try:
+            action()
+        except package.error as error:
+            caught(error)
+    say((bool(g), g.dead, g.gr_frame, g.parent is None))
+
+
 class Stderr:
     """What is written to standard error becomes part of the log."""
 
     def write(self, text: str) -> None:
+        self.keep_survivor(text)
         if text.strip():
             note(f"  stderr {_address.sub('0x', text.strip())}")
+
+    def keep_survivor(self, text: str) -> None:
+        match = _object_at.search(text)
+        for reference in run.made if match else ():
+            g = reference()
+            if id(g) == int(match[1], 16):
+                run.survivors.append(g)
 
     def flush(self) -> None:
         pass
@@ -481,4 +668,4 @@ def execute(source: str, fuel: int) -> list[str]:
     for _ in range(3):
         gc.collect()
     sys.stderr, sys.unraisablehook = stderr, hook
-    return run.log
+    return ["cycle of parents"] if run.has_cycle else run.log

@@ -66,6 +66,8 @@ def results(first: int, number: int, end: float) -> Iterator[tuple[int, int, str
 def main() -> int:
     faulthandler.enable()
     gc.disable()
+    gc.collect()
+    gc.freeze()  # so that a collection looks at what a program made, and nothing else
     sys.setrecursionlimit(5000)  # how deep a greenlet starts is not the same in both
     if len(sys.argv) == 1:
         for line in sys.stdin:
@@ -75,8 +77,6 @@ def main() -> int:
     is_storm = sys.argv[3:4] == ["storm"]
     if is_storm:
         runtime.is_storm = True
-        gc.collect()
-        gc.freeze()
         gc.set_threshold(1)
         gc.enable()
     end = time.monotonic() + float(sys.argv[4]) if len(sys.argv) > 4 else float("inf")
