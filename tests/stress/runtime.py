@@ -137,7 +137,7 @@ def op(own: Run, number: int) -> None:
     """Each operation of a program begins with it. What is left of a program that has ended does nothing any more."""
     if run.closed or run is not own or run.fuel <= 0 or run.draining == threading.get_ident():
         raise Done
-    if has_cycle_of_parents():
+    if has_cycle_of_parents((*R, getcurrent())):
         run.has_cycle = run.closed = True
         raise Done
     run.fuel -= 1
@@ -146,8 +146,8 @@ def op(own: Run, number: int) -> None:
     note(f"{number} {who()}")
 
 
-def has_cycle_of_parents() -> bool:
-    for root in (*R, getcurrent()):
+def has_cycle_of_parents(greenlets) -> bool:
+    for root in greenlets:
         length = 0
         while root is not None:
             root = root.parent
@@ -155,6 +155,12 @@ def has_cycle_of_parents() -> bool:
             if length > 1000:
                 return True
     return False
+
+
+def look_for_cycles() -> None:
+    """In all greenlets there are. One that nobody refers to any more is there until garbage is collected."""
+    if not run.has_cycle:
+        run.has_cycle = has_cycle_of_parents(reference() for reference in run.made)
 
 
 def back(function) -> None:
@@ -315,6 +321,7 @@ def collect() -> None:
     note("  collect")
     if run.collecting:
         return  # in a destructor that it called: a second one does nothing
+    look_for_cycles()
     run.collecting = True
     put_in_order()
     gc.collect()
@@ -662,6 +669,7 @@ def execute(source: str, fuel: int) -> list[str]:
         except BaseException as error:
             caught(error)
     getcurrent()
+    look_for_cycles()
     run.kept.clear()
     run.closed = True
     del namespace
