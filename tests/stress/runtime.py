@@ -93,6 +93,7 @@ class Run:
         self.survivors: list = []
         self.collecting = False
         self.has_cycle = False  # of parents, which must not be
+        self.is_nested = False  # too deep
         self.kept: list = []
         self.draining = None
         self.destructors = 0  # of guards, in progress
@@ -335,6 +336,9 @@ def deep(levels: int, function):
 # CPython puts deallocations off when 50 are nested, up to 3.12, and greenlets of both kinds do not count the same: they pass
 # what a destructor switches with in up to three nested containers.
 MOST_DESTRUCTORS = 12
+# A chain of exceptions, tracebacks and frames can be as deep. What a program does then says nothing: it is not compared.
+MOST_NESTED = 40
+nested_deallocations = getattr(package._greenlet, "get_tstate_trash_delete_nesting", lambda: 0)
 
 
 def is_finishing(callback) -> bool:
@@ -358,6 +362,8 @@ class Guard:
     def __del__(self):
         if self.own is not run:
             return
+        if nested_deallocations() > MOST_NESTED:
+            run.is_nested = run.closed = True
         note(f"  del guard{self.number} in {who()}")
         if is_finishing(sys._getframe()):
             return
@@ -676,4 +682,4 @@ def execute(source: str, fuel: int) -> list[str]:
     for _ in range(3):
         gc.collect()
     sys.stderr, sys.unraisablehook = stderr, hook
-    return ["cycle of parents"] if run.has_cycle else run.log
+    return ["cycle of parents"] if run.has_cycle else ["nested deallocations"] if run.is_nested else run.log
