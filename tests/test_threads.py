@@ -422,6 +422,42 @@ class TestEnd:
         assert results == []
         assert in_thread(lambda: greenlet(lambda: "fine").switch()) == "fine"
 
+    @pytest.mark.parametrize("attribute, value", [
+        ("parent", "greenlet(lambda: None)"),
+        ("gr_context", "contextvars.Context()"),
+        ("run", "lambda: None"),
+        ("__dict__", "{}"),
+    ])
+    def test_an_attribute_may_be_read_while_another_thread_sets_it(self, attribute, value):
+        # Where threads do not take turns, what was read had been freed: crash.
+        assert output_of(
+            f"""
+            import contextvars, threading, time
+            from greenlet import greenlet
+
+            g = greenlet()
+            g.{attribute} = {value}
+            end = time.monotonic() + 1
+
+            def read():
+                while time.monotonic() < end:
+                    for _ in range(100):
+                        repr((g, g.{attribute}))
+
+            def change():
+                while time.monotonic() < end:
+                    for _ in range(100):
+                        g.{attribute} = {value}
+
+            threads = [threading.Thread(target=target) for target in (read, read, change)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            print("done")
+            """
+        ) == "done\n"
+
     @pytest.mark.skipif(not IS_FREE_THREADED, reason="threads take turns; tools/test-stress does it on all builds")
     def test_threads_may_share_and_drop_each_others_greenlets_at_once(self):
         # One that its thread kills while another is handing it over was once taken for one that can't be killed.

@@ -13,6 +13,7 @@
 
 #include "core/module_state.hpp"
 #include "interpreter/call_site.hpp"
+#include "interpreter/lock.hpp"
 #include "interpreter/shared_value.hpp"
 #include "interpreter/state.hpp"
 #include "stackful/context.hpp"
@@ -82,5 +83,13 @@ inline bool is_started(const PyGreenlet* g) noexcept { return g->pimpl->phase !=
 
 inline PyObject* as_object(PyGreenlet* g) noexcept { return reinterpret_cast<PyObject*>(g); }
 inline PyGreenlet* as_greenlet(PyObject* o) noexcept { return reinterpret_cast<PyGreenlet*>(o); }
+
+// The parent, as a new reference, or nullptr; and another one instead, which is taken over, for the old one.
+inline PyObject* get_parent(PyGreenlet* g) noexcept {
+    return interpreter::SharedReference(as_object(g), reinterpret_cast<PyObject*&>(g->pimpl->parent)).get();
+}
+inline PyObject* exchange_parent(PyGreenlet* g, PyObject* parent) noexcept {
+    return interpreter::SharedReference(as_object(g), reinterpret_cast<PyObject*&>(g->pimpl->parent)).exchange(parent);
+}
 
 }  // namespace core

@@ -1,5 +1,7 @@
 #include "core/parent.hpp"
 
+#include "core/reference.hpp"
+
 namespace core {
 
 void refuse_switch_to(PyGreenlet* g, Thread& running) noexcept {
@@ -16,6 +18,17 @@ void refuse_switch_to(PyGreenlet* g, Thread& running) noexcept {
         PyErr_Format(error, "Cannot switch to a different thread\n\tCurrent:  %R\n\tExpected: %R", running.main,
                      thread->main);
     }
+}
+
+Thread* thread_of_changing(PyGreenlet* g) noexcept {
+    Reference held = Reference::borrow(as_object(g));
+    while (held) {
+        if (Thread* thread = as_greenlet(held.get())->pimpl->thread) {
+            return thread;
+        }
+        held = Reference::steal(get_parent(as_greenlet(held.get())));
+    }
+    return nullptr;
 }
 
 bool is_ancestor(const PyGreenlet* g, const PyGreenlet* of) noexcept {
@@ -60,8 +73,7 @@ int set_parent(PyGreenlet* g, PyObject* parent) noexcept {
         PyErr_SetString(PyExc_ValueError, "parent cannot be on a different thread");
         return -1;
     }
-    PyGreenlet* old = g->pimpl->parent;
-    g->pimpl->parent = as_greenlet(Py_NewRef(parent));
+    PyObject* old = exchange_parent(g, Py_NewRef(parent));
     module->parent_changes.fetch_add(1, std::memory_order_relaxed);
     Py_XDECREF(old);
     return 0;

@@ -7,8 +7,14 @@
 
 namespace core {
 
+// thread_of(), while other threads may change the parents.
+Thread* thread_of_changing(PyGreenlet* g) noexcept;
+
 // The thread a greenlet belongs to: borrowed; nullptr if it is unstarted and a parent of it was garbage collected.
-inline Thread* thread_of(const PyGreenlet* g) noexcept {
+inline Thread* thread_of(PyGreenlet* g) noexcept {
+    if constexpr (!interpreter::threads_take_turns) {
+        return thread_of_changing(g);
+    }
     while (g != nullptr && g->pimpl->thread == nullptr) {
         g = g->pimpl->parent;
     }

@@ -241,7 +241,7 @@ PyObject* call_run(Thread& thread, PyGreenlet* self, Start& start) {
     activation.argument_count = many_arguments ? 1 : count;
 
     // Only now other code may run: the tracer, and the destructor of a `run` attribute that was not the one found.
-    PyObject* attribute = std::exchange(self->pimpl->run, nullptr);
+    PyObject* attribute = interpreter::SharedReference(as_object(self), self->pimpl->run).exchange(nullptr);
     PyObject* result = arrive(thread, message.is_exception ? nullptr : Py_None);
     Py_XDECREF(attribute);
     if (result != nullptr) {
@@ -542,8 +542,7 @@ void kill(PyGreenlet* g, bool condemned) noexcept {
     if (g->pimpl->is_main) {
         return;
     }
-    Reference parent =
-        Reference::steal(as_object(std::exchange(g->pimpl->parent, as_greenlet(Py_NewRef(as_object(thread->current))))));
+    Reference parent = Reference::steal(exchange_parent(g, Py_NewRef(as_object(thread->current))));
     std::size_t parent_changes = thread->module->parent_changes.load(std::memory_order_relaxed);
     if (g->pimpl->is_coroutine) {
         PyErr_SetNone(PyExc_GeneratorExit);

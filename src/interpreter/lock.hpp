@@ -5,6 +5,8 @@
 
 #pragma once
 
+#include <utility>
+
 #include "interpreter/cpython.hpp"
 
 namespace interpreter {
@@ -33,6 +35,35 @@ public:
 };
 
 #endif
+
+// Reads and changes a reference of an object's that another thread may change at the same time. Where threads take turns that is
+// nothing but the reading or the changing.
+class SharedReference {
+public:
+    SharedReference(PyObject* owner, PyObject*& place) noexcept : place_(place) {
+#ifdef Py_GIL_DISABLED
+        PyCriticalSection_Begin(&section_, owner);
+#else
+        static_cast<void>(owner);
+#endif
+    }
+    ~SharedReference() {
+#ifdef Py_GIL_DISABLED
+        PyCriticalSection_End(&section_);
+#endif
+    }
+    SharedReference(const SharedReference&) = delete;
+    SharedReference& operator=(const SharedReference&) = delete;
+
+    PyObject* get() const noexcept { return Py_XNewRef(place_); }  // a new reference, or nullptr
+    PyObject* exchange(PyObject* value) noexcept { return std::exchange(place_, value); }
+
+private:
+    PyObject*& place_;
+#ifdef Py_GIL_DISABLED
+    PyCriticalSection section_;
+#endif
+};
 
 // Holds a lock to the end of the scope, or until release().
 class Holding {

@@ -110,7 +110,7 @@ int api_started(PyGreenlet* g) { return check(g) ? core::is_started(g) : -1; }
 int api_active(PyGreenlet* g) { return check(g) ? core::is_active(g) : -1; }
 
 PyGreenlet* api_get_parent(PyGreenlet* g) {
-    return check(g) ? core::as_greenlet(Py_XNewRef(as_object(g->pimpl->parent))) : nullptr;
+    return check(g) ? core::as_greenlet(core::get_parent(g)) : nullptr;
 }
 
 }  // namespace

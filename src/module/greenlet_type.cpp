@@ -167,11 +167,13 @@ PyObject* greenlet_throw(PyObject* self, PyObject* const* args, Py_ssize_t count
 // --- attributes ------------------------------------------------------------------------------------------------------
 
 PyObject* get_dict(PyObject* self, void*) {
-    PyGreenlet* g = as_greenlet(self);
-    if (g->dict == nullptr) {
-        g->dict = PyDict_New();
+    interpreter::SharedReference dict(self, as_greenlet(self)->dict);
+    PyObject* value = dict.get();
+    if (value == nullptr) {
+        dict.exchange(PyDict_New());
+        value = dict.get();
     }
-    return Py_XNewRef(g->dict);
+    return value;
 }
 
 int set_dict(PyObject* self, PyObject* value, void*) {
@@ -180,7 +182,7 @@ int set_dict(PyObject* self, PyObject* value, void*) {
                         value == nullptr ? "__dict__ may not be deleted" : "__dict__ must be a dictionary");
         return -1;
     }
-    PyObject* old = std::exchange(as_greenlet(self)->dict, Py_NewRef(value));
+    PyObject* old = interpreter::SharedReference(self, as_greenlet(self)->dict).exchange(Py_NewRef(value));
     Py_XDECREF(old);
     return 0;
 }
@@ -190,11 +192,12 @@ PyObject* get_run(PyObject* self, void*) {
         PyErr_SetString(PyExc_AttributeError, "Main greenlets do not have a run attribute.");
         return nullptr;
     }
-    if (of(self).phase != Phase::unstarted || of(self).run == nullptr) {
+    PyObject* run =
+        of(self).phase == Phase::unstarted ? interpreter::SharedReference(self, of(self).run).get() : nullptr;
+    if (run == nullptr) {
         PyErr_SetString(PyExc_AttributeError, "run");
-        return nullptr;
     }
-    return Py_NewRef(of(self).run);
+    return run;
 }
 
 int set_run(PyObject* self, PyObject* value, void*) {
@@ -206,14 +209,14 @@ int set_run(PyObject* self, PyObject* value, void*) {
         PyErr_SetString(PyExc_AttributeError, "run cannot be set after the start of the greenlet");
         return -1;
     }
-    PyObject* old = std::exchange(of(self).run, Py_XNewRef(value));
+    PyObject* old = interpreter::SharedReference(self, of(self).run).exchange(Py_XNewRef(value));
     Py_XDECREF(old);
     return 0;
 }
 
 PyObject* get_parent(PyObject* self, void*) {
-    PyGreenlet* parent = of(self).parent;
-    return Py_NewRef(parent != nullptr ? as_object(parent) : Py_None);
+    PyObject* parent = core::get_parent(as_greenlet(self));
+    return parent != nullptr ? parent : Py_NewRef(Py_None);
 }
 
 int set_parent(PyObject* self, PyObject* value, void*) { return core::set_parent(as_greenlet(self), value); }
@@ -241,9 +244,10 @@ PyObject* get_frame(PyObject* self, void*) {
     return frame != nullptr ? reinterpret_cast<PyObject*>(frame) : Py_NewRef(Py_None);
 }
 
-// Is the greenlet running? In another thread: ValueError, and -1.
+// Is the greenlet running? In another thread: ValueError, and -1. So too, where threads do not take turns, if another thread
+// could resume it meanwhile.
 int is_running_here(PyObject* self, const char* in_another_thread) noexcept {
-    if (of(self).activation == nullptr || is_suspended(self)) {
+    if (of(self).activation == nullptr || (is_suspended(self) && shows_frames(self))) {
         return 0;
     }
     if (of(self).thread->thread_state != interpreter::current_thread_state()) {
@@ -253,15 +257,20 @@ int is_running_here(PyObject* self, const char* in_another_thread) noexcept {
     return 1;
 }
 
+// Where the context is of a greenlet that does not run.
+PyObject*& suspended_context(PyObject* self) noexcept {
+    return is_suspended(self) ? of(self).activation->state.context : of(self).context;
+}
+
 PyObject* get_context(PyObject* self, void*) {
     int running = is_running_here(self, "cannot get context of a greenlet that is running in a different thread");
     if (running < 0) {
         return nullptr;
     }
-    PyObject* context = running               ? interpreter::running_context(interpreter::current_thread_state())
-                        : is_suspended(self)  ? of(self).activation->state.context
-                                              : of(self).context;
-    return Py_NewRef(context != nullptr ? context : Py_None);
+    PyObject* context =
+        running ? Py_XNewRef(interpreter::running_context(interpreter::current_thread_state()))
+                : interpreter::SharedReference(self, suspended_context(self)).get();
+    return context != nullptr ? context : Py_NewRef(Py_None);
 }
 
 int set_context(PyObject* self, PyObject* value, void*) {
@@ -279,8 +288,7 @@ int set_context(PyObject* self, PyObject* value, void*) {
     }
     PyObject* context = value != Py_None ? Py_NewRef(value) : nullptr;
     PyObject* old = running ? interpreter::exchange_running_context(interpreter::current_thread_state(), context)
-                            : std::exchange(is_suspended(self) ? of(self).activation->state.context : of(self).context,
-                                            context);
+                            : interpreter::SharedReference(self, suspended_context(self)).exchange(context);
     Py_XDECREF(old);
     return 0;
 }

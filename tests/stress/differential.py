@@ -169,6 +169,7 @@ def main() -> int:
                 if len(failures) >= arguments.failures:
                     break
         seed += number
+        print(f"{done} programs, {operations} operations so far", flush=True)
         if len(failures) >= arguments.failures:
             break
     print(f"differential: {done} programs, {operations} operations, {len(failures)} failures"

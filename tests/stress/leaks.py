@@ -19,7 +19,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import programs  # noqa: E402
 import references  # noqa: E402
-import runtime  # noqa: E402
 from greenlet import getcurrent, greenlet  # noqa: E402
 
 PROGRAMS = 60
@@ -33,7 +32,7 @@ def wait():
 def leaves_survivors(source: str) -> bool:
     child = os.fork()  # where they are no leak of this process
     if child == 0:
-        os._exit(references.leaves_survivors(source))
+        os._exit(not references.execute(source))
     return os.waitpid(child, 0)[1] != 0
 
 
@@ -60,7 +59,7 @@ def main() -> int:
     for seed in range(PROGRAMS):
         source = programs.as_source(programs.program(seed))
         if not leaves_survivors(source):
-            runtime.execute(source, references.FUEL)
+            references.execute(source)
     threads_that_end()
     kept.clear()
     for what in sys.argv[1:]:

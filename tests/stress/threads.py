@@ -6,6 +6,7 @@ For free-threaded CPython above all, and ThreadSanitizer; all others run it too.
 program itself can see: a result that is not right, a thread that does not end.
 """
 
+import contextlib
 import contextvars
 import faulthandler
 import gc
@@ -19,6 +20,7 @@ from greenlet import GreenletExit, error, getcurrent, greenlet
 
 THREADS = 4
 shared: list = []  # greenlets of all threads
+unstarted = [greenlet() for _ in range(3)]
 wrong: list = []
 counts = [0] * THREADS
 variable = contextvars.ContextVar("variable", default=None)
@@ -79,8 +81,19 @@ def take(choose):
 
 
 def look(choose):
-    for g in shared[:5]:
-        repr(g), g.dead, bool(g), g.parent, g.gr_frame
+    for g in [*shared[:5], *unstarted]:
+        repr(g), g.dead, bool(g), g.parent, g.gr_frame, g.__dict__
+        with contextlib.suppress(ValueError, AttributeError):  # it runs in its thread; it has begun
+            g.gr_context, g.run
+
+
+def change(choose):
+    """What others look at."""
+    g = choose.choice(unstarted)
+    g.parent = greenlet(parrot)
+    g.gr_context = contextvars.copy_context()
+    g.run = lambda: None
+    g.__dict__ = {}
 
 
 def make_garbage(choose):
@@ -179,7 +192,7 @@ def end_a_thread(choose):
     thread.join()
 
 
-actions = [switch_about] * 6 + [nest, share, share, share, take, take, take, look, make_garbage, sort_switching,
+actions = [switch_about] * 6 + [nest, share, share, share, take, take, take, look, change, make_garbage, sort_switching,
                                 look_up_switching, set_context, watch]
 rare = [collect, end_a_thread]
 
