@@ -15,11 +15,9 @@ namespace core {
 
 namespace {
 
-// Gives a new object what it points to, in `memory` if that is not nullptr. False with an exception if memory ran out.
-bool give_implementation(PyGreenlet* g, void* memory) noexcept {
-    if (memory == nullptr) {
-        memory = interpreter::allocate_extra<Greenlet>();
-    }
+// Gives a new object what it points to. False with an exception if memory ran out.
+bool give_implementation(PyGreenlet* g) noexcept {
+    void* memory = interpreter::allocate_extra<Greenlet>();
     if (memory == nullptr) {
         PyErr_NoMemory();
         return false;
@@ -80,30 +78,21 @@ bool kill_unreferenced(PyGreenlet* g) noexcept {
 }  // namespace
 
 PyGreenlet* create(PyTypeObject* type, Thread& thread) noexcept {
-    PyGreenlet* g;
-    void* memory = nullptr;
-    if (type == thread.module->greenlet_type) {
-        g = interpreter::new_with_extra<PyGreenlet, Greenlet>(type);
-        if (g == nullptr) {
-            return nullptr;
-        }
-        g->weakreflist = nullptr;
-        g->dict = nullptr;
-        g->pimpl = nullptr;
-        memory = interpreter::extra_of<Greenlet>(g);
+    bool is_plain = type == thread.module->greenlet_type;
+    PyGreenlet* g = is_plain ? interpreter::new_with_extra<PyGreenlet, Greenlet>(type)
+                             : as_greenlet(PyBaseObject_Type.tp_new(type, thread.module->no_arguments, nullptr));
+    if (g == nullptr) {
+        return nullptr;
     }
-    else {
-        g = as_greenlet(PyBaseObject_Type.tp_new(type, thread.module->no_arguments, nullptr));
-        if (g == nullptr) {
-            return nullptr;
-        }
+    if (is_plain) {
+        g->pimpl = interpreter::extra_of<Greenlet>(g);  // all zero, as an unstarted one is
     }
-    if (!give_implementation(g, memory)) {
+    if (g->pimpl == nullptr && !give_implementation(g)) {
         Py_DECREF(g);
         return nullptr;
     }
     g->pimpl->parent = as_greenlet(Py_NewRef(as_object(thread.current)));
-    if (type == thread.module->greenlet_type) {
+    if (is_plain) {
         PyObject_GC_Track(as_object(g));
     }
     return g;
@@ -112,7 +101,7 @@ PyGreenlet* create(PyTypeObject* type, Thread& thread) noexcept {
 PyGreenlet* create_main(Thread& thread) noexcept {
     PyTypeObject* type = thread.module->greenlet_type;
     auto* g = as_greenlet(type->tp_alloc(type, 0));
-    if (g == nullptr || !give_implementation(g, nullptr)) {
+    if (g == nullptr || !give_implementation(g)) {
         Py_XDECREF(g);
         return nullptr;
     }

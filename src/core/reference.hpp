@@ -13,6 +13,8 @@ public:
     Reference() noexcept = default;
     static Reference steal(PyObject* object) noexcept { return Reference(object); }
     static Reference borrow(PyObject* object) noexcept { return Reference(Py_XNewRef(object)); }
+    // The same, of what is not nullptr.
+    static Reference to(PyObject* object) noexcept { return Reference(Py_NewRef(object)); }
     Reference(Reference&& other) noexcept : object_(other.release()) {}
     Reference& operator=(Reference&& other) noexcept {
         PyObject* old = std::exchange(object_, other.release());

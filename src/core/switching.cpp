@@ -34,10 +34,9 @@ Py_ssize_t argument_count(const Message& message) noexcept {
 // --- the switch ------------------------------------------------------------------------------------------------------
 
 // The only place where stacks are switched. Returns what is passed to the caller when it is resumed.
-[[gnu::noinline]] void* exchange(PyThreadState* ts, Activation& from, Activation& to, void* payload,
+[[gnu::noinline]] void* exchange(Activation& from, Activation& to, void* payload, PyThreadState* ts,
                                  stackful::Leaving leaving) {
-    from.state.save(ts);
-    to.state.load(ts);
+    interpreter::State::exchange(ts, from.state, to.state);
     return stackful::switch_to(from.execution, to.execution, payload, leaving);
 }
 
@@ -66,7 +65,7 @@ Py_ssize_t argument_count(const Message& message) noexcept {
 
 // What every greenlet does first when it is resumed or started: takes notice of the one that switched to it.
 inline PyObject* arrive(Thread& thread, PyObject* value) {
-    PyGreenlet* origin = std::exchange(thread.origin, nullptr);
+    PyGreenlet* origin = thread.origin;
     if (thread.vacated != nullptr) [[unlikely]] {
         thread.return_stack(*std::exchange(thread.vacated, nullptr));
     }
@@ -321,7 +320,7 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
     thread.vacated = &activation;
     thread.origin = thread.current;
     thread.current = target;
-    exchange(thread.thread_state, activation, *target->pimpl->activation, payload, stackful::Leaving::for_ever);
+    exchange(activation, *target->pimpl->activation, payload, thread.thread_state, stackful::Leaving::for_ever);
     __builtin_unreachable();
 }
 
@@ -369,7 +368,7 @@ inline PyObject* resume(Thread& thread, Reference target, void* payload, interpr
     from.call_site = call_site;
     Activation& to = *as_greenlet(target.get())->pimpl->activation;
     set_current(thread, std::move(target));
-    void* received = exchange(thread.thread_state, from, to, payload, stackful::Leaving::for_a_while);
+    void* received = exchange(from, to, payload, thread.thread_state, stackful::Leaving::for_a_while);
     critical_sections.resume(thread.thread_state);
     return resumed(thread, from, received);
 }
@@ -434,7 +433,7 @@ PyObject* as_value(const Message& message, ModuleState& module) noexcept {
 }
 
 PyObject* transfer(Thread& thread, PyGreenlet* target, PyObject* value, interpreter::CallSite call_site) noexcept {
-    return resume(thread, Reference::borrow(as_object(target)), value, call_site);
+    return resume(thread, Reference::to(as_object(target)), value, call_site);
 }
 
 PyObject* transfer_reference(Thread& thread, PyGreenlet* target, PyObject* value,

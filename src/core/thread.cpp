@@ -96,7 +96,6 @@ Thread* Thread::make(PyThreadState* ts, ModuleState& module, PyObject* dict) noe
     thread->thread_state = ts;
     thread->module = &module;
     module.owners.add();
-    thread->main_activation.state.save(ts);
     thread->main = create_main(*thread);
     Reference capsule =
         Reference::steal(thread->main != nullptr ? PyCapsule_New(thread, capsule_name, nullptr) : nullptr);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <iterator>
 
 #include "interpreter/cpython.hpp"
@@ -14,8 +15,8 @@ namespace interpreter {
 
 #if PY_VERSION_HEX >= 0x030C0000
 
-// A new object of exactly `type`, not yet tracked by the garbage collector, all zero behind its header, with `Extra` behind
-// its class's part. nullptr with an exception if memory ran out.
+// A new object of exactly `type`, not yet tracked by the garbage collector, all zero behind its header, with an `Extra` that is
+// all zero behind its class's part. nullptr with an exception if memory ran out.
 template <class Object, class Extra>
 Object* new_with_extra(PyTypeObject* type) noexcept {
     return reinterpret_cast<Object*>(PyUnstable_Object_GC_NewWithExtraData(type, sizeof(Extra)));
@@ -43,7 +44,11 @@ void free_extra(void* memory) noexcept {
 
 template <class Object, class Extra>
 Object* new_with_extra(PyTypeObject* type) noexcept {
-    return PyObject_GC_New(Object, type);
+    Object* object = PyObject_GC_New(Object, type);
+    if (object != nullptr) {
+        std::memset(reinterpret_cast<PyObject*>(object) + 1, 0, sizeof(Object) - sizeof(PyObject));
+    }
+    return object;
 }
 
 // There is none.

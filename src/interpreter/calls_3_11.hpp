@@ -6,6 +6,8 @@
 
 #pragma once
 
+#include <utility>
+
 #include "interpreter/c_recursion.hpp"
 #include "interpreter/cpython.hpp"
 
@@ -14,41 +16,74 @@ namespace interpreter {
 // Any slot will do.
 inline constexpr std::size_t least_slot_bytes = 0;
 
-struct Calls {
-    _PyCFrame* cframe;
-    int depth;           // Python calls in progress; on 3.11 C calls count too
-    int trash_nesting;   // container deallocations in progress
-    _PyCFrame first;     // the one a greenlet begins with
-#if PY_VERSION_HEX >= 0x030C0000
-    int c_remaining;     // C calls that may still nest
-#else
-    int headroom;        // exceptions being made, during which running out of depth ends the process
-#endif
+// Counts that are other than zero only now and then. A greenlet takes them along when it suspends, and brings them back: a switch
+// from one that has none to another stores nothing here.
+struct Nesting {
+    int trash;     // container deallocations in progress
+    int headroom;  // 3.11: exceptions being made, during which running out of depth ends the process
 
     void save(PyThreadState* ts) noexcept {
-        cframe = ts->cframe;
 #if PY_VERSION_HEX >= 0x030C0000
-        depth = ts->py_recursion_limit - ts->py_recursion_remaining;
-        c_remaining = ts->c_recursion_remaining;
-        trash_nesting = ts->trash.delete_nesting;
+        if (ts->trash.delete_nesting != 0) [[unlikely]] {
+            trash = std::exchange(ts->trash.delete_nesting, 0);
+        }
 #else
-        depth = ts->recursion_limit - ts->recursion_remaining;
-        trash_nesting = ts->trash_delete_nesting;
-        headroom = ts->recursion_headroom;
+        if ((ts->trash_delete_nesting | ts->recursion_headroom) != 0) [[unlikely]] {
+            trash = std::exchange(ts->trash_delete_nesting, 0);
+            headroom = std::exchange(ts->recursion_headroom, 0);
+        }
 #endif
     }
 
-    void load(PyThreadState* ts) const noexcept {
+    void load(PyThreadState* ts) noexcept {
+#if PY_VERSION_HEX >= 0x030C0000
+        if (trash != 0) [[unlikely]] {
+            ts->trash.delete_nesting = std::exchange(trash, 0);
+        }
+#else
+        if ((trash | headroom) != 0) [[unlikely]] {
+            ts->trash_delete_nesting = std::exchange(trash, 0);
+            ts->recursion_headroom = std::exchange(headroom, 0);
+        }
+#endif
+    }
+};
+
+struct Calls {
+    _PyCFrame* cframe;
+    int depth;            // Python calls in progress; on 3.11 C calls count too
+#if PY_VERSION_HEX >= 0x030C0000
+    int c_remaining;      // C calls that may still nest
+#endif
+    Nesting nesting;
+    _PyCFrame first;      // the one a greenlet begins with
+
+    static int depth_of(PyThreadState* ts) noexcept {
+#if PY_VERSION_HEX >= 0x030C0000
+        return ts->py_recursion_limit - ts->py_recursion_remaining;
+#else
+        return ts->recursion_limit - ts->recursion_remaining;
+#endif
+    }
+
+    void save(PyThreadState* ts) noexcept {
+        cframe = ts->cframe;
+        depth = depth_of(ts);
+#if PY_VERSION_HEX >= 0x030C0000
+        c_remaining = ts->c_recursion_remaining;
+#endif
+        nesting.save(ts);
+    }
+
+    void load(PyThreadState* ts) noexcept {
 #if PY_VERSION_HEX >= 0x030C0000
         ts->py_recursion_remaining = ts->py_recursion_limit - depth;
         ts->c_recursion_remaining = c_remaining;
-        ts->trash.delete_nesting = trash_nesting;
 #else
         cframe->use_tracing = ts->cframe->use_tracing;
         ts->recursion_remaining = ts->recursion_limit - depth;
-        ts->trash_delete_nesting = trash_nesting;
-        ts->recursion_headroom = headroom;
 #endif
+        nesting.load(ts);
         ts->cframe = cframe;
     }
 
@@ -58,12 +93,11 @@ struct Calls {
         first.previous = &ts->root_cframe;
         cframe = &first;
         depth = 0;
-        trash_nesting = 0;
+        nesting = {};
 #if PY_VERSION_HEX >= 0x030C0000
         c_remaining = c_recursion_limit(base - low);
 #else
         (void)low, (void)base;
-        headroom = 0;
 #endif
     }
 

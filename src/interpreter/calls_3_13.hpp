@@ -15,25 +15,21 @@ namespace interpreter {
 inline constexpr std::size_t least_slot_bytes = std::size_t{192} << 10;
 
 struct Calls : CurrentFrame {
-    int depth;               // Python calls in progress
-    int c_remaining;         // C calls that may still nest
-    PyObject* delete_later;  // deallocations put off until the stack is less deep
-    PyObject* executor;      // the machine-code trace that runs, if any
+    int depth;        // Python calls in progress
+    int c_remaining;  // C calls that may still nest
 
     void save(PyThreadState* ts) noexcept {
         frame = ts->current_frame;
-        depth = ts->py_recursion_limit - ts->py_recursion_remaining;
+        depth = depth_of(ts);
         c_remaining = ts->c_recursion_remaining;
-        delete_later = ts->delete_later;
-        executor = ts->previous_executor;
+        occasional.save(ts);
     }
 
-    void load(PyThreadState* ts) const noexcept {
+    void load(PyThreadState* ts) noexcept {
         ts->current_frame = frame;
         ts->py_recursion_remaining = ts->py_recursion_limit - depth;
         ts->c_recursion_remaining = c_remaining;
-        ts->delete_later = delete_later;
-        ts->previous_executor = executor;
+        occasional.load(ts);
     }
 
     // What a stack begins with: nothing called yet.
@@ -41,8 +37,7 @@ struct Calls : CurrentFrame {
         frame = nullptr;
         depth = 0;
         c_remaining = c_recursion_limit(base - low);
-        delete_later = nullptr;
-        executor = nullptr;
+        occasional = {};
     }
 };
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 
 #include "interpreter/cpython.hpp"
 #include "interpreter/current_frame.hpp"
@@ -21,49 +22,44 @@ inline constexpr std::size_t c_stack_margin = _PyOS_STACK_MARGIN_BYTES;
 // every deallocation of a container, and it needs four to make up for that while the stack is in use.
 inline constexpr std::size_t least_slot_bytes = 12 * c_stack_margin;
 
+// Where the C stack begins, and its limits, laid out as in the thread state. One of another stack has another soft limit.
+struct CStack {
+    std::uintptr_t top;
+    std::uintptr_t soft_limit;
+    std::uintptr_t hard_limit;
+};
+
+static_assert(offsetof(_PyThreadStateImpl, c_stack_soft_limit) ==
+                  offsetof(_PyThreadStateImpl, c_stack_top) + offsetof(CStack, soft_limit) &&
+              offsetof(_PyThreadStateImpl, c_stack_hard_limit) ==
+                  offsetof(_PyThreadStateImpl, c_stack_top) + offsetof(CStack, hard_limit));
+
 struct Calls : CurrentFrame {
-    int depth;                     // Python calls in progress
-    std::uintptr_t c_top;          // the C stack begins here
-    std::uintptr_t c_soft_limit;
-    std::uintptr_t c_hard_limit;
-    PyObject* delete_later;        // deallocations put off until the stack is less deep
-    PyObject* executor;            // the machine-code trace that runs, if any
-#if PY_VERSION_HEX >= 0x030F0000
-    _PyExitData* jit_exit;         // where it left to the interpreter
-#endif
+    int depth;  // Python calls in progress
+    CStack c_stack;
 #ifdef Py_GIL_DISABLED
-    _PyCStackRef* c_stack_refs;    // references held by C functions of this stack
+    _PyCStackRef* c_stack_refs;  // references held by C functions of this stack
 #endif
 
     void save(PyThreadState* ts) noexcept {
         auto* impl = reinterpret_cast<_PyThreadStateImpl*>(ts);
         frame = ts->current_frame;
-        depth = ts->py_recursion_limit - ts->py_recursion_remaining;
-        c_top = impl->c_stack_top;
-        c_soft_limit = impl->c_stack_soft_limit;
-        c_hard_limit = impl->c_stack_hard_limit;
-        delete_later = ts->delete_later;
-        executor = ts->current_executor;
-#if PY_VERSION_HEX >= 0x030F0000
-        jit_exit = ts->jit_exit;
-#endif
+        depth = depth_of(ts);
+        if (c_stack.soft_limit != impl->c_stack_soft_limit) [[unlikely]] {
+            c_stack = {impl->c_stack_top, impl->c_stack_soft_limit, impl->c_stack_hard_limit};
+        }
+        occasional.save(ts);
 #ifdef Py_GIL_DISABLED
         c_stack_refs = impl->c_stack_refs;
 #endif
     }
 
-    void load(PyThreadState* ts) const noexcept {
+    void load(PyThreadState* ts) noexcept {
         auto* impl = reinterpret_cast<_PyThreadStateImpl*>(ts);
         ts->current_frame = frame;
         ts->py_recursion_remaining = ts->py_recursion_limit - depth;
-        impl->c_stack_top = c_top;
-        impl->c_stack_soft_limit = c_soft_limit;
-        impl->c_stack_hard_limit = c_hard_limit;
-        ts->delete_later = delete_later;
-        ts->current_executor = executor;
-#if PY_VERSION_HEX >= 0x030F0000
-        ts->jit_exit = jit_exit;
-#endif
+        std::memcpy(&impl->c_stack_top, &c_stack, sizeof c_stack);
+        occasional.load(ts);
 #ifdef Py_GIL_DISABLED
         impl->c_stack_refs = c_stack_refs;
 #endif
@@ -73,28 +69,26 @@ struct Calls : CurrentFrame {
     void begin(PyThreadState* ts, const std::byte* low, const std::byte* base) noexcept {
 #if PY_VERSION_HEX >= 0x030F0000
         frame = ts->base_frame;
-        jit_exit = nullptr;
 #else
         (void)ts;
         frame = nullptr;
 #endif
         depth = 0;
         limits(low, base);
-        delete_later = nullptr;
-        executor = nullptr;
+        occasional = {};
 #ifdef Py_GIL_DISABLED
         c_stack_refs = nullptr;
 #endif
     }
 
     void limits(const std::byte* low, const std::byte* base) noexcept {
-        c_top = reinterpret_cast<std::uintptr_t>(base);
+        c_stack.top = reinterpret_cast<std::uintptr_t>(base);
         auto bottom = reinterpret_cast<std::uintptr_t>(low);
 #ifdef _Py_THREAD_SANITIZER
         bottom += c_stack_margin;  // as CPython does for this tool
 #endif
-        c_hard_limit = bottom + c_stack_margin;
-        c_soft_limit = bottom + 2 * c_stack_margin;
+        c_stack.hard_limit = bottom + c_stack_margin;
+        c_stack.soft_limit = bottom + 2 * c_stack_margin;
     }
 };
 

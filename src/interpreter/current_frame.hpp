@@ -3,15 +3,60 @@
 
 #pragma once
 
+#include <utility>
+
 #include "interpreter/cpython.hpp"
 
 namespace interpreter {
 
+// What a thread state holds only now and then. A greenlet takes it along when it suspends, and brings it back: a switch from
+// one that has none of it to another stores nothing here.
+struct Occasional {
+    PyObject* delete_later;  // deallocations put off until the stack is less deep
+    PyObject* executor;      // the machine-code trace that runs, if any
+#if PY_VERSION_HEX >= 0x030F0000
+    _PyExitData* jit_exit;   // where it left to the interpreter
+#endif
+
+    void save(PyThreadState* ts) noexcept { move(*ts, *this); }
+    void load(PyThreadState* ts) noexcept { move(*this, *ts); }
+
+private:
+    static PyObject*& executor_of(Occasional& saved) noexcept { return saved.executor; }
+    static PyObject*& executor_of(PyThreadState& ts) noexcept {
+#if PY_VERSION_HEX >= 0x030E0000
+        return ts.current_executor;
+#else
+        return ts.previous_executor;
+#endif
+    }
+
+    template <class From, class To>
+    static void move(From& from, To& to) noexcept {
+        // One test, not one each.
+        auto any = reinterpret_cast<std::uintptr_t>(from.delete_later) | reinterpret_cast<std::uintptr_t>(executor_of(from));
+#if PY_VERSION_HEX >= 0x030F0000
+        any |= reinterpret_cast<std::uintptr_t>(from.jit_exit);
+#endif
+        if (any != 0) [[unlikely]] {
+            to.delete_later = std::exchange(from.delete_later, nullptr);
+            executor_of(to) = std::exchange(executor_of(from), nullptr);
+#if PY_VERSION_HEX >= 0x030F0000
+            to.jit_exit = std::exchange(from.jit_exit, nullptr);
+#endif
+        }
+    }
+};
+
 // A part of Calls.
 struct CurrentFrame {
     _PyInterpreterFrame* frame;
+    Occasional occasional;
 
     _PyInterpreterFrame* innermost_frame() const noexcept { return frame; }
+
+    // Python calls in progress.
+    static int depth_of(PyThreadState* ts) noexcept { return ts->py_recursion_limit - ts->py_recursion_remaining; }
 
     // Calls `function` with the thread state's innermost frame replaced by `frame`.
     template <class Function>

@@ -17,19 +17,19 @@ bool check_c_stack_limits(PyThreadState* ts) noexcept {
     auto* impl = reinterpret_cast<_PyThreadStateImpl*>(ts);
     auto init_base = impl->c_stack_init_base;
     auto init_top = impl->c_stack_init_top;
-    Calls running;
+    Calls running{};
     running.save(ts);
 
-    auto* base = reinterpret_cast<std::byte*>(running.c_top);
+    auto* base = reinterpret_cast<std::byte*>(running.c_stack.top);
     std::byte* low = base - (std::size_t{1} << 20);
-    Calls ours;
+    Calls ours{};
     ours.limits(low, base);
-    Calls theirs;
+    Calls theirs{};
     bool same = PyUnstable_ThreadState_SetStackProtection(ts, low, std::size_t{1} << 20) == 0;
     if (same) {
         theirs.save(ts);
-        same = theirs.c_top == ours.c_top && theirs.c_soft_limit == ours.c_soft_limit &&
-               theirs.c_hard_limit == ours.c_hard_limit;
+        same = theirs.c_stack.top == ours.c_stack.top && theirs.c_stack.soft_limit == ours.c_stack.soft_limit &&
+               theirs.c_stack.hard_limit == ours.c_stack.hard_limit;
     }
     running.load(ts);
     impl->c_stack_init_base = init_base;

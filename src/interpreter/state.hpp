@@ -34,23 +34,23 @@ struct State {
     PyObject** datastack_top;
     PyObject** datastack_limit;
 
-    void save(PyThreadState* ts) noexcept {
-        calls.save(ts);
-        exc_info = ts->exc_info;
-        context = ts->context;
-        datastack_chunk = ts->datastack_chunk;
-        datastack_top = ts->datastack_top;
-        datastack_limit = ts->datastack_limit;
-    }
-
-    void load(PyThreadState* ts) const noexcept {
-        calls.load(ts);
-        ts->exc_info = exc_info;
-        ts->context = context;
-        ts->context_ver++;  // context variables cache their value against this
-        ts->datastack_chunk = datastack_chunk;
-        ts->datastack_top = datastack_top;
-        ts->datastack_limit = datastack_limit;
+    // At a switch: what is the thread state's becomes that of `from`, and that of `to` the thread state's.
+    static void exchange(PyThreadState* ts, State& from, State& to) noexcept {
+        from.calls.save(ts);
+        from.exc_info = ts->exc_info;
+        from.context = ts->context;
+        from.datastack_chunk = ts->datastack_chunk;
+        from.datastack_top = ts->datastack_top;
+        from.datastack_limit = ts->datastack_limit;
+        to.calls.load(ts);
+        ts->exc_info = to.exc_info;
+        if (from.context != to.context) {
+            ts->context = to.context;
+            ts->context_ver++;  // context variables cache their value against this
+        }
+        ts->datastack_chunk = to.datastack_chunk;
+        ts->datastack_top = to.datastack_top;
+        ts->datastack_limit = to.datastack_limit;
     }
 
     // Where the unused part of the first chunk begins, while suspended: its end, if later chunks are in use.
@@ -83,11 +83,7 @@ struct State {
     }
 
     // For one that begins: counts its calls on top of those of the running greenlet.
-    void nest(PyThreadState* ts) noexcept {
-        Calls running;
-        running.save(ts);
-        calls.depth = running.depth;
-    }
+    void nest(PyThreadState* ts) noexcept { calls.depth = Calls::depth_of(ts); }
 
     // Has a suspended greenlet go on as part of the running one, which waits for it: in the same context, unless it has
     // one of its own, and with the exception that is being handled in sight.
