@@ -15,10 +15,11 @@ namespace core {
 
 namespace {
 
-// Gives a new object what it points to. False with an exception if memory ran out.
+// Gives a new object what it points to. False with an exception, and without the object, if memory ran out.
 bool give_implementation(PyGreenlet* g) noexcept {
     void* memory = interpreter::allocate_extra<Greenlet>();
     if (memory == nullptr) {
+        Py_DECREF(g);
         PyErr_NoMemory();
         return false;
     }
@@ -26,11 +27,28 @@ bool give_implementation(PyGreenlet* g) noexcept {
     return true;
 }
 
-void free_implementation(PyGreenlet* g) noexcept {
-    Greenlet* greenlet = std::exchange(g->pimpl, nullptr);
-    if (greenlet != interpreter::extra_of<Greenlet>(g)) {
-        interpreter::free_extra<Greenlet>(greenlet);
+// An unstarted greenlet of the class itself, not yet tracked by the garbage collector. nullptr with an exception if memory ran
+// out.
+PyGreenlet* create_plain(ModuleState& module) noexcept {
+    PyGreenlet* g = as_greenlet(module.spare_greenlets.take(module.greenlet_type));
+    if (g == nullptr) {
+        g = interpreter::new_with_extra<PyGreenlet, Greenlet>(module.greenlet_type);
     }
+    if (g == nullptr) {
+        return nullptr;
+    }
+    g->pimpl = interpreter::extra_of<Greenlet>(g);  // all zero, as an unstarted one is
+    return g->pimpl != nullptr || give_implementation(g) ? g : nullptr;
+}
+
+// Frees it, unless it is part of the object: then true.
+bool free_implementation(PyGreenlet* g) noexcept {
+    Greenlet* greenlet = std::exchange(g->pimpl, nullptr);
+    if (greenlet == interpreter::extra_of<Greenlet>(g)) {
+        return true;
+    }
+    interpreter::free_extra<Greenlet>(greenlet);
+    return false;
 }
 
 // An instance of a Python class was finalized before it came here. If it lives on, the garbage collector must be able to kill it
@@ -79,16 +97,15 @@ bool kill_unreferenced(PyGreenlet* g) noexcept {
 
 PyGreenlet* create(PyTypeObject* type, Thread& thread) noexcept {
     bool is_plain = type == thread.module->greenlet_type;
-    PyGreenlet* g = is_plain ? interpreter::new_with_extra<PyGreenlet, Greenlet>(type)
-                             : as_greenlet(PyBaseObject_Type.tp_new(type, thread.module->no_arguments, nullptr));
-    if (g == nullptr) {
-        return nullptr;
-    }
+    PyGreenlet* g;
     if (is_plain) {
-        g->pimpl = interpreter::extra_of<Greenlet>(g);  // all zero, as an unstarted one is
+        g = create_plain(*thread.module);
     }
-    if (g->pimpl == nullptr && !give_implementation(g)) {
-        Py_DECREF(g);
+    else {
+        g = as_greenlet(PyBaseObject_Type.tp_new(type, thread.module->no_arguments, nullptr));
+        g = g != nullptr && give_implementation(g) ? g : nullptr;
+    }
+    if (g == nullptr) {
         return nullptr;
     }
     g->pimpl->parent = as_greenlet(Py_NewRef(as_object(thread.current)));
@@ -99,16 +116,15 @@ PyGreenlet* create(PyTypeObject* type, Thread& thread) noexcept {
 }
 
 PyGreenlet* create_main(Thread& thread) noexcept {
-    PyTypeObject* type = thread.module->greenlet_type;
-    auto* g = as_greenlet(type->tp_alloc(type, 0));
-    if (g == nullptr || !give_implementation(g)) {
-        Py_XDECREF(g);
+    PyGreenlet* g = create_plain(*thread.module);
+    if (g == nullptr) {
         return nullptr;
     }
     thread.main_activation.greenlet = g;
     thread.share();
     thread.module->main_greenlets += 1;
     *g->pimpl = Greenlet{&thread, &thread.main_activation, nullptr, nullptr, nullptr, Phase::active, Fault::none, true};
+    PyObject_GC_Track(as_object(g));
     return g;
 }
 
@@ -174,12 +190,19 @@ bool is_type_ours_to_release(PyTypeObject* type) noexcept {
     return true;
 }
 
+// Keeps the memory of an object that was made by create_plain() and is gone. False if it must be freed.
+bool keep_for_next(PyGreenlet* g) noexcept {
+    Thread* thread = Thread::known();
+    return thread != nullptr && thread->module->spare_greenlets.keep(as_object(g), interpreter::size_with_extra<PyGreenlet, Greenlet>);
+}
+
 void deallocate_finished(PyObject* self) {
     PyGreenlet* g = as_greenlet(self);
     if (g->weakreflist != nullptr) {
         PyObject_ClearWeakRefs(self);
     }
     Py_CLEAR(g->dict);
+    bool is_plain = false;
     if (Greenlet* greenlet = g->pimpl) {
         if (greenlet->is_main) {
             greenlet->thread->module->main_greenlets += -1;
@@ -191,11 +214,13 @@ void deallocate_finished(PyObject* self) {
         if (greenlet->thread != nullptr) {
             greenlet->thread->drop();
         }
-        free_implementation(g);
+        is_plain = free_implementation(g);
     }
     PyTypeObject* type = Py_TYPE(self);
     bool releases_type = is_type_ours_to_release(type);
-    type->tp_free(self);
+    if (!is_plain || !keep_for_next(g)) {
+        type->tp_free(self);
+    }
     if (releases_type) {
         Py_DECREF(type);
     }

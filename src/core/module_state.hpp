@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <ctime>
 
+#include "interpreter/allocation.hpp"
 #include "interpreter/shared_count.hpp"
 #include "interpreter/shared_value.hpp"
 #include "interpreter/state.hpp"
@@ -32,6 +33,7 @@ struct ModuleState {
     interpreter::SharedValue<std::clock_t> cleanup_clocks{0};  // spent on that
     interpreter::SharedValue<Py_ssize_t> main_greenlets{0};    // that exist
     std::atomic<std::size_t> parent_changes;  // so often was a parent set
+    interpreter::SpareObjects spare_greenlets;
     void* c_api[12];              // what clients have of greenlet.h; they keep its address
 
     struct {

@@ -45,6 +45,9 @@ struct Thread {
     // The running thread's. nullptr with an exception if there was none and it could not be made.
     static Thread* running() noexcept;
 
+    // The same, if there is one and it is at hand; else nullptr.
+    static Thread* known() noexcept { return is_cached(interpreter::current_thread_state()) ? cached.thread : nullptr; }
+
     // The module's state in the running interpreter, looked up only if there is no Thread at hand. nullptr with an exception
     // if the module was never imported there.
     static ModuleState* running_module() noexcept;
