@@ -5,7 +5,7 @@ import weakref
 
 import pytest
 from greenlet import getcurrent, greenlet
-from support import IS_FREE_THREADED, in_thread, suspended
+from support import in_thread, suspended
 
 variable = contextvars.ContextVar("variable", default="default")
 
@@ -155,16 +155,6 @@ def test_gr_context_of_a_greenlet_running_in_another_thread():
 
     in_thread(run)
     assert variable.get() == "main"
-
-
-def test_gr_context_of_a_suspended_greenlet_of_another_thread():
-    g = suspended(lambda: (variable.set("greenlet"), getcurrent().parent.switch()))
-    if IS_FREE_THREADED:  # this thread could resume it meanwhile
-        with pytest.raises(ValueError, match="cannot get context of a greenlet that is running in a different thread"):
-            in_thread(lambda: g.gr_context)
-    else:
-        assert in_thread(lambda: g.gr_context[variable]) == "greenlet"
-    g.switch()
 
 
 def test_context_run_can_be_left_and_entered_again_by_switches():

@@ -1,5 +1,6 @@
 """Greenlets belong to a thread: the errors that keep it so, and what happens when a thread ends."""
 
+import contextvars
 import gc
 import queue
 import subprocess
@@ -421,6 +422,153 @@ class TestEnd:
         thread.join(30)
         assert results == []
         assert in_thread(lambda: greenlet(lambda: "fine").switch()) == "fine"
+
+    def test_the_context_of_a_suspended_greenlet_of_another_thread(self):
+        variable = contextvars.ContextVar("variable")
+        first, second = contextvars.Context(), contextvars.Context()
+        first.run(variable.set, "first")
+        second.run(variable.set, "second")
+        seen = []
+
+        def run():
+            seen.append(variable.get())
+            getcurrent().parent.switch()
+            seen.append(variable.get())
+
+        def target():
+            g = greenlet(run)
+            g.gr_context = first
+            g.switch()
+            handed_over.put(g)
+            go_on.wait(30)
+            g.switch()
+
+        handed_over, go_on = queue.SimpleQueue(), threading.Event()
+        thread = threading.Thread(target=target)
+        thread.start()
+        g = handed_over.get(timeout=30)
+        try:
+            if IS_FREE_THREADED and sys.version_info < (3, 14):  # where threads can't be stopped
+                with pytest.raises(ValueError, match="cannot get context of a greenlet that is running in a different thread"):
+                    g.gr_context
+                with pytest.raises(ValueError, match="cannot set context of a greenlet that is running in a different thread"):
+                    g.gr_context = second
+                second = first
+            else:
+                assert g.gr_context is first
+                g.gr_context = second
+                assert g.gr_context is second
+        finally:
+            go_on.set()
+            thread.join(30)
+        assert seen == ["first", second[variable]]
+
+    def test_the_context_of_a_greenlet_may_be_read_and_set_while_its_thread_switches(self):
+        assert output_of(
+            """
+            import contextvars, threading, time
+            from greenlet import getcurrent, greenlet
+
+            variable = contextvars.ContextVar("variable")
+            end = time.monotonic() + 1
+            contexts = [contextvars.Context() for _ in range(10)]
+            known = {id(context) for context in contexts}
+
+            def run():
+                while True:
+                    variable.set(variable.get(0) + 1)
+                    getcurrent().parent.switch()
+
+            greenlets = []
+            ready = threading.Event()
+
+            def switch():
+                greenlets.extend(greenlet(run) for _ in range(100))
+                for g, context in zip(greenlets, contexts * 10):
+                    g.gr_context = context
+                ready.set()
+                while time.monotonic() < end:
+                    for g in greenlets:
+                        g.switch()
+
+            def look():
+                ready.wait()
+                while time.monotonic() < end:
+                    for g, context in zip(greenlets, contexts * 10):
+                        try:
+                            assert id(g.gr_context) in known
+                            g.gr_context = context
+                        except ValueError as error:
+                            assert "running in a different thread" in str(error)
+
+            failures = []
+            threading.excepthook = failures.append
+            threads = [threading.Thread(target=target) for target in (switch, look, look)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            print("failures:", failures)
+            """
+        ) == "failures: []\n"
+
+    def test_threads_may_look_at_greenlets_of_a_thread_that_ends(self):
+        # Where threads do not take turns: who asks whether such a greenlet is dead frees what it holds, and the ending thread
+        # did the same with others at that time: crash.
+        assert output_of(
+            """
+            import threading, time
+            from greenlet import getcurrent, greenlet
+
+            end = time.monotonic() + 2
+            seen_by = [[] for _ in range(4)]
+            failures = []
+            threading.excepthook = failures.append
+
+            def run(depth):
+                if depth > 0:
+                    run(depth - 1)
+                getcurrent().parent.switch()
+
+            def leave_greenlets(count):
+                greenlets = [greenlet(run) for _ in range(count)]
+                for g in greenlets:
+                    g.switch(count % 7)
+                for box in seen_by:
+                    box.extend(greenlets)
+
+            def start_threads():
+                count = 0
+                while time.monotonic() < end:
+                    count = count % 59 + 1
+                    thread = threading.Thread(target=leave_greenlets, args=(count,))
+                    thread.start()
+                    thread.join()
+
+            def context_of(g):
+                try:
+                    return g.gr_context
+                except ValueError as error:
+                    assert "running in a different thread" in str(error)
+
+            def look(box, function):
+                while time.monotonic() < end:
+                    for g in list(box):
+                        function(g)
+                        g.dead
+                    del box[:len(box) // 2]
+                    time.sleep(0)
+
+            looks = [lambda g: g.gr_frame, context_of, lambda g: g._stack_saved, repr]
+            threads = [threading.Thread(target=start_threads) for _ in range(2)]
+            threads += [threading.Thread(target=look, args=arguments) for arguments in zip(seen_by, looks)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            print("failures:", failures)
+            """
+        ) == "failures: []\n"
 
     @pytest.mark.parametrize("attribute, value", [
         ("parent", "greenlet(lambda: None)"),

@@ -68,10 +68,10 @@ bool kill_unreferenced(PyGreenlet* g) noexcept {
         // One reference, which becomes the thread's: it may let go of that at any time.
         Py_INCREF(self);
         Py_SET_REFCNT(self, 1);
-        g->pimpl->activation->condemned = false;
         live_on(g);
-        g->pimpl->thread->kill_later(g);
-        return false;
+        if (g->pimpl->thread->kill_later(g, false)) {
+            return false;
+        }
     }
     kill(g, false);
     if (Py_REFCNT(self) == 1 && is_active(g) && g->pimpl->activation != nullptr &&
@@ -128,16 +128,39 @@ PyGreenlet* create_main(Thread& thread) noexcept {
     return g;
 }
 
+namespace {
+
+// Of several threads that abandon a greenlet at once one gets its activation.
+Activation* take_activation(PyGreenlet* g) noexcept {
+    interpreter::ObjectLock lock(as_object(g));  // another one may be looking at its frames
+    g->pimpl->phase = Phase::finished;
+    return g->pimpl->activation.exchange(nullptr);
+}
+
+// Takes it off its thread's list. True if the greenlet had a reference to itself, which is the caller's now.
+bool take_off(Thread& thread, Activation& activation) noexcept {
+    interpreter::Holding changing(thread.after_end);
+    thread.remove_active(activation);
+    return std::exchange(activation.greenlet->pimpl->holds_itself, false);
+}
+
+void return_stack(Thread& thread, Activation& activation) noexcept {
+    interpreter::Holding changing(thread.after_end);
+    thread.return_stack(activation);
+}
+
+}  // namespace
+
 void abandon(PyGreenlet* g) noexcept {
     Greenlet& greenlet = *g->pimpl;
-    Activation* activation = greenlet.activation.exchange(nullptr);
-    greenlet.phase = Phase::finished;
+    Activation* activation = take_activation(g);
     if (activation == nullptr || interpreter::is_finalizing() || greenlet.thread->current == g) {
         return;  // what it holds goes with the process
     }
     interpreter::PendingException in_flight;
-    greenlet.thread->remove_active(*activation);
-    greenlet.context = std::exchange(activation->state.context, nullptr);
+    bool held_itself = take_off(*greenlet.thread, *activation);
+    PyObject* context = std::exchange(activation->state.context, nullptr);
+    Py_XDECREF(interpreter::SharedReference(as_object(g), greenlet.context).exchange(context));
     Py_CLEAR(greenlet.resumer);
     interpreter::abandon_frames(activation->state, activation->call_site);
     Held::release(activation->held);
@@ -145,8 +168,8 @@ void abandon(PyGreenlet* g) noexcept {
     for (Py_ssize_t i = 0; i < activation->argument_count; ++i) {
         Py_DECREF(activation->arguments[i]);
     }
-    greenlet.thread->return_stack(*activation);
-    if (std::exchange(greenlet.holds_itself, false)) {
+    return_stack(*greenlet.thread, *activation);
+    if (held_itself) {
         Py_DECREF(g);
     }
 }
@@ -222,7 +245,7 @@ void deallocate_finished(PyObject* self) {
         type->tp_free(self);
     }
     if (releases_type) {
-        Py_DECREF(type);
+        interpreter::drop_class(type);
     }
 }
 

@@ -173,6 +173,7 @@ void lay_out(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
     static_assert(sizeof(Activation) % alignof(_PyStackChunk) == 0);
     auto* activation = new (slot.client_begin()) Activation{};
     std::byte* chunk = slot.client_begin() + sizeof(Activation);
+    interpreter::ObjectLock lock(as_object(g));  // its context moves, and another thread may ask for it
     PyObject* context = std::exchange(g->pimpl->context, nullptr);
     activation->slot = &slot;
     activation->greenlet = g;
@@ -310,9 +311,12 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
 // Switches from a greenlet that has finished to `target`, of which it takes over a reference, for ever.
 [[noreturn]] inline void leave(Thread& thread, PyGreenlet* self, PyGreenlet* target, void* payload) {
     Activation& activation = *self->pimpl->activation;
-    self->pimpl->context = interpreter::exchange_running_context(thread.thread_state, nullptr);
-    self->pimpl->activation = nullptr;
-    self->pimpl->phase = Phase::finished;
+    {
+        interpreter::ObjectLock lock(as_object(self));  // as at the start
+        self->pimpl->context = interpreter::exchange_running_context(thread.thread_state, nullptr);
+        self->pimpl->activation = nullptr;
+        self->pimpl->phase = Phase::finished;
+    }
     if (std::exchange(self->pimpl->holds_itself, false)) [[unlikely]] {
         Py_DECREF(self);
     }
@@ -529,8 +533,10 @@ void kill(PyGreenlet* g, bool condemned) noexcept {
     }
     if (must_be_killed_later(g)) {
         Py_INCREF(g);
-        g->pimpl->activation->condemned = condemned;
-        thread->kill_later(g);
+        if (!thread->kill_later(g, condemned)) {
+            abandon(g);
+            Py_DECREF(g);
+        }
         return;
     }
     PyGreenlet* victim = g;

@@ -138,22 +138,18 @@ void Thread::end() noexcept {
         kill_released();
     }
 
-    for (Activation* activation = active; activation != nullptr; activation = activation->next) {
-        if (activation->greenlet != current) {
-            interpreter::leave_thread_state(activation->state, thread_state);
-        }
-    }
-    thread_state = nullptr;
+    leave_thread_state();
     ended_threads.fetch_add(1, std::memory_order_relaxed);
-    main->pimpl->phase = Phase::finished;
-    main->pimpl->activation = nullptr;
     Py_CLEAR(tracer);
     Py_CLEAR(scheduler);
     kill_released();
     if (can_still_run) {
-        abandon_survivors();
+        while (PyGreenlet* survivor = take_survivor()) {
+            abandon(survivor);
+            Py_DECREF(survivor);
+        }
     }
-    stacks.trim();
+    trim_free_stacks();
     if (current == main) {
         Py_DECREF(as_object(current.exchange(nullptr)));
     }
@@ -163,17 +159,33 @@ void Thread::end() noexcept {
     drop();
 }
 
-void Thread::abandon_survivors() noexcept {
-    Activation* activation = active;
-    while (activation != nullptr) {
-        if (activation->greenlet->pimpl->holds_itself) {
-            abandon(activation->greenlet);
-            activation = active;  // others may be gone too
-        }
-        else {
-            activation = activation->next;
+// From here on other threads may abandon its greenlets.
+void Thread::leave_thread_state() noexcept {
+    interpreter::Holding changing(after_end);
+    for (Activation* activation = active; activation != nullptr; activation = activation->next) {
+        if (activation->greenlet != current) {
+            interpreter::leave_thread_state(activation->state, thread_state);
         }
     }
+    main->pimpl->phase = Phase::finished;
+    main->pimpl->activation = nullptr;
+    thread_state = nullptr;
+}
+
+// A greenlet that only refers to itself, with that reference. nullptr if there is none.
+PyGreenlet* Thread::take_survivor() noexcept {
+    interpreter::Holding changing(after_end);
+    for (Activation* activation = active; activation != nullptr; activation = activation->next) {
+        if (std::exchange(activation->greenlet->pimpl->holds_itself, false)) {
+            return activation->greenlet;
+        }
+    }
+    return nullptr;
+}
+
+void Thread::trim_free_stacks() noexcept {
+    interpreter::Holding changing(after_end);
+    stacks.trim();
 }
 
 void Thread::drop() noexcept {
@@ -183,12 +195,18 @@ void Thread::drop() noexcept {
     }
 }
 
-void Thread::kill_later(PyGreenlet* g) noexcept {
+bool Thread::kill_later(PyGreenlet* g, bool condemned) noexcept {
+    interpreter::Holding changing(after_end);  // or else the thread ends meanwhile, and nobody kills it
+    if (thread_state == nullptr) {
+        return false;
+    }
     Activation* activation = g->pimpl->activation;
+    activation->condemned = condemned;
     Activation* first = to_kill.load(std::memory_order_relaxed);
     do {
         activation->next_to_kill = first;
     } while (!to_kill.compare_exchange_weak(first, activation, std::memory_order_release, std::memory_order_relaxed));
+    return true;
 }
 
 void Thread::kill_released_now() noexcept {

@@ -33,6 +33,7 @@ struct Thread {
     PyObject* scheduler;           // owned; of greenlet.stackless, or nullptr. Finalized while the thread can still run
     PyGreenlet* main;              // owned, while the thread lives
     Activation* active;            // its active greenlets but the main one
+    [[no_unique_address]] interpreter::Lock after_end;  // for what any thread may do with it once it has ended
     Activation main_activation;
     interpreter::SharedCount owners{1};
 
@@ -53,8 +54,8 @@ struct Thread {
     static ModuleState* running_module() noexcept;
 
     // Has `g`, an active greenlet of this thread, killed when the thread next uses greenlets. For any thread to call; takes
-    // over a reference to `g`.
-    void kill_later(PyGreenlet* g) noexcept;
+    // over a reference to `g`. False, and nothing is done, if the thread has ended. `condemned`: see Activation.
+    bool kill_later(PyGreenlet* g, bool condemned) noexcept;
 
     // Kills the greenlets that others released. Called by the thread itself.
     void kill_released() noexcept {
@@ -79,7 +80,9 @@ private:
     static void thread_state_cleared(PyObject* capsule);
     void follow_settings() noexcept;
     void kill_released_now() noexcept;
-    void abandon_survivors() noexcept;
+    void leave_thread_state() noexcept;
+    PyGreenlet* take_survivor() noexcept;
+    void trim_free_stacks() noexcept;
     void end() noexcept;
 
     // The last Thread that this operating-system thread asked for. Valid while no Thread has ended since.

@@ -88,6 +88,21 @@ void free_extra(void* memory) noexcept {
 
 #endif
 
+// Lets go of a deallocated object's reference to its class. Free-threaded CPython lets each thread count those that it makes
+// by itself, so that threads do not contend for the class; what is let go of is to be counted there too.
+inline void drop_class(PyTypeObject* type) noexcept {
+#if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030E0000
+    auto& counts = reinterpret_cast<_PyThreadStateImpl*>(PyThreadState_GetUnchecked())->refcounts;
+    // 0 is no id: then the class is counted as other objects are.
+    std::size_t index = static_cast<std::size_t>(reinterpret_cast<PyHeapTypeObject*>(type)->unique_id) - 1;
+    if (index < static_cast<std::size_t>(counts.size)) {
+        counts.values[index]--;
+        return;
+    }
+#endif
+    Py_DECREF(type);
+}
+
 // Deallocated objects of one class, kept for the next ones: to allocate and free one takes longer than all else in the making of
 // a greenlet. They are an interpreter's own, and used with its GIL. Builds that look for errors keep none, so that the use
 // of an object that is gone is found.

@@ -19,6 +19,9 @@
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #if PY_VERSION_HEX >= 0x030E0000
 #include <internal/pycore_interpframe_structs.h>
+#ifdef Py_GIL_DISABLED
+#include <internal/pycore_pystate.h>
+#endif
 #include <internal/pycore_pythonrun.h>
 #include <internal/pycore_tstate.h>
 #else

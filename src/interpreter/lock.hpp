@@ -36,32 +36,54 @@ public:
 
 #endif
 
+// Holds the lock that each object of a free-threaded build has to the end of the scope.
+class ObjectLock {
+public:
+#ifdef Py_GIL_DISABLED
+    explicit ObjectLock(PyObject* object) noexcept { PyCriticalSection_Begin(&section_, object); }
+    ~ObjectLock() { PyCriticalSection_End(&section_); }
+#else
+    explicit ObjectLock(PyObject*) noexcept {}
+#endif
+    ObjectLock(const ObjectLock&) = delete;
+    ObjectLock& operator=(const ObjectLock&) = delete;
+
+private:
+#ifdef Py_GIL_DISABLED
+    PyCriticalSection section_;
+#endif
+};
+
 // Reads and changes a reference of an object's that another thread may change at the same time. Where threads take turns that is
 // nothing but the reading or the changing.
 class SharedReference {
 public:
-    SharedReference(PyObject* owner, PyObject*& place) noexcept : place_(place) {
-#ifdef Py_GIL_DISABLED
-        PyCriticalSection_Begin(&section_, owner);
-#else
-        static_cast<void>(owner);
-#endif
-    }
-    ~SharedReference() {
-#ifdef Py_GIL_DISABLED
-        PyCriticalSection_End(&section_);
-#endif
-    }
-    SharedReference(const SharedReference&) = delete;
-    SharedReference& operator=(const SharedReference&) = delete;
+    SharedReference(PyObject* owner, PyObject*& place) noexcept : lock_(owner), place_(place) {}
 
     PyObject* get() const noexcept { return Py_XNewRef(place_); }  // a new reference, or nullptr
     PyObject* exchange(PyObject* value) noexcept { return std::exchange(place_, value); }
 
 private:
+    ObjectLock lock_;
     PyObject*& place_;
-#ifdef Py_GIL_DISABLED
-    PyCriticalSection section_;
+};
+
+// Stops the interpreter's other threads to the end of the scope, where they do not take turns and CPython lets extensions
+// do so. They stop between two instructions of Python code or while they wait, hence never in the middle of a switch. Nothing is
+// to be locked, allocated or let go of meanwhile.
+class OthersStopped {
+public:
+#if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030E0000
+    static constexpr bool is_possible = true;
+    OthersStopped() noexcept { _PyEval_StopTheWorld(interpreter_); }
+    ~OthersStopped() { _PyEval_StartTheWorld(interpreter_); }
+    OthersStopped(const OthersStopped&) = delete;
+    OthersStopped& operator=(const OthersStopped&) = delete;
+
+private:
+    PyInterpreterState* interpreter_ = PyInterpreterState_Get();
+#else
+    static constexpr bool is_possible = false;
 #endif
 };
 

@@ -235,6 +235,7 @@ bool shows_frames(PyObject* self) noexcept {
 
 PyObject* get_frame(PyObject* self, void*) {
     PyFrameObject* frame = nullptr;
+    interpreter::ObjectLock lock(self);  // if its thread has ended, another one may abandon it
     if (is_suspended(self) && shows_frames(self)) {
         frame = interpreter::innermost_frame_object(interpreter::current_thread_state(), of(self).activation->state);
     }
@@ -244,32 +245,47 @@ PyObject* get_frame(PyObject* self, void*) {
     return frame != nullptr ? reinterpret_cast<PyObject*>(frame) : Py_NewRef(Py_None);
 }
 
-// Is the greenlet running? In another thread: ValueError, and -1. So too, where threads do not take turns, if another thread
-// could resume it meanwhile.
-int is_running_here(PyObject* self, const char* in_another_thread) noexcept {
-    if (of(self).activation == nullptr || (is_suspended(self) && shows_frames(self))) {
-        return 0;
-    }
-    if (of(self).thread->thread_state != interpreter::current_thread_state()) {
-        PyErr_SetString(PyExc_ValueError, in_another_thread);
-        return -1;
-    }
-    return 1;
-}
-
 // Where the context is of a greenlet that does not run.
 PyObject*& suspended_context(PyObject* self) noexcept {
     return is_suspended(self) ? of(self).activation->state.context : of(self).context;
 }
 
-PyObject* get_context(PyObject* self, void*) {
-    int running = is_running_here(self, "cannot get context of a greenlet that is running in a different thread");
-    if (running < 0) {
-        return nullptr;
+// Lets `use` read or change the context of a greenlet that does not run. False if it runs, or if another thread could resume
+// it meanwhile.
+template <class Use>
+bool with_suspended_context(PyObject* self, Use use) noexcept {
+    {
+        interpreter::ObjectLock lock(self);
+        if (of(self).activation == nullptr || (is_suspended(self) && shows_frames(self))) {
+            return use(suspended_context(self)), true;
+        }
     }
-    PyObject* context =
-        running ? Py_XNewRef(interpreter::running_context(interpreter::current_thread_state()))
-                : interpreter::SharedReference(self, suspended_context(self)).get();
+    if (interpreter::OthersStopped::is_possible && !shows_frames(self)) {
+        [[maybe_unused]] interpreter::OthersStopped stopped;
+        if (of(self).activation == nullptr || is_suspended(self)) {
+            return use(suspended_context(self)), true;
+        }
+    }
+    return false;
+}
+
+// Is the greenlet that runs one of this thread? Otherwise a ValueError.
+bool runs_here(PyObject* self, const char* in_another_thread) noexcept {
+    if (of(self).thread->thread_state == interpreter::current_thread_state()) {
+        return true;
+    }
+    PyErr_SetString(PyExc_ValueError, in_another_thread);
+    return false;
+}
+
+PyObject* get_context(PyObject* self, void*) {
+    PyObject* context = nullptr;
+    if (!with_suspended_context(self, [&](PyObject*& place) { context = Py_XNewRef(place); })) {
+        if (!runs_here(self, "cannot get context of a greenlet that is running in a different thread")) {
+            return nullptr;
+        }
+        context = Py_XNewRef(interpreter::running_context(interpreter::current_thread_state()));
+    }
     return context != nullptr ? context : Py_NewRef(Py_None);
 }
 
@@ -282,14 +298,15 @@ int set_context(PyObject* self, PyObject* value, void*) {
         PyErr_SetString(PyExc_TypeError, "greenlet context must be a contextvars.Context or None");
         return -1;
     }
-    int running = is_running_here(self, "cannot set context of a greenlet that is running in a different thread");
-    if (running < 0) {
-        return -1;
-    }
     PyObject* context = value != Py_None ? Py_NewRef(value) : nullptr;
-    PyObject* old = running ? interpreter::exchange_running_context(interpreter::current_thread_state(), context)
-                            : interpreter::SharedReference(self, suspended_context(self)).exchange(context);
-    Py_XDECREF(old);
+    if (!with_suspended_context(self, [&](PyObject*& place) { std::swap(place, context); })) {
+        if (!runs_here(self, "cannot set context of a greenlet that is running in a different thread")) {
+            Py_XDECREF(context);
+            return -1;
+        }
+        context = interpreter::exchange_running_context(interpreter::current_thread_state(), context);
+    }
+    Py_XDECREF(context);  // the one that it had before
     return 0;
 }
 
@@ -302,7 +319,8 @@ PyObject* get_dead(PyObject* self, void*) {
 }
 
 PyObject* get_stack_saved(PyObject* self, void*) {
-    if (!is_suspended(self)) {
+    interpreter::ObjectLock lock(self);
+    if (!is_suspended(self) || !shows_frames(self)) {
         return PyLong_FromLong(0);
     }
     return PyLong_FromSize_t(core::stack_bytes_in_use(as_greenlet(self)));
