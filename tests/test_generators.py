@@ -15,7 +15,7 @@ import greenlet
 import pytest
 from greenlet import getcurrent
 from greenlet.generators import Generator, generator, yield_
-from support import in_thread
+from support import IS_FREE_THREADED, in_thread
 
 
 @generator
@@ -597,13 +597,21 @@ def test_one_that_did_not_begin_can_move_to_another_thread():
 
 
 def test_one_released_in_another_thread_is_closed_in_its_own():
-    log = []
-    box = [logs_its_end(log)]
+    @generator
+    def says_where_it_ends():
+        try:
+            yield_(1)
+        finally:
+            ended.append(threading.get_ident())
+
+    ended = []
+    box = [says_where_it_ends()]
     next(box[0])
-    ended = in_thread(lambda: box.clear() or list(log))
-    assert ended == []
+    so_far = in_thread(lambda: box.clear() or list(ended))
+    # Where threads do not take turns, this one may already have noticed.
+    assert so_far == [] or IS_FREE_THREADED
     getcurrent()
-    assert log == [GeneratorExit, "finally"]
+    assert ended == [threading.get_ident()]
 
 
 def test_a_thread_may_end_with_suspended_ones():
