@@ -570,6 +570,79 @@ class TestEnd:
             """
         ) == "failures: []\n"
 
+    def test_greenlets_finish_while_other_threads_change_their_parents(self):
+        # Where threads do not take turns, a greenlet that finished went on in a parent that had been freed: crash.
+        assert output_of(
+            """
+            import threading, time
+            from greenlet import getcurrent, greenlet
+
+            end = time.monotonic() + 1
+            published = []
+            counts = [0, 0, 0]
+            failures = []
+            threading.excepthook = failures.append
+
+            def finish():
+                main = getcurrent()
+                while time.monotonic() < end:
+                    g = greenlet(lambda: None)
+                    published[:] = main, g
+                    g.switch()
+                    counts[0] += 1
+
+            def change(i):
+                while time.monotonic() < end:
+                    try:
+                        main, g = published
+                        g.parent = greenlet(lambda *arguments: None, main)
+                        counts[i] += 1
+                    except ValueError as error:
+                        assert "unpack" in str(error) or "cyclic" in str(error)
+
+            threads = [threading.Thread(target=finish)] + [threading.Thread(target=change, args=(i,)) for i in (1, 2)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert min(counts) > 0, counts
+            print("failures:", failures)
+            """
+        ) == "failures: []\n"
+
+    def test_threads_that_change_parents_make_no_cycle(self):
+        # Where threads do not take turns, each had looked before the other one set its parent: the next switch never ended.
+        assert output_of(
+            """
+            import sys, threading
+            from greenlet import greenlet
+
+            sys.setswitchinterval(1e-5)
+            rounds = [(greenlet(), greenlet()) for _ in range(5_000)]
+            reached = [0, 0]
+
+            def change(first, second):
+                for i, pair in enumerate(rounds):
+                    reached[first] = i
+                    while reached[second] < i:
+                        pass
+                    try:
+                        pair[first].parent = pair[second]
+                    except ValueError:
+                        pass
+                reached[first] = len(rounds)
+
+            threads = [threading.Thread(target=change, args=arguments) for arguments in ((0, 1), (1, 0))]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            for a, b in rounds:
+                assert not (a.parent is b and b.parent is a)
+            print("done")
+            """
+        ) == "done\n"
+
     @pytest.mark.parametrize("attribute, value", [
         ("parent", "greenlet(lambda: None)"),
         ("gr_context", "contextvars.Context()"),

@@ -158,7 +158,16 @@ PyObject* give(Coroutine& coroutine, Thread& thread, PyObject* value, interprete
     return core_transfer_jumping(thread, resumer, value, call_site);
 }
 
-Coroutine* running_coroutine(Thread& thread, const CoroutineKind& kind, bool through_others) noexcept {
+namespace {
+
+// The coroutine that a body runs on behalf of someone, if it is of that kind.
+Coroutine* coroutine_of(const Greenlet& body, const CoroutineKind& kind) noexcept {
+    bool is_it = body.coroutine != nullptr && body.resumer != nullptr && body.coroutine->kind == &kind;
+    return is_it ? body.coroutine : nullptr;
+}
+
+Coroutine* find_coroutine(Thread& thread, const CoroutineKind& kind, bool through_others) noexcept {
+    interpreter::Holding reading(parents_lock);
     // A greenlet that a body started may resume that body, so the chain may be a ring. `behind` goes half as fast.
     const PyGreenlet* behind = thread.current;
     bool follow = false;
@@ -167,11 +176,11 @@ Coroutine* running_coroutine(Thread& thread, const CoroutineKind& kind, bool thr
         if (!greenlet.is_coroutine) {
             g = greenlet.parent;
         }
+        else if (Coroutine* coroutine = coroutine_of(greenlet, kind)) {
+            return coroutine;
+        }
         else if (greenlet.resumer == nullptr || greenlet.coroutine == nullptr) {
             return nullptr;  // it does not run on behalf of anyone
-        }
-        else if (greenlet.coroutine->kind == &kind) {
-            return greenlet.coroutine;
         }
         else {
             g = through_others ? greenlet.resumer : nullptr;
@@ -185,6 +194,13 @@ Coroutine* running_coroutine(Thread& thread, const CoroutineKind& kind, bool thr
         follow = !follow;
     }
     return nullptr;
+}
+
+}  // namespace
+
+Coroutine* running_coroutine(Thread& thread, const CoroutineKind& kind, bool through_others) noexcept {
+    Coroutine* coroutine = coroutine_of(*thread.current->pimpl, kind);
+    return coroutine != nullptr ? coroutine : find_coroutine(thread, kind, through_others);
 }
 
 PyObject* throw_into(Coroutine& coroutine, PyObject* const* arguments, Py_ssize_t count, AtEnd at_end) noexcept {

@@ -84,12 +84,20 @@ inline bool is_started(const PyGreenlet* g) noexcept { return g->pimpl->phase !=
 inline PyObject* as_object(PyGreenlet* g) noexcept { return reinterpret_cast<PyObject*>(g); }
 inline PyGreenlet* as_greenlet(PyObject* o) noexcept { return reinterpret_cast<PyGreenlet*>(o); }
 
+// Held to change who is whose parent, and to follow more than one parent: so nobody makes a cycle of them. Where threads take turns
+// it is nothing.
+inline interpreter::Lock parents_lock;
+
 // The parent, as a new reference, or nullptr; and another one instead, which is taken over, for the old one.
 inline PyObject* get_parent(PyGreenlet* g) noexcept {
     return interpreter::SharedReference(as_object(g), reinterpret_cast<PyObject*&>(g->pimpl->parent)).get();
 }
-inline PyObject* exchange_parent(PyGreenlet* g, PyObject* parent) noexcept {
+inline PyObject* exchange_locked_parent(PyGreenlet* g, PyObject* parent) noexcept {
     return interpreter::SharedReference(as_object(g), reinterpret_cast<PyObject*&>(g->pimpl->parent)).exchange(parent);
+}
+inline PyObject* exchange_parent(PyGreenlet* g, PyObject* parent) noexcept {
+    interpreter::Holding changing(parents_lock);
+    return exchange_locked_parent(g, parent);
 }
 
 }  // namespace core

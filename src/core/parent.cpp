@@ -32,6 +32,7 @@ Thread* thread_of_changing(PyGreenlet* g) noexcept {
 }
 
 bool is_ancestor(const PyGreenlet* g, const PyGreenlet* of) noexcept {
+    interpreter::Holding reading(parents_lock);
     for (; of != nullptr; of = of->pimpl->parent) {
         if (of == g) {
             return true;
@@ -39,6 +40,30 @@ bool is_ancestor(const PyGreenlet* g, const PyGreenlet* of) noexcept {
     }
     return false;
 }
+
+namespace {
+
+// Sets the parent of `g`, and gives the old one. Otherwise says what hinders that, in a ValueError's words.
+const char* exchange_checked_parent(PyGreenlet* g, PyObject* parent, PyObject*& old) noexcept {
+    interpreter::Holding changing(parents_lock);
+    Thread* thread = nullptr;
+    for (PyGreenlet* ancestor = as_greenlet(parent); ancestor != nullptr; ancestor = ancestor->pimpl->parent) {
+        if (ancestor == g) {
+            return "cyclic parent chain";
+        }
+        thread = ancestor->pimpl->thread;
+    }
+    if (thread == nullptr) {
+        return "parent must not be garbage collected";
+    }
+    if (is_started(g) && g->pimpl->thread != thread) {
+        return "parent cannot be on a different thread";
+    }
+    old = exchange_locked_parent(g, Py_NewRef(parent));
+    return nullptr;
+}
+
+}  // namespace
 
 int set_parent(PyGreenlet* g, PyObject* parent) noexcept {
     if (parent == nullptr) {
@@ -57,23 +82,11 @@ int set_parent(PyGreenlet* g, PyObject* parent) noexcept {
         PyErr_Format(PyExc_TypeError, "GreenletChecker: Expected any type of greenlet, not %s", Py_TYPE(parent)->tp_name);
         return -1;
     }
-    Thread* thread = nullptr;
-    for (PyGreenlet* ancestor = as_greenlet(parent); ancestor != nullptr; ancestor = ancestor->pimpl->parent) {
-        if (ancestor == g) {
-            PyErr_SetString(PyExc_ValueError, "cyclic parent chain");
-            return -1;
-        }
-        thread = ancestor->pimpl->thread;
-    }
-    if (thread == nullptr) {
-        PyErr_SetString(PyExc_ValueError, "parent must not be garbage collected");
+    PyObject* old = nullptr;
+    if (const char* hindrance = exchange_checked_parent(g, parent, old)) {
+        PyErr_SetString(PyExc_ValueError, hindrance);
         return -1;
     }
-    if (is_started(g) && g->pimpl->thread != thread) {
-        PyErr_SetString(PyExc_ValueError, "parent cannot be on a different thread");
-        return -1;
-    }
-    PyObject* old = exchange_parent(g, Py_NewRef(parent));
     module->parent_changes.fetch_add(1, std::memory_order_relaxed);
     Py_XDECREF(old);
     return 0;

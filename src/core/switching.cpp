@@ -272,7 +272,7 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
     if (PyGreenlet* resumer = std::exchange(self->pimpl->resumer, nullptr)) {
         return resumer;
     }
-    Reference next = Reference::borrow(as_object(self->pimpl->parent));
+    Reference next = Reference::steal(get_parent(self));
     while (next) {
         PyGreenlet* g = as_greenlet(next.get());
         if (can_go_on(thread, self, g)) {
@@ -298,7 +298,7 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
                     result = Reference();
             }
         }
-        next = Reference::borrow(as_object(g->pimpl->parent));
+        next = Reference::steal(get_parent(g));
     }
     // The chain of parents was cut. The main greenlet is always there.
     if (result) {
@@ -340,10 +340,11 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
         interpreter::PendingException in_flight;
         interpreter::clear_leftovers(thread.thread_state);
     }
-    PyGreenlet* parent = self->pimpl->parent;
-    if (self->pimpl->resumer == nullptr && parent != nullptr && can_go_on(thread, self, parent)) [[likely]] {
-        leave(thread, self, as_greenlet(Py_NewRef(as_object(parent))), result.release());
+    Reference parent = Reference::steal(get_parent(self));
+    if (self->pimpl->resumer == nullptr && parent && can_go_on(thread, self, as_greenlet(parent.get()))) [[likely]] {
+        leave(thread, self, as_greenlet(parent.release()), result.release());
     }
+    parent = Reference();
     bool starts = false;
     Start start;
     PyGreenlet* target = successor(thread, self, result, is_exit, start, starts);
@@ -492,7 +493,7 @@ PyObject* switch_to(PyGreenlet* g, const Message& message, interpreter::CallSite
                     continue;
             }
         }
-        target = Reference::borrow(as_object(next->pimpl->parent));
+        target = Reference::steal(get_parent(next));
     }
     PyErr_SetString(thread->module->error, "cannot switch to a garbage collected greenlet");
     return nullptr;
@@ -560,7 +561,7 @@ void kill(PyGreenlet* g, bool condemned) noexcept {
     // The parent may have become a child meanwhile. Then it does not come back: there would be a cycle.
     bool is_as_before = thread->module->parent_changes.load(std::memory_order_relaxed) == parent_changes;
     if (is_as_before || !is_ancestor(g, as_greenlet(parent.get()))) {
-        parent = Reference::steal(as_object(std::exchange(g->pimpl->parent, as_greenlet(parent.release()))));
+        parent = Reference::steal(exchange_parent(g, parent.release()));
     }
     parent = Reference();  // at once: what follows may run code that never comes back
     if (result == nullptr) {
