@@ -743,9 +743,10 @@ def released_while_its_thread_is_in_c_code():
         identities.append(threading.get_ident())
 
     box, ended, identities, ready, go_on = [], [], [], threading.Event(), threading.Event()
-    thread = threading.Thread(target=work)
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
     ready.wait()
+    time.sleep(0.2)  # until it waits: before, it would notice at once where threads do not take turns
     box.clear()
     gc.collect()
     assert ended == []
