@@ -478,3 +478,15 @@ def test_arguments_that_a_greenlet_could_not_be_started_with_are_not_kept():
         g.switch(argument)
     del argument
     assert reference() is None
+
+
+def test_what_another_thread_released_is_killed_without_loss_of_what_is_passed():
+    def run():
+        thread = threading.Thread(target=released.clear)
+        thread.start()
+        thread.join()
+        return "result"
+
+    released = [greenlet(lambda: getcurrent().parent.switch())]
+    released[0].switch()
+    assert greenlet(run).switch() == "result"

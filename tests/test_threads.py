@@ -508,7 +508,7 @@ class TestEnd:
                 thread.start()
             for thread in threads:
                 thread.join()
-            print("failures:", failures)
+            print("failures:", [failure.exc_value for failure in failures])
             """
         ) == "failures: []\n"
 
@@ -566,7 +566,7 @@ class TestEnd:
                 thread.start()
             for thread in threads:
                 thread.join()
-            print("failures:", failures)
+            print("failures:", [failure.exc_value for failure in failures])
             """
         ) == "failures: []\n"
 
@@ -606,7 +606,7 @@ class TestEnd:
             for thread in threads:
                 thread.join()
             assert min(counts) > 0, counts
-            print("failures:", failures)
+            print("failures:", [failure.exc_value for failure in failures])
             """
         ) == "failures: []\n"
 
@@ -618,7 +618,8 @@ class TestEnd:
             from greenlet import greenlet
 
             sys.setswitchinterval(1e-5)
-            rounds = [(greenlet(), greenlet()) for _ in range(5_000)]
+            take_turns = getattr(sys, "_is_gil_enabled", lambda: True)()
+            rounds = [(greenlet(), greenlet()) for _ in range(100 if take_turns else 1_000)]
             reached = [0, 0]
 
             def change(first, second):
@@ -642,6 +643,83 @@ class TestEnd:
             print("done")
             """
         ) == "done\n"
+
+    def test_one_that_another_thread_starts_while_its_run_is_looked_up(self):
+        # It was switched to as if this thread had started it: crash.
+        class Contended(greenlet):
+            @property
+            def run(self):
+                if threading.get_ident() == here:
+                    looked_up.set()
+                    started.wait(30)
+                return lambda: getcurrent().parent.switch("suspended")
+
+        def target():
+            looked_up.wait(30)
+            g.parent = getcurrent()
+            results.append(g.switch())
+            started.set()
+            go_on.wait(30)
+            results.append(g.switch("finished"))
+
+        here, results = threading.get_ident(), []
+        looked_up, started, go_on = threading.Event(), threading.Event(), threading.Event()
+        g = Contended()
+        thread = threading.Thread(target=target)
+        thread.start()
+        with pytest.raises(error, match="Cannot switch to a different thread"):
+            g.switch()
+        assert results == ["suspended"]
+        go_on.set()
+        thread.join(30)
+        assert results == ["suspended", "finished"]
+
+    def test_threads_that_would_start_a_greenlet_at_once(self):
+        # Where threads do not take turns, each took it for its own because its parent was, at different moments: crash.
+        assert output_of(
+            """
+            import sys, threading, time
+            from greenlet import error, getcurrent, greenlet
+
+            sys.setswitchinterval(1e-5)
+            end = time.monotonic() + 1
+            ready = threading.Barrier(3)
+            mains, calls, wanted = [], [], []
+            failures = []
+            threading.excepthook = failures.append
+
+            def start():
+                mains.append(getcurrent())
+                ready.wait()
+                while time.monotonic() < end:
+                    for g in wanted:
+                        try:
+                            g.switch()
+                        except error:
+                            pass  # it is of the other thread, or its parent is by now
+
+            def change_parents():
+                ready.wait()
+                while time.monotonic() < end:
+                    started = []
+                    wanted[:] = [greenlet(lambda: started.append(None), mains[0])]
+                    while not started and time.monotonic() < end:
+                        for main in mains:
+                            try:
+                                wanted[0].parent = main
+                            except ValueError:  # it has started
+                                break
+                    calls.append(started)
+
+            threads = [threading.Thread(target=target) for target in (start, start, change_parents)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert len(calls) > 1 and all(started == [None] for started in calls[:-1]), calls
+            print("failures:", [failure.exc_value for failure in failures])
+            """
+        ) == "failures: []\n"
 
     @pytest.mark.parametrize("attribute, value", [
         ("parent", "greenlet(lambda: None)"),

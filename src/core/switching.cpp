@@ -169,11 +169,15 @@ bool find_run(Thread& thread, PyGreenlet* g, Start& start) {
     return start.run && (is_started(g) || may_switch_to(g, thread));
 }
 
-void lay_out(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
+// False if another thread has started it, where they do not take turns: its parent was of that one then.
+bool lay_out(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
     static_assert(sizeof(Activation) % alignof(_PyStackChunk) == 0);
+    interpreter::ObjectLock lock(as_object(g));  // also because its context moves, and another thread may ask for it
+    if (!interpreter::threads_take_turns && is_started(g)) {
+        return false;
+    }
     auto* activation = new (slot.client_begin()) Activation{};
     std::byte* chunk = slot.client_begin() + sizeof(Activation);
-    interpreter::ObjectLock lock(as_object(g));  // its context moves, and another thread may ask for it
     PyObject* context = std::exchange(g->pimpl->context, nullptr);
     activation->slot = &slot;
     activation->greenlet = g;
@@ -188,6 +192,7 @@ void lay_out(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
     g->pimpl->thread = &thread;
     g->pimpl->activation = activation;
     g->pimpl->phase = Phase::active;
+    return true;
 }
 
 // Gets an unstarted greenlet, one that the thread may switch to, ready for it. `failed`: with an exception, and the greenlet
@@ -201,18 +206,22 @@ Preparation prepare_start(Thread& thread, PyGreenlet* g, const Message& message,
     if (!find_run(thread, g, start)) {
         return Preparation::failed;
     }
-    if (is_started(g)) {
-        return Preparation::already_started;
-    }
     if (!expand_keywords(start) || !keep_many_arguments(start)) {
         return Preparation::failed;
+    }
+    // By what was called to find `run`, or by a destructor, if memory for arguments made the collector look.
+    if (is_started(g)) {
+        return Preparation::already_started;
     }
     stackful::Slot* slot = thread.acquire_slot();
     if (slot == nullptr) {
         PyErr_SetString(PyExc_MemoryError, "no memory for the stack of a greenlet");
         return Preparation::failed;
     }
-    lay_out(thread, g, *slot);
+    if (!lay_out(thread, g, *slot)) {
+        thread.stacks.release(slot);
+        return Preparation::already_started;
+    }
     return Preparation::ready;
 }
 
@@ -473,6 +482,10 @@ PyObject* switch_to(PyGreenlet* g, const Message& message, interpreter::CallSite
             return nullptr;
         }
         if (is_active(next)) {
+            if (next->pimpl->thread != thread) {  // it was started elsewhere meanwhile
+                refuse_switch_to(next, *thread);
+                return nullptr;
+            }
             PyObject* value = as_value(message, *thread->module);
             if (value == nullptr && !message.is_exception) {
                 return nullptr;
