@@ -490,3 +490,25 @@ def test_what_another_thread_released_is_killed_without_loss_of_what_is_passed()
     released = [greenlet(lambda: getcurrent().parent.switch())]
     released[0].switch()
     assert greenlet(run).switch() == "result"
+
+
+@pytest.mark.parametrize("how", ["finishes", "is killed"])
+def test_arguments_are_let_go_of_in_the_order_of_a_tuple(how):
+    class Witness:
+        def __init__(self, name):
+            self.name = name
+
+        def __del__(self):
+            gone.append(self.name)
+
+    def run(*arguments):
+        getcurrent().parent.switch()
+
+    gone = []
+    g = greenlet(run)
+    g.switch(Witness("first"), Witness("second"))
+    assert gone == []
+    if how == "finishes":
+        g.switch()
+    del g
+    assert gone == ["second", "first"]

@@ -96,6 +96,7 @@ bool kill_unreferenced(PyGreenlet* g) noexcept {
 }  // namespace
 
 PyGreenlet* create(PyTypeObject* type, Thread& thread) noexcept {
+    interpreter::CollectorPaused paused;
     bool is_plain = type == thread.module->greenlet_type;
     PyGreenlet* g;
     if (is_plain) {
@@ -165,8 +166,8 @@ void abandon(PyGreenlet* g) noexcept {
     interpreter::abandon_frames(activation->state, activation->call_site);
     Held::release(activation->held);
     Py_XDECREF(activation->run);
-    for (Py_ssize_t i = 0; i < activation->argument_count; ++i) {
-        Py_DECREF(activation->arguments[i]);
+    for (Py_ssize_t i = activation->argument_count; i > 0; --i) {
+        Py_DECREF(activation->arguments[i - 1]);
     }
     return_stack(*greenlet.thread, *activation);
     if (held_itself) {

@@ -6,6 +6,7 @@
 #include "core/coroutine.hpp"
 #include "core/lifetime.hpp"
 #include "core/parent.hpp"
+#include "interpreter/allocation.hpp"
 #include "interpreter/critical_sections.hpp"
 #include "interpreter/frames.hpp"
 #include "interpreter/pending_exception.hpp"
@@ -109,6 +110,7 @@ bool expand_keywords(Start& start) {
     if (keywords == nullptr || PyDict_GET_SIZE(keywords) == 0) {
         return true;
     }
+    interpreter::CollectorPaused paused;  // what it calls may change the dictionary
     Reference values = Reference::steal(PyTuple_New(message.positional + PyDict_GET_SIZE(keywords)));
     Reference names = Reference::steal(PyTuple_New(PyDict_GET_SIZE(keywords)));
     if (!values || !names) {
@@ -209,7 +211,7 @@ Preparation prepare_start(Thread& thread, PyGreenlet* g, const Message& message,
     if (!expand_keywords(start) || !keep_many_arguments(start)) {
         return Preparation::failed;
     }
-    // By what was called to find `run`, or by a destructor, if memory for arguments made the collector look.
+    // By what was called to find `run`, or to get memory for the arguments.
     if (is_started(g)) {
         return Preparation::already_started;
     }
@@ -263,8 +265,8 @@ PyObject* call_run(Thread& thread, PyGreenlet* self, Start& start) {
     activation.run = nullptr;
     activation.argument_count = 0;
     if (!many_arguments) {
-        for (Py_ssize_t i = 0; i < count; ++i) {
-            Py_DECREF(kept[1 + i]);
+        for (Py_ssize_t i = count; i > 0; --i) {  // as a tuple would
+            Py_DECREF(kept[i]);
         }
     }
     return result;
@@ -489,6 +491,10 @@ PyObject* switch_to(PyGreenlet* g, const Message& message, interpreter::CallSite
             PyObject* value = as_value(message, *thread->module);
             if (value == nullptr && !message.is_exception) {
                 return nullptr;
+            }
+            if (!is_active(next)) {  // any more
+                Py_XDECREF(value);
+                continue;
             }
             if (next == thread->current) {
                 return thread->tracer != nullptr ? trace(*thread, next, next, value) : value;

@@ -37,7 +37,7 @@ struct Message {
 };
 
 // What a greenlet that is resumed with a message gets as result of its switch(): a new reference, or nullptr with the
-// exception in flight.
+// exception in flight. May run code: names of arguments have a hash.
 PyObject* as_value(const Message& message, ModuleState& module) noexcept;
 
 // Switches to `g`, or to the first of its parents that has not finished, starting it if it has not begun. Returns what the

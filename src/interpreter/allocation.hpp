@@ -14,6 +14,28 @@
 
 namespace interpreter {
 
+// Up to 3.11 an allocation may make the garbage collector run, and that destructors which use whatever it is for. Not while
+// there is one of these: then the next allocation after it may.
+class CollectorPaused {
+public:
+    CollectorPaused(const CollectorPaused&) = delete;
+    CollectorPaused& operator=(const CollectorPaused&) = delete;
+#if PY_VERSION_HEX < 0x030C0000
+    CollectorPaused() noexcept : was_enabled_(PyGC_Disable()) {}
+    ~CollectorPaused() {
+        if (was_enabled_) {
+            PyGC_Enable();
+        }
+    }
+
+private:
+    int was_enabled_;
+#else
+    CollectorPaused() noexcept {}
+    ~CollectorPaused() {}
+#endif
+};
+
 // The bytes of an object that has an Extra behind its class's part.
 template <class Object, class Extra>
 inline constexpr std::size_t size_with_extra = sizeof(Object) + sizeof(Extra);

@@ -1,5 +1,7 @@
 #include "interpreter/state.hpp"
 
+#include "interpreter/allocation.hpp"
+
 namespace interpreter {
 
 void clear_leftovers(PyThreadState* ts) noexcept {
@@ -66,6 +68,7 @@ bool prepare() noexcept {
 }
 
 bool make_context(PyThreadState* ts) noexcept {
+    CollectorPaused paused;
     PyObject* context = PyContext_New();
     bool made = context != nullptr && PyContext_Enter(context) == 0;
     assert(!made || ts->context == context);

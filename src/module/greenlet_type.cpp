@@ -127,7 +127,14 @@ PyDoc_STRVAR(switch_doc,
     }
     Thread& thread = *g->pimpl->thread;
     PyObject* value = core::as_value(message, *thread.module);
-    return value != nullptr ? core::transfer(thread, g, value, message.call_site()) : nullptr;
+    if (value == nullptr) {
+        return nullptr;
+    }
+    if (!core::is_plain_switch(g)) [[unlikely]] {  // any more
+        Py_DECREF(value);
+        return core::switch_to(g, message);
+    }
+    return core::transfer(thread, g, value, message.call_site());
 }
 
 PyObject* greenlet_switch(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {

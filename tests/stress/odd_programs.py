@@ -9,9 +9,11 @@ import contextlib
 import contextvars
 import copy
 import faulthandler
+import functools
 import gc
 import importlib
 import inspect
+import itertools
 import os
 import signal
 import sys
@@ -753,6 +755,96 @@ def released_while_its_thread_is_in_c_code():
     go_on.set()
     thread.join()
     assert ended == identities and len(ended) == 1
+
+
+@program
+def destructors_use_what_memory_is_being_got_for():
+    # Up to 3.11 any allocation may make the collector run. Here it does so after 0, 1, 2, ... of those of an operation.
+    from greenlet import generators, stackless
+
+    class Cycle:
+        def __init__(self, use):
+            self.itself, self.use = self, use
+
+        def __del__(self):
+            with contextlib.suppress(BaseException):
+                self.use()
+
+    @generators.generator
+    def count(*arguments, **named):
+        for i in range(3):
+            generators.yield_(i)
+
+    def begun():
+        g = count(1, 2, a=3)
+        next(g)
+        return g
+
+    def receive(channel):
+        with contextlib.suppress(ValueError):
+            channel.receive()
+
+    def channel_with_a_receiver():
+        channel = stackless.channel()
+        stackless.tasklet(receive)(channel).run()
+        return channel
+
+    def pause(*arguments, **named):
+        return getcurrent().parent.switch()
+
+    many = range(30)  # of shorter tuples some are kept for the next ones
+    operations = {
+        lambda: suspended(pause): [lambda g: g.switch(*many), lambda g: g.switch(a=1), lambda g: g.throw(ValueError(1)),
+                                   lambda g: g.gr_frame, lambda g: g.throw()],
+        lambda: greenlet(pause): [lambda g: g.switch(*many), lambda g: g.switch(1, a=1), lambda g: g.throw(ValueError(1)),
+                                  lambda g: g.switch()],
+        lambda: count(1, 2, a=3): [next, lambda g: g.send(None), lambda g: g.close(), lambda g: g.throw(ValueError(1))],
+        begun: [next, lambda g: g.send(1), lambda g: g.close(), lambda g: g.throw(ValueError(1)), list],
+        lambda: stackless.tasklet(stackless.schedule)(): [
+            lambda t: t.run(), lambda t: t.kill(), lambda t: t.remove(), lambda t: t.insert(), lambda t: t.switch(),
+            lambda t: stackless.schedule(), lambda t: stackless.run()],
+        channel_with_a_receiver: [lambda c: c.send(1), lambda c: c.close(), lambda c: c.send_exception(ValueError, 1)],
+    }
+    threshold = gc.get_threshold()
+    for make, functions in operations.items():
+        for operate, use in itertools.product(functions, functions):
+            for allocations in range(14):
+                subject = make()
+                gc.collect()
+                gc.disable()
+                Cycle(functools.partial(use, subject))
+                gc.set_threshold(gc.get_count()[0] + allocations)
+                gc.enable()
+                try:
+                    operate(subject)
+                except BaseException:
+                    pass
+                gc.disable()
+                gc.set_threshold(*threshold)
+                del subject
+                with contextlib.suppress(BaseException):
+                    stackless.run()
+    gc.enable()
+
+
+@program
+def names_of_arguments_use_the_greenlet_they_are_for():
+    class Name(str):
+        __eq__ = str.__eq__
+
+        def __hash__(self):
+            if armed:
+                armed.clear()
+                seen.append(g.switch("from the hash"))
+            return str.__hash__(self)
+
+    for run in (lambda: getcurrent().parent.switch(), parrot):
+        g = suspended(run)
+        armed, seen = [], []
+        named = {Name("a"): 1, Name("b"): 2}
+        armed.append(True)
+        assert g.switch(**named) == {"a": 1, "b": 2}
+        assert seen == ["from the hash"]
 
 
 @program
