@@ -18,6 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import allocations  # noqa: E402
+import greenlet  # noqa: E402
 import programs  # noqa: E402
 import runtime  # noqa: E402
 
@@ -43,16 +44,24 @@ def count() -> int:
     return sys.gettotalrefcount() if hasattr(sys, "gettotalrefcount") else sys.getallocatedblocks()
 
 
+def survivors() -> list[greenlet.greenlet]:
+    """All suspended greenlets there are. The collector has cleared weak references to those that it found to be garbage."""
+    return [g for g in gc.get_objects() if isinstance(g, greenlet.greenlet) and g and g.parent is not None]
+
+
 def execute(source: str) -> bool:
     """Runs a program, and ends what is left of it. Says whether all of that has ended."""
     runtime.execute(source, FUEL)
-    for reference in list(runtime.run.made):
-        for _ in range(MOST_EXITS):
-            g = reference()
-            if g:
-                with contextlib.suppress(BaseException):
-                    g.throw()
-    return not any(bool(reference()) for reference in runtime.run.made)
+    for _ in range(MOST_EXITS):
+        gc.collect()
+        left = survivors()
+        for g in left:
+            with contextlib.suppress(BaseException):
+                g.throw()
+        if not left:
+            return True
+        del g, left
+    return not survivors()
 
 
 def growth(work, rounds: int) -> list[int]:
