@@ -1,9 +1,11 @@
 """greenlet.stackless: tasklets that nobody can wake any more are collected."""
 
 import gc
+import subprocess
 import sys
 import threading
 import weakref
+from pathlib import Path
 
 import greenlet
 import greenlet.stackless as stackless
@@ -386,3 +388,76 @@ def test_threads_leak_nothing():
     for _ in range(20):
         in_thread(in_the_thread)
     assert alive() <= before + 1
+
+
+def test_random_programs_with_destructors_and_callbacks_that_use_the_scheduler():
+    # tests/stress/tasklets.py SEED COUNT does more of them.
+    script = Path(__file__).parent / "stress" / "tasklets.py"
+    done = subprocess.run([sys.executable, "-X", "faulthandler", str(script), "0", "300"], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=300)
+    assert done.stdout == "300 programs survived\n", done.stdout + done.stderr[-3000:]
+
+
+def test_a_function_may_insert_the_tasklet_that_lets_go_of_it():
+    # It ran without a function: crash.
+    assert output_of(
+        """
+        from greenlet import stackless
+
+        class Function:
+            def __call__(self, *arguments):
+                pass
+
+            def __del__(self):
+                try:
+                    t.insert()
+                except RuntimeError as error:
+                    print(error)
+
+        t = stackless.tasklet(Function()).bind(None, (1,))
+        t.bind(None)
+        stackless.run()
+        print(t.alive)
+        """
+    ) == "You cannot run an unbound(dead) tasklet\nFalse\n"
+
+
+def test_a_schedule_callback_may_end_the_next_tasklet():
+    # It was resumed nevertheless: crash.
+    assert output_of(
+        """
+        from greenlet import stackless
+
+        def kill_first(previous, following):
+            if following is first:
+                following.kill()
+
+        first, second = (stackless.tasklet(print)(name) for name in ("first", "second"))
+        stackless.set_schedule_callback(kill_first)
+        stackless.run()
+        stackless.set_schedule_callback(None)
+        print(first.alive, second.alive)
+        """
+    ) == "second\nFalse False\n"
+
+
+def test_what_a_tasklet_had_to_return_may_use_the_scheduler_when_the_tasklet_waits():
+    # The current tasklet was in no ring then: crash.
+    assert output_of(
+        """
+        import sys
+        from greenlet import stackless
+
+        class Value:
+            def __del__(self):
+                try:
+                    stackless.schedule_remove()
+                except RuntimeError as error:
+                    print(error)
+
+        channel = stackless.channel()
+        stackless.tasklet(channel.send)(1)
+        stackless.getcurrent().tempval = Value()
+        print(channel.receive())
+        """
+    ) == "no switch is possible here: another one is in progress\n1\n"

@@ -69,6 +69,7 @@ PyObject* wait(Channel& c, Scheduler& s, bool sends, PyObject* value, bool raise
         c.append(self, sends);
         old = exchange_value(self, value, raises);
     }
+    s.set_switching(true);  // nobody is current meanwhile
     Py_XDECREF(old);
     Tasklet* next = s.next_turn(self);
     if (next == nullptr) [[unlikely]] {
@@ -156,6 +157,7 @@ PyObject* act(Channel& c, PyObject* value, bool raises, CallSite call_site) noex
         std::swap(self->value, value);
         self->raises = other_raises;
         lock.release();
+        s.set_switching(true);  // or what is let go of could take what this one has just received
         Py_XDECREF(value);
         Py_XDECREF(unused);
         return s.go_on(self, s.first, call_site);

@@ -123,10 +123,13 @@ bool make_greenlet(Scheduler& s, Tasklet* t) noexcept {
 PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept {
     set_switching(true);
     to = prepare(from, to);
+    if (to->chain != Chain::runnable) [[unlikely]] {
+        to = next_turn(from);  // what was called since it was chosen has ended it, or made it wait
+    }
     if (to == from) {
         return arrive(*this, from, Py_NewRef(Py_None));
     }
-    if (to->greenlet == nullptr && !make_greenlet(*this, to)) {
+    if (to == nullptr || (to->greenlet == nullptr && !make_greenlet(*this, to))) {
         take_turn(from);
         return nullptr;
     }
@@ -356,6 +359,7 @@ PyObject* pass_on(Scheduler& s, Tasklet* self, Reference exception) {
         }
         if (next != nullptr) {
             next = s.prepare(self, next);
+            next = next->chain == Chain::runnable ? next : s.next_turn(self);
         }
         if (next == nullptr || (next->greenlet == nullptr && !make_greenlet(s, next))) {
             exception = Reference::steal(interpreter::take_exception());
@@ -390,9 +394,7 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t) noexcept {
         handle_error(s, exception);
     }
     s.remove_active(self);
-    Py_CLEAR(self->arguments);
-    Py_CLEAR(self->keywords);
-    Py_CLEAR(self->function);
+    unbind(self);
     Py_XDECREF(exchange_value(self, nullptr, false));
     if (s.current != self) [[unlikely]] {
         // Greenlets switched to this one while the tasklet waited in another one: they go on.

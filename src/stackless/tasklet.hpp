@@ -16,6 +16,8 @@
 
 #pragma once
 
+#include <utility>
+
 #include "core/greenlet.hpp"
 #include "stackless/hooks.hpp"
 
@@ -71,6 +73,15 @@ bool is_alive(const Tasklet* t) noexcept;
     t->value = value;
     t->raises = raises;
     return old;
+}
+
+// Has it bound to nothing. What it was bound to goes after that, because it may run code.
+inline void unbind(Tasklet* t) noexcept {
+    PyObject* bound[] = {std::exchange(t->function, nullptr), std::exchange(t->arguments, nullptr),
+                         std::exchange(t->keywords, nullptr), std::exchange(t->context, nullptr)};
+    for (PyObject* each : bound) {
+        Py_XDECREF(each);
+    }
 }
 
 // tasklet_type.cpp: the class. A new reference, or nullptr with an exception.

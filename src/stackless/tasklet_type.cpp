@@ -115,11 +115,13 @@ int bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keywords
     if (gives_arguments && !new_arguments) {
         return -1;
     }
+    // All is set before what it was bound to goes, which may run code.
+    Reference old_function, old_context, old_greenlet;
     if (function != nullptr || !gives_arguments) {
-        Reference old = Reference::steal(std::exchange(t.function, new_function.release()));
-        Reference old_context = Reference::steal(std::exchange(t.context, context.release()));
+        old_function = Reference::steal(std::exchange(t.function, new_function.release()));
+        old_context = Reference::steal(std::exchange(t.context, context.release()));
         PyGreenlet* greenlet = std::exchange(t.greenlet, nullptr);  // made for it, but not begun
-        Py_XDECREF(greenlet);
+        old_greenlet = Reference::steal(reinterpret_cast<PyObject*>(greenlet));
     }
     Reference old_arguments = Reference::steal(std::exchange(t.arguments, new_arguments.release()));
     Reference old_keywords = Reference::steal(std::exchange(t.keywords, new_keywords.release()));
@@ -331,7 +333,7 @@ PyObject* tasklet_run(PyObject* self, PyObject* const* args, Py_ssize_t count) {
         Py_RETURN_NONE;
     }
     s->thread->kill_released();
-    if (!s->may_switch()) {
+    if (!is_ready(t) || !s->may_switch()) {  // that may have ended it
         return nullptr;
     }
     {
@@ -369,7 +371,7 @@ PyObject* tasklet_switch(PyObject* self, PyObject* const* args, Py_ssize_t count
         Py_RETURN_NONE;
     }
     s->thread->kill_released();
-    if (!s->may_switch()) {
+    if (!is_ready(t) || !s->may_switch()) {  // that may have ended it
         return nullptr;
     }
     Tasklet* current = s->current;
@@ -397,10 +399,7 @@ void end_unstarted(Tasklet& t) noexcept {
         Holding lock(t.scheduler->state->lock);
         removed = take_out(&t);
     }
-    Py_CLEAR(t.arguments);
-    Py_CLEAR(t.keywords);
-    Py_CLEAR(t.function);
-    Py_CLEAR(t.context);
+    unbind(&t);
     Py_XDECREF(exchange_value(&t, nullptr, false));
     Py_DECREF(removed);
     Py_DECREF(held);
@@ -787,10 +786,7 @@ int clear(PyObject* self) {
     }
     Py_CLEAR(t.greenlet);
     Py_CLEAR(t.value);
-    Py_CLEAR(t.function);
-    Py_CLEAR(t.arguments);
-    Py_CLEAR(t.keywords);
-    Py_CLEAR(t.context);
+    unbind(&t);
     clear_hooks(t.hooks);
     return 0;
 }
@@ -828,10 +824,7 @@ void deallocate(PyObject* self) {
     }
     Py_CLEAR(t.greenlet);
     Py_CLEAR(t.value);
-    Py_CLEAR(t.function);
-    Py_CLEAR(t.arguments);
-    Py_CLEAR(t.keywords);
-    Py_CLEAR(t.context);
+    unbind(&t);
     clear_hooks(t.hooks);
     Py_XDECREF(t.scheduler);
     PyTypeObject* type = Py_TYPE(self);
