@@ -1051,3 +1051,28 @@ def test_threads_share_nothing():
     for thread in threads:
         thread.join()
     assert results == [210] * 800
+
+
+def test_generators_that_wait_for_each_other():
+    # The greenlets of both were switched to in turns for ever.
+    @generator
+    def outer():
+        gives = greenlet.greenlet(lambda: yield_("given by another one"))
+        greenlets.append(gives)
+        try:
+            next(inner_generator)
+        except greenlet.error as error:
+            errors.append(str(error))
+
+    @generator
+    def inner():
+        greenlets.append(getcurrent())
+        greenlets[0].switch()
+        errors.extend(outer_generator)
+
+    greenlets, errors = [], []
+    outer_generator, inner_generator = outer(), inner()
+    assert next(outer_generator) == "given by another one"
+    greenlets[1].switch()
+    assert errors == ["the generator waits for the greenlet that resumed it"]
+    assert list(outer_generator) == []

@@ -279,10 +279,54 @@ PyObject* suspended_frame(const Coroutine& coroutine) noexcept {
     return frame != nullptr || PyErr_Occurred() ? frame : Py_NewRef(Py_None);
 }
 
+namespace {
+
+// The body that a greenlet waits for, or nullptr.
+const PyGreenlet* awaited_body(const PyGreenlet* g) noexcept {
+    const Activation* activation = g->pimpl->activation;
+    const Coroutine* coroutine = activation != nullptr ? activation->awaited : nullptr;
+    return coroutine != nullptr && coroutine->state == State::running ? coroutine->body : nullptr;
+}
+
+// Does it lead to a ring to follow who waits for whom? `behind` goes half as fast.
+bool waits_in_ring(const PyGreenlet* g) noexcept {
+    const PyGreenlet* behind = g;
+    bool follow = false;
+    while ((g = awaited_body(g)) != nullptr) {
+        if (g == behind) {
+            return true;
+        }
+        behind = follow ? awaited_body(behind) : behind;
+        follow = !follow;
+    }
+    return false;
+}
+
+// The resumer stops waiting, as if the coroutine had given something.
+void stop_waiting(Coroutine& coroutine) noexcept {
+    Greenlet& body = *coroutine.body->pimpl;
+    coroutine.state = State::suspended;
+    body.activation->state.part();
+    interpreter::PendingException in_flight;
+    Py_CLEAR(body.resumer);
+}
+
+}  // namespace
+
 PyObject* awaited_otherwise(Coroutine& coroutine, Thread& thread, PyObject* value) noexcept {
     if (coroutine.state == State::running) {
         assert(is_active(coroutine.body) && coroutine.body->pimpl->resumer == thread.current);
-        thread.current->pimpl->activation->awaited = &coroutine;
+        Activation& resumer = *thread.current->pimpl->activation;
+        resumer.awaited = &coroutine;
+        if (waits_in_ring(thread.current)) {
+            resumer.awaited = nullptr;
+            stop_waiting(coroutine);
+            if (value != nullptr) {
+                Py_DECREF(value);
+                PyErr_Format(thread.module->error, "the %s waits for the greenlet that resumed it", coroutine.kind->name);
+            }
+            return nullptr;
+        }
         return transfer(thread, coroutine.body, value, {});
     }
     if (PyGreenlet* body = std::exchange(coroutine.body, nullptr)) {
