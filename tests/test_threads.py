@@ -5,6 +5,7 @@ import gc
 import queue
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 import weakref
@@ -14,6 +15,22 @@ import greenlet as package
 import pytest
 from greenlet import GreenletExit, error, getcurrent, greenlet
 from support import IS_DEBUG_BUILD, IS_FREE_THREADED, collect, in_thread, output_of, suspended
+
+
+def run_threads(source, functions, check=""):
+    """In a process of its own: *source*, then each of its *functions* in a thread, all at once, then *check*. Nothing may fail."""
+    threads = f"""
+import threading
+
+threads = [threading.Thread(target=function) for function in ({functions},)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+{check}
+print("done")
+"""
+    assert output_of(textwrap.dedent(source) + threads) == "done\n"
 
 
 class Worker:
@@ -464,7 +481,7 @@ class TestEnd:
         assert seen == ["first", second[variable]]
 
     def test_the_context_of_a_greenlet_may_be_read_and_set_while_its_thread_switches(self):
-        assert output_of(
+        run_threads(
             """
             import contextvars, threading, time
             from greenlet import getcurrent, greenlet
@@ -501,29 +518,20 @@ class TestEnd:
                         except ValueError as error:
                             assert "running in a different thread" in str(error)
 
-            failures = []
-            threading.excepthook = failures.append
-            threads = [threading.Thread(target=target) for target in (switch, look, look)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            print("failures:", [failure.exc_value for failure in failures])
-            """
-        ) == "failures: []\n"
+            """,
+            "switch, look, look",
+        )
 
     def test_threads_may_look_at_greenlets_of_a_thread_that_ends(self):
         # Where threads do not take turns: who asks whether such a greenlet is dead frees what it holds, and the ending thread
         # did the same with others at that time: crash.
-        assert output_of(
+        run_threads(
             """
-            import threading, time
+            import functools, threading, time
             from greenlet import getcurrent, greenlet
 
             end = time.monotonic() + 2
             seen_by = [[] for _ in range(4)]
-            failures = []
-            threading.excepthook = failures.append
 
             def run(depth):
                 if depth > 0:
@@ -559,29 +567,22 @@ class TestEnd:
                     del box[:len(box) // 2]
                     time.sleep(0)
 
-            looks = [lambda g: g.gr_frame, context_of, lambda g: g._stack_saved, repr]
-            threads = [threading.Thread(target=start_threads) for _ in range(2)]
-            threads += [threading.Thread(target=look, args=arguments) for arguments in zip(seen_by, looks)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            print("failures:", [failure.exc_value for failure in failures])
-            """
-        ) == "failures: []\n"
+            looks = [functools.partial(look, box, function) for box, function in zip(
+                seen_by, (lambda g: g.gr_frame, context_of, lambda g: g._stack_saved, repr))]
+            """,
+            "start_threads, start_threads, *looks",
+        )
 
     def test_greenlets_finish_while_other_threads_change_their_parents(self):
         # Where threads do not take turns, a greenlet that finished went on in a parent that had been freed: crash.
-        assert output_of(
+        run_threads(
             """
-            import threading, time
+            import time
             from greenlet import getcurrent, greenlet
 
             end = time.monotonic() + 1
             published = []
             counts = [0, 0, 0]
-            failures = []
-            threading.excepthook = failures.append
 
             def finish():
                 main = getcurrent()
@@ -600,21 +601,16 @@ class TestEnd:
                     except ValueError as error:
                         assert "unpack" in str(error) or "cyclic" in str(error)
 
-            threads = [threading.Thread(target=finish)] + [threading.Thread(target=change, args=(i,)) for i in (1, 2)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            assert min(counts) > 0, counts
-            print("failures:", [failure.exc_value for failure in failures])
-            """
-        ) == "failures: []\n"
+            """,
+            "finish, lambda: change(1), lambda: change(2)",
+            "assert min(counts) > 0, counts",
+        )
 
     def test_threads_that_change_parents_make_no_cycle(self):
         # Where threads do not take turns, each had looked before the other one set its parent: the next switch never ended.
-        assert output_of(
+        run_threads(
             """
-            import sys, threading
+            import sys
             from greenlet import greenlet
 
             sys.setswitchinterval(1e-5)
@@ -633,16 +629,10 @@ class TestEnd:
                         pass
                 reached[first] = len(rounds)
 
-            threads = [threading.Thread(target=change, args=arguments) for arguments in ((0, 1), (1, 0))]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            for a, b in rounds:
-                assert not (a.parent is b and b.parent is a)
-            print("done")
-            """
-        ) == "done\n"
+            """,
+            "lambda: change(0, 1), lambda: change(1, 0)",
+            "assert not any(a.parent is b and b.parent is a for a, b in rounds)",
+        )
 
     def test_one_that_another_thread_starts_while_its_run_is_looked_up(self):
         # It was switched to as if this thread had started it: crash.
@@ -676,7 +666,7 @@ class TestEnd:
 
     def test_threads_that_would_start_a_greenlet_at_once(self):
         # Where threads do not take turns, each took it for its own because its parent was, at different moments: crash.
-        assert output_of(
+        run_threads(
             """
             import sys, threading, time
             from greenlet import error, getcurrent, greenlet
@@ -685,8 +675,6 @@ class TestEnd:
             end = time.monotonic() + 1
             ready = threading.Barrier(3)
             mains, calls, wanted = [], [], []
-            failures = []
-            threading.excepthook = failures.append
 
             def start():
                 mains.append(getcurrent())
@@ -711,15 +699,10 @@ class TestEnd:
                                 break
                     calls.append(started)
 
-            threads = [threading.Thread(target=target) for target in (start, start, change_parents)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            assert len(calls) > 1 and all(started == [None] for started in calls[:-1]), calls
-            print("failures:", [failure.exc_value for failure in failures])
-            """
-        ) == "failures: []\n"
+            """,
+            "start, start, change_parents",
+            "assert len(calls) > 1 and all(started == [None] for started in calls[:-1]), calls",
+        )
 
     @pytest.mark.parametrize("attribute, value", [
         ("parent", "greenlet(lambda: None)"),
@@ -729,9 +712,9 @@ class TestEnd:
     ])
     def test_an_attribute_may_be_read_while_another_thread_sets_it(self, attribute, value):
         # Where threads do not take turns, what was read had been freed: crash.
-        assert output_of(
+        run_threads(
             f"""
-            import contextvars, threading, time
+            import contextvars, time
             from greenlet import greenlet
 
             g = greenlet()
@@ -748,14 +731,9 @@ class TestEnd:
                     for _ in range(100):
                         g.{attribute} = {value}
 
-            threads = [threading.Thread(target=target) for target in (read, read, change)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            print("done")
-            """
-        ) == "done\n"
+            """,
+            "read, read, change",
+        )
 
     @pytest.mark.skipif(not IS_FREE_THREADED, reason="threads take turns; tools/test-stress does it on all builds")
     def test_threads_may_share_and_drop_each_others_greenlets_at_once(self):

@@ -123,9 +123,6 @@ bool make_greenlet(Scheduler& s, Tasklet* t) noexcept {
 PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept {
     set_switching(true);
     to = prepare(from, to);
-    if (to->chain != Chain::runnable) [[unlikely]] {
-        to = next_turn(from);  // what was called since it was chosen has ended it, or made it wait
-    }
     if (to == from) {
         return arrive(*this, from, Py_NewRef(Py_None));
     }
@@ -359,7 +356,6 @@ PyObject* pass_on(Scheduler& s, Tasklet* self, Reference exception) {
         }
         if (next != nullptr) {
             next = s.prepare(self, next);
-            next = next->chain == Chain::runnable ? next : s.next_turn(self);
         }
         if (next == nullptr || (next->greenlet == nullptr && !make_greenlet(s, next))) {
             exception = Reference::steal(interpreter::take_exception());

@@ -154,10 +154,12 @@ struct Scheduler {
     }
 
     // What there may be to do before a switch besides: for the watchdog, the schedule callback and trace functions. Returns
-    // the tasklet to switch to.
+    // the tasklet to switch to, or nullptr with an exception if there is none any more.
     Tasklet* prepare(Tasklet* from, Tasklet* to) noexcept {
         bool is_plain = watchdog == nullptr && !has_hooks && state->schedule_callback == nullptr;
-        return is_plain ? to : prepare_otherwise(from, to);
+        to = is_plain ? to : prepare_otherwise(from, to);
+        // What was called since it was chosen may have ended it, or made it wait.
+        return to->chain == Chain::runnable ? to : next_turn(from);
     }
 
     // --- others ---

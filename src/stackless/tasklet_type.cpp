@@ -120,8 +120,7 @@ int bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keywords
     if (function != nullptr || !gives_arguments) {
         old_function = Reference::steal(std::exchange(t.function, new_function.release()));
         old_context = Reference::steal(std::exchange(t.context, context.release()));
-        PyGreenlet* greenlet = std::exchange(t.greenlet, nullptr);  // made for it, but not begun
-        old_greenlet = Reference::steal(reinterpret_cast<PyObject*>(greenlet));
+        old_greenlet = Reference::steal(core::as_object(std::exchange(t.greenlet, nullptr)));  // made for it, but not begun
     }
     Reference old_arguments = Reference::steal(std::exchange(t.arguments, new_arguments.release()));
     Reference old_keywords = Reference::steal(std::exchange(t.keywords, new_keywords.release()));
