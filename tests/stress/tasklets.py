@@ -158,11 +158,12 @@ OPERATIONS = [
 
 
 def execute(seed):
-    program = Program(seed)
     with contextlib.suppress(BaseException):  # also what a tasklet raises in the main one, at any time
-        program.run()
-    with contextlib.suppress(BaseException):
-        program.end()
+        program = Program(seed)
+        try:
+            program.run()
+        finally:
+            program.end()
 
 
 def main():
