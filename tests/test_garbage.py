@@ -440,6 +440,45 @@ def test_thousands_of_cycles_leave_nothing_behind():
     assert len(alive) == 0
 
 
+def test_one_to_be_killed_may_finish_before_it_is():
+    # Collected in another thread, they are to be killed in theirs. The first one, when that happens, switches to the others, which
+    # are killed too, and starts one on a stack that was theirs: crash.
+    assert output_of(
+        """
+        import gc, threading
+        from greenlet import getcurrent, greenlet
+
+        started = []
+
+        def wait(others):
+            try:
+                getcurrent().parent.switch()
+            finally:
+                for other in others:
+                    other.parent = getcurrent()
+                    other.switch()
+                started.append(greenlet(lambda: getcurrent().parent.switch()))
+                started[0].switch()
+
+        def leave_garbage():
+            g = greenlet(wait)
+            g.others = [greenlet(lambda: getcurrent().parent.switch()) for _ in range(2)]
+            g.switch(g.others)
+            for other in g.others:
+                other.first = g
+                other.switch()
+
+        gc.disable()
+        leave_garbage()
+        collector = threading.Thread(target=gc.collect)
+        collector.start()
+        collector.join()
+        getcurrent().switch()
+        print(bool(started[0]))
+        """
+    ) == "True\n"
+
+
 class TestWhatTheReferenceLeaks:
     """Situations that the documentation and the tracker of greenlet 3.5 name as leaks."""
 

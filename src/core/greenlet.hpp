@@ -40,9 +40,7 @@ struct Activation {
     stackful::Slot* slot;           // nullptr for a main greenlet
     PyGreenlet* greenlet;           // whose it is; borrowed
     [[no_unique_address]] interpreter::CallSite call_site;  // of the switch that suspended it
-    Activation* next_to_kill;       // in Thread::to_kill
     Coroutine* awaited;             // while it waits for one: which (core/coroutine.hpp)
-    bool condemned;                 // to be killed even if there are references: the garbage collector says so
     Activation* previous;           // the other active greenlets of the thread
     Activation* next;
     Held* held;                     // what C++ functions on its stack refer to (core/held.hpp)
@@ -67,13 +65,15 @@ struct Greenlet {
     interpreter::SharedValue<Thread*> thread;          // shared; nullptr before it was started
     interpreter::SharedValue<Activation*> activation;  // while active
     PyGreenlet* parent;      // owned; nullptr for a main greenlet, and after garbage collection
-    PyObject* run;           // owned; before it was started
+    PyObject* run;           // owned; before it was started. While its thread is to kill it: the next one that it is to kill
     PyObject* context;       // owned; contextvars.Context before it was started, and after it finished
     interpreter::SharedValue<Phase> phase;
     Fault fault;
     bool is_main;
     bool holds_itself = false;      // it survived being killed: owns a reference to itself, until it finishes
     bool is_coroutine = false;      // the body of a coroutine (core/coroutine.hpp)
+    bool is_to_be_killed = false;   // its thread was told to (Thread::kill_later)
+    bool is_condemned = false;      // then: even if there are references, because the garbage collector says so
     Coroutine* coroutine = nullptr;  // then: of which; nullptr once that is gone
     PyGreenlet* resumer = nullptr;   // then, and while it runs: owned; the greenlet on whose behalf
 };

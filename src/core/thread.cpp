@@ -196,37 +196,58 @@ void Thread::drop() noexcept {
 }
 
 bool Thread::kill_later(PyGreenlet* g, bool condemned) noexcept {
-    interpreter::Holding changing(after_end);  // or else the thread ends meanwhile, and nobody kills it
-    if (thread_state == nullptr) {
-        return false;
+    bool is_known;
+    {
+        interpreter::Holding changing(after_end);  // or else the thread ends meanwhile, and nobody kills it
+        if (thread_state == nullptr) {
+            return false;
+        }
+        g->pimpl->is_condemned |= condemned;
+        is_known = std::exchange(g->pimpl->is_to_be_killed, true);
+        if (!is_known) {
+            PyGreenlet* last = std::exchange(last_to_kill, g);
+            if (last != nullptr) {
+                last->pimpl->run = as_object(g);
+            }
+            else {
+                to_kill.store(g, std::memory_order_release);
+            }
+        }
     }
-    Activation* activation = g->pimpl->activation;
-    activation->condemned = condemned;
-    Activation* first = to_kill.load(std::memory_order_relaxed);
-    do {
-        activation->next_to_kill = first;
-    } while (!to_kill.compare_exchange_weak(first, activation, std::memory_order_release, std::memory_order_relaxed));
+    if (is_known) {
+        Py_DECREF(g);
+    }
     return true;
 }
 
+// The next greenlet that others released, with the reference to it; nullptr if there is none.
+PyGreenlet* Thread::take_released(bool& condemned) noexcept {
+    interpreter::Holding changing(after_end);
+    PyGreenlet* g = to_kill.load(std::memory_order_acquire);
+    if (g == nullptr) {
+        return nullptr;
+    }
+    PyGreenlet* next = as_greenlet(std::exchange(g->pimpl->run, nullptr));
+    to_kill.store(next, std::memory_order_relaxed);
+    last_to_kill = next != nullptr ? last_to_kill : nullptr;
+    g->pimpl->is_to_be_killed = false;
+    condemned = std::exchange(g->pimpl->is_condemned, false);
+    return g;
+}
+
+// One after the other: what one of them does when it is killed may kill or finish others, or never come back here.
 void Thread::kill_released_now() noexcept {
     interpreter::PendingException in_flight;
-    Activation* newest = to_kill.exchange(nullptr, std::memory_order_acquire);
-    Activation* oldest = nullptr;
-    while (newest != nullptr) {
-        Activation* next = newest->next_to_kill;
-        newest->next_to_kill = oldest;
-        oldest = newest;
-        newest = next;
-    }
-    while (oldest != nullptr) {
-        Activation* next = oldest->next_to_kill;
-        PyGreenlet* g = oldest->greenlet;
-        if (oldest->condemned) {
+    bool condemned;
+    while (!postpones_kills) {
+        PyGreenlet* g = take_released(condemned);
+        if (g == nullptr) {
+            return;
+        }
+        if (condemned && is_active(g)) {
             kill(g, true);
         }
         Py_DECREF(g);
-        oldest = next;
     }
 }
 

@@ -25,7 +25,8 @@ struct Thread {
     PyGreenlet* origin;            // owned; the one that switched, until its successor has taken notice
     Activation* vacated;           // of one that finished, whose stack its successor returns
     PyObject* tracer;              // owned; called at each switch, or nullptr
-    std::atomic<Activation*> to_kill{nullptr};  // greenlets of this thread that others released; each holds a reference
+    std::atomic<PyGreenlet*> to_kill{nullptr};  // owned; the first greenlet of this thread that others released. It owns the next
+    PyGreenlet* last_to_kill;      // changed, like the first one, while `after_end` is held
     stackful::StackCache stacks;
     std::size_t stack_settings;    // what they were when `stacks` was last told
     ModuleState* module;           // shared
@@ -54,7 +55,7 @@ struct Thread {
     static ModuleState* running_module() noexcept;
 
     // Has `g`, an active greenlet of this thread, killed when the thread next uses greenlets. For any thread to call; takes
-    // over a reference to `g`. False, and nothing is done, if the thread has ended. `condemned`: see Activation.
+    // over a reference to `g`. False, and nothing is done, if the thread has ended. `condemned`: see Greenlet.
     bool kill_later(PyGreenlet* g, bool condemned) noexcept;
 
     // Kills the greenlets that others released. Called by the thread itself.
@@ -80,6 +81,7 @@ private:
     static void thread_state_cleared(PyObject* capsule);
     void follow_settings() noexcept;
     void kill_released_now() noexcept;
+    PyGreenlet* take_released(bool& condemned) noexcept;
     void leave_thread_state() noexcept;
     PyGreenlet* take_survivor() noexcept;
     void trim_free_stacks() noexcept;
