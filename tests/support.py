@@ -8,6 +8,7 @@ import sys
 import sysconfig
 import textwrap
 import threading
+from pathlib import Path
 
 import pytest
 from greenlet import getcurrent, greenlet
@@ -41,6 +42,15 @@ def output_of(source, **options):
     """The standard output of *source*, which must succeed and leave standard error empty."""
     done = run_python(source, **options)
     assert (done.returncode, done.stderr) == (0, ""), done
+    return done.stdout
+
+
+def output_of_stress(name, *arguments):
+    """The standard output of a program of tests/stress, which must succeed."""
+    script = Path(__file__).parent / "stress" / name
+    done = subprocess.run([sys.executable, "-X", "faulthandler", str(script), *map(str, arguments)],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     return done.stdout
 
 

@@ -398,6 +398,31 @@ def test_stop_iteration_becomes_a_runtime_error():
     assert isinstance(error.value.__cause__, StopIteration)
 
 
+def test_stop_iteration_that_was_never_initialised():
+    # It has no value, not even None: crash.
+    class Stop(StopIteration):
+        def __init__(self):
+            pass
+
+    class Waits:
+        def __await__(self):
+            return self
+
+        __iter__ = __await__
+
+        def __next__(self):
+            pass
+
+        def throw(self, *exception):
+            raise Stop
+
+    coroutine = run(lambda: [await_(Waits())])
+    coroutine.send(None)
+    with pytest.raises(StopIteration) as stop:
+        coroutine.throw(LookupError)
+    assert stop.value.value == [None]
+
+
 @pytest.mark.parametrize("exception", [greenlet.GreenletExit, KeyboardInterrupt, SystemExit, GeneratorExit])
 def test_exceptions_that_end_other_things_pass_too(exception):
     def function():
@@ -1096,6 +1121,25 @@ def test_iter_passes_exceptions_on():
 def test_iter_over_what_is_not_asynchronous(iterable):
     with pytest.raises(TypeError):
         iter_(iterable)
+
+
+def test_iter_over_one_whose_class_changes():
+    # It was asked for what it had had at first: crash.
+    class Ones:
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            return 1
+
+    def function():
+        ones = iter_(Ones())
+        assert next(ones) == 1
+        del Ones.__anext__
+        with pytest.raises(TypeError, match="'Ones' object is no asynchronous iterator any more"):
+            next(ones)
+
+    asyncio.run(run(function))
 
 
 def test_iter_without_a_portal():

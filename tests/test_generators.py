@@ -15,7 +15,7 @@ import greenlet
 import pytest
 from greenlet import getcurrent
 from greenlet.generators import Generator, generator, yield_
-from support import IS_FREE_THREADED, in_thread
+from support import IS_FREE_THREADED, in_thread, output_of, output_of_stress
 
 
 @generator
@@ -584,6 +584,19 @@ def test_reentrance():
             next(g)
 
 
+@pytest.mark.parametrize("use", [next, list], ids=["next", "list"])
+def test_use_of_one_that_runs_does_not_change_how_its_end_is_told(use):
+    # SystemError: send() was told as next() of an iterator is, by nothing.
+    @generator
+    def function():
+        with pytest.raises(ValueError, match="already executing"):
+            use(g)
+
+    g = function()
+    with pytest.raises(StopIteration):
+        g.send(None)
+
+
 def test_one_that_began_in_another_thread():
     g = count_to(3)
     assert in_thread(lambda: next(g)) == 1
@@ -750,6 +763,42 @@ def test_both_are_collected_when_nobody_can_resume_them(waiting_consumer):
     box.clear()
     gc.collect()
     assert log == ["generator", "consumer"]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="the values that a call has on its stack are not known")
+def test_the_generator_may_be_collected_before_the_greenlet_that_waits_for_it():
+    # That one was gone when its parent was set again: crash.
+    assert output_of(
+        """
+        import gc
+        from greenlet import getcurrent, greenlet
+        from greenlet.generators import generator, yield_
+
+        main = getcurrent()
+
+        @generator
+        def older():
+            yield_()
+            try:
+                main.switch()
+            finally:
+                print("generator")
+
+        def consume(g):
+            try:
+                for _ in g:
+                    pass
+            finally:
+                print("consumer")
+
+        g = older()
+        next(g)
+        box = [greenlet(consume)]
+        box[0].switch(g)
+        del box, g
+        gc.collect()
+        """
+    ) == "generator\nconsumer\n"
 
 
 def test_a_greenlet_whose_parent_is_a_suspended_generator_may_resume_it():
@@ -971,6 +1020,21 @@ def test_gi_frame_is_where_it_stopped():
     assert frame.f_back.f_back is None
 
 
+def test_there_is_no_frame_to_show_while_its_greenlet_runs_all_the_same():
+    # Somebody switched to that. The frames it had been suspended with were looked for: crash.
+    @generator
+    def function():
+        bodies.append(getcurrent())
+        yield_(1)
+        frames.append(g.gi_frame)
+
+    bodies, frames = [], []
+    g = function()
+    next(g)
+    bodies[0].switch()
+    assert frames == [None]
+
+
 def test_names():
     g = count_to(1)
     assert g.__name__ == "count_to"
@@ -1053,8 +1117,16 @@ def test_threads_share_nothing():
     assert results == [210] * 800
 
 
-def test_generators_that_wait_for_each_other():
-    # The greenlets of both were switched to in turns for ever.
+def raise_and_catch(*arguments):
+    with contextlib.suppress(ValueError):
+        int("x")
+
+
+@pytest.mark.timeout(60, method="thread")
+@pytest.mark.parametrize("tracer", [None, raise_and_catch])
+def test_generators_that_wait_for_each_other(tracer):
+    # The greenlets of both were switched to in turns for ever. For a tracer that raised an exception, CPython looked for ever for
+    # one that was being handled.
     @generator
     def outer():
         gives = greenlet.greenlet(lambda: yield_("given by another one"))
@@ -1073,6 +1145,41 @@ def test_generators_that_wait_for_each_other():
     greenlets, errors = [], []
     outer_generator, inner_generator = outer(), inner()
     assert next(outer_generator) == "given by another one"
-    greenlets[1].switch()
+    greenlet.settrace(tracer)
+    try:
+        greenlets[1].switch()
+    finally:
+        greenlet.settrace(None)
     assert errors == ["the generator waits for the greenlet that resumed it"]
     assert list(outer_generator) == []
+
+
+def test_a_tracer_that_has_the_generator_give_a_value_to_itself():
+    # Its consumer took the generator for finished, and let go of what it runs in.
+    @generator
+    def function():
+        bodies.append(getcurrent())
+        main.switch()
+        yield_("for the tracer")
+        yield_("for the consumer")
+
+    def trace(event, greenlets):
+        if greenlets[1] is consumer and bodies:
+            given.append(bodies.pop().switch())
+
+    main = getcurrent()
+    bodies, given = [], []
+    g = function()
+    consumer = greenlet.greenlet(lambda: [next(g), next(g), next(g, "end")])
+    consumer.switch()
+    greenlet.settrace(trace)
+    try:
+        values = consumer.switch("from somebody else")
+    finally:
+        greenlet.settrace(None)
+    assert given == ["for the tracer"]
+    assert values == ["from somebody else", "for the consumer", "end"]
+
+
+def test_random_programs_with_destructors_and_tracers_that_use_generators():
+    assert output_of_stress("generators.py", 0, 300) == "300 programs survived\n"

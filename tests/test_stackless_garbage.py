@@ -1,17 +1,15 @@
 """greenlet.stackless: tasklets that nobody can wake any more are collected."""
 
 import gc
-import subprocess
 import sys
 import threading
 import weakref
-from pathlib import Path
 
 import greenlet
 import greenlet.stackless as stackless
 import pytest
 from greenlet.stackless import TaskletExit, channel, getcurrent, getmain, run, schedule, schedule_remove, tasklet
-from support import WITH_A_SCHEDULER, collect, in_thread, output_of
+from support import WITH_A_SCHEDULER, collect, in_thread, output_of, output_of_stress
 
 pytestmark = WITH_A_SCHEDULER
 
@@ -392,10 +390,7 @@ def test_threads_leak_nothing():
 
 def test_random_programs_with_destructors_and_callbacks_that_use_the_scheduler():
     # tests/stress/tasklets.py SEED COUNT does more of them.
-    script = Path(__file__).parent / "stress" / "tasklets.py"
-    done = subprocess.run([sys.executable, "-X", "faulthandler", str(script), "0", "300"], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=300)
-    assert done.stdout == "300 programs survived\n", done.stdout + done.stderr[-3000:]
+    assert output_of_stress("tasklets.py", 0, 300) == "300 programs survived\n"
 
 
 def test_a_function_may_insert_the_tasklet_that_lets_go_of_it():

@@ -91,7 +91,8 @@ PySendResult throw_into(core::ModuleState& module, PyObject* iterator, PyObject*
         return PYGEN_ERROR;
     }
     Reference stop = Reference::steal(interpreter::take_exception());
-    *result = Py_NewRef(reinterpret_cast<PyStopIterationObject*>(stop.get())->value);
+    PyObject* returned = reinterpret_cast<PyStopIterationObject*>(stop.get())->value;
+    *result = Py_NewRef(returned != nullptr ? returned : Py_None);  // a subclass may not have set it
     return PYGEN_RETURN;
 }
 

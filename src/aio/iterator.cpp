@@ -18,14 +18,23 @@ struct Iterator {
 
 Iterator& of(PyObject* self) noexcept { return *reinterpret_cast<Iterator*>(self); }
 
+// What to await for the next value. Its class may have changed since it gave the iterator.
+PyObject* next_awaitable(PyObject* asynchronous) {
+    PyTypeObject* type = Py_TYPE(asynchronous);
+    if (type->tp_as_async == nullptr || type->tp_as_async->am_anext == nullptr) {
+        PyErr_Format(PyExc_TypeError, "'%.100s' object is no asynchronous iterator any more", type->tp_name);
+        return nullptr;
+    }
+    return type->tp_as_async->am_anext(asynchronous);
+}
+
 PyObject* iterator_next(PyObject* self) {
     core::Thread* thread = core::Thread::running();
     if (thread == nullptr || !check_portal(*thread)) {
         return nullptr;
     }
     Held asynchronous(*thread, Reference::borrow(of(self).asynchronous));
-    PyAsyncMethods& methods = *Py_TYPE(asynchronous.get())->tp_as_async;
-    Held awaitable(*thread, Reference::steal(methods.am_anext(asynchronous.get())));
+    Held awaitable(*thread, Reference::steal(next_awaitable(asynchronous.get())));
     PyObject* value = awaitable ? await(*thread, awaitable.get(), {}) : nullptr;
     if (value == nullptr && PyErr_ExceptionMatches(PyExc_StopAsyncIteration)) {
         PyErr_Clear();  // which leaves what means StopIteration

@@ -13,23 +13,6 @@ namespace {
 using coroutines::as_method;
 using coroutines::Object;
 
-inline PyObject* noting_task(PyObject* self) {
-    Object& object = coroutines::of(self);
-    if (object.coroutine.state == core::Coroutine::State::unstarted) {
-        core::Thread* thread = core::Thread::running();
-        object.task = thread != nullptr ? running_task(*thread) : nullptr;
-    }
-    return self;
-}
-
-PyObject* next(PyObject* self) { return coroutines::next(noting_task(self)); }
-
-PySendResult am_send(PyObject* self, PyObject* value, PyObject** result) {
-    return coroutines::am_send(noting_task(self), value, result);
-}
-
-PyObject* send(PyObject* self, PyObject* value) { return coroutines::send(noting_task(self), value); }
-
 PyDoc_STRVAR(send_doc,
 "send($self, value, /)\n--\n\n"
 "Go on with the function, until it awaits something that has to wait. For event loops.\n\n"
@@ -72,7 +55,7 @@ PyDoc_STRVAR(coroutine_doc,
 "It is a collections.abc.Coroutine, which can be made a task of.");
 
 PyMethodDef methods[] = {
-    {"send", send, METH_O, send_doc},
+    {"send", coroutines::send, METH_O, send_doc},
     {"throw", as_method(coroutines::throw_into), METH_FASTCALL, throw_doc},
     {"close", coroutines::close, METH_NOARGS, close_doc},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, nullptr},
@@ -98,8 +81,8 @@ constexpr coroutines::Class description{
     .documentation = coroutine_doc,
     .methods = methods,
     .attributes = attributes,
-    .next = next,
-    .am_send = am_send,
+    .next = coroutines::next,
+    .am_send = coroutines::am_send,
     .am_await = PyObject_SelfIter,
 };
 
@@ -117,7 +100,7 @@ bool take_name(PyObject* coroutine, PyObject* from, const char* name) {
 
 }  // namespace
 
-const core::CoroutineKind coroutine_kind{.name = "coroutine", .is_awaited_once = true};
+const core::CoroutineKind coroutine_kind{.name = "coroutine", .is_awaited_once = true, .running_task = running_task};
 
 PyObject* make_coroutine(core::ModuleState& state, PyObject* function, const core::Message& message) noexcept {
     return coroutines::make(state.aio.coroutine_type, coroutine_kind, function, message);

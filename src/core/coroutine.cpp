@@ -15,8 +15,27 @@ namespace {
 
 using State = Coroutine::State;
 
-void already_executing(Coroutine& coroutine) {
-    PyErr_Format(PyExc_ValueError, "%s already executing", coroutine.kind->name);
+// Is it another thread's, or are these not to know before it is looked into? Then raises an exception in place of the one in
+// flight.
+bool is_refused(const Coroutine& coroutine) noexcept {
+    if (interpreter::threads_take_turns) {
+        return false;
+    }
+    Thread* thread = Thread::running();
+    if (thread == nullptr) {
+        return true;
+    }
+    if (coroutine.owner.may_be(thread)) {
+        return false;
+    }
+    PyErr_Clear();
+    if (coroutine.state == State::running) {
+        refuse_running(coroutine);
+    }
+    else {
+        PyErr_SetString(thread->module->error, "Cannot switch to a different thread");
+    }
+    return true;
 }
 
 // Finds the greenlet to switch to, when it is not simply the one that gave the last value. nullptr with an exception.
@@ -30,7 +49,7 @@ PyGreenlet* find_giver(Coroutine& coroutine) {
         thread->kill_released();
     }
     if (coroutine.state != State::suspended) {
-        already_executing(coroutine);
+        refuse_running(coroutine);
         return nullptr;
     }
     if (!may_switch_to(coroutine.body, *thread)) {
@@ -42,24 +61,27 @@ PyGreenlet* find_giver(Coroutine& coroutine) {
     }
     PyGreenlet* giver = coroutine.giver != nullptr && is_active(coroutine.giver) ? coroutine.giver : coroutine.body;
     if (giver == thread->current) {
-        already_executing(coroutine);
+        refuse_running(coroutine);
         return nullptr;
     }
     return giver;
 }
 
 // Switches to a greenlet for a value.
-inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_state, PyGreenlet* giver, PyObject* value) {
+inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_state, PyGreenlet* giver, PyObject* value,
+                                  AtEnd at_end) {
     Greenlet& body = *coroutine.body->pimpl;
     Thread& thread = *body.thread;
     body.resumer = as_greenlet(Py_NewRef(as_object(thread.current)));
     body.activation->state.join(thread_state);
     coroutine.state = State::running;
+    coroutine.at_end = at_end;
     thread.current->pimpl->activation->awaited = &coroutine;
     return core_transfer_jumping(thread, giver, value, {});
 }
 
-[[gnu::noinline]] PyObject* resume_slowly(Coroutine& coroutine, PyThreadState* thread_state, PyObject* value) {
+[[gnu::noinline]] PyObject* resume_slowly(Coroutine& coroutine, PyThreadState* thread_state, PyObject* value,
+                                         AtEnd at_end) {
     PyGreenlet* giver = find_giver(coroutine);
     if (giver == nullptr || !interpreter::ensure_context(thread_state)) {
         Py_XDECREF(value);
@@ -67,7 +89,7 @@ inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_st
     }
     Py_INCREF(giver);
     Py_CLEAR(coroutine.giver);
-    return switch_for_value(coroutine, thread_state, giver, value);
+    return switch_for_value(coroutine, thread_state, giver, value, at_end);
 }
 
 // Not by PyErr_SetObject(), which would make several arguments of a tuple, and raise an exception as it is.
@@ -97,8 +119,13 @@ int Coroutine::traverse(visitproc visit, void* arg) const noexcept {
     return 0;
 }
 
+void refuse_running(const Coroutine& coroutine) noexcept {
+    PyErr_Format(PyExc_ValueError, "%s already executing", coroutine.kind->name);
+}
+
 void Coroutine::drop() noexcept {
     if (body != nullptr) {
+        interpreter::ObjectLock lock(as_object(body));  // its thread may be ending it
         body->pimpl->coroutine = nullptr;
     }
     Py_CLEAR(giver);
@@ -120,26 +147,28 @@ PyObject* start(Coroutine& coroutine, PyObject* function, const Message& message
     greenlet.coroutine = &coroutine;
     greenlet.is_coroutine = true;
     coroutine.body = body;
-    coroutine.state = State::running;
+    coroutine.owner.set(thread);
     coroutine.at_end = at_end;
     PyObject* value = switch_to(body, message);
     if (coroutine.state == State::running) {
-        coroutine.state = State::unstarted;  // there was no memory
-        coroutine.drop();
+        coroutine.drop();  // there was no memory
     }
     return value;
 }
 
 PyObject* resume(Coroutine& coroutine, PyObject* value, AtEnd at_end) noexcept {
-    coroutine.at_end = at_end;
+    if (is_refused(coroutine)) {
+        Py_XDECREF(value);
+        return nullptr;
+    }
     PyGreenlet* body = coroutine.body;
     if (coroutine.state == State::suspended && coroutine.giver == nullptr && is_plain_switch(body)) [[likely]] {
         PyThreadState* thread_state = body->pimpl->thread->thread_state;
         if (interpreter::has_context(thread_state)) [[likely]] {
-            return switch_for_value(coroutine, thread_state, as_greenlet(Py_NewRef(as_object(body))), value);
+            return switch_for_value(coroutine, thread_state, as_greenlet(Py_NewRef(as_object(body))), value, at_end);
         }
     }
-    return resume_slowly(coroutine, interpreter::current_thread_state(), value);
+    return resume_slowly(coroutine, interpreter::current_thread_state(), value, at_end);
 }
 
 PyObject* give(Coroutine& coroutine, Thread& thread, PyObject* value, interpreter::CallSite call_site) noexcept {
@@ -203,6 +232,14 @@ Coroutine* running_coroutine(Thread& thread, const CoroutineKind& kind, bool thr
     return coroutine != nullptr ? coroutine : find_coroutine(thread, kind, through_others);
 }
 
+namespace {
+
+bool finish_unstarted(Coroutine& coroutine) noexcept {
+    return coroutine.state == State::unstarted && coroutine.claim(State::finished);
+}
+
+}  // namespace
+
 PyObject* throw_into(Coroutine& coroutine, PyObject* const* arguments, Py_ssize_t count, AtEnd at_end) noexcept {
     if (count < 1 || count > 3) {
         PyErr_Format(PyExc_TypeError, "throw expected %s, got %zd", count < 1 ? "at least 1 argument" : "at most 3 arguments",
@@ -210,32 +247,24 @@ PyObject* throw_into(Coroutine& coroutine, PyObject* const* arguments, Py_ssize_
         return nullptr;
     }
     if (coroutine.state == State::running) {
-        already_executing(coroutine);
+        refuse_running(coroutine);
         return nullptr;
     }
     if (!raise(arguments[0], count > 1 ? arguments[1] : nullptr, count > 2 ? arguments[2] : nullptr)) {
         return nullptr;
     }
-    switch (coroutine.state) {
-        case State::unstarted:
-            coroutine.state = State::finished;
-            return nullptr;
-        case State::finished:
-            return nullptr;
-        default:
-            return resume(coroutine, nullptr, at_end);
+    if (coroutine.state == State::finished || finish_unstarted(coroutine)) {
+        return nullptr;
     }
+    return resume(coroutine, nullptr, at_end);
 }
 
 PyObject* close(Coroutine& coroutine) noexcept {
-    if (coroutine.state == State::unstarted) {
-        coroutine.state = State::finished;
-    }
-    if (coroutine.state == State::finished) {
+    if (coroutine.state == State::finished || finish_unstarted(coroutine)) {
         return Py_NewRef(Py_None);
     }
     if (coroutine.state == State::running) {
-        already_executing(coroutine);
+        refuse_running(coroutine);
         return nullptr;
     }
     PyErr_SetNone(PyExc_GeneratorExit);
@@ -270,8 +299,12 @@ void finalize(Coroutine& coroutine, PyObject* object) noexcept {
 }
 
 PyObject* suspended_frame(const Coroutine& coroutine) noexcept {
+    if (!coroutine.owner.may_be(Thread::known())) {
+        return Py_NewRef(Py_None);  // the other thread may resume it meanwhile
+    }
     PyGreenlet* giver = coroutine.giver != nullptr ? coroutine.giver : coroutine.body;
-    if (coroutine.state != State::suspended || !is_active(giver)) {
+    // Its greenlet may run all the same: somebody can have switched to that.
+    if (coroutine.state != State::suspended || !is_active(giver) || giver->pimpl->thread->current == giver) {
         return Py_NewRef(Py_None);
     }
     PyObject* frame = reinterpret_cast<PyObject*>(interpreter::innermost_frame_object(
@@ -302,36 +335,24 @@ bool waits_in_ring(const PyGreenlet* g) noexcept {
     return false;
 }
 
-// The resumer stops waiting, as if the coroutine had given something.
-void stop_waiting(Coroutine& coroutine) noexcept {
-    Greenlet& body = *coroutine.body->pimpl;
-    coroutine.state = State::suspended;
-    body.activation->state.part();
-    interpreter::PendingException in_flight;
-    Py_CLEAR(body.resumer);
+// Does the running greenlet still wait for a coroutine?
+bool waits_for(const Coroutine& coroutine, const Thread& thread) noexcept {
+    return coroutine.state == State::running && coroutine.body->pimpl->resumer == thread.current;
 }
 
-}  // namespace
-
-PyObject* awaited_otherwise(Coroutine& coroutine, Thread& thread, PyObject* value) noexcept {
-    if (coroutine.state == State::running) {
-        assert(is_active(coroutine.body) && coroutine.body->pimpl->resumer == thread.current);
-        Activation& resumer = *thread.current->pimpl->activation;
-        resumer.awaited = &coroutine;
-        if (waits_in_ring(thread.current)) {
-            resumer.awaited = nullptr;
-            stop_waiting(coroutine);
-            if (value != nullptr) {
-                Py_DECREF(value);
-                PyErr_Format(thread.module->error, "the %s waits for the greenlet that resumed it", coroutine.kind->name);
-            }
-            return nullptr;
-        }
-        return transfer(thread, coroutine.body, value, {});
+PyObject* raise_ring(const Coroutine& coroutine, const Thread& thread, PyObject* value) noexcept {
+    if (value != nullptr) {
+        Py_DECREF(value);
+        PyErr_Format(thread.module->error, "the %s waits for the greenlet that resumed it", coroutine.kind->name);
     }
-    if (PyGreenlet* body = std::exchange(coroutine.body, nullptr)) {
+    return nullptr;
+}
+
+// What resume() returns at the end of a coroutine. Takes over the value.
+PyObject* returned(Coroutine& coroutine, PyObject* value) noexcept {
+    if (coroutine.body != nullptr) {
         interpreter::PendingException in_flight;
-        Py_DECREF(body);
+        coroutine.drop();
     }
     if (value == nullptr || coroutine.at_end == AtEnd::value) {
         return value;
@@ -343,11 +364,56 @@ PyObject* awaited_otherwise(Coroutine& coroutine, Thread& thread, PyObject* valu
     return nullptr;
 }
 
+}  // namespace
+
+bool stop_waiting_in_ring(Coroutine& coroutine, Thread& thread) noexcept {
+    if (!waits_in_ring(thread.current)) {
+        return false;
+    }
+    Greenlet& body = *coroutine.body->pimpl;
+    thread.current->pimpl->activation->awaited = nullptr;
+    coroutine.state = State::suspended;
+    body.activation->state.part();
+    Py_CLEAR(body.resumer);  // the running one
+    return true;
+}
+
+PyObject* awaited_otherwise(Coroutine& coroutine, Thread& thread, PyObject* value, bool was_in_ring) noexcept {
+    if (was_in_ring) {
+        return raise_ring(coroutine, thread, value);
+    }
+    if (waits_for(coroutine, thread)) {
+        thread.current->pimpl->activation->awaited = &coroutine;
+        return stop_waiting_in_ring(coroutine, thread) ? raise_ring(coroutine, thread, value)
+                                                       : transfer(thread, coroutine.body, value, {});
+    }
+    // It may be that the tracer had others go on with it.
+    return coroutine.state == State::finished ? returned(coroutine, value) : value;
+}
+
+PyGreenlet* outermost_resumer(PyGreenlet* g) noexcept {
+    PyGreenlet* outer = g;
+    const PyGreenlet* behind = g;
+    for (bool follow = false; outer->pimpl->resumer != nullptr; follow = !follow) {
+        outer = outer->pimpl->resumer;
+        behind = follow ? behind->pimpl->resumer : behind;
+        if (outer == behind) {
+            return g;
+        }
+    }
+    return outer;
+}
+
 PyObject* settle(PyGreenlet* body, PyObject* result) noexcept {
-    Coroutine* coroutine = body->pimpl->coroutine;
     bool is_awaited = body->pimpl->resumer != nullptr;
-    if (coroutine != nullptr) {
-        coroutine->state = State::finished;
+    const CoroutineKind* kind = nullptr;
+    {
+        interpreter::ObjectLock lock(as_object(body));  // another thread may be dropping it
+        // From here on the body is nobody's: what is let go of now can't give values.
+        if (Coroutine* coroutine = std::exchange(body->pimpl->coroutine, nullptr)) {
+            kind = coroutine->kind;
+            coroutine->state = State::finished;
+        }
     }
     if (result != nullptr) {
         return result;
@@ -356,8 +422,8 @@ PyObject* settle(PyGreenlet* body, PyObject* result) noexcept {
         PyErr_Clear();  // it was killed
         return Py_NewRef(Py_None);
     }
-    if (is_awaited && PyErr_ExceptionMatches(PyExc_StopIteration)) {
-        replace_stop_iteration(coroutine->kind->name);
+    if (is_awaited && kind != nullptr && PyErr_ExceptionMatches(PyExc_StopIteration)) {
+        replace_stop_iteration(kind->name);
     }
     return nullptr;
 }

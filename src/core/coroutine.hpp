@@ -35,6 +35,7 @@ namespace core {
 struct CoroutineKind {
     const char* name;      // as in "generator already executing"
     bool is_awaited_once;  // and has to be; a generator may be asked again and again after its end
+    const void* (*running_task)(Thread& thread) noexcept;  // what it is noted to have begun in, or nullptr
 };
 
 // How a resumer wants to be told that the function returned a value: by StopIteration; by StopIteration as tp_iternext may
@@ -46,10 +47,22 @@ struct Coroutine {
     enum class State : std::uint8_t { unstarted, suspended, running, finished };
 
     const CoroutineKind* kind;
-    PyGreenlet* body;      // owned; while suspended or running
+    PyGreenlet* body;      // owned; while suspended or running; for the thread that began it
     PyGreenlet* giver;     // owned; the greenlet that gave the last value, unless that is the body
-    State state;
+    interpreter::SharedValue<State> state;
     AtEnd at_end;          // as the last resumer wanted it
+    [[no_unique_address]] interpreter::Owner<Thread> owner;  // the thread that began it
+
+    // For whoever found it unstarted: has it be in another state. False if another thread was first, where they do not take
+    // turns.
+    bool claim(State wanted) noexcept {
+        if (!interpreter::threads_take_turns) {
+            return state.replace(State::unstarted, wanted);
+        }
+        assert(state == State::unstarted);
+        state = wanted;
+        return true;
+    }
 
     // For the slots of the object.
     int traverse(visitproc visit, void* arg) const noexcept;
@@ -58,7 +71,8 @@ struct Coroutine {
     void drop() noexcept;
 };
 
-// Starts it with function(*arguments). As resume().
+// Starts it with function(*arguments). As resume(). The caller has claimed it as running; if it can't be started, it still is,
+// without a body.
 PyObject* start(Coroutine& coroutine, PyObject* function, const Message& message, AtEnd at_end) noexcept;
 
 // Has it go on with a value, a new reference that is taken over, or with the exception in flight if that is nullptr.
@@ -73,6 +87,9 @@ inline PySendResult send_result(const Coroutine& coroutine, PyObject* value) noe
            : coroutine.state == Coroutine::State::suspended ? PYGEN_NEXT
                                                             : PYGEN_RETURN;
 }
+
+// Raises ValueError.
+void refuse_running(const Coroutine& coroutine) noexcept;
 
 // Gives a value, a new reference that is taken over, to the resumer. Returns what the coroutine is resumed with: a
 // new reference, or nullptr with an exception. `coroutine` is running_coroutine().
@@ -97,9 +114,17 @@ PyObject* suspended_frame(const Coroutine& coroutine) noexcept;
 
 // --- for switching.cpp -----------------------------------------------------------------------------------------------
 
+// The running greenlet was not given a value by the coroutine it awaits. If that has come to wait for the greenlet itself, nobody
+// waits any more, as if it had given something: true. To be asked before anything else runs: to look for the exception that
+// is being handled would take for ever.
+bool stop_waiting_in_ring(Coroutine& coroutine, Thread& thread) noexcept;
+
 // What resume() returns when its caller was not given a value: the coroutine has finished, or somebody else switched to the
 // caller. Takes over the value.
-PyObject* awaited_otherwise(Coroutine& coroutine, Thread& thread, PyObject* value) noexcept;
+PyObject* awaited_otherwise(Coroutine& coroutine, Thread& thread, PyObject* value, bool was_in_ring) noexcept;
+
+// The greenlet at the end of those that wait for each other, down to this one. The same, if they do so in a ring.
+PyGreenlet* outermost_resumer(PyGreenlet* g) noexcept;
 
 // What becomes of the result of a body's function, or of its exception in flight: a new reference, or nullptr.
 PyObject* settle(PyGreenlet* body, PyObject* result) noexcept;

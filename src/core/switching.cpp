@@ -86,15 +86,21 @@ inline void set_current(Thread& thread, Reference target) {
 
 // arrive(), for a greenlet that waits for a coroutine.
 [[gnu::noinline]] PyObject* arrive_awaiting(Thread& thread, Activation& self, PyObject* value) {
-    Coroutine& coroutine = *std::exchange(self.awaited, nullptr);
-    return awaited_otherwise(coroutine, thread, arrive(thread, value));
+    Coroutine& coroutine = *self.awaited;
+    bool was_in_ring = stop_waiting_in_ring(coroutine, thread);
+    self.awaited = nullptr;
+    interpreter::adapt_frames(thread.thread_state);
+    return awaited_otherwise(coroutine, thread, arrive(thread, value), was_in_ring);
 }
 
 // What a greenlet that switched away, and is resumed now, returns.
 inline PyObject* resumed(Thread& thread, Activation& self, void* received) {
     auto* value = static_cast<PyObject*>(received);
+    if (self.awaited != nullptr) {
+        return arrive_awaiting(thread, self, value);
+    }
     interpreter::adapt_frames(thread.thread_state);
-    return self.awaited == nullptr ? arrive(thread, value) : arrive_awaiting(thread, self, value);
+    return arrive(thread, value);
 }
 
 // --- the life of a greenlet on its stack -----------------------------------------------------------------------------
@@ -561,9 +567,8 @@ void kill(PyGreenlet* g, bool condemned) noexcept {
     }
     PyGreenlet* victim = g;
     // It returns to here, whatever its parent is.
-    while (g->pimpl->resumer != nullptr) {
-        g = g->pimpl->resumer;  // which passes the exception on
-    }
+    g = outermost_resumer(g);  // which passes the exception on
+    Reference held = Reference::borrow(g != victim ? as_object(g) : nullptr);  // nobody else may refer to it when it has done so
     if (g->pimpl->is_main) {
         return;
     }

@@ -17,13 +17,19 @@ using State = core::Coroutine::State;
 
 namespace {
 
+// Two threads may do so at once.
+void drop_shared(Object& object, PyObject*& reference) noexcept {
+    PyObject* old = interpreter::SharedReference(reinterpret_cast<PyObject*>(&object), reference).exchange(nullptr);
+    Py_XDECREF(old);
+}
+
 void drop_arguments(Object& object) noexcept {
     interpreter::PendingException in_flight;
     Py_ssize_t count = Py_SIZE(&object);
     for (Py_ssize_t i = 0; i < count; ++i) {
-        Py_CLEAR(object.arguments[i]);
+        drop_shared(object, object.arguments[i]);
     }
-    Py_CLEAR(object.keyword_names);
+    drop_shared(object, object.keyword_names);
 }
 
 PyObject* begin(Object& object, PyObject* value, AtEnd at_end) {
@@ -32,10 +38,22 @@ PyObject* begin(Object& object, PyObject* value, AtEnd at_end) {
                      object.coroutine.kind->name);
         return nullptr;
     }
+    Coroutine& coroutine = object.coroutine;
+    if (!coroutine.claim(State::running)) {
+        core::refuse_running(coroutine);
+        return nullptr;
+    }
+    if (coroutine.kind->running_task != nullptr) {
+        core::Thread* thread = core::Thread::running();
+        object.task = thread != nullptr ? coroutine.kind->running_task(*thread) : nullptr;
+    }
     Py_ssize_t named = object.keyword_names != nullptr ? PyTuple_GET_SIZE(object.keyword_names) : 0;
-    PyObject* result = core::start(object.coroutine, object.function,
+    PyObject* result = core::start(coroutine, object.function,
                                    {object.arguments, Py_SIZE(&object) - named, object.keyword_names}, at_end);
-    if (object.coroutine.state != State::unstarted) {
+    if (coroutine.state == State::running && coroutine.body == nullptr) {
+        coroutine.state = State::unstarted;
+    }
+    else {
         drop_arguments(object);
     }
     return result;
@@ -64,17 +82,18 @@ PyObject* attribute_of_function(PyObject* self, const char* name, PyObject* fall
     return value;
 }
 
-PyObject* get_name_attribute(PyObject* self, PyObject* name, const char* attribute) {
-    return name != nullptr ? Py_NewRef(name)
+PyObject* get_name_attribute(PyObject* self, PyObject*& own_name, const char* attribute) {
+    PyObject* name = interpreter::SharedReference(self, own_name).get();
+    return name != nullptr ? name
                            : attribute_of_function(self, attribute, reinterpret_cast<PyObject*>(Py_TYPE(of(self).function)));
 }
 
-int set_name_attribute(PyObject*& name, PyObject* value, const char* attribute) {
+int set_name_attribute(PyObject* self, PyObject*& name, PyObject* value, const char* attribute) {
     if (value == nullptr || !PyUnicode_Check(value)) {
         PyErr_Format(PyExc_TypeError, "%s must be set to a string object", attribute);
         return -1;
     }
-    PyObject* old = std::exchange(name, Py_NewRef(value));
+    PyObject* old = interpreter::SharedReference(self, name).exchange(Py_NewRef(value));
     Py_XDECREF(old);
     return 0;
 }
@@ -215,14 +234,14 @@ PyObject* close(PyObject* self, PyObject*) {
 
 PyObject* get_name(PyObject* self, void*) { return get_name_attribute(self, of(self).name, "__name__"); }
 
-int set_name(PyObject* self, PyObject* value, void*) { return set_name_attribute(of(self).name, value, "__name__"); }
+int set_name(PyObject* self, PyObject* value, void*) { return set_name_attribute(self, of(self).name, value, "__name__"); }
 
 PyObject* get_qualified_name(PyObject* self, void*) {
     return get_name_attribute(self, of(self).qualified_name, "__qualname__");
 }
 
 int set_qualified_name(PyObject* self, PyObject* value, void*) {
-    return set_name_attribute(of(self).qualified_name, value, "__qualname__");
+    return set_name_attribute(self, of(self).qualified_name, value, "__qualname__");
 }
 
 PyObject* get_code(PyObject* self, void*) { return attribute_of_function(self, "__code__", Py_None); }

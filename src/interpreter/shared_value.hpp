@@ -29,6 +29,10 @@ public:
     void operator+=(T value) noexcept { value_.fetch_add(value, std::memory_order_relaxed); }
     // Of several threads that do this at once, each gets what another one has set.
     T exchange(T value) noexcept { return value_.exchange(value, std::memory_order_acq_rel); }
+    // And of several that replace the same value, only one does.
+    bool replace(T old, T value) noexcept {
+        return value_.compare_exchange_strong(old, value, std::memory_order_acq_rel, std::memory_order_relaxed);
+    }
 
 private:
     std::atomic<T> value_;
@@ -37,9 +41,27 @@ private:
     SharedValue& operator=(T value) noexcept { return value_ = value, *this; }
     void operator+=(T value) noexcept { value_ += value; }
     T exchange(T value) noexcept { return std::exchange(value_, value); }
+    bool replace(T old, T value) noexcept { return value_ == old && (value_ = value, true); }
 
 private:
     T value_;
+#endif
+};
+
+// What an object belongs to, for threads that do not take turns: the others must not look into it. Those that do take turns see
+// that when they look, so there it is nothing.
+template <class T>
+class Owner {
+public:
+#ifdef Py_GIL_DISABLED
+    void set(const T* owner) noexcept { owner_ = owner; }
+    bool may_be(const T* other) const noexcept { return owner_ == other; }
+
+private:
+    SharedValue<const T*> owner_ = nullptr;
+#else
+    void set(const T*) noexcept {}
+    bool may_be(const T*) const noexcept { return true; }
 #endif
 };
 

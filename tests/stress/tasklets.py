@@ -1,40 +1,27 @@
 """Random programs of tasklets and channels, in which whatever may run code does something to them.
 
-usage: tasklets.py SEED COUNT
+usage: tasklets.py SEED COUNT [SECONDS]      for no longer than that, if it is said
 
-Destructors, callbacks and tasklets all do random operations. There is nothing to compare with: it must not crash or hang, and
-COUNT programs later it says so. Errors are to be expected.
+Destructors, callbacks and tasklets all do random operations. See survival.py.
 """
 
 import contextlib
 import gc
-import random
 import sys
 
+import survival
 from greenlet import greenlet, stackless
 from greenlet.stackless import TaskletExit, channel, tasklet
+from survival import Garbage, Witness
 
-DEEPEST = 4  # destructors within each other
 MOST_TASKLETS = 8
 
 
-class Program:
+class Program(survival.Program):
     def __init__(self, seed):
-        self.random = random.Random(seed)
-        self.fuel = self.random.randrange(20, 300)
-        self.depth = 0
+        super().__init__(seed, 300)
         self.tasklets = []
         self.channels = [channel() for _ in range(3)]
-
-    def operate(self):
-        self.fuel -= 1
-        if self.fuel > 0:
-            self.random.choice(OPERATIONS)(self)
-
-    def run(self):
-        while self.fuel > 0:
-            with contextlib.suppress(BaseException):
-                self.operate()
 
     def body(self, operations):
         def function(*arguments):
@@ -42,7 +29,7 @@ class Program:
                 try:
                     self.operate()
                 except TaskletExit:
-                    if self.random.random() < 0.7:
+                    if self.chance(0.7):
                         raise
                 except Exception:
                     pass
@@ -51,23 +38,16 @@ class Program:
         return function
 
     def tasklet(self):
-        return self.random.choice(self.tasklets) if self.tasklets else self.make()
+        return self.one_of(self.tasklets, self.make)
 
     def channel(self):
         return self.random.choice(self.channels)
 
     def make(self):
         made = tasklet(self.body(self.random.randrange(1, 6)))
-        if self.random.random() < 0.9:
+        if self.chance(0.9):
             made.setup(Witness(self))
-        self.tasklets.append(made)
-        if len(self.tasklets) > MOST_TASKLETS:
-            self.tasklets.pop(self.random.randrange(len(self.tasklets)))
-        return made
-
-    def call_back(self, *arguments):
-        if self.random.random() < 0.3:
-            self.operate()
+        return self.keep(made, self.tasklets, MOST_TASKLETS)
 
     def end(self):
         stackless.set_channel_callback(None)
@@ -81,34 +61,9 @@ class Program:
                     each.receive() if each.balance > 0 else each.send(None) if each.balance < 0 else None
         self.tasklets.clear()
         self.channels.clear()
-        gc.collect()
 
 
-class Witness:
-    """Does something when it goes."""
-
-    def __init__(self, program):
-        self.program = program
-
-    def __del__(self):
-        program = self.program
-        if program.depth < DEEPEST:
-            program.depth += 1
-            try:
-                program.operate()
-            except BaseException:
-                pass
-            finally:
-                program.depth -= 1
-
-
-class Garbage(Witness):
-    def __init__(self, program):
-        super().__init__(program)
-        self.itself = self
-
-
-OPERATIONS = [
+Program.operations = [
     lambda p: p.make(),
     lambda p: p.make(),
     lambda p: p.tasklet().run(),
@@ -157,22 +112,5 @@ OPERATIONS = [
 ]
 
 
-def execute(seed):
-    with contextlib.suppress(BaseException):  # also what a tasklet raises in the main one, at any time
-        program = Program(seed)
-        try:
-            program.run()
-        finally:
-            program.end()
-
-
-def main():
-    sys.unraisablehook = lambda _: None
-    first, count = map(int, sys.argv[1:])
-    for seed in range(first, first + count):
-        execute(seed)
-    print(f"{count} programs survived")
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(survival.main(Program))

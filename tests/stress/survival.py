@@ -1,0 +1,122 @@
+"""What random programs share that are there to be survived: their fuel, objects that do something when they go, and the main function.
+
+There is nothing to compare these with: they must not crash, hang, or raise SystemError, which is how CPython complains of C code
+that breaks its rules. Other errors are to be expected.
+"""
+
+import contextlib
+import faulthandler
+import gc
+import operator
+import os
+import random
+import sys
+import time
+
+DEEPEST = 4  # destructors within each other
+SECONDS = 60  # that a program may take
+wrong = []  # SystemErrors
+
+
+class Program:
+    operations: list = []  # functions of the program
+
+    def __init__(self, seed, most_fuel):
+        self.random = random.Random(seed)
+        self.fuel = self.random.randrange(20, most_fuel)
+        self.depth = 0
+
+    def chance(self, probability):
+        return self.random.random() < probability
+
+    def operate(self):
+        """A random operation, unless there were enough."""
+        self.fuel -= 1
+        if self.fuel > 0:
+            try:
+                self.random.choice(self.operations)(self)
+            except SystemError as error:
+                wrong.append(error)
+                raise
+
+    def run(self):
+        while self.fuel > 0:
+            with contextlib.suppress(BaseException):
+                self.operate()
+
+    def call_back(self, *arguments):
+        if self.chance(0.3):
+            self.operate()
+
+    def one_of(self, objects, make):
+        return self.random.choice(objects) if objects else make()
+
+    def keep(self, object, objects, most):
+        """Append an object to a list, and let go of one if there are many."""
+        objects.append(object)
+        if len(objects) > most:
+            objects.pop(self.random.randrange(len(objects)))
+        return object
+
+    def end(self):
+        """To be overridden: lets go of everything."""
+
+
+class Witness:
+    """Does something when it goes."""
+
+    def __init__(self, program):
+        self.program = program
+
+    def __del__(self):
+        program = self.program
+        if program.depth < DEEPEST:
+            program.depth += 1
+            try:
+                program.operate()
+            except BaseException:
+                pass
+            finally:
+                program.depth -= 1
+
+
+class Garbage(Witness):
+    def __init__(self, program):
+        super().__init__(program)
+        self.itself = self
+
+
+def limit_time():
+    faulthandler.dump_traceback_later(SECONDS, exit=True)
+
+
+def execute(make_program, seed):
+    os.write(2, b"%d\n" % seed)
+    program = make_program(seed)
+    for step in limit_time, program.run, program.end, gc.collect:
+        with contextlib.suppress(BaseException):
+            step()
+
+
+def note_unraisable(unraisable):
+    if isinstance(unraisable.exc_value, SystemError):
+        wrong.append(unraisable.exc_value)
+
+
+def main(make_program):
+    """Execute the programs that the command line asks for: SEED COUNT [SECONDS]. Standard error says which one comes next."""
+    faulthandler.enable()
+    sys.unraisablehook = note_unraisable
+    first, count = map(int, sys.argv[1:3])
+    end = time.monotonic() + (float(sys.argv[3]) if len(sys.argv) > 3 else float("inf"))
+    seeds = iter(range(first, first + count))
+    while (left := operator.length_hint(seeds)) and time.monotonic() < end and not wrong:
+        try:
+            execute(make_program, next(seeds))
+        except BaseException:  # what comes of its own accord to the main tasklet, at any time
+            pass
+    if wrong:
+        print(*map(repr, wrong), sep="\n")
+        return 1
+    print(f"{count - left} programs survived")
+    return 0
