@@ -20,7 +20,7 @@ import pytest
 from greenlet import getcurrent
 from greenlet.aio import Coroutine, async_, await_, ensure_portal, has_portal, iter_, portal, run, with_
 from greenlet.generators import generator, yield_
-from support import IS_FREE_THREADED, output_of, run_python
+from support import IS_FREE_THREADED, output_of, output_of_stress, run_python
 
 NO_PORTAL = r"no portal to an event loop here: .*await greenlet\.aio\.run\("
 
@@ -1519,6 +1519,57 @@ def abandoned_tasks(function):
     return errors
 
 
+@pytest.mark.skipif(sys.version_info[:2] not in [(3, 12), (3, 13)], reason="the thread knows its task, or there are no eager ones")
+def test_the_hash_of_the_loop_may_end_the_function():
+    # It is asked for when the running task is, in the middle of await_(): the portal was gone then.
+    assert output_of(
+        """
+        import asyncio
+        from greenlet import getcurrent, greenlet
+        from greenlet.aio import await_, run
+
+        class Loop(asyncio.SelectorEventLoop):
+            def __hash__(self):
+                if getcurrent() in children:
+                    children.clear()
+                    bodies.pop().switch()
+                return 1
+
+        class Waits:
+            def __await__(self):
+                yield
+
+        def wait():
+            try:
+                await_(Waits())
+            except RuntimeError as error:
+                print(str(error).split(":")[0])
+
+        def function():
+            child = greenlet(wait)
+            bodies.append(getcurrent())
+            children.append(child)
+            again.append(child)
+            child.switch()
+
+        def call_back():
+            try:
+                run(function).send(None)
+            except StopIteration:
+                print("ended")
+            again[0].parent = getcurrent()
+            again[0].switch()
+
+        bodies, children, again = [], [], []
+        loop = Loop()
+        loop.call_soon(call_back)
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        loop.close()
+        """
+    ) == "ended\nno portal to an event loop here\n"
+
+
 def test_a_closed_loop_ends_its_functions():
     def function():
         try:
@@ -1744,3 +1795,7 @@ def test_nothing_is_left_behind(use):
 def test_the_main_greenlet_is_the_current_one_again():
     asyncio.run(run(ordinary, Asyncio))
     assert getcurrent().parent is None
+
+
+def test_random_programs_with_destructors_and_callbacks_that_await():
+    assert output_of_stress("aio.py", 0, 300) == "300 programs survived\n"

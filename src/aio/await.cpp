@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "aio/object.hpp"
+#include "aio/task.hpp"
 #include "core/held.hpp"
 #include "interpreter/native_coroutine.hpp"
 #include "interpreter/pending_exception.hpp"
@@ -96,6 +97,15 @@ PySendResult throw_into(core::ModuleState& module, PyObject* iterator, PyObject*
     return PYGEN_RETURN;
 }
 
+// The portal, if it is that of the running task. To ask for that may run code, which may end the portal.
+inline core::Coroutine* find_own_portal(Thread& thread) {
+    core::Coroutine* portal = find_portal(thread);
+    if (portal == nullptr || !is_of_running_task(*portal, thread)) {
+        return nullptr;
+    }
+    return !asking_for_task_runs_code || find_portal(thread) == portal ? portal : nullptr;
+}
+
 // Drives an iterator to its end. `received` is the first value to send; none stands for the exception in flight.
 PyObject* drive(Thread& thread, Reference awaited, Reference received, interpreter::CallSite call_site) {
     Held held(thread, std::move(awaited));
@@ -108,8 +118,8 @@ PyObject* drive(Thread& thread, Reference awaited, Reference received, interpret
             return result;
         }
         // Found anew each time: what is awaited may have moved the running greenlet, a generator's, into another task.
-        core::Coroutine* portal = find_portal(thread);
-        if (portal == nullptr || !is_of_running_task(*portal, thread)) [[unlikely]] {
+        core::Coroutine* portal = find_own_portal(thread);
+        if (portal == nullptr) [[unlikely]] {
             Py_DECREF(result);
             raise_no_portal();
             received = Reference();
@@ -123,8 +133,7 @@ PyObject* drive(Thread& thread, Reference awaited, Reference received, interpret
 }  // namespace
 
 bool has_portal(Thread& thread) noexcept {
-    core::Coroutine* portal = find_portal(thread);
-    return portal != nullptr && is_of_running_task(*portal, thread);
+    return find_own_portal(thread) != nullptr;
 }
 
 bool check_portal(Thread& thread) noexcept {

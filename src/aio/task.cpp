@@ -1,7 +1,6 @@
 #include "aio/task.hpp"
 
 #include "core/reference.hpp"
-#include "interpreter/asyncio_task.hpp"
 #include "interpreter/pending_exception.hpp"
 
 namespace aio {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/thread.hpp"
+#include "interpreter/asyncio_task.hpp"
 
 namespace aio {
 
@@ -10,6 +11,10 @@ namespace aio {
 // tasks (they came with CPython 3.12). The first step of those happens in the middle of the function that makes them; so
 // a function may find itself in a portal that is another task's.
 const void* running_task(core::Thread& thread) noexcept;
+
+// Does that, and the next one, call asyncio and with it the event loop's __hash__()?
+inline constexpr bool asking_for_task_runs_code =
+    interpreter::has_eager_asyncio_tasks && !interpreter::knows_asyncio_task;
 
 // Is it running_task()? Sooner said than which one it is.
 bool is_running_task(core::Thread& thread, const void* task) noexcept;
