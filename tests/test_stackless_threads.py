@@ -1,7 +1,10 @@
 """greenlet.stackless: one scheduler a thread, and channels between threads."""
 
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import greenlet.stackless as stackless
 import pytest
@@ -352,6 +355,52 @@ def test_one_that_refuses_to_be_killed_is_let_go_of():
             refused(*[TaskletExit] if refused == t.throw else [])
     t.kill()
     assert not t.alive
+
+
+def test_what_a_thread_owns_may_use_tasklets_when_it_goes():
+    # It found the scheduler that had just ended: SystemError, and what it scheduled never ran.
+    assert output_of("""
+        import threading
+        import greenlet.stackless as stackless
+        from greenlet import getcurrent, greenlet
+
+        log = []
+
+        class Witness:
+            def __init__(self, name):
+                self.name = name
+
+            def __del__(self):
+                stackless.schedule()
+                stackless.tasklet(log.append)(self.name)
+                stackless.run()
+
+        local = threading.local()
+
+        def in_the_thread():
+            local.witness = Witness("local")
+            g = greenlet(lambda: getcurrent().parent.switch())
+            g.itself = g
+            g.witness = Witness("greenlet")
+            g.switch()
+            getcurrent().witness = Witness("main greenlet")
+            stackless.tasklet(int)()
+            stackless.run()
+
+        thread = threading.Thread(target=in_the_thread)
+        thread.start()
+        thread.join()
+        print(*sorted(log), sep=", ")
+    """) == "greenlet, local, main greenlet\n"
+
+
+def test_threads_may_do_anything_with_each_others_tasklets_at_once():
+    # tests/stress/tasklet_threads.py SECONDS does it for longer.
+    script = Path(__file__).parent / "stress" / "tasklet_threads.py"
+    done = subprocess.run([sys.executable, "-X", "faulthandler", str(script), "2"], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    assert int(done.stdout.split()[0]) > 1000
 
 
 def test_a_tasklet_sees_the_end_of_the_interpreter():

@@ -117,9 +117,7 @@ void Thread::thread_state_cleared(PyObject* capsule) {
 
 void Thread::end() noexcept {
     bool can_still_run = interpreter::current_thread_state() == thread_state && !interpreter::is_finalizing();
-    if (scheduler != nullptr) {
-        PyObject_CallFinalizer(scheduler);
-    }
+    end_scheduler();
     if (can_still_run) {
         kill_released();
         if (active != nullptr && module->collects_at_end) {
@@ -135,13 +133,14 @@ void Thread::end() noexcept {
         if (Py_REFCNT(main) == 2) {
             Py_CLEAR(main->dict);
         }
+        end_scheduler();
         kill_released();
     }
 
     leave_thread_state();
     ended_threads.fetch_add(1, std::memory_order_relaxed);
     Py_CLEAR(tracer);
-    Py_CLEAR(scheduler);
+    end_scheduler();
     kill_released();
     if (can_still_run) {
         while (PyGreenlet* survivor = take_survivor()) {
@@ -157,6 +156,15 @@ void Thread::end() noexcept {
     // one for ever, because nobody knows what state it is in.
     Py_CLEAR(main);
     drop();
+}
+
+// A scheduler takes itself off the thread when it is finalized. Code that runs because of that can make another one, but not for
+// ever, and not once the thread has left its thread state.
+void Thread::end_scheduler() noexcept {
+    for (int round = 0; scheduler != nullptr && round < 10; ++round) {
+        Reference ending = Reference::borrow(scheduler);
+        PyObject_CallFinalizer(ending.get());
+    }
 }
 
 // From here on other threads may abandon its greenlets.

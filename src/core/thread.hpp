@@ -31,7 +31,7 @@ struct Thread {
     std::size_t stack_settings;    // what they were when `stacks` was last told
     ModuleState* module;           // shared
     bool postpones_kills;          // a switch of several steps is in progress: no greenlet can be killed at once
-    PyObject* scheduler;           // owned; of greenlet.stackless, or nullptr. Finalized while the thread can still run
+    PyObject* scheduler;           // owned; of greenlet.stackless, or nullptr. Finalized while the thread can still run, which ends it
     PyGreenlet* main;              // owned, while the thread lives
     Activation* active;            // its active greenlets but the main one
     [[no_unique_address]] interpreter::Lock after_end;  // for what any thread may do with it once it has ended
@@ -83,6 +83,7 @@ private:
     void kill_released_now() noexcept;
     PyGreenlet* take_released(bool& condemned) noexcept;
     void leave_thread_state() noexcept;
+    void end_scheduler() noexcept;
     PyGreenlet* take_survivor() noexcept;
     void trim_free_stacks() noexcept;
     void end() noexcept;

@@ -87,23 +87,38 @@ private:
 #endif
 };
 
-// Holds a lock to the end of the scope, or until release().
+// Holds a lock to the end of the scope, but for the time between release() and acquire_again().
 class Holding {
 public:
-    explicit Holding(Lock& lock) noexcept : lock_(&lock) { lock.lock(); }
+#ifdef Py_GIL_DISABLED
+    explicit Holding(Lock& lock) noexcept : lock_(lock) { lock.lock(); }
     ~Holding() { release(); }
-    Holding(const Holding&) = delete;
-    Holding& operator=(const Holding&) = delete;
 
     void release() noexcept {
-        if (lock_ != nullptr) {
-            lock_->unlock();
-            lock_ = nullptr;
+        if (is_held_) {
+            lock_.unlock();
+            is_held_ = false;
         }
     }
 
+    void acquire_again() noexcept {
+        lock_.lock();
+        is_held_ = true;
+    }
+#else
+    explicit Holding(Lock&) noexcept {}
+    ~Holding() {}
+    void release() noexcept {}
+    void acquire_again() noexcept {}
+#endif
+    Holding(const Holding&) = delete;
+    Holding& operator=(const Holding&) = delete;
+
+#ifdef Py_GIL_DISABLED
 private:
-    Lock* lock_;
+    Lock& lock_;
+    bool is_held_ = true;
+#endif
 };
 
 }  // namespace interpreter

@@ -30,20 +30,27 @@ bool call_back(Channel& c, Scheduler& s, bool sends, bool blocks, PyObject* valu
         PyErr_SetString(PyExc_RuntimeError, "callbacks can't use channels");
         return false;
     }
+    Reference callback = s.state->get(&State::channel_callback);
+    if (!callback) {
+        return true;
+    }
+    Holding lock(tasklets_lock);
     bool before_raises = s.current->raises;
     PyObject* before = exchange_value(s.current, Py_XNewRef(value), raises);
-    Reference callback = Reference::borrow(s.state->channel_callback);
+    lock.release();
     PyObject* arguments[] = {reinterpret_cast<PyObject*>(&c), as_object(s.current), sends ? Py_True : Py_False,
                              blocks ? Py_True : Py_False};
     s.set_switching(true);
     Reference result = Reference::steal(PyObject_Vectorcall(callback.get(), arguments, 4, nullptr));
-    s.set_switching(false);
+    s.end_switching();
+    lock.acquire_again();
     Reference shown = Reference::steal(exchange_value(s.current, before, before_raises));
+    lock.release();
     return bool(result);
 }
 
 // May the current tasklet wait on the channel? If not, sets an exception.
-bool may_wait(Channel& c, Scheduler& s) noexcept {
+[[gnu::always_inline]] inline bool may_wait(Channel& c, Scheduler& s) noexcept {
     if (c.closing) {
         PyErr_SetString(PyExc_ValueError, "Send/receive operation on a closed channel");
         return false;
@@ -55,31 +62,19 @@ bool may_wait(Channel& c, Scheduler& s) noexcept {
     return s.may_switch();
 }
 
-// The current tasklet waits on the channel until another one comes. `value`: what it sends, owned.
-PyObject* wait(Channel& c, Scheduler& s, bool sends, PyObject* value, bool raises, CallSite call_site) noexcept {
-    if (!may_wait(c, s)) [[unlikely]] {
-        Py_XDECREF(value);
-        return nullptr;
-    }
+// The current tasklet waits on the channel until another one comes. `value`: what it sends, owned. `lock`: tasklets_lock.
+PyObject* wait(Channel& c, Scheduler& s, bool sends, PyObject* value, bool raises, Holding& lock, CallSite call_site) noexcept {
     Tasklet* self = s.current;
-    PyObject* old;
-    {
-        Holding lock(s.state->lock);
-        s.remove(self);
-        c.append(self, sends);
-        old = exchange_value(self, value, raises);
-    }
+    s.remove(self);
+    c.append(self, sends);
+    PyObject* old = exchange_value(self, value, raises);
+    lock.release();
     s.set_switching(true);  // nobody is current meanwhile
     Py_XDECREF(old);
     Tasklet* next = s.next_turn(self);
     if (next == nullptr) [[unlikely]] {
         s.take_turn(self);
-        interpreter::Lock& mutex = s.state->lock;
-        {
-            Holding lock(mutex);
-            old = exchange_value(self, nullptr, false);
-        }
-        Py_XDECREF(old);
+        clear_value(self);
         return nullptr;
     }
     return s.go_on(self, next, call_site);
@@ -116,10 +111,17 @@ PyObject* act(Channel& c, PyObject* value, bool raises, CallSite call_site) noex
         Py_XDECREF(value);
         return nullptr;
     }
-    Holding lock(s.state->lock);
+    Holding lock(tasklets_lock);
     if (blocks()) {
         lock.release();
-        return wait(c, s, sends, value, raises, call_site);
+        if (!may_wait(c, s)) [[unlikely]] {
+            Py_XDECREF(value);
+            return nullptr;
+        }
+        lock.acquire_again();
+        if (interpreter::threads_take_turns || blocks()) [[likely]] {
+            return wait(c, s, sends, value, raises, lock, call_site);
+        }
     }
 
     Tasklet* other = c.first;
@@ -325,6 +327,7 @@ PyObject* get_preference(PyObject* self, void*) { return PyLong_FromLong(of(self
 PyObject* get_schedule_all(PyObject* self, void*) { return PyLong_FromLong(of(self).schedule_all); }
 
 PyObject* get_queue(PyObject* self, void*) {
+    Holding lock(tasklets_lock);
     Tasklet* first = of(self).first;
     return Py_NewRef(first != nullptr ? as_object(first) : Py_None);
 }
@@ -419,11 +422,17 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
 
 // Tasklets that did not let themselves be killed wait for nothing any more.
 int clear(PyObject* self) {
-    while (Tasklet* t = of(self).first) {
-        of(self).remove(t);
+    Channel& c = of(self);
+    for (;;) {
+        Holding lock(tasklets_lock);
+        Tasklet* t = c.first;
+        if (t == nullptr) {
+            return 0;
+        }
+        c.remove(t);
+        lock.release();
         Py_DECREF(t);
     }
-    return 0;
 }
 
 void deallocate(PyObject* self) {

@@ -1,5 +1,7 @@
 // The functions of the layer, and the class atomic.
 
+#include <memory>
+#include <new>
 #include <utility>
 
 #include "core/reference.hpp"
@@ -112,7 +114,7 @@ PyObject* schedule(PyObject*, Arguments args, Py_ssize_t count, PyObject* names)
     }
     PyObject* old;
     {
-        Holding lock(s->state->lock);
+        Holding lock(tasklets_lock);
         old = exchange_value(self, Py_NewRef(value), false);
         s->first = self->next;
     }
@@ -139,7 +141,11 @@ PyObject* schedule_remove(PyObject*, Arguments args, Py_ssize_t count, PyObject*
     if (!s->may_switch()) {
         return nullptr;
     }
-    PyObject* old = exchange_value(s->current, Py_NewRef(value), false);
+    PyObject* old;
+    {
+        Holding lock(tasklets_lock);
+        old = exchange_value(s->current, Py_NewRef(value), false);
+    }
     Py_XDECREF(old);
     return s->step_aside({args, count, names});
 }
@@ -197,7 +203,7 @@ PyObject* get_thread_info(PyObject*, Arguments args, Py_ssize_t count) {
     Py_ssize_t runnable = 0;
     bool exists = false;
     {
-        Holding lock(running->state->lock);
+        Holding lock(tasklets_lock);
         for (Scheduler* s = running->state->schedulers; s != nullptr; s = s->next_scheduler) {
             if (s->thread_id == id) {
                 exists = true;
@@ -223,13 +229,27 @@ PyDoc_STRVAR(get_threads_doc,
 "The ids of all threads of the interpreter, the main one's first.");
 
 PyObject* get_threads(PyObject*, PyObject*) {
-    Reference list = Reference::steal(PyList_New(0));
-    bool failed = !list;
-    interpreter::for_each_thread([&list, &failed](unsigned long id) {
-        Reference number = Reference::steal(failed ? nullptr : PyLong_FromUnsignedLong(id));
-        failed = !number || PyList_Append(list.get(), number.get()) < 0;
+    Py_ssize_t expected = 0;
+    interpreter::for_each_thread([&expected](unsigned long) { ++expected; });
+    std::unique_ptr<unsigned long[]> ids(new (std::nothrow) unsigned long[static_cast<std::size_t>(expected)]);
+    if (ids == nullptr) {
+        return PyErr_NoMemory();
+    }
+    Py_ssize_t count = 0;
+    interpreter::for_each_thread([&](unsigned long id) {
+        if (count < expected) {
+            ids[count++] = id;
+        }
     });
-    return failed || PyList_Reverse(list.get()) < 0 ? nullptr : list.release();
+    Reference list = Reference::steal(PyList_New(count));
+    for (Py_ssize_t i = 0; list && i < count; ++i) {
+        PyObject* number = PyLong_FromUnsignedLong(ids[count - 1 - i]);
+        if (number == nullptr) {
+            return nullptr;
+        }
+        PyList_SET_ITEM(list.get(), i, number);
+    }
+    return list.release();
 }
 
 // --- settings --------------------------------------------------------------------------------------------------------
@@ -267,6 +287,7 @@ PyObject* exchange_callback(PyObject* State::*callback, PyObject* value) noexcep
         PyErr_SetString(PyExc_TypeError, "a callable or None is needed");
         return nullptr;
     }
+    Holding lock(tasklets_lock);
     PyObject* old = std::exchange(module->stackless->*callback, value != Py_None ? Py_NewRef(value) : nullptr);
     return old != nullptr ? old : Py_NewRef(Py_None);
 }
@@ -276,8 +297,8 @@ PyObject* get_callback(PyObject* State::*callback) noexcept {
     if (module == nullptr) {
         return nullptr;
     }
-    PyObject* value = module->stackless->*callback;
-    return Py_NewRef(value != nullptr ? value : Py_None);
+    Reference value = module->stackless->get(callback);
+    return value ? value.release() : Py_NewRef(Py_None);
 }
 
 PyDoc_STRVAR(set_channel_callback_doc,

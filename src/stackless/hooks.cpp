@@ -9,6 +9,7 @@
 namespace stackless {
 
 using core::Reference;
+using interpreter::Holding;
 
 namespace {
 
@@ -47,13 +48,15 @@ bool exchange(Scheduler& s, Tasklet* from, Tasklet* to, Hook hook) noexcept {
     if (function == nullptr) {
         return false;
     }
+    Holding lock(tasklets_lock);
     Reference old = Reference::steal(std::exchange(own != nullptr ? own : s.shared_hooks[hook], function));
     Reference installing = Reference::borrow(next != nullptr ? next : shared(s, hook));
+    lock.release();
     return install(hook, installing.get());
 }
 
-bool is_current_here(Tasklet& t) noexcept {
-    return t.scheduler->current == &t && t.scheduler->thread->thread_state == interpreter::current_thread_state();
+bool is_running_thread(const Scheduler& s) noexcept {
+    return s.thread != nullptr && s.thread->thread_state == interpreter::current_thread_state();
 }
 
 }  // namespace
@@ -68,20 +71,23 @@ void exchange_hooks(Scheduler& s, Tasklet* from, Tasklet* to) noexcept {
 }
 
 PyObject* get_hook(Tasklet& t, Hook hook) noexcept {
+    Holding lock(tasklets_lock);
     Scheduler& s = *t.scheduler;
-    if (s.thread == nullptr || is_current_here(t)) {
-        return s.thread != nullptr ? installed(hook) : Py_NewRef(Py_None);
-    }
-    if (t.hooks[hook] != nullptr) {
-        return Py_NewRef(t.hooks[hook]);
-    }
-    bool is_shared = s.current->hooks[hook] == nullptr && is_current_here(*s.current);
-    return is_shared ? installed(hook) : Py_NewRef(shared(s, hook));
+    bool is_here = is_running_thread(s);
+    bool has_own = t.hooks[hook] != nullptr;
+    // What is installed is that of the current tasklet.
+    bool is_installed = is_here && (s.current == &t || (!has_own && s.current->hooks[hook] == nullptr));
+    Reference function = Reference::to(s.thread == nullptr ? Py_None : has_own ? t.hooks[hook] : shared(s, hook));
+    lock.release();
+    return is_installed ? installed(hook) : function.release();
 }
 
 int set_hook(Tasklet& t, Hook hook, PyObject* function) noexcept {
+    Holding lock(tasklets_lock);
     Scheduler& s = *t.scheduler;
-    if (s.thread == nullptr || s.thread->thread_state != interpreter::current_thread_state() || !is_alive(&t)) {
+    bool is_usable = is_running_thread(s) && is_alive(&t);
+    lock.release();
+    if (!is_usable) {
         PyErr_SetString(PyExc_RuntimeError, "the tasklet is not alive, or belongs to another thread");
         return -1;
     }
@@ -93,7 +99,9 @@ int set_hook(Tasklet& t, Hook hook, PyObject* function) noexcept {
             if (present == nullptr) {
                 return -1;
             }
+            lock.acquire_again();
             old = Reference::steal(std::exchange(s.shared_hooks[hook], present));
+            lock.release();
         }
         Reference installing = Reference::borrow(function != nullptr ? function : shared(s, hook));
         if ((function != nullptr || t.hooks[hook] != nullptr) && !install(hook, installing.get())) {
@@ -101,13 +109,18 @@ int set_hook(Tasklet& t, Hook hook, PyObject* function) noexcept {
         }
     }
     s.has_hooks = true;
-    Reference old = Reference::steal(std::exchange(t.hooks[hook], Py_XNewRef(function)));
+    Reference old;
+    lock.acquire_again();
+    old = Reference::steal(std::exchange(t.hooks[hook], Py_XNewRef(function)));
+    lock.release();
     return 0;
 }
 
 void clear_hooks(Hooks& hooks) noexcept {
-    for (PyObject*& function : hooks.functions) {
-        Py_CLEAR(function);
+    for (PyObject*& place : hooks.functions) {
+        Reference function;
+        Holding lock(tasklets_lock);
+        function = Reference::steal(std::exchange(place, nullptr));
     }
 }
 

@@ -29,9 +29,11 @@ Scheduler* as_scheduler(PyObject* object) noexcept { return reinterpret_cast<Sch
 
 // The value that a tasklet is resumed with: a new reference, or nullptr with the exception that it is.
 PyObject* take_value(Tasklet* t) noexcept {
-    PyObject* value = std::exchange(t->value, nullptr);
-    if (t->raises) [[unlikely]] {
-        t->raises = false;
+    Holding lock(tasklets_lock);
+    bool raises = t->raises;
+    PyObject* value = exchange_value(t, nullptr, false);
+    lock.release();
+    if (raises) [[unlikely]] {
         interpreter::put_exception(value);
         return nullptr;
     }
@@ -41,16 +43,15 @@ PyObject* take_value(Tasklet* t) noexcept {
 // Notes where a tasklet goes on.
 void set_greenlet(Tasklet* t, PyGreenlet* g) noexcept {
     if (t->greenlet != g) {
-        PyGreenlet* old = std::exchange(t->greenlet, core::as_greenlet(Py_NewRef(core::as_object(g))));
-        Py_XDECREF(old);
+        exchange_greenlet(t, core::as_greenlet(Py_NewRef(core::as_object(g))));
     }
 }
 
 // What a tasklet does when something else than the scheduler resumed it.
 [[gnu::noinline]] PyObject* resumed_out_of_turn(Scheduler& s, Tasklet* self, PyObject* received) {
-    if (!self->is_active) {
-        // It has ended, and left a greenlet behind, which unwinds now as part of the current tasklet.
-        s.set_switching(false);
+    if (!self->is_active || s.thread == nullptr) {
+        // It has ended, and left a greenlet behind, which unwinds now as part of the current tasklet. Or its thread does.
+        s.end_switching();
         return received;
     }
     Tasklet* other = s.current;  // goes on when this one ends or switches away
@@ -67,7 +68,7 @@ void set_greenlet(Tasklet* t, PyGreenlet* g) noexcept {
     }
     s.take_turn(self);
     interpreter::PendingException in_flight;
-    Py_XDECREF(exchange_value(self, nullptr, false));
+    clear_value(self);
     return received;
 }
 
@@ -115,6 +116,7 @@ bool make_greenlet(Scheduler& s, Tasklet* t) noexcept {
     PyGreenlet* creator = std::exchange(g->pimpl->parent, core::as_greenlet(Py_NewRef(core::as_object(s.thread->main))));
     Py_DECREF(creator);
     g->pimpl->run = Py_NewRef(s.state->run_tasklet);
+    Holding lock(tasklets_lock);
     g->pimpl->context = std::exchange(t->context, nullptr);
     t->greenlet = g;
     return true;
@@ -130,7 +132,7 @@ PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite cal
         take_turn(from);
         return nullptr;
     }
-    current = to;
+    make_current(to);
     from->is_outside = false;
     set_greenlet(from, thread->current);
     if (to->is_outside) [[unlikely]] {
@@ -151,7 +153,7 @@ PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite cal
 PyObject* Scheduler::step_aside(interpreter::CallSite call_site) noexcept {
     Tasklet* self = current;
     {
-        Holding lock(state->lock);
+        Holding lock(tasklets_lock);
         remove(self);
     }
     Py_DECREF(self);
@@ -164,33 +166,48 @@ PyObject* Scheduler::step_aside(interpreter::CallSite call_site) noexcept {
 }
 
 void Scheduler::take_turn(Tasklet* t) noexcept {
-    Holding lock(state->lock);
+    Holding lock(tasklets_lock);
     prepend(take_out(t));
     current = t;
-    set_switching(false);
+    upcoming = nullptr;
+    end_switching();
 }
 
 void Scheduler::raise_in(Tasklet* t, PyObject* exception) noexcept {
     PyObject* old;
     {
-        Holding lock(state->lock);
+        Holding lock(tasklets_lock);
         old = exchange_value(t, exception, true);
         prepend(take_out(t));
     }
     Py_XDECREF(old);
 }
 
+// The first one of the ring, which other threads leave alone from now on: until then they may have taken it out of the ring.
+Tasklet* Scheduler::settle(Tasklet* from) noexcept {
+    do {
+        Holding lock(tasklets_lock);
+        upcoming = first;
+    } while (upcoming == nullptr && next_turn(from) != nullptr);
+    return upcoming;
+}
+
 [[gnu::noinline]] Tasklet* Scheduler::prepare_otherwise(Tasklet* from, Tasklet* to) noexcept {
     if (watchdog != nullptr) {
         to = watch(from, to);
     }
-    if (state->schedule_callback != nullptr && from != to) {
+    Reference held = Reference::borrow(as_object(to));  // what is called may end it
+    if (from != to) {
         call_schedule_callback(from, to);
     }
     if (has_hooks && from != to) {
         exchange_hooks(*this, from, to);
     }
-    return to;
+    if (thread == nullptr) {
+        PyErr_SetString(PyExc_RuntimeError, "the thread ends, so it can't switch");
+        return nullptr;
+    }
+    return to->chain == Chain::runnable ? to : next_turn(from);
 }
 
 Tasklet* Scheduler::watch(Tasklet* from, Tasklet* to) noexcept {
@@ -203,7 +220,7 @@ Tasklet* Scheduler::watch(Tasklet* from, Tasklet* to) noexcept {
     if (!over || !(run.is_soft || run.is_total || (!run.has_alarm && from->chain == Chain::runnable))) {
         return to;
     }
-    Holding lock(state->lock);
+    Holding lock(tasklets_lock);
     if (!run.is_soft) {
         run.interrupted = take_out(run.is_total ? to : from);
     }
@@ -213,7 +230,10 @@ Tasklet* Scheduler::watch(Tasklet* from, Tasklet* to) noexcept {
 
 // There is nobody to raise an error of the callback in: `from` may have ended.
 void Scheduler::call_schedule_callback(Tasklet* from, Tasklet* to) noexcept {
-    Reference callback = Reference::borrow(state->schedule_callback);
+    Reference callback = state->get(&State::schedule_callback);
+    if (!callback) {
+        return;
+    }
     Reference result = Reference::steal(
         PyObject_CallFunctionObjArgs(callback.get(), as_object(from), as_object(to), nullptr));
     if (!result) {
@@ -241,7 +261,7 @@ Tasklet* Scheduler::wake_somebody(Tasklet* leaving) noexcept {
         bool in_run = run != nullptr;
         bool is_stuck = !in_run && (candidate == leaving || candidate->chain == Chain::channel);
         // A run() that blocks the thread returns nevertheless when a tasklet ends: that may be what its caller waits for.
-        if ((is_stuck || (in_run && run->blocks_thread && !has_ended)) && others_may_run()) {
+        if ((is_stuck || (in_run && run->blocks_thread && !has_ended)) && somebody_may_run()) {
             if (!wait_for_others()) {
                 return nullptr;
             }
@@ -260,7 +280,7 @@ Tasklet* Scheduler::wake_somebody(Tasklet* leaving) noexcept {
             raise_in(candidate, error != nullptr ? error : interpreter::take_exception());
             return candidate;
         }
-        Holding lock(state->lock);
+        Holding lock(tasklets_lock);
         if (first == nullptr) {
             append(take_out(candidate));
         }
@@ -268,10 +288,14 @@ Tasklet* Scheduler::wake_somebody(Tasklet* leaving) noexcept {
     }
 }
 
-bool Scheduler::others_may_run() noexcept {
+// Has another thread made a tasklet of this one runnable, or could one?
+bool Scheduler::somebody_may_run() noexcept {
     Py_ssize_t others = -1;
     interpreter::for_each_thread([&others](unsigned long) { ++others; });
-    Holding lock(state->lock);
+    Holding lock(tasklets_lock);
+    if (first != nullptr) {
+        return true;
+    }
     for (Scheduler* s = state->schedulers; s != nullptr; s = s->next_scheduler) {
         if (s != this && s->waits && s->first == nullptr) {
             --others;
@@ -281,13 +305,19 @@ bool Scheduler::others_may_run() noexcept {
 }
 
 bool Scheduler::wait_for_others() noexcept {
-    waits = true;
+    {
+        Holding lock(tasklets_lock);
+        if (first != nullptr) {
+            return true;
+        }
+        waits = true;
+    }
     bool is_acquired;
     Py_BEGIN_ALLOW_THREADS
     is_acquired = PyThread_acquire_lock_timed(wake_up, patience_in_microseconds, 1) == PY_LOCK_ACQUIRED;
     Py_END_ALLOW_THREADS
     {
-        Holding lock(state->lock);
+        Holding lock(tasklets_lock);
         waits = false;
         if (is_woken && !is_acquired) {
             PyThread_acquire_lock(wake_up, NOWAIT_LOCK);
@@ -300,6 +330,7 @@ bool Scheduler::wait_for_others() noexcept {
 // --- the life of a tasklet on its greenlet ---------------------------------------------------------------------------
 
 void Scheduler::add_active(Tasklet* t) noexcept {
+    Holding lock(tasklets_lock);
     t->is_active = true;
     t->newer_active = nullptr;
     t->older_active = active;
@@ -310,6 +341,11 @@ void Scheduler::add_active(Tasklet* t) noexcept {
 }
 
 void Scheduler::remove_active(Tasklet* t) noexcept {
+    Holding lock(tasklets_lock);
+    forget_active(t);
+}
+
+void Scheduler::forget_active(Tasklet* t) noexcept {
     t->is_active = false;
     (t->newer_active != nullptr ? t->newer_active->older_active : active) = t->older_active;
     if (t->older_active != nullptr) {
@@ -327,8 +363,7 @@ void handle_error(Scheduler& s, Reference& exception) {
         exception = Reference();
         return;
     }
-    if (s.state->error_handler != nullptr) {
-        Reference handler = Reference::borrow(s.state->error_handler);
+    if (Reference handler = s.state->get(&State::error_handler)) {
         Reference traceback = Reference::steal(PyException_GetTraceback(exception.get()));
         PyObject* arguments[] = {reinterpret_cast<PyObject*>(Py_TYPE(exception.get())), exception.get(),
                                  traceback ? traceback.get() : Py_None};
@@ -340,7 +375,7 @@ void handle_error(Scheduler& s, Reference& exception) {
 // Decides who goes on when the current tasklet has ended: the parent of its greenlet. Returns the result of the latter.
 PyObject* pass_on(Scheduler& s, Tasklet* self, Reference exception) {
     {
-        Holding lock(s.state->lock);
+        Holding lock(tasklets_lock);
         take_out(self);
     }
     Py_DECREF(self);
@@ -364,7 +399,7 @@ PyObject* pass_on(Scheduler& s, Tasklet* self, Reference exception) {
         clear_hooks(self->hooks);
         PyGreenlet* parent = core::as_greenlet(Py_NewRef(core::as_object(next->greenlet)));
         PyGreenlet* old = std::exchange(s.thread->current->pimpl->parent, parent);
-        s.current = next;
+        s.make_current(next);
         Py_XDECREF(old);
         if (next->is_outside) {
             next->is_outside = false;
@@ -391,25 +426,22 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t) noexcept {
     }
     s.remove_active(self);
     unbind(self);
-    Py_XDECREF(exchange_value(self, nullptr, false));
+    exchange_greenlet(self, nullptr);
     if (s.current != self) [[unlikely]] {
         // Greenlets switched to this one while the tasklet waited in another one: they go on.
         Tasklet* removed;
         {
-            Holding lock(s.state->lock);
+            Holding lock(tasklets_lock);
             removed = take_out(self);
         }
         Py_DECREF(removed);
-        Py_CLEAR(self->greenlet);
         if (!exception) {
             return Py_NewRef(Py_None);
         }
         interpreter::put_exception(exception.release());
         return nullptr;
     }
-    PyObject* passed = pass_on(s, self, std::move(exception));
-    Py_CLEAR(self->greenlet);
-    return passed;
+    return pass_on(s, self, std::move(exception));
 }
 
 // --- run() -----------------------------------------------------------------------------------------------------------
@@ -437,7 +469,7 @@ void end(Scheduler& s, Run& run) {
     if (!is_pending(s, run)) {
         return;
     }
-    Holding lock(s.state->lock);
+    Holding lock(tasklets_lock);
     for (bool is_last = false; !is_last;) {
         Run* inner = std::exchange(s.runs, s.runs->outer);
         is_last = inner == &run;
@@ -499,7 +531,7 @@ bool Scheduler::interrupt() noexcept {
     }
     Tasklet* self = current;
     {
-        Holding lock(state->lock);
+        Holding lock(tasklets_lock);
         remove(self);
         watchdog->interrupted = self;
         prepend(take_out(watchdog->tasklet));
@@ -537,14 +569,32 @@ void kill_active(Scheduler& s) noexcept {
 
 namespace {
 
-void leave_list(Scheduler& s) {
-    Holding lock(s.state->lock);
+// From here on the thread has another one, if any, and others know that this one has ended.
+void leave_thread(Scheduler& s) {
+    Holding lock(tasklets_lock);
     for (Scheduler** place = &s.state->schedulers; *place != nullptr; place = &(*place)->next_scheduler) {
         if (*place == &s) {
             *place = s.next_scheduler;
             break;
         }
     }
+    s.thread->scheduler = nullptr;
+    s.thread = nullptr;
+}
+
+// A tasklet that is still in a chain though the thread ends, taken out: it is runnable, or did not let itself be killed and waits
+// on a channel. nullptr if there is none.
+Tasklet* take_leftover(Scheduler& s) {
+    Holding lock(tasklets_lock);
+    if (s.first != nullptr) {
+        return take_out(s.first);
+    }
+    for (Tasklet* t = s.active; t != nullptr; t = t->older_active) {
+        if (t->chain == Chain::channel) {
+            return take_out(t);
+        }
+    }
+    return nullptr;
 }
 
 // The thread ends. Called while it can still run Python code, unless the interpreter or another thread ends it.
@@ -559,14 +609,12 @@ void finalize(PyObject* self) {
     if (!is_finalizing && interpreter::current_thread_state() == s.thread->thread_state) {
         kill_active(s);
     }
-    leave_list(s);
-    s.thread = nullptr;
+    leave_thread(s);
+    Reference released = Reference::steal(self);
     if (is_finalizing) {
         return;  // what it holds goes with the process
     }
-    while (s.first != nullptr) {
-        Tasklet* t = s.first;
-        s.remove(t);
+    while (Tasklet* t = take_leftover(s)) {
         Py_DECREF(t);
     }
     if (s.main != nullptr) {
@@ -632,7 +680,7 @@ Scheduler* Scheduler::make(core::Thread& thread) noexcept {
     s->main->is_active = true;
     set_greenlet(s->main, thread.current);
     s->current = s->main;
-    Holding lock(state->lock);
+    Holding lock(tasklets_lock);
     s->append(as_tasklet(Py_NewRef(as_object(s->main))));
     s->next_scheduler = std::exchange(state->schedulers, s);
     thread.scheduler = reinterpret_cast<PyObject*>(s);

@@ -42,6 +42,7 @@ struct Scheduler {
     State* state;                   // of `module`
     Tasklet* main;                  // owned, while the thread lives
     Tasklet* current;               // the one that runs
+    Tasklet* upcoming;              // the one that is being switched to; only where threads do not take turns
     Tasklet* first;                 // owned, all of the ring. But for the steps of a switch this is `current`
     Py_ssize_t runnable;            // in the ring
     Tasklet* active;                // the newest active tasklet
@@ -72,8 +73,13 @@ struct Scheduler {
     // Is a switch in progress? What runs then, such as a callback or a destructor, can't begin another one.
     bool is_switching() const noexcept { return thread->postpones_kills; }
     void set_switching(bool switching) noexcept { thread->postpones_kills = switching; }
+    void end_switching() noexcept {  // also if the thread has ended meanwhile
+        if (thread != nullptr) {
+            set_switching(false);
+        }
+    }
 
-    // --- the ring. The lock is held. ---
+    // --- the ring. tasklets_lock is held. ---
 
     // Puts a tasklet at the end, which is before the current one. Takes over a reference.
     void append(Tasklet* t) noexcept {
@@ -157,14 +163,36 @@ struct Scheduler {
     // the tasklet to switch to, or nullptr with an exception if there is none any more.
     Tasklet* prepare(Tasklet* from, Tasklet* to) noexcept {
         bool is_plain = watchdog == nullptr && !has_hooks && state->schedule_callback == nullptr;
-        to = is_plain ? to : prepare_otherwise(from, to);
+        if constexpr (!interpreter::threads_take_turns) {
+            to = settle(from);
+        }
+        if (!is_plain && to != nullptr) [[unlikely]] {
+            to = prepare_otherwise(from, to);
+        }
+        if constexpr (!interpreter::threads_take_turns) {
+            return to != nullptr ? settle(from) : nullptr;
+        }
         // What was called since it was chosen may have ended it, or made it wait.
-        return to->chain == Chain::runnable ? to : next_turn(from);
+        return to == nullptr || to->chain == Chain::runnable ? to : next_turn(from);
+    }
+
+    // The last step before the stacks are switched.
+    void make_current(Tasklet* t) noexcept {
+        interpreter::Holding lock(tasklets_lock);
+        current = t;
+        if constexpr (!interpreter::threads_take_turns) {
+            upcoming = nullptr;
+        }
+    }
+
+    // Does the thread run it, or for others is it about to? The lock is held.
+    bool is_busy_with(const Tasklet* t, bool asked_by_itself) const noexcept {
+        return current == t || (upcoming == t && !asked_by_itself);
     }
 
     // --- others ---
 
-    // Makes a tasklet of this thread runnable that was in no chain. For any thread to call, which holds the lock. Takes over
+    // Makes a tasklet of this thread runnable that was in no chain. For any thread to call, which holds tasklets_lock. Takes over
     // a reference. `is_next`: before the others.
     void deliver(Tasklet* t, bool is_next = false) noexcept {
         append(t);
@@ -183,6 +211,7 @@ struct Scheduler {
 
     void add_active(Tasklet* t) noexcept;
     void remove_active(Tasklet* t) noexcept;
+    void forget_active(Tasklet* t) noexcept;  // the same, while the lock is held
 
 private:
     // Has a runnable tasklet that is not the current one go on first when that one switches away.
@@ -207,11 +236,12 @@ private:
     static Scheduler* make(core::Thread& thread) noexcept;
     bool refuse_switch() noexcept;
     Tasklet* prepare_otherwise(Tasklet* from, Tasklet* to) noexcept;
+    Tasklet* settle(Tasklet* from) noexcept;
     Tasklet* watch(Tasklet* from, Tasklet* to) noexcept;
     void call_schedule_callback(Tasklet* from, Tasklet* to) noexcept;
     Tasklet* wake_somebody(Tasklet* leaving) noexcept;
     bool wait_for_others() noexcept;
-    bool others_may_run() noexcept;
+    bool somebody_may_run() noexcept;
 };
 
 // Takes a tasklet out of the chain it is in. The lock is held. Gives the caller a reference.

@@ -3,7 +3,8 @@
 #pragma once
 
 #include "core/module_state.hpp"
-#include "interpreter/lock.hpp"
+#include "core/reference.hpp"
+#include "stackless/tasklet.hpp"
 
 namespace stackless {
 
@@ -20,7 +21,12 @@ struct State {
     PyObject* schedule_callback;
     PyObject* error_handler;
     Scheduler* schedulers;        // one a thread
-    interpreter::Lock lock;       // on all chains of tasklets of the interpreter
+
+    // One of the callbacks; nothing if there is none.
+    core::Reference get(PyObject* State::*callback) noexcept {
+        interpreter::Holding lock(tasklets_lock);
+        return core::Reference::borrow(this->*callback);
+    }
 };
 
 // Makes the module greenlet._greenlet's part of this layer. 0, or -1 with an exception.

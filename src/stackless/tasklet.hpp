@@ -19,12 +19,17 @@
 #include <utility>
 
 #include "core/greenlet.hpp"
+#include "interpreter/lock.hpp"
 #include "stackless/hooks.hpp"
 
 namespace stackless {
 
 struct Channel;
 struct Scheduler;
+
+// Held to look at, or change, what other threads may use of tasklets, channels and schedulers. Where threads take turns it is
+// nothing. What is let go of, is so after it.
+inline interpreter::Lock tasklets_lock;
 
 // The chain that a tasklet is linked into. The chain owns a reference to it.
 enum class Chain : std::uint8_t { none, runnable, channel };
@@ -33,7 +38,7 @@ struct Tasklet {
     PyObject_HEAD
     Tasklet* previous;      // in its chain
     Tasklet* next;
-    Scheduler* scheduler;   // owned; of the thread it belongs to
+    interpreter::SharedValue<Scheduler*> scheduler;   // owned; of the thread it belongs to
     PyGreenlet* greenlet;   // owned; where it goes on. nullptr before it first runs
     PyObject* value;        // owned; what the call that suspended it returns, or raises; nullptr: None
     PyObject* function;     // owned, like the next three, until it ends
@@ -64,10 +69,11 @@ inline bool has_stack(const Tasklet* t) noexcept {
     return t->is_active && t->greenlet->pimpl->phase == core::Phase::active;
 }
 
-// Can it run, now or when it is inserted?
+// Can it run, now or when it is inserted? The lock is held.
 bool is_alive(const Tasklet* t) noexcept;
 
-// Sets what a suspended tasklet is resumed with. Takes over the value; returns the old one, for the caller to let go of.
+// Sets what a suspended tasklet is resumed with. The lock is held. Takes over the value; returns the old one, for the caller to
+// let go of.
 [[nodiscard]] inline PyObject* exchange_value(Tasklet* t, PyObject* value, bool raises) noexcept {
     PyObject* old = t->value;
     t->value = value;
@@ -75,13 +81,40 @@ bool is_alive(const Tasklet* t) noexcept;
     return old;
 }
 
-// Has it bound to nothing. What it was bound to goes after that, because it may run code.
-inline void unbind(Tasklet* t) noexcept {
-    PyObject* bound[] = {std::exchange(t->function, nullptr), std::exchange(t->arguments, nullptr),
-                         std::exchange(t->keywords, nullptr), std::exchange(t->context, nullptr)};
-    for (PyObject* each : bound) {
+// The same for one that is resumed with nothing any more.
+inline void clear_value(Tasklet* t) noexcept {
+    PyObject* old;
+    {
+        interpreter::Holding lock(tasklets_lock);
+        old = exchange_value(t, nullptr, false);
+    }
+    Py_XDECREF(old);
+}
+
+// Sets where it goes on. Takes over the reference.
+inline void exchange_greenlet(Tasklet* t, PyGreenlet* g) noexcept {
+    PyGreenlet* old;
+    {
+        interpreter::Holding lock(tasklets_lock);
+        old = std::exchange(t->greenlet, g);
+    }
+    Py_XDECREF(old);
+}
+
+// Has it bound to nothing, and resumed with nothing. What it was bound to goes after that, because it may run code, and without
+// the lock, which is held at first.
+inline void unbind(Tasklet* t, interpreter::Holding& lock) noexcept {
+    PyObject* taken[] = {std::exchange(t->function, nullptr), std::exchange(t->arguments, nullptr),
+                         std::exchange(t->keywords, nullptr), std::exchange(t->context, nullptr), exchange_value(t, nullptr, false)};
+    lock.release();
+    for (PyObject* each : taken) {
         Py_XDECREF(each);
     }
+}
+
+inline void unbind(Tasklet* t) noexcept {
+    interpreter::Holding lock(tasklets_lock);
+    unbind(t, lock);
 }
 
 // tasklet_type.cpp: the class. A new reference, or nullptr with an exception.

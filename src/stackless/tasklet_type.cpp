@@ -44,9 +44,29 @@ bool parse_flag(const char* name, Arguments args, Py_ssize_t count, bool& flag) 
 
 // The scheduler of a tasklet of the running thread; nullptr without an exception if it is of another thread.
 Scheduler* own_scheduler(Tasklet& t) noexcept {
+    if constexpr (!interpreter::threads_take_turns) {
+        // Another thread's may go at any time, so it is not looked into.
+        core::Thread* thread = core::Thread::running();
+        if (thread == nullptr) {
+            PyErr_Clear();
+            return nullptr;
+        }
+        Scheduler* own = reinterpret_cast<Scheduler*>(thread->scheduler);
+        return own == t.scheduler ? own : nullptr;
+    }
     Scheduler* s = t.scheduler;
     bool is_own = s->thread != nullptr && s->thread->thread_state == interpreter::current_thread_state();
     return is_own ? s : nullptr;
+}
+
+bool is_alive_now(const Tasklet& t) noexcept {
+    Holding lock(tasklets_lock);
+    return is_alive(&t);
+}
+
+bool has_no_thread(const Tasklet& t) noexcept {
+    Holding lock(tasklets_lock);
+    return t.scheduler->thread == nullptr;
 }
 
 constexpr const char* thread_has_ended = "the tasklet has no thread: its own has ended";
@@ -71,18 +91,25 @@ PyObject* running_context() noexcept {
     return Py_NewRef(interpreter::running_context(ts));
 }
 
+// nullptr if it can be bound anew. The lock is held.
+const char* why_not_to_bind(const Tasklet& t, bool is_own) noexcept {
+    return t.scheduler->is_busy_with(&t, is_own) ? "the current tasklet can't be bound anew"
+           : t.is_main                   ? "a main tasklet can't be bound"
+           : t.chain != Chain::none      ? "the tasklet is scheduled, so it can't be bound anew"
+           : t.is_active                 ? "the tasklet has C state, its stack, so it can't be bound anew"
+                                         : nullptr;
+}
+
 // nullptr stands for "not given". 0, or -1 with an exception.
 int bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keywords) noexcept {
     if (function != nullptr && !PyCallable_Check(function)) {
         PyErr_SetString(PyExc_TypeError, "the function of a tasklet must be callable");
         return -1;
     }
-    bool is_current = t.scheduler->current == &t;
-    const char* reason = is_current               ? "the current tasklet can't be bound anew"
-                         : t.is_main              ? "a main tasklet can't be bound"
-                         : t.chain != Chain::none ? "the tasklet is scheduled, so it can't be bound anew"
-                         : t.is_active            ? "the tasklet has C state, its stack, so it can't be bound anew"
-                                                  : nullptr;
+    bool is_own = own_scheduler(t) != nullptr;
+    Holding lock(tasklets_lock);
+    const char* reason = why_not_to_bind(t, is_own);
+    lock.release();
     if (reason != nullptr) {
         fail(reason);
         return -1;
@@ -117,6 +144,12 @@ int bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keywords
     }
     // All is set before what it was bound to goes, which may run code.
     Reference old_function, old_context, old_greenlet;
+    lock.acquire_again();
+    if (!interpreter::threads_take_turns && why_not_to_bind(t, is_own) != nullptr) {
+        lock.release();
+        fail("another thread uses the tasklet at the same time");
+        return -1;
+    }
     if (function != nullptr || !gives_arguments) {
         old_function = Reference::steal(std::exchange(t.function, new_function.release()));
         old_context = Reference::steal(std::exchange(t.context, context.release()));
@@ -124,6 +157,7 @@ int bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keywords
     }
     Reference old_arguments = Reference::steal(std::exchange(t.arguments, new_arguments.release()));
     Reference old_keywords = Reference::steal(std::exchange(t.keywords, new_keywords.release()));
+    lock.release();
     return 0;
 }
 
@@ -173,12 +207,19 @@ PyObject* tasklet_bind(PyObject* self, PyObject* args, PyObject* kwargs) {
     return Py_NewRef(self);
 }
 
-// Can it be made runnable, or run? If not, sets RuntimeError.
+// nullptr if it can be made runnable, or run. The lock is held.
+const char* why_not_to_run(const Tasklet& t) noexcept {
+    return t.chain == Chain::channel         ? "You cannot run a blocked tasklet"
+           : !is_alive(&t)                   ? "You cannot run an unbound(dead) tasklet"
+           : t.scheduler->thread == nullptr  ? thread_has_ended
+                                             : nullptr;
+}
+
+// Can it? If not, sets RuntimeError.
 bool is_ready(Tasklet& t) noexcept {
-    const char* reason = t.chain == Chain::channel         ? "You cannot run a blocked tasklet"
-                         : !is_alive(&t)                   ? "You cannot run an unbound(dead) tasklet"
-                         : t.scheduler->thread == nullptr  ? thread_has_ended
-                                                           : nullptr;
+    Holding lock(tasklets_lock);
+    const char* reason = why_not_to_run(t);
+    lock.release();
     if (reason != nullptr) {
         fail(reason);
     }
@@ -187,14 +228,16 @@ bool is_ready(Tasklet& t) noexcept {
 
 // Makes a tasklet runnable; `is_next`: before the others. False with an exception.
 bool insert(Tasklet& t, bool is_next = false) noexcept {
-    if (!is_ready(t)) {
-        return false;
-    }
-    Holding lock(t.scheduler->state->lock);
-    if (t.chain == Chain::none) {
+    Holding lock(tasklets_lock);
+    const char* reason = why_not_to_run(t);
+    if (reason == nullptr && t.chain == Chain::none) {
         t.scheduler->deliver(as_tasklet(Py_NewRef(as_object(&t))), is_next);
     }
-    return true;
+    lock.release();
+    if (reason != nullptr) {
+        fail(reason);
+    }
+    return reason == nullptr;
 }
 
 PyDoc_STRVAR(setup_doc,
@@ -206,7 +249,7 @@ PyDoc_STRVAR(setup_doc,
 "    RuntimeError: it is alive already, or bound to no function.");
 
 PyObject* tasklet_setup(PyObject* self, PyObject* args, PyObject* kwargs) {
-    if (is_alive(&of(self))) {
+    if (is_alive_now(of(self))) {
         return fail("tasklet is alive");
     }
     if (bind(of(self), nullptr, args, kwargs) < 0 || !insert(of(self))) {
@@ -237,21 +280,24 @@ PyDoc_STRVAR(remove_doc,
 
 PyObject* tasklet_remove(PyObject* self, PyObject*) {
     Tasklet& t = of(self);
-    if (t.chain == Chain::channel) {
-        return fail("You cannot remove a blocked tasklet.");
-    }
-    if (t.scheduler->current == &t) {
-        return fail("The current tasklet cannot be removed.");
-    }
-    Tasklet* removed = nullptr;
-    {
-        Holding lock(t.scheduler->state->lock);
-        if (t.chain == Chain::runnable) {
-            removed = take_out(&t);
-        }
-    }
+    bool is_own = own_scheduler(t) != nullptr;
+    Holding lock(tasklets_lock);
+    const char* reason = t.chain == Chain::channel                  ? "You cannot remove a blocked tasklet."
+                         : t.scheduler->is_busy_with(&t, is_own)    ? "The current tasklet cannot be removed."
+                                                                    : nullptr;
+    Tasklet* removed = reason == nullptr && t.chain == Chain::runnable ? take_out(&t) : nullptr;
+    lock.release();
     Py_XDECREF(removed);
-    return Py_NewRef(self);
+    return reason == nullptr ? Py_NewRef(self) : fail(reason);
+}
+
+// nullptr if it can get another thread. The lock is held.
+const char* why_not_to_move(const Tasklet& t) noexcept {
+    bool has_C_state = has_stack(&t) || (t.is_active && !interpreter::threads_take_turns && t.scheduler->thread != nullptr);
+    return t.chain != Chain::none            ? "a runnable tasklet can't be bound to another thread"
+           : has_C_state                     ? "the tasklet has C state, its stack, which belongs to its thread"
+           : t.scheduler->current == &t      ? "the current tasklet can't be bound to another thread"
+                                             : nullptr;
 }
 
 PyDoc_STRVAR(bind_thread_doc,
@@ -275,36 +321,60 @@ PyObject* tasklet_bind_thread(PyObject* self, PyObject* args) {
     if (running == nullptr) {
         return nullptr;
     }
-    if (t.chain != Chain::none) {
-        return fail("a runnable tasklet can't be bound to another thread");
-    }
-    if (has_stack(&t)) {
-        return fail("the tasklet has C state, its stack, which belongs to its thread");
-    }
-    Scheduler* target = running;
+    unsigned long thread_id = running->thread_id;
     if (id != nullptr && id != Py_None) {
-        unsigned long thread_id = PyLong_AsUnsignedLong(id);
+        thread_id = PyLong_AsUnsignedLong(id);
         if (thread_id == static_cast<unsigned long>(-1) && PyErr_Occurred()) {
             return nullptr;
         }
-        Holding lock(running->state->lock);
-        for (target = running->state->schedulers; target != nullptr && target->thread_id != thread_id;) {
+    }
+    Reference old, greenlet;
+    const char* reason;
+    Scheduler* target;
+    {
+        Holding lock(tasklets_lock);
+        reason = why_not_to_move(t);
+        target = reason == nullptr ? running->state->schedulers : nullptr;
+        while (target != nullptr && target->thread_id != thread_id) {
             target = target->next_scheduler;
         }
+        if (target != nullptr) {
+            if (t.is_active) {
+                t.scheduler->forget_active(&t);  // of a thread that has ended, or its greenlet was killed
+            }
+            Scheduler* owned = reinterpret_cast<Scheduler*>(Py_NewRef(reinterpret_cast<PyObject*>(target)));
+            old = Reference::steal(reinterpret_cast<PyObject*>(t.scheduler.exchange(owned)));
+            greenlet = Reference::steal(core::as_object(std::exchange(t.greenlet, nullptr)));
+        }
+    }
+    if (reason != nullptr) {
+        return fail(reason);
     }
     if (target == nullptr) {
         PyErr_SetString(PyExc_ValueError, "no thread with this id has used tasklets");
         return nullptr;
     }
-    Scheduler* old = std::exchange(t.scheduler, reinterpret_cast<Scheduler*>(Py_NewRef(reinterpret_cast<PyObject*>(target))));
-    PyGreenlet* greenlet = std::exchange(t.greenlet, nullptr);
-    t.is_active = false;
-    Py_XDECREF(greenlet);
-    Py_XDECREF(old);
     return Py_NewRef(self);
 }
 
 // --- switching -------------------------------------------------------------------------------------------------------
+
+// Puts a tasklet of the running thread first. False with an exception if it can't be run.
+bool put_first(Scheduler& s, Tasklet& t) noexcept {
+    Holding lock(tasklets_lock);
+    if (const char* reason = why_not_to_run(t)) {
+        lock.release();
+        fail(reason);
+        return false;
+    }
+    if (t.chain == Chain::runnable) {
+        s.first = &t;
+    }
+    else {
+        s.prepend(take_out(&t));
+    }
+    return true;
+}
 
 PyDoc_STRVAR(run_doc,
 "run($self, /)\n--\n\n"
@@ -331,20 +401,8 @@ PyObject* tasklet_run(PyObject* self, PyObject* const* args, Py_ssize_t count) {
     if (s->current == &t) {
         Py_RETURN_NONE;
     }
-    s->thread->kill_released();
-    if (!is_ready(t) || !s->may_switch()) {  // that may have ended it
-        return nullptr;
-    }
-    {
-        Holding lock(s->state->lock);
-        if (t.chain == Chain::runnable) {
-            s->first = &t;
-        }
-        else {
-            s->prepend(take_out(&t));
-        }
-    }
-    return s->go_on(s->current, &t, {args, count, nullptr});
+    s->thread->kill_released();  // which may end it
+    return s->may_switch() && put_first(*s, t) ? s->go_on(s->current, &t, {args, count, nullptr}) : nullptr;
 }
 
 PyDoc_STRVAR(switch_doc,
@@ -369,19 +427,13 @@ PyObject* tasklet_switch(PyObject* self, PyObject* const* args, Py_ssize_t count
     if (s->current == &t) {
         Py_RETURN_NONE;
     }
-    s->thread->kill_released();
-    if (!is_ready(t) || !s->may_switch()) {  // that may have ended it
+    s->thread->kill_released();  // which may end it
+    if (!s->may_switch() || !put_first(*s, t)) {
         return nullptr;
     }
     Tasklet* current = s->current;
     {
-        Holding lock(s->state->lock);
-        if (t.chain == Chain::runnable) {
-            s->first = &t;
-        }
-        else {
-            s->prepend(take_out(&t));
-        }
+        Holding lock(tasklets_lock);
         s->remove(current);
     }
     Py_DECREF(current);
@@ -390,16 +442,11 @@ PyObject* tasklet_switch(PyObject* self, PyObject* const* args, Py_ssize_t count
 
 // --- exceptions ------------------------------------------------------------------------------------------------------
 
-// Ends a tasklet that has not begun to run, or never will go on.
-void end_unstarted(Tasklet& t) noexcept {
+// Ends a tasklet that has not begun to run, or never will go on. The lock is held, at first.
+void end_unstarted(Tasklet& t, Holding& lock) noexcept {
     Tasklet* held = as_tasklet(Py_NewRef(as_object(&t)));
-    Tasklet* removed;
-    {
-        Holding lock(t.scheduler->state->lock);
-        removed = take_out(&t);
-    }
-    unbind(&t);
-    Py_XDECREF(exchange_value(&t, nullptr, false));
+    Tasklet* removed = take_out(&t);
+    unbind(&t, lock);
     Py_DECREF(removed);
     Py_DECREF(held);
 }
@@ -450,23 +497,25 @@ PyObject* tasklet_raise_exception(PyObject* self, PyObject* args) {
 
 // Ends a tasklet whose thread is gone.
 void drop_stack(Tasklet& t) noexcept {
+    Holding lock(tasklets_lock);
     PyGreenlet* greenlet = std::exchange(t.greenlet, nullptr);
     if (t.is_active) {
-        t.scheduler->remove_active(&t);
+        t.scheduler->forget_active(&t);
     }
-    end_unstarted(t);
+    end_unstarted(t, lock);
     Py_XDECREF(greenlet);
 }
 
 PyObject* kill(Tasklet& t, bool pending) noexcept {
-    if (t.scheduler->thread == nullptr) {
+    if (has_no_thread(t)) {
         drop_stack(t);
         Py_RETURN_NONE;
     }
-    if (!is_alive(&t)) {
-        Py_RETURN_NONE;
+    core::ModuleState* module = is_alive_now(t) ? core::ModuleState::of_interpreter() : nullptr;
+    if (module == nullptr) {
+        return PyErr_Occurred() ? nullptr : Py_NewRef(Py_None);
     }
-    PyObject* exit = PyObject_CallNoArgs(t.scheduler->state->tasklet_exit);
+    PyObject* exit = PyObject_CallNoArgs(module->stackless->tasklet_exit);
     return exit != nullptr ? throw_into(&t, exit, pending) : nullptr;
 }
 
@@ -504,8 +553,8 @@ PyObject* tasklet_set_atomic(PyObject* self, Arguments args, Py_ssize_t count) {
     }
     Tasklet& t = of(self);
     bool old = std::exchange(t.atomic, flag);
-    if (!flag && t.scheduler->interrupt_is_due && t.scheduler->current == &t && own_scheduler(t) != nullptr &&
-        !t.scheduler->interrupt()) {
+    Scheduler* s = flag ? nullptr : own_scheduler(t);
+    if (s != nullptr && s->interrupt_is_due && s->current == &t && !s->interrupt()) {
         return nullptr;
     }
     return PyBool_FromLong(old);
@@ -527,9 +576,19 @@ PyObject* tasklet_set_ignore_nesting(PyObject* self, Arguments args, Py_ssize_t 
 
 // --- contexts --------------------------------------------------------------------------------------------------------
 
-bool is_current_here(Tasklet& t) noexcept { return t.scheduler->current == &t && own_scheduler(t) != nullptr; }
+bool is_current_here(Tasklet& t) noexcept {
+    Scheduler* s = own_scheduler(t);
+    return s != nullptr && s->current == &t;
+}
 
-// Where the context of a tasklet is that does not run.
+// May the context of a tasklet that is not the current one of this thread be used? The lock is held. If threads do not take turns,
+// one that has a stack may be resumed by its own at any time.
+bool has_context_at_hand(Tasklet& t) noexcept {
+    bool may_run = t.is_active && !interpreter::threads_take_turns && own_scheduler(t) == nullptr;
+    return !may_run && !t.scheduler->is_busy_with(&t, own_scheduler(t) != nullptr);
+}
+
+// Where the context of a tasklet is that does not run. The lock is held.
 PyObject** context_of(Tasklet& t) noexcept {
     if (t.greenlet == nullptr) {
         return &t.context;
@@ -554,17 +613,22 @@ PyObject* tasklet_set_context(PyObject* self, PyObject* context) {
         PyErr_SetString(PyExc_TypeError, "context must be a contextvars.Context");
         return nullptr;
     }
-    if (own_scheduler(t) == nullptr && t.chain != Chain::none) {
+    bool is_own = own_scheduler(t) != nullptr;
+    bool is_current = is_current_here(t);
+    PyThreadState* ts = interpreter::current_thread_state();
+    Reference old;
+    Holding lock(tasklets_lock);
+    if (!is_own && (t.chain != Chain::none || !has_context_at_hand(t))) {
+        lock.release();
         return fail("the tasklet is scheduled in another thread");
     }
-    PyThreadState* ts = interpreter::current_thread_state();
-    bool is_current = is_current_here(t);
     if (t.is_active && interpreter::is_entered(is_current ? interpreter::running_context(ts) : *context_of(t))) {
+        lock.release();
         return fail("the context of the tasklet is in use by Context.run()");
     }
-    PyObject* old = is_current ? interpreter::exchange_running_context(ts, Py_NewRef(context))
-                               : std::exchange(*context_of(t), Py_NewRef(context));
-    Py_XDECREF(old);
+    old = Reference::steal(is_current ? interpreter::exchange_running_context(ts, Py_NewRef(context))
+                                      : std::exchange(*context_of(t), Py_NewRef(context)));
+    lock.release();
     return Py_NewRef(self);
 }
 
@@ -583,22 +647,27 @@ PyObject* tasklet_context_run(PyObject* self, Arguments args, Py_ssize_t count, 
         PyErr_SetString(PyExc_TypeError, "context_run() needs a callable");
         return nullptr;
     }
-    bool is_current = is_current_here(t);
-    if (!is_current && t.scheduler->current == &t) {
+    if (is_current_here(t)) {
+        return PyObject_Vectorcall(args[0], args + 1, static_cast<std::size_t>(count - 1), names);
+    }
+    Reference made = Reference::steal(PyContext_New());
+    if (!made) {
+        return nullptr;
+    }
+    Reference context;
+    {
+        Holding lock(tasklets_lock);
+        if (has_context_at_hand(t)) {
+            PyObject*& place = *context_of(t);
+            place = place != nullptr ? place : made.release();
+            context = Reference::borrow(place);
+        }
+    }
+    if (!context) {
         return fail("the tasklet is the current one of another thread");
     }
     PyThreadState* ts = interpreter::current_thread_state();
-    if (!is_current && *context_of(t) == nullptr) {
-        PyObject* made = PyContext_New();
-        if (made == nullptr) {
-            return nullptr;
-        }
-        Py_XDECREF(std::exchange(*context_of(t), made));
-    }
-    if (is_current) {
-        return PyObject_Vectorcall(args[0], args + 1, static_cast<std::size_t>(count - 1), names);
-    }
-    PyObject* before = interpreter::exchange_running_context(ts, Py_NewRef(*context_of(t)));
+    PyObject* before = interpreter::exchange_running_context(ts, context.release());
     PyObject* result = PyObject_Vectorcall(args[0], args + 1, static_cast<std::size_t>(count - 1), names);
     Py_XDECREF(interpreter::exchange_running_context(ts, before));
     return result;
@@ -614,16 +683,22 @@ PyDoc_STRVAR(reduce_doc,
 
 PyObject* tasklet_reduce(PyObject* self, PyObject*) {
     Tasklet& t = of(self);
-    if (t.is_active) {
+    Holding lock(tasklets_lock);
+    bool is_active = t.is_active;
+    bool is_runnable = t.chain == Chain::runnable;
+    Reference function = Reference::borrow(t.function);
+    Reference arguments = Reference::borrow(t.arguments);
+    Reference keywords = Reference::borrow(t.keywords);
+    lock.release();
+    if (is_active) {
         PyErr_SetString(PyExc_NotImplementedError,
                         "a tasklet that has begun to run can't be pickled: it has a C stack, which only means something "
                         "in this process");
         return nullptr;
     }
-    auto or_none = [](PyObject* object) { return object != nullptr ? object : Py_None; };
-    return Py_BuildValue("O()(OOOOOOO)", Py_TYPE(self), or_none(t.function), or_none(t.arguments),
-                         or_none(t.keywords), t.atomic ? Py_True : Py_False, t.block_trap ? Py_True : Py_False,
-                         t.ignore_nesting ? Py_True : Py_False, t.chain == Chain::runnable ? Py_True : Py_False);
+    auto or_none = [](const Reference& object) { return object ? object.get() : Py_None; };
+    return Py_BuildValue("O()(OOOOOOO)", Py_TYPE(self), or_none(function), or_none(arguments), or_none(keywords), t.atomic ? Py_True : Py_False, t.block_trap ? Py_True : Py_False,
+                         t.ignore_nesting ? Py_True : Py_False, is_runnable ? Py_True : Py_False);
 }
 
 PyDoc_STRVAR(setstate_doc,
@@ -654,9 +729,9 @@ PyObject* tasklet_setstate(PyObject* self, PyObject* state) {
 
 // --- attributes ------------------------------------------------------------------------------------------------------
 
-PyObject* get_alive(PyObject* self, void*) { return PyBool_FromLong(is_alive(&of(self))); }
+PyObject* get_alive(PyObject* self, void*) { return PyBool_FromLong(is_alive_now(of(self))); }
 PyObject* get_paused(PyObject* self, void*) {
-    return PyBool_FromLong(is_alive(&of(self)) && of(self).chain == Chain::none);
+    return PyBool_FromLong(is_alive_now(of(self)) && of(self).chain == Chain::none);
 }
 PyObject* get_blocked(PyObject* self, void*) { return PyBool_FromLong(of(self).chain == Chain::channel); }
 PyObject* get_scheduled(PyObject* self, void*) { return PyBool_FromLong(of(self).chain != Chain::none); }
@@ -665,7 +740,10 @@ PyObject* get_atomic(PyObject* self, void*) { return PyBool_FromLong(of(self).at
 PyObject* get_ignore_nesting(PyObject* self, void*) { return PyBool_FromLong(of(self).ignore_nesting); }
 PyObject* get_block_trap(PyObject* self, void*) { return PyBool_FromLong(of(self).block_trap); }
 PyObject* get_is_main(PyObject* self, void*) { return PyBool_FromLong(of(self).is_main); }
-PyObject* get_is_current(PyObject* self, void*) { return PyBool_FromLong(of(self).scheduler->current == &of(self)); }
+PyObject* get_is_current(PyObject* self, void*) {
+    Holding lock(tasklets_lock);
+    return PyBool_FromLong(of(self).scheduler->current == &of(self));
+}
 PyObject* get_nesting_level(PyObject*, void*) { return PyLong_FromLong(0); }
 
 int set_block_trap(PyObject* self, PyObject* value, void*) {
@@ -681,43 +759,53 @@ int set_block_trap(PyObject* self, PyObject* value, void*) {
 }
 
 PyObject* get_thread_id(PyObject* self, void*) {
-    Scheduler* s = of(self).scheduler;
-    return s->thread != nullptr ? PyLong_FromUnsignedLong(s->thread_id) : PyLong_FromLong(-1);
+    Holding lock(tasklets_lock);
+    const Scheduler& s = *of(self).scheduler;
+    bool has_thread = s.thread != nullptr;
+    unsigned long id = s.thread_id;
+    lock.release();
+    return has_thread ? PyLong_FromUnsignedLong(id) : PyLong_FromLong(-1);
 }
 
 PyObject* get_next(PyObject* self, void*) {
+    Holding lock(tasklets_lock);
     Tasklet* next = of(self).next;
     return Py_NewRef(next != nullptr ? as_object(next) : Py_None);
 }
 
 PyObject* get_previous(PyObject* self, void*) {
+    Holding lock(tasklets_lock);
     Tasklet* previous = of(self).previous;
     return Py_NewRef(previous != nullptr ? as_object(previous) : Py_None);
 }
 
-// Before a tasklet is alive, its `tempval` is the function it is bound to.
+// Before a tasklet is alive, its `tempval` is the function it is bound to. The lock is held.
 bool is_only_bound(Tasklet& t) noexcept { return t.function != nullptr && !is_alive(&t); }
 
 PyObject* get_tempval(PyObject* self, void*) {
+    Holding lock(tasklets_lock);
     PyObject* value = is_only_bound(of(self)) ? of(self).function : of(self).value;
     return Py_NewRef(value != nullptr ? value : Py_None);
 }
 
 int set_tempval(PyObject* self, PyObject* value, void*) {
+    Holding lock(tasklets_lock);
     PyObject* old = is_only_bound(of(self)) && value != nullptr
                         ? std::exchange(of(self).function, Py_NewRef(value))
                         : exchange_value(&of(self), Py_XNewRef(value), false);
+    lock.release();
     Py_XDECREF(old);
     return 0;
 }
 
 // The innermost frame: a new reference, or nullptr without an exception if there is none or it is in use by another thread.
 PyFrameObject* innermost_frame(Tasklet& t) noexcept {
-    if (!t.is_active || t.scheduler->thread == nullptr) {
+    Scheduler* own = own_scheduler(t);
+    if (!t.is_active || (own == nullptr && (!interpreter::threads_take_turns || t.scheduler->thread == nullptr))) {
         return nullptr;
     }
     if (t.scheduler->current == &t) {
-        auto* frame = own_scheduler(t) != nullptr ? PyEval_GetFrame() : nullptr;
+        auto* frame = own != nullptr ? PyEval_GetFrame() : nullptr;
         return reinterpret_cast<PyFrameObject*>(Py_XNewRef(reinterpret_cast<PyObject*>(frame)));
     }
     core::Greenlet& greenlet = *t.greenlet->pimpl;
@@ -783,8 +871,7 @@ int clear(PyObject* self) {
     if (t.is_active) {
         return 0;  // it did not let itself be killed
     }
-    Py_CLEAR(t.greenlet);
-    Py_CLEAR(t.value);
+    exchange_greenlet(&t, nullptr);
     unbind(&t);
     clear_hooks(t.hooks);
     return 0;
@@ -793,7 +880,7 @@ int clear(PyObject* self) {
 // Garbage: runs its `finally` blocks.
 void finalize(PyObject* self) {
     Tasklet& t = of(self);
-    if (!t.is_active || t.is_main || interpreter::is_finalizing() || t.scheduler->thread == nullptr) {
+    if (!t.is_active || t.is_main || interpreter::is_finalizing() || has_no_thread(t)) {
         return;
     }
     Scheduler* s = own_scheduler(t);
@@ -822,10 +909,9 @@ void deallocate(PyObject* self) {
         t.scheduler->remove_active(&t);  // its greenlet was abandoned
     }
     Py_CLEAR(t.greenlet);
-    Py_CLEAR(t.value);
     unbind(&t);
     clear_hooks(t.hooks);
-    Py_XDECREF(t.scheduler);
+    Py_XDECREF(reinterpret_cast<PyObject*>(t.scheduler.get()));
     PyTypeObject* type = Py_TYPE(self);
     type->tp_free(self);
     Py_DECREF(type);
@@ -978,50 +1064,49 @@ PyObject* make_exception(PyObject* type, PyObject* value, PyObject* traceback) n
 
 PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
     Reference held = Reference::steal(exception);
-    State& state = *t->scheduler->state;
-    bool is_exit = PyErr_GivenExceptionMatches(exception, state.tasklet_exit);
+    core::ModuleState* module = core::ModuleState::of_interpreter();
+    if (module == nullptr) {
+        return nullptr;
+    }
+    bool is_exit = PyErr_GivenExceptionMatches(exception, module->stackless->tasklet_exit);
     Scheduler* s = own_scheduler(*t);
     if (s != nullptr) {
         s->thread->kill_released();  // which may include this one
     }
+    Holding lock(tasklets_lock);
+    bool is_busy = t->scheduler->is_busy_with(t, s != nullptr);
     if (t->scheduler->thread == nullptr && (t->is_active || is_alive(t))) {
+        lock.release();
         return fail(thread_has_ended);
     }
     if (!is_alive(t)) {
-        if (is_exit) {
-            Py_RETURN_NONE;
-        }
-        return fail("You cannot throw to a dead tasklet");
+        lock.release();
+        return is_exit ? Py_NewRef(Py_None) : fail("You cannot throw to a dead tasklet");
     }
-    if (!t->is_active && is_exit) {
-        end_unstarted(*t);
+    if (!t->is_active && is_exit && !is_busy) {
+        end_unstarted(*t, lock);
         Py_RETURN_NONE;
     }
     if (s != nullptr && s->current == t) {
+        lock.release();
         interpreter::put_exception(held.release());
         return nullptr;
     }
     pending = pending || s == nullptr;
     if (!pending && !s->may_switch()) {
+        lock.release();
         return nullptr;
     }
-    PyObject* old;
-    {
-        Holding lock(state.lock);
-        old = exchange_value(t, held.release(), true);
-        Tasklet* taken = take_out(t);
-        if (pending) {
-            t->scheduler->deliver(taken);
-        }
-        else {
-            s->prepend(taken);
-        }
+    Reference old = Reference::steal(exchange_value(t, held.release(), true));
+    if (!pending) {
+        s->prepend(take_out(t));
     }
-    Py_XDECREF(old);
-    if (pending) {
-        Py_RETURN_NONE;
+    else if (!is_busy) {
+        t->scheduler->deliver(take_out(t));
     }
-    return s->go_on(s->current, t, {});
+    lock.release();
+    old = Reference();
+    return pending ? Py_NewRef(Py_None) : s->go_on(s->current, t, {});
 }
 
 }  // namespace stackless
