@@ -18,6 +18,8 @@ IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 KEEPS_CLASSES = IS_FREE_THREADED and sys.version_info < (3, 14)
 IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
 HAS_ADDRESS_SANITIZER = hasattr(ctypes.CDLL(None), "__asan_init")
+DAEMON_THREADS_END_WELL = pytest.mark.skipif(
+    HAS_ADDRESS_SANITIZER, reason="daemon threads read what CPython has freed when the process ends, without greenlets too")
 
 # For modules that use greenlet.stackless. A thread that watches the time could wake a tasklet, for all the scheduler knows, and
 # then nothing is a deadlock: so the time limit is a signal's.

@@ -3,7 +3,7 @@
 import importlib.util
 
 import pytest
-from support import output_of
+from support import DAEMON_THREADS_END_WELL, output_of
 
 
 def client(name):
@@ -99,6 +99,7 @@ class TestGevent:
             """
         ) == "[0, 1, 2, 3, 4] True\n45\n"
 
+    @DAEMON_THREADS_END_WELL
     def test_threads_of_its_pool(self):
         assert output_of(
             """

@@ -1,15 +1,12 @@
 """greenlet.stackless: one scheduler a thread, and channels between threads."""
 
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import greenlet.stackless as stackless
 import pytest
 from greenlet.stackless import TaskletExit, channel, getcurrent, getmain, run, schedule_remove, tasklet
-from support import WITH_A_SCHEDULER, in_thread, output_of
+from support import WITH_A_SCHEDULER, in_thread, output_of, output_of_stress
 
 pytestmark = WITH_A_SCHEDULER
 
@@ -396,11 +393,7 @@ def test_what_a_thread_owns_may_use_tasklets_when_it_goes():
 
 def test_threads_may_do_anything_with_each_others_tasklets_at_once():
     # tests/stress/tasklet_threads.py SECONDS does it for longer.
-    script = Path(__file__).parent / "stress" / "tasklet_threads.py"
-    done = subprocess.run([sys.executable, "-X", "faulthandler", str(script), "2"], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
-    assert int(done.stdout.split()[0]) > 1000
+    assert int(output_of_stress("tasklet_threads.py", 2).split()[0]) > 1000
 
 
 def test_a_tasklet_sees_the_end_of_the_interpreter():

@@ -14,7 +14,7 @@ from pathlib import Path
 import greenlet as package
 import pytest
 from greenlet import GreenletExit, error, getcurrent, greenlet
-from support import IS_DEBUG_BUILD, IS_FREE_THREADED, collect, in_thread, output_of, suspended
+from support import DAEMON_THREADS_END_WELL, IS_DEBUG_BUILD, IS_FREE_THREADED, collect, in_thread, output_of, suspended
 
 
 def run_threads(source, functions, check=""):
@@ -406,6 +406,7 @@ class TestEnd:
         collect()
         assert get_total_main_greenlets() <= before
 
+    @DAEMON_THREADS_END_WELL
     def test_a_daemon_thread_with_suspended_greenlets_does_not_hinder_exit(self):
         assert output_of(
             """
