@@ -76,6 +76,27 @@ def in_thread(function):
     return result
 
 
+def outcomes_in_threads(function, number=4):
+    """The results of *function*, or what it raises, called in so many threads at once."""
+    outcomes = []
+    together = threading.Barrier(number)
+
+    def target():
+        together.wait()
+        try:
+            outcomes.append(function())
+        except Exception as exception:
+            outcomes.append(exception)
+
+    threads = [threading.Thread(target=target) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    return outcomes
+
+
 def suspended(run=None, *args):
     """A greenlet that has begun *run* and switched back here."""
     if run is None:

@@ -5,6 +5,7 @@ import contextlib
 import contextvars
 import gc
 import inspect
+import re
 import sys
 import threading
 import traceback
@@ -15,7 +16,7 @@ import greenlet
 import pytest
 from greenlet import getcurrent
 from greenlet.generators import Generator, generator, yield_
-from support import IS_FREE_THREADED, in_thread, output_of, output_of_stress
+from support import IS_FREE_THREADED, in_thread, outcomes_in_threads, output_of, output_of_stress
 
 
 @generator
@@ -637,6 +638,46 @@ def test_a_thread_may_end_with_suspended_ones():
     with pytest.raises(greenlet.error):
         next(generators[0])
     generators.clear()
+
+
+def test_threads_that_begin_one_at_once():
+    # Two of them began it, where threads do not take turns: crash.
+    @generator
+    def function(*arguments, **named):
+        begun.append(arguments)
+        yield_(1)
+
+    for _ in range(100):
+        begun = []
+        g = function([], named=[])
+        outcomes = outcomes_in_threads(lambda: next(g))
+        assert outcomes.count(1) == len(begun) == 1
+        outcomes.remove(1)
+        for error in outcomes:
+            assert isinstance(error, (ValueError, greenlet.error))
+            assert re.search("already executing|different thread", str(error))
+
+
+def test_threads_that_begin_and_close_one_at_once():
+    # One let go of the arguments that another began it with.
+    @generator
+    def function(*arguments, **named):
+        begun.append(sys.getrefcount(arguments[0]) > 0)
+
+    for _ in range(100):
+        begun = []
+        g = function([], [], [], named=[])
+        use = [list, lambda g: g.close(), lambda g: g.throw(LookupError), lambda g: g.gi_frame]
+        outcomes = outcomes_in_threads(lambda: use.pop()(g))
+        assert len(begun) <= 1
+        assert all(isinstance(outcome, (type(None), list, ValueError, LookupError, greenlet.error)) for outcome in outcomes)
+        g.close()
+        assert not g.gi_running
+
+
+def test_threads_that_share_generators_and_coroutines():
+    # Two seconds of it; tests/stress/generator_threads.py SECONDS does more.
+    assert ", 0 wrong, " in output_of_stress("generator_threads.py", 2)
 
 
 # --- with other greenlets --------------------------------------------------------------------------------------------

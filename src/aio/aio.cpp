@@ -194,9 +194,9 @@ void release(ModuleState& state) noexcept {
     Py_XDECREF(state.aio.name_throw);
     Py_XDECREF(state.aio.name_close);
     Py_XDECREF(state.aio.name_asyncio);
-    Py_XDECREF(state.aio.running_loop);
-    Py_XDECREF(state.aio.current_task);
-    Py_XDECREF(state.aio.current_tasks);
+    Py_XDECREF(state.aio.running_loop.get());
+    Py_XDECREF(state.aio.current_task.get());
+    Py_XDECREF(state.aio.current_tasks.get());
 }
 
 }  // namespace aio

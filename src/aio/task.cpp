@@ -1,5 +1,7 @@
 #include "aio/task.hpp"
 
+#include <utility>
+
 #include "core/reference.hpp"
 #include "interpreter/pending_exception.hpp"
 
@@ -9,6 +11,13 @@ namespace {
 
 using core::ModuleState;
 using core::Reference;
+
+// For the rest of the time, unless another thread was first.
+void set(interpreter::SharedValue<PyObject*>& place, Reference object) {
+    if (place.replace(nullptr, object.get())) {
+        object.release();
+    }
+}
 
 // Finds asyncio's functions. `current_task` is None if there is nothing to look for.
 bool find_functions(ModuleState& state) {
@@ -22,11 +31,11 @@ bool find_functions(ModuleState& state) {
     Reference current_task = Reference::steal(PyObject_GetAttrString(module.get(), "current_task"));
     Reference current_tasks = Reference::steal(PyObject_GetAttrString(module.get(), "_current_tasks"));
     PyErr_Clear();
-    state.aio.running_loop = running_loop ? running_loop.release() : Py_NewRef(Py_None);
-    state.aio.current_task = current_task ? current_task.release() : Py_NewRef(Py_None);
     if (current_tasks && PyDict_CheckExact(current_tasks.get())) {
-        state.aio.current_tasks = current_tasks.release();
+        set(state.aio.current_tasks, std::move(current_tasks));
     }
+    set(state.aio.running_loop, running_loop ? std::move(running_loop) : Reference::borrow(Py_None));
+    set(state.aio.current_task, current_task ? std::move(current_task) : Reference::borrow(Py_None));
     return true;
 }
 
@@ -37,10 +46,10 @@ const void* running_task(core::Thread& thread) noexcept {
         return interpreter::asyncio_task(thread.thread_state);
     }
     ModuleState& state = *thread.module;
-    if (!interpreter::has_eager_asyncio_tasks || (state.aio.current_task == nullptr && !find_functions(state))) {
+    if (!interpreter::has_eager_asyncio_tasks || (state.aio.current_task.get() == nullptr && !find_functions(state))) {
         return nullptr;
     }
-    if (state.aio.current_task == Py_None || state.aio.running_loop == Py_None) {
+    if (state.aio.current_task.get() == Py_None || state.aio.running_loop.get() == Py_None) {
         return nullptr;
     }
     Reference loop = Reference::steal(PyObject_CallNoArgs(state.aio.running_loop));

@@ -299,8 +299,14 @@ void finalize(Coroutine& coroutine, PyObject* object) noexcept {
 }
 
 PyObject* suspended_frame(const Coroutine& coroutine) noexcept {
-    if (!coroutine.owner.may_be(Thread::known())) {
-        return Py_NewRef(Py_None);  // the other thread may resume it meanwhile
+    if (!interpreter::threads_take_turns) {
+        Thread* thread = Thread::running();
+        if (thread == nullptr) {
+            return nullptr;
+        }
+        if (!coroutine.owner.may_be(thread)) {
+            return Py_NewRef(Py_None);  // its own thread may resume it meanwhile
+        }
     }
     PyGreenlet* giver = coroutine.giver != nullptr ? coroutine.giver : coroutine.body;
     // Its greenlet may run all the same: somebody can have switched to that.

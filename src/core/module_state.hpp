@@ -48,9 +48,9 @@ struct ModuleState {
         PyObject* name_throw;      // interned strings
         PyObject* name_close;
         PyObject* name_asyncio;
-        PyObject* running_loop;    // functions of asyncio, once that is imported
-        PyObject* current_task;
-        PyObject* current_tasks;   // its dictionary of them, by event loop
+        interpreter::SharedValue<PyObject*> running_loop;  // functions of asyncio, once that is imported
+        interpreter::SharedValue<PyObject*> current_task;
+        interpreter::SharedValue<PyObject*> current_tasks;  // its dictionary of them, by event loop
     } aio;  // of greenlet.aio
 
     stackless::State* stackless;  // of greenlet.stackless; owned
