@@ -90,10 +90,10 @@ inline interpreter::Lock parents_lock;
 
 // The parent, as a new reference, or nullptr; and another one instead, which is taken over, for the old one.
 inline PyObject* get_parent(PyGreenlet* g) noexcept {
-    return interpreter::SharedReference(as_object(g), reinterpret_cast<PyObject*&>(g->pimpl->parent)).get();
+    return interpreter::SharedReference(as_object(g), g->pimpl->parent).get();
 }
 inline PyObject* exchange_locked_parent(PyGreenlet* g, PyObject* parent) noexcept {
-    return interpreter::SharedReference(as_object(g), reinterpret_cast<PyObject*&>(g->pimpl->parent)).exchange(parent);
+    return interpreter::SharedReference(as_object(g), g->pimpl->parent).exchange(parent);
 }
 inline PyObject* exchange_parent(PyGreenlet* g, PyObject* parent) noexcept {
     interpreter::Holding changing(parents_lock);

@@ -56,16 +56,20 @@ private:
 
 // Reads and changes a reference of an object's that another thread may change at the same time. Where threads take turns that is
 // nothing but the reading or the changing.
+template <class Object>
 class SharedReference {
 public:
-    SharedReference(PyObject* owner, PyObject*& place) noexcept : lock_(owner), place_(place) {}
+    SharedReference(PyObject* owner, Object*& place) noexcept : lock_(owner), place_(place) {}
 
-    PyObject* get() const noexcept { return Py_XNewRef(place_); }  // a new reference, or nullptr
-    PyObject* exchange(PyObject* value) noexcept { return std::exchange(place_, value); }
+    // A new reference, or nullptr.
+    PyObject* get() const noexcept { return Py_XNewRef(reinterpret_cast<PyObject*>(place_)); }
+    PyObject* exchange(PyObject* value) noexcept {
+        return reinterpret_cast<PyObject*>(std::exchange(place_, reinterpret_cast<Object*>(value)));
+    }
 
 private:
     ObjectLock lock_;
-    PyObject*& place_;
+    Object*& place_;
 };
 
 // Stops the interpreter's other threads to the end of the scope, where they do not take turns and CPython lets extensions
