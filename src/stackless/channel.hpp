@@ -10,7 +10,7 @@ struct Channel {
     PyObject_HEAD
     Tasklet* first;        // owned, all of them: the tasklets that wait
     Tasklet* last;
-    Py_ssize_t balance;    // how many wait to send; negative: to receive
+    interpreter::SharedValue<Py_ssize_t> balance;  // how many wait to send; negative: to receive
     int preference;        // who goes on at once: -1 the receiver, 1 the sender, 0 the one that did not have to wait
     bool schedule_all;     // nobody does: it is the next one's turn
     bool closing;          // nobody may begin to wait
@@ -36,7 +36,7 @@ struct Channel {
         t->chain = Chain::none;
         t->channel = nullptr;
         t->previous = t->next = nullptr;
-        balance -= t->sends ? 1 : -1;
+        balance += t->sends ? -1 : 1;
     }
 };
 

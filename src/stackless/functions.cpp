@@ -278,7 +278,7 @@ PyObject* switch_trap(PyObject*, Arguments args, Py_ssize_t count) {
 }
 
 // Sets one of the callbacks, to nullptr for None. Returns the one before, or None.
-PyObject* exchange_callback(PyObject* State::*callback, PyObject* value) noexcept {
+PyObject* exchange_callback(State::Callback State::*callback, PyObject* value) noexcept {
     core::ModuleState* module = core::ModuleState::of_interpreter();
     if (module == nullptr) {
         return nullptr;
@@ -288,11 +288,11 @@ PyObject* exchange_callback(PyObject* State::*callback, PyObject* value) noexcep
         return nullptr;
     }
     Holding lock(tasklets_lock);
-    PyObject* old = std::exchange(module->stackless->*callback, value != Py_None ? Py_NewRef(value) : nullptr);
+    PyObject* old = (module->stackless->*callback).exchange(value != Py_None ? Py_NewRef(value) : nullptr);
     return old != nullptr ? old : Py_NewRef(Py_None);
 }
 
-PyObject* get_callback(PyObject* State::*callback) noexcept {
+PyObject* get_callback(State::Callback State::*callback) noexcept {
     core::ModuleState* module = core::ModuleState::of_interpreter();
     if (module == nullptr) {
         return nullptr;

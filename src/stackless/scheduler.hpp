@@ -44,7 +44,7 @@ struct Scheduler {
     Tasklet* current;               // the one that runs
     Tasklet* upcoming;              // the one that is being switched to; only where threads do not take turns
     Tasklet* first;                 // owned, all of the ring. But for the steps of a switch this is `current`
-    Py_ssize_t runnable;            // in the ring
+    interpreter::SharedValue<Py_ssize_t> runnable;  // in the ring
     Tasklet* active;                // the newest active tasklet
     Run* runs;                      // the innermost run()
     Run* watchdog;                  // the one with a timeout
@@ -84,7 +84,7 @@ struct Scheduler {
     // Puts a tasklet at the end, which is before the current one. Takes over a reference.
     void append(Tasklet* t) noexcept {
         t->chain = Chain::runnable;
-        ++runnable;
+        runnable += 1;
         if (first == nullptr) {
             first = t->previous = t->next = t;
             return;
@@ -101,7 +101,7 @@ struct Scheduler {
     // Puts one first, and the one that was first at the end. Takes over a reference.
     void overtake(Tasklet* t) noexcept {
         t->chain = Chain::runnable;
-        ++runnable;
+        runnable += 1;
         link_before(first->next, t);
         first = t;
     }
@@ -109,7 +109,8 @@ struct Scheduler {
     // Takes one out. Gives the caller the reference.
     void remove(Tasklet* t) noexcept {
         t->chain = Chain::none;
-        if (--runnable == 0) {
+        runnable += -1;
+        if (runnable == 0) {
             first = nullptr;
         }
         else {

@@ -70,9 +70,9 @@ void release(State* state) noexcept {
     Py_XDECREF(state->atomic_type);
     Py_XDECREF(state->tasklet_exit);
     Py_XDECREF(state->run_tasklet);
-    Py_XDECREF(state->channel_callback);
-    Py_XDECREF(state->schedule_callback);
-    Py_XDECREF(state->error_handler);
+    for (PyObject* callback : {state->channel_callback.get(), state->schedule_callback.get(), state->error_handler.get()}) {
+        Py_XDECREF(callback);
+    }
     delete state;
 }
 

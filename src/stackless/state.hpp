@@ -17,13 +17,15 @@ struct State {
     PyTypeObject* atomic_type;
     PyObject* tasklet_exit;       // TaskletExit
     PyObject* run_tasklet;        // the function that greenlets of tasklets run
-    PyObject* channel_callback;   // or nullptr, like the next two
-    PyObject* schedule_callback;
-    PyObject* error_handler;
+    using Callback = interpreter::SharedValue<PyObject*>;  // changed while tasklets_lock is held
+
+    Callback channel_callback;    // or nullptr, like the next two
+    Callback schedule_callback;
+    Callback error_handler;
     Scheduler* schedulers;        // one a thread
 
     // One of the callbacks; nothing if there is none.
-    core::Reference get(PyObject* State::*callback) noexcept {
+    core::Reference get(Callback State::*callback) noexcept {
         interpreter::Holding lock(tasklets_lock);
         return core::Reference::borrow(this->*callback);
     }
