@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "aio/object.hpp"
-#include "aio/task.hpp"
 #include "core/held.hpp"
 #include "interpreter/native_coroutine.hpp"
 #include "interpreter/pending_exception.hpp"
@@ -100,10 +99,11 @@ PySendResult throw_into(core::ModuleState& module, PyObject* iterator, PyObject*
 // The portal, if it is that of the running task. To ask for that may run code, which may end the portal.
 inline core::Coroutine* find_own_portal(Thread& thread) {
     core::Coroutine* portal = find_portal(thread);
-    if (portal == nullptr || !is_of_running_task(*portal, thread)) {
-        return nullptr;
+    Answer answer = portal != nullptr ? is_of_running_task(*portal, thread) : Answer::no;
+    if (answer == Answer::yes) [[likely]] {
+        return portal;
     }
-    return !asking_for_task_runs_code || find_portal(thread) == portal ? portal : nullptr;
+    return answer == Answer::yes_after_calls && find_portal(thread) == portal ? portal : nullptr;
 }
 
 // Drives an iterator to its end. `received` is the first value to send; none stands for the exception in flight.

@@ -106,7 +106,7 @@ PyObject* make_coroutine(core::ModuleState& state, PyObject* function, const cor
     return coroutines::make(state.aio.coroutine_type, coroutine_kind, function, message);
 }
 
-bool is_of_running_task(const core::Coroutine& coroutine, core::Thread& thread) noexcept {
+Answer is_of_running_task(const core::Coroutine& coroutine, core::Thread& thread) noexcept {
     auto* begin = reinterpret_cast<const char*>(&coroutine) - offsetof(Object, coroutine);
     return is_running_task(thread, reinterpret_cast<const Object*>(begin)->task);
 }

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "aio/task.hpp"
 #include "core/coroutine.hpp"
 
 namespace aio {
@@ -12,7 +13,7 @@ extern const core::CoroutineKind coroutine_kind;
 PyObject* make_coroutine(core::ModuleState& state, PyObject* function, const core::Message& message) noexcept;
 
 // Was a coroutine begun in the task that runs now?
-bool is_of_running_task(const core::Coroutine& coroutine, core::Thread& thread) noexcept;
+Answer is_of_running_task(const core::Coroutine& coroutine, core::Thread& thread) noexcept;
 
 // Has a coroutine appear under the names of another object, if that has some. False with an exception.
 bool take_names(PyObject* coroutine, PyObject* from) noexcept;

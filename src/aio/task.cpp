@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/reference.hpp"
+#include "interpreter/asyncio_task.hpp"
 #include "interpreter/pending_exception.hpp"
 
 namespace aio {
@@ -62,14 +63,17 @@ const void* running_task(core::Thread& thread) noexcept {
     return task.get();
 }
 
-bool is_running_task(core::Thread& thread, const void* task) noexcept {
+Answer is_running_task(core::Thread& thread, const void* task) noexcept {
     // A task that runs in its loop runs in its thread, and that is where its portal is.
     PyObject* current_tasks = thread.module->aio.current_tasks;
     if (!interpreter::knows_asyncio_task && task != nullptr && current_tasks != nullptr &&
         interpreter::is_among_first_values(current_tasks, task)) {
-        return true;
+        return Answer::yes;
     }
-    return running_task(thread) == task;
+    if (running_task(thread) != task) {
+        return Answer::no;
+    }
+    return interpreter::has_eager_asyncio_tasks && !interpreter::knows_asyncio_task ? Answer::yes_after_calls : Answer::yes;
 }
 
 bool replace_coroutine(PyObject* task, PyTypeObject* task_class, PyObject* from, PyObject* to) noexcept {

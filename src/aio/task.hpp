@@ -2,8 +2,9 @@
 
 #pragma once
 
+#include <cstdint>
+
 #include "core/thread.hpp"
-#include "interpreter/asyncio_task.hpp"
 
 namespace aio {
 
@@ -12,12 +13,14 @@ namespace aio {
 // a function may find itself in a portal that is another task's.
 const void* running_task(core::Thread& thread) noexcept;
 
-// Does that, and the next one, call asyncio and with it the event loop's __hash__()?
-inline constexpr bool asking_for_task_runs_code =
-    interpreter::has_eager_asyncio_tasks && !interpreter::knows_asyncio_task;
+enum class Answer : std::uint8_t {
+    no,
+    yes,
+    yes_after_calls,  // of asyncio, and with it of the event loop's __hash__(), which may have changed everything
+};
 
 // Is it running_task()? Sooner said than which one it is.
-bool is_running_task(core::Thread& thread, const void* task) noexcept;
+Answer is_running_task(core::Thread& thread, const void* task) noexcept;
 
 // Has a task, an instance of asyncio's class of them in C, go on with another coroutine at its next step. False if
 // that is not possible. Asyncio has no way to do so, and where it keeps the coroutine differs between versions; so the

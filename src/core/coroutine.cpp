@@ -68,14 +68,12 @@ PyGreenlet* find_giver(Coroutine& coroutine) {
 }
 
 // Switches to a greenlet for a value.
-inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_state, PyGreenlet* giver, PyObject* value,
-                                  AtEnd at_end) {
+inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_state, PyGreenlet* giver, PyObject* value) {
     Greenlet& body = *coroutine.body->pimpl;
     Thread& thread = *body.thread;
     body.resumer = as_greenlet(Py_NewRef(as_object(thread.current)));
     body.activation->state.join(thread_state);
     coroutine.state = State::running;
-    coroutine.at_end = at_end;
     thread.current->pimpl->activation->awaited = &coroutine;
     return core_transfer_jumping(thread, giver, value, {});
 }
@@ -89,7 +87,8 @@ inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_st
     }
     Py_INCREF(giver);
     Py_CLEAR(coroutine.giver);
-    return switch_for_value(coroutine, thread_state, giver, value, at_end);
+    coroutine.at_end = at_end;
+    return switch_for_value(coroutine, thread_state, giver, value);
 }
 
 // Not by PyErr_SetObject(), which would make several arguments of a tuple, and raise an exception as it is.
@@ -163,9 +162,10 @@ PyObject* resume(Coroutine& coroutine, PyObject* value, AtEnd at_end) noexcept {
     }
     PyGreenlet* body = coroutine.body;
     if (coroutine.state == State::suspended && coroutine.giver == nullptr && is_plain_switch(body)) [[likely]] {
+        coroutine.at_end = at_end;
         PyThreadState* thread_state = body->pimpl->thread->thread_state;
         if (interpreter::has_context(thread_state)) [[likely]] {
-            return switch_for_value(coroutine, thread_state, as_greenlet(Py_NewRef(as_object(body))), value, at_end);
+            return switch_for_value(coroutine, thread_state, as_greenlet(Py_NewRef(as_object(body))), value);
         }
     }
     return resume_slowly(coroutine, interpreter::current_thread_state(), value, at_end);

@@ -32,7 +32,7 @@ void drop_arguments(Object& object) noexcept {
     drop_shared(object, object.keyword_names);
 }
 
-PyObject* begin(Object& object, PyObject* value, AtEnd at_end) {
+[[gnu::noinline]] PyObject* begin(Object& object, PyObject* value, AtEnd at_end) {
     if (value != Py_None) {
         PyErr_Format(PyExc_TypeError, "can't send non-None value to a just-started %s",
                      object.coroutine.kind->name);
@@ -59,7 +59,7 @@ PyObject* begin(Object& object, PyObject* value, AtEnd at_end) {
     return result;
 }
 
-PyObject* after_the_end(const Coroutine& coroutine, AtEnd at_end) {
+[[gnu::noinline]] PyObject* after_the_end(const Coroutine& coroutine, AtEnd at_end) {
     if (coroutine.kind->is_awaited_once) {
         PyErr_Format(PyExc_RuntimeError, "cannot reuse already awaited %s", coroutine.kind->name);
         return nullptr;
