@@ -45,8 +45,12 @@ PyGreenlet* find_giver(Coroutine& coroutine) {
         return nullptr;
     }
     {
+        // What runs code comes first, for that may go on with the coroutine.
         interpreter::PendingException in_flight;
         thread->kill_released();
+        if (coroutine.giver != nullptr && !is_active(coroutine.giver)) {
+            Py_CLEAR(coroutine.giver);
+        }
     }
     if (coroutine.state != State::suspended) {
         refuse_running(coroutine);
@@ -59,7 +63,7 @@ PyGreenlet* find_giver(Coroutine& coroutine) {
         PyErr_SetString(thread->module->error, "its greenlet was abandoned");  // when the interpreter ended
         return nullptr;
     }
-    PyGreenlet* giver = coroutine.giver != nullptr && is_active(coroutine.giver) ? coroutine.giver : coroutine.body;
+    PyGreenlet* giver = coroutine.giver != nullptr ? coroutine.giver : coroutine.body;
     if (giver == thread->current) {
         refuse_running(coroutine);
         return nullptr;
@@ -80,8 +84,8 @@ inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_st
 
 [[gnu::noinline]] PyObject* resume_slowly(Coroutine& coroutine, PyThreadState* thread_state, PyObject* value,
                                          AtEnd at_end) {
-    PyGreenlet* giver = find_giver(coroutine);
-    if (giver == nullptr || !interpreter::ensure_context(thread_state)) {
+    PyGreenlet* giver = interpreter::ensure_context(thread_state) ? find_giver(coroutine) : nullptr;
+    if (giver == nullptr) {
         Py_XDECREF(value);
         return nullptr;
     }
@@ -149,7 +153,8 @@ PyObject* start(Coroutine& coroutine, PyObject* function, const Message& message
     coroutine.owner.set(thread);
     coroutine.at_end = at_end;
     PyObject* value = switch_to(body, message);
-    if (coroutine.state == State::running) {
+    // If it has begun, it may run again by now: on behalf of somebody else.
+    if (coroutine.state == State::running && !is_started(coroutine.body)) {
         coroutine.drop();  // there was no memory
     }
     return value;
