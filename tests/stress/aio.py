@@ -301,7 +301,7 @@ Program.operations = [
     lambda p: p.task().cancel(),
     lambda p: p.task().cancel(Witness(p)),
     lambda p: p.task().add_done_callback(p.call_back),
-    lambda p: (repr(p.task()), p.task().get_stack(), p.task().get_coro()),
+    lambda p: (repr(p.task()), p.task().get_stack()),
     lambda p: p.future().set_result(Witness(p)),
     lambda p: p.future().set_exception(ValueError(Witness(p))),
     lambda p: p.future().cancel(),
