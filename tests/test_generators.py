@@ -1222,5 +1222,65 @@ def test_a_tracer_that_has_the_generator_give_a_value_to_itself():
     assert values == ["from somebody else", "for the consumer", "end"]
 
 
+def test_a_tracer_that_has_the_generator_run_for_somebody_else():
+    # The one that had begun it took it for one that could not be begun, and let go of what it runs in: crash.
+    @generator
+    def function():
+        bodies.append(getcurrent())
+        main.switch()
+        yield_("for the tracer")
+        main.switch("runs for the other one")
+        yield_("for the other one")
+
+    def trace(event, greenlets):
+        if greenlets[1] is consumer and bodies:
+            assert bodies.pop().switch() == "for the tracer"
+            other.switch()
+
+    main = getcurrent()
+    bodies = []
+    g = function()
+    consumer = greenlet.greenlet(lambda: next(g))
+    other = greenlet.greenlet(lambda: next(g))
+    consumer.switch()
+    greenlet.settrace(trace)
+    try:
+        assert consumer.switch("from somebody else") == "runs for the other one"
+        assert consumer.switch() == "from somebody else"
+    finally:
+        greenlet.settrace(None)
+    assert g.gi_running
+    assert other.switch() == "for the other one"
+
+
+def test_what_gave_the_last_value_may_close_the_generator_when_it_goes():
+    # It was let go of after the generator had been looked at: crash.
+    class Closes:
+        def __del__(self):
+            closed.append(g.close())
+
+    def give():
+        getcurrent().closes = Closes()
+        yield_(1)
+
+    @generator
+    def function():
+        givers.append(greenlet.greenlet(give))
+        main.switch()
+
+    main = getcurrent()
+    givers, closed = [], []
+    g = function()
+    greenlet.greenlet(lambda: next(g)).switch()
+    assert givers[0].switch() == 1
+    givers[0].parent = main
+    givers[0].throw()
+    givers.clear()
+    assert not closed
+    with pytest.raises(ValueError, match="already executing"):
+        next(g)
+    assert closed == [None]
+
+
 def test_random_programs_with_destructors_and_tracers_that_use_generators():
     assert output_of_stress("generators.py", 0, 300) == "300 programs survived\n"
