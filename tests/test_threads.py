@@ -635,6 +635,39 @@ class TestEnd:
             "assert not any(a.parent is b and b.parent is a for a, b in rounds)",
         )
 
+    def test_what_runs_when_a_thread_ends_belongs_to_it_though_another_one_ends_meanwhile(self):
+        # It was looked for in what the thread had let go of already, so another main greenlet was made: the greenlet that runs was
+        # none of that one's.
+        assert output_of(
+            """
+            import threading
+            from greenlet import getcurrent, greenlet
+
+            seen = []
+
+            def wait():
+                try:
+                    getcurrent().parent.switch()
+                finally:
+                    other = threading.Thread(target=getcurrent)
+                    other.start()
+                    other.join()
+                    seen.append(getcurrent().name)
+                    seen.append(greenlet(lambda: getcurrent().parent.name).switch())
+
+            def in_the_thread():
+                g = greenlet(wait)
+                g.name = "this one"
+                g.itself = g
+                g.switch()
+
+            thread = threading.Thread(target=in_the_thread)
+            thread.start()
+            thread.join()
+            print(seen)
+            """
+        ) == "['this one', 'this one']\n"
+
     def test_one_that_another_thread_starts_while_its_run_is_looked_up(self):
         # It was switched to as if this thread had started it: crash.
         class Contended(greenlet):

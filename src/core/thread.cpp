@@ -14,6 +14,7 @@
 namespace core {
 
 thread_local Thread::Cached Thread::cached{};
+thread_local Thread* Thread::ending = nullptr;
 std::atomic<std::size_t> Thread::ended_threads{0};
 
 namespace {
@@ -61,6 +62,10 @@ bool wants_signal_stacks() noexcept { return (stack_settings() & signal_stacks_w
 void set_signal_stacks(bool wanted) noexcept { change_settings(~signal_stacks_wanted, wanted ? signal_stacks_wanted : 0); }
 
 Thread* Thread::find_or_make(PyThreadState* ts) noexcept {
+    if (ending != nullptr && ending->thread_state == ts) {
+        cached = {ts, ending, ended_threads.load(std::memory_order_relaxed)};
+        return ending;
+    }
     PyObject* dict = PyThreadState_GetDict();  // borrowed; made when first asked for
     if (dict == nullptr) {
         PyErr_NoMemory();
@@ -117,6 +122,7 @@ void Thread::thread_state_cleared(PyObject* capsule) {
 
 void Thread::end() noexcept {
     bool can_still_run = interpreter::current_thread_state() == thread_state && !interpreter::is_finalizing();
+    Thread* before = std::exchange(ending, this);
     end_scheduler();
     if (can_still_run) {
         kill_released();
@@ -137,6 +143,7 @@ void Thread::end() noexcept {
         kill_released();
     }
 
+    ending = before;
     leave_thread_state();
     ended_threads.fetch_add(1, std::memory_order_relaxed);
     Py_CLEAR(tracer);

@@ -31,6 +31,7 @@ struct Thread {
     std::size_t stack_settings;    // what they were when `stacks` was last told
     ModuleState* module;           // shared
     bool postpones_kills;          // a switch of several steps is in progress: no greenlet can be killed at once
+    bool scheduler_has_ended;      // and the thread does, so it waits for no others
     PyObject* scheduler;           // owned; of greenlet.stackless, or nullptr. Finalized while the thread can still run, which ends it
     PyGreenlet* main;              // owned, while the thread lives
     Activation* active;            // its active greenlets but the main one
@@ -95,6 +96,7 @@ private:
         std::size_t ended;
     };
     static thread_local Cached cached;
+    static thread_local Thread* ending;  // the one whose end is in progress, and which its thread state does not know any more
     static std::atomic<std::size_t> ended_threads;
 
     static bool is_cached(PyThreadState* thread_state) noexcept {

@@ -378,7 +378,7 @@ PyObject* channel_reduce(PyObject* self, PyObject*) {
                         "in this process");
         return nullptr;
     }
-    return Py_BuildValue("O()(iii)", Py_TYPE(self), c.preference, int(c.schedule_all), int(c.closing));
+    return Py_BuildValue("O()(iii)", Py_TYPE(self), int(c.preference), int(c.schedule_all), int(c.closing));
 }
 
 PyDoc_STRVAR(setstate_doc,

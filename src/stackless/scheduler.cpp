@@ -293,8 +293,8 @@ bool Scheduler::somebody_may_run() noexcept {
     Py_ssize_t others = -1;
     interpreter::for_each_thread([&others](unsigned long) { ++others; });
     Holding lock(tasklets_lock);
-    if (first != nullptr) {
-        return true;
+    if (first != nullptr || thread->scheduler_has_ended) {
+        return first != nullptr;
     }
     for (Scheduler* s = state->schedulers; s != nullptr; s = s->next_scheduler) {
         if (s != this && s->waits && s->first == nullptr) {
@@ -579,6 +579,7 @@ void leave_thread(Scheduler& s) {
         }
     }
     s.thread->scheduler = nullptr;
+    s.thread->scheduler_has_ended = true;
     s.thread = nullptr;
 }
 

@@ -43,7 +43,7 @@ struct Scheduler {
     Tasklet* main;                  // owned, while the thread lives
     Tasklet* current;               // the one that runs
     Tasklet* upcoming;              // the one that is being switched to; only where threads do not take turns
-    Tasklet* first;                 // owned, all of the ring. But for the steps of a switch this is `current`
+    interpreter::SharedValue<Tasklet*> first;  // owned, all of the ring. But for the steps of a switch this is `current`
     interpreter::SharedValue<Py_ssize_t> runnable;  // in the ring
     Tasklet* active;                // the newest active tasklet
     Run* runs;                      // the innermost run()
@@ -128,7 +128,10 @@ struct Scheduler {
     // Whose turn it is when `leaving` has left the ring: the first one, put there if need be. `leaving` itself if nothing
     // else remains and it was in run(). nullptr with an exception, if it can't leave: RuntimeError for a deadlock, or what
     // was raised while waiting for other threads.
-    Tasklet* next_turn(Tasklet* leaving) noexcept { return first != nullptr ? first : wake_somebody(leaving); }
+    Tasklet* next_turn(Tasklet* leaving) noexcept {
+        Tasklet* next = first;
+        return next != nullptr ? next : wake_somebody(leaving);
+    }
 
     // Switches from the current tasklet to the first one of the ring. Returns the value that the former is resumed with, or
     // nullptr with an exception, also if there was no memory to start the latter.
@@ -186,9 +189,9 @@ struct Scheduler {
         }
     }
 
-    // Does the thread run it, or for others is it about to? The lock is held.
-    bool is_busy_with(const Tasklet* t, bool asked_by_itself) const noexcept {
-        return current == t || (upcoming == t && !asked_by_itself);
+    // Does the thread run it? Or is it about to, if it is another thread whose scheduler asks? The lock is held.
+    bool is_busy_with(const Tasklet* t, const Scheduler* asker) const noexcept {
+        return current == t || (upcoming == t && asker != this);
     }
 
     // --- others ---

@@ -50,15 +50,15 @@ struct Tasklet {
     Tasklet* older_active;  // the other active tasklets of its thread
     Tasklet* newer_active;
     Hooks hooks;
-    Chain chain;
+    interpreter::SharedValue<Chain> chain;
     bool raises;            // `value` is to be raised
     bool sends;             // what it waits for in the chain of a channel
-    bool is_active;         // it has begun to run, and has not ended
+    interpreter::SharedValue<bool> is_active;   // it has begun to run, and has not ended
     bool is_outside;        // it was suspended by something else than its scheduler, which resumed another tasklet
     bool is_main;           // it is what the thread does when it runs no tasklet
-    bool atomic;
-    bool block_trap;
-    bool ignore_nesting;
+    interpreter::SharedValue<bool> atomic;
+    interpreter::SharedValue<bool> block_trap;
+    interpreter::SharedValue<bool> ignore_nesting;
 };
 
 inline PyObject* as_object(Tasklet* tasklet) noexcept { return reinterpret_cast<PyObject*>(tasklet); }

@@ -92,8 +92,8 @@ PyObject* running_context() noexcept {
 }
 
 // nullptr if it can be bound anew. The lock is held.
-const char* why_not_to_bind(const Tasklet& t, bool is_own) noexcept {
-    return t.scheduler->is_busy_with(&t, is_own) ? "the current tasklet can't be bound anew"
+const char* why_not_to_bind(const Tasklet& t, const Scheduler* own) noexcept {
+    return t.scheduler->is_busy_with(&t, own)    ? "the current tasklet can't be bound anew"
            : t.is_main                   ? "a main tasklet can't be bound"
            : t.chain != Chain::none      ? "the tasklet is scheduled, so it can't be bound anew"
            : t.is_active                 ? "the tasklet has C state, its stack, so it can't be bound anew"
@@ -106,9 +106,11 @@ int bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keywords
         PyErr_SetString(PyExc_TypeError, "the function of a tasklet must be callable");
         return -1;
     }
-    bool is_own = own_scheduler(t) != nullptr;
+    Scheduler* own = own_scheduler(t);
+    bool gives_arguments = arguments != nullptr || keywords != nullptr;
     Holding lock(tasklets_lock);
-    const char* reason = why_not_to_bind(t, is_own);
+    const char* reason = why_not_to_bind(t, own);
+    bool lacks_function = gives_arguments && function == nullptr && t.function == nullptr;
     lock.release();
     if (reason != nullptr) {
         fail(reason);
@@ -122,8 +124,7 @@ int bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keywords
         PyErr_SetString(PyExc_TypeError, "kwargs must be a dict or None");
         return -1;
     }
-    bool gives_arguments = arguments != nullptr || keywords != nullptr;
-    if (gives_arguments && function == nullptr && t.function == nullptr) {
+    if (lacks_function) {
         fail("the tasklet was not bound to a function");
         return -1;
     }
@@ -145,7 +146,8 @@ int bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keywords
     // All is set before what it was bound to goes, which may run code.
     Reference old_function, old_context, old_greenlet;
     lock.acquire_again();
-    if (!interpreter::threads_take_turns && why_not_to_bind(t, is_own) != nullptr) {
+    lacks_function = gives_arguments && function == nullptr && t.function == nullptr;
+    if (!interpreter::threads_take_turns && (lacks_function || why_not_to_bind(t, own) != nullptr)) {
         lock.release();
         fail("another thread uses the tasklet at the same time");
         return -1;
@@ -280,11 +282,11 @@ PyDoc_STRVAR(remove_doc,
 
 PyObject* tasklet_remove(PyObject* self, PyObject*) {
     Tasklet& t = of(self);
-    bool is_own = own_scheduler(t) != nullptr;
+    Scheduler* own = own_scheduler(t);
     Holding lock(tasklets_lock);
-    const char* reason = t.chain == Chain::channel                  ? "You cannot remove a blocked tasklet."
-                         : t.scheduler->is_busy_with(&t, is_own)    ? "The current tasklet cannot be removed."
-                                                                    : nullptr;
+    const char* reason = t.chain == Chain::channel              ? "You cannot remove a blocked tasklet."
+                         : t.scheduler->is_busy_with(&t, own)   ? "The current tasklet cannot be removed."
+                                                                : nullptr;
     Tasklet* removed = reason == nullptr && t.chain == Chain::runnable ? take_out(&t) : nullptr;
     lock.release();
     Py_XDECREF(removed);
@@ -362,7 +364,8 @@ PyObject* tasklet_bind_thread(PyObject* self, PyObject* args) {
 // Puts a tasklet of the running thread first. False with an exception if it can't be run.
 bool put_first(Scheduler& s, Tasklet& t) noexcept {
     Holding lock(tasklets_lock);
-    if (const char* reason = why_not_to_run(t)) {
+    const char* reason = t.scheduler != &s ? "the tasklet was bound to another thread meanwhile" : why_not_to_run(t);
+    if (reason != nullptr) {
         lock.release();
         fail(reason);
         return false;
@@ -585,7 +588,7 @@ bool is_current_here(Tasklet& t) noexcept {
 // one that has a stack may be resumed by its own at any time.
 bool has_context_at_hand(Tasklet& t) noexcept {
     bool may_run = t.is_active && !interpreter::threads_take_turns && own_scheduler(t) == nullptr;
-    return !may_run && !t.scheduler->is_busy_with(&t, own_scheduler(t) != nullptr);
+    return !may_run && !t.scheduler->is_busy_with(&t, own_scheduler(t));
 }
 
 // Where the context of a tasklet is that does not run. The lock is held.
@@ -1074,7 +1077,8 @@ PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
         s->thread->kill_released();  // which may include this one
     }
     Holding lock(tasklets_lock);
-    bool is_busy = t->scheduler->is_busy_with(t, s != nullptr);
+    s = t->scheduler == s ? s : nullptr;
+    bool is_busy = t->scheduler->is_busy_with(t, s);
     if (t->scheduler->thread == nullptr && (t->is_active || is_alive(t))) {
         lock.release();
         return fail(thread_has_ended);
@@ -1101,7 +1105,7 @@ PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
     if (!pending) {
         s->prepend(take_out(t));
     }
-    else if (!is_busy) {
+    else if (!is_busy || t->chain != Chain::runnable) {
         t->scheduler->deliver(take_out(t));
     }
     lock.release();
