@@ -640,18 +640,20 @@ class TestEnd:
         # none of that one's.
         assert output_of(
             """
-            import threading
+            import _thread, threading, time
             from greenlet import getcurrent, greenlet
 
             seen = []
+            is_done = _thread.allocate_lock()
+            is_done.acquire()
 
             def wait():
                 try:
                     getcurrent().parent.switch()
                 finally:
-                    other = threading.Thread(target=getcurrent)
-                    other.start()
-                    other.join()
+                    _thread.start_new_thread(lambda: (getcurrent(), is_done.release()), ())
+                    is_done.acquire()
+                    time.sleep(0.05)  # now it has ended
                     seen.append(getcurrent().name)
                     seen.append(greenlet(lambda: getcurrent().parent.name).switch())
 

@@ -25,7 +25,7 @@ struct Thread {
     PyGreenlet* origin;            // owned; the one that switched, until its successor has taken notice
     Activation* vacated;           // of one that finished, whose stack its successor returns
     PyObject* tracer;              // owned; called at each switch, or nullptr
-    std::atomic<PyGreenlet*> to_kill{nullptr};  // owned; the first greenlet of this thread that others released. It owns the next
+    std::atomic<PyGreenlet*> to_kill{nullptr};  // owned; the first of those that others released. Each owns the next one
     PyGreenlet* last_to_kill;      // changed, like the first one, while `after_end` is held
     stackful::StackCache stacks;
     std::size_t stack_settings;    // what they were when `stacks` was last told

@@ -8,13 +8,14 @@ namespace stackless {
 
 struct Channel {
     PyObject_HEAD
-    Tasklet* first;        // owned, all of them: the tasklets that wait
+    Tasklet* first;       // owned, all of them: the tasklets that wait
     Tasklet* last;
     interpreter::SharedValue<Py_ssize_t> balance;  // how many wait to send; negative: to receive
-    interpreter::SharedValue<int> preference;      // who goes on at once: -1 the receiver, 1 the sender, 0 the one that did not have to wait
+    // Who goes on at once: -1 the receiver, 1 the sender, 0 the one that did not have to wait.
+    interpreter::SharedValue<int> preference;
     interpreter::SharedValue<bool> schedule_all;   // nobody does: it is the next one's turn
     interpreter::SharedValue<bool> closing;        // nobody may begin to wait
-    Scheduler* user;       // owned; of the thread that used it last, where that is quicker to know than to find out
+    Scheduler* user;      // owned; of the thread that used it last, where that is quicker to know than to find out
     PyObject* weak_references;
 
     // Puts a tasklet at the end. Takes over a reference.

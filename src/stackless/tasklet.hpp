@@ -53,7 +53,7 @@ struct Tasklet {
     interpreter::SharedValue<Chain> chain;
     bool raises;            // `value` is to be raised
     bool sends;             // what it waits for in the chain of a channel
-    interpreter::SharedValue<bool> is_active;   // it has begun to run, and has not ended
+    interpreter::SharedValue<bool> is_active;  // it has begun to run, and has not ended
     bool is_outside;        // it was suspended by something else than its scheduler, which resumed another tasklet
     bool is_main;           // it is what the thread does when it runs no tasklet
     interpreter::SharedValue<bool> atomic;

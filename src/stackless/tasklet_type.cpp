@@ -93,11 +93,11 @@ PyObject* running_context() noexcept {
 
 // nullptr if it can be bound anew. The lock is held.
 const char* why_not_to_bind(const Tasklet& t, const Scheduler* own) noexcept {
-    return t.scheduler->is_busy_with(&t, own)    ? "the current tasklet can't be bound anew"
-           : t.is_main                   ? "a main tasklet can't be bound"
-           : t.chain != Chain::none      ? "the tasklet is scheduled, so it can't be bound anew"
-           : t.is_active                 ? "the tasklet has C state, its stack, so it can't be bound anew"
-                                         : nullptr;
+    return t.scheduler->is_busy_with(&t, own) ? "the current tasklet can't be bound anew"
+           : t.is_main                        ? "a main tasklet can't be bound"
+           : t.chain != Chain::none           ? "the tasklet is scheduled, so it can't be bound anew"
+           : t.is_active                      ? "the tasklet has C state, its stack, so it can't be bound anew"
+                                              : nullptr;
 }
 
 // nullptr stands for "not given". 0, or -1 with an exception.
@@ -700,8 +700,9 @@ PyObject* tasklet_reduce(PyObject* self, PyObject*) {
         return nullptr;
     }
     auto or_none = [](const Reference& object) { return object ? object.get() : Py_None; };
-    return Py_BuildValue("O()(OOOOOOO)", Py_TYPE(self), or_none(function), or_none(arguments), or_none(keywords), t.atomic ? Py_True : Py_False, t.block_trap ? Py_True : Py_False,
-                         t.ignore_nesting ? Py_True : Py_False, is_runnable ? Py_True : Py_False);
+    auto truth = [](bool flag) { return flag ? Py_True : Py_False; };
+    return Py_BuildValue("O()(OOOOOOO)", Py_TYPE(self), or_none(function), or_none(arguments), or_none(keywords),
+                         truth(t.atomic), truth(t.block_trap), truth(t.ignore_nesting), truth(is_runnable));
 }
 
 PyDoc_STRVAR(setstate_doc,
