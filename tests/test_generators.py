@@ -1284,3 +1284,20 @@ def test_what_gave_the_last_value_may_close_the_generator_when_it_goes():
 
 def test_random_programs_with_destructors_and_tracers_that_use_generators():
     assert output_of_stress("generators.py", 0, 300) == "300 programs survived\n"
+
+
+def test_a_long_chain_of_those_that_have_not_begun_is_let_go_of():
+    # The deallocation of each was part of that of the one before: the C stack overflowed.
+    assert output_of("""
+        from greenlet.generators import generator
+
+        @generator
+        def function(other):
+            pass
+
+        g = None
+        for _ in range(300_000):
+            g = function(g)
+        del g
+        print("done")
+    """) == "done\n"

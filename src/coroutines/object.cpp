@@ -133,11 +133,17 @@ void finalize(PyObject* self) {
     core::finalize(coroutine, self);
 }
 
-void deallocate(PyObject* self) {
+// Runs what is left of its body. False if it is referenced again.
+bool is_to_go(PyObject* self) {
+    PyObject_GC_Track(self);
     if (of(self).coroutine.state != State::finished && PyObject_CallFinalizerFromDealloc(self) < 0) {
-        return;  // it is referenced again
+        return false;
     }
     PyObject_GC_UnTrack(self);
+    return true;
+}
+
+void release(PyObject* self) {
     Object& object = of(self);
     if (object.weak_references != nullptr) {
         PyObject_ClearWeakRefs(self);
@@ -150,6 +156,16 @@ void deallocate(PyObject* self) {
     PyTypeObject* type = Py_TYPE(self);
     type->tp_free(self);
     Py_DECREF(type);
+}
+
+// A long chain of them, each an argument of the next one, must not be let go of recursively.
+void deallocate(PyObject* self) {
+    PyObject_GC_UnTrack(self);
+    Py_TRASHCAN_BEGIN(self, deallocate);
+    if (is_to_go(self)) {
+        release(self);
+    }
+    Py_TRASHCAN_END;
 }
 
 PyObject* repr(PyObject* self) {

@@ -75,6 +75,13 @@ class Program(survival.Program):
     def greenlet(self):
         return self.one_of(self.greenlets, self.make_greenlet)
 
+    def interruptible(self):
+        """One to throw into. CPython 3.12 takes what is next to the code of a native one that runs for what that waits for."""
+        generator = self.generator()
+        if not isinstance(generator, generators.Generator) and generator.gi_running:
+            raise ValueError("a native one that runs")
+        return generator
+
     def throw_stop_iteration(self):
         generator = self.generator()
         # CPython raises it unchanged in a native one that has not begun, which its debug builds assert not to happen.
@@ -109,10 +116,10 @@ Program.operations = [
     lambda p: next(p.generator(), None),
     lambda p: p.generator().send(Witness(p)),
     lambda p: p.generator().send(None),
-    lambda p: p.generator().throw(ValueError(Witness(p))),
-    lambda p: p.generator().throw(GeneratorExit),
+    lambda p: p.interruptible().throw(ValueError(Witness(p))),
+    lambda p: p.interruptible().throw(GeneratorExit),
     lambda p: p.throw_stop_iteration(),
-    lambda p: p.generator().close(),
+    lambda p: p.interruptible().close(),
     lambda p: list(zip(p.generator(), range(FIRST), strict=False)),
     lambda p: list(p.generator()),
     lambda p: [*p.generator(), *p.generator()],
