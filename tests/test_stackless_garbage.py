@@ -456,3 +456,32 @@ def test_what_a_tasklet_had_to_return_may_use_the_scheduler_when_the_tasklet_wai
         print(channel.receive())
         """
     ) == "no switch is possible here: another one is in progress\n1\n"
+
+
+def test_one_that_ends_can_be_bound_anew_only_when_its_arguments_are_gone():
+    # It was, by a tasklet that ran when they used the scheduler; then its end unbound what it was to run next: crash.
+    assert output_of("""
+        from greenlet.stackless import run, schedule, tasklet
+
+        log = []
+
+        class Witness:
+            def __del__(self):
+                schedule()
+
+        def other():
+            ending.remove()
+            try:
+                ending.bind(log.append, ("bound anew",)).insert()
+            except RuntimeError as error:
+                log.append(str(error))
+            ending.insert()
+
+        ending = tasklet(lambda witness: None)(Witness())
+        tasklet(other)()
+        run()
+        assert not ending.alive
+        ending.bind(log.append)("again")
+        run()
+        print(*log, sep=", ")
+    """) == "the tasklet has C state, its stack, so it can't be bound anew, again\n"

@@ -424,9 +424,13 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t) noexcept {
     if (exception) {
         handle_error(s, exception);
     }
-    s.remove_active(self);
-    unbind(self);
-    exchange_greenlet(self, nullptr);
+    unbind(self);  // what runs because of that can't bind it anew yet
+    Reference greenlet;
+    {
+        Holding lock(tasklets_lock);
+        s.forget_active(self);
+        greenlet = Reference::steal(core::as_object(std::exchange(self->greenlet, nullptr)));
+    }
     if (s.current != self) [[unlikely]] {
         // Greenlets switched to this one while the tasklet waited in another one: they go on.
         Tasklet* removed;
