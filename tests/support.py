@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -11,7 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from greenlet import getcurrent, greenlet
+from greenlet import error, getcurrent, greenlet
 
 IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 # CPython 3.13t never frees functions, nor classes once there was a second thread.
@@ -95,6 +96,16 @@ def outcomes_in_threads(function, number=4):
         thread.join(60)
         assert not thread.is_alive()
     return outcomes
+
+
+def begun_by_one_of_several_threads(function, result):
+    """Call *function*, which begins a generator or coroutine, in threads at once: one must get *result*, the others be refused."""
+    outcomes = outcomes_in_threads(function)
+    assert outcomes.count(result) == 1
+    outcomes.remove(result)
+    for refusal in outcomes:
+        assert isinstance(refusal, (ValueError, error))
+        assert re.search("already executing|different thread", str(refusal))
 
 
 def suspended(run=None, *args):

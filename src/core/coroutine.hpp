@@ -55,14 +55,7 @@ struct Coroutine {
 
     // For whoever found it unstarted: has it be in another state. False if another thread was first, where they do not take
     // turns.
-    bool claim(State wanted) noexcept {
-        if (!interpreter::threads_take_turns) {
-            return state.replace(State::unstarted, wanted);
-        }
-        assert(state == State::unstarted);
-        state = wanted;
-        return true;
-    }
+    bool claim(State wanted) noexcept { return state.replace(State::unstarted, wanted); }
 
     // For the slots of the object.
     int traverse(visitproc visit, void* arg) const noexcept;

@@ -169,8 +169,8 @@ void Thread::end() noexcept {
 // ever, and not once the thread has left its thread state.
 void Thread::end_scheduler() noexcept {
     for (int round = 0; scheduler != nullptr && round < 10; ++round) {
-        Reference ending = Reference::borrow(scheduler);
-        PyObject_CallFinalizer(ending.get());
+        Reference held = Reference::borrow(scheduler);
+        PyObject_CallFinalizer(held.get());
     }
 }
 

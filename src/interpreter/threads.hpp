@@ -17,15 +17,14 @@ void for_each_thread(Visit visit) {
 #ifdef Py_GIL_DISABLED
     PyMutex& mutex = _PyRuntime.interpreters.mutex;
     PyMutex_Lock(&mutex);
-    struct Unlock {
-        PyMutex& mutex;
-        ~Unlock() { PyMutex_Unlock(&mutex); }
-    } unlock{mutex};
 #endif
     PyThreadState* ts = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
     for (; ts != nullptr; ts = PyThreadState_Next(ts)) {
         visit(ts->thread_id);
     }
+#ifdef Py_GIL_DISABLED
+    PyMutex_Unlock(&mutex);
+#endif
 }
 
 }  // namespace interpreter

@@ -55,10 +55,6 @@ bool exchange(Scheduler& s, Tasklet* from, Tasklet* to, Hook hook) noexcept {
     return install(hook, installing.get());
 }
 
-bool is_running_thread(const Scheduler& s) noexcept {
-    return s.thread != nullptr && s.thread->thread_state == interpreter::current_thread_state();
-}
-
 }  // namespace
 
 void exchange_hooks(Scheduler& s, Tasklet* from, Tasklet* to) noexcept {
@@ -73,7 +69,7 @@ void exchange_hooks(Scheduler& s, Tasklet* from, Tasklet* to) noexcept {
 PyObject* get_hook(Tasklet& t, Hook hook) noexcept {
     Holding lock(tasklets_lock);
     Scheduler& s = *t.scheduler;
-    bool is_here = is_running_thread(s);
+    bool is_here = s.is_running_thread();
     bool has_own = t.hooks[hook] != nullptr;
     // What is installed is that of the current tasklet.
     bool is_installed = is_here && (s.current == &t || (!has_own && s.current->hooks[hook] == nullptr));
@@ -85,7 +81,7 @@ PyObject* get_hook(Tasklet& t, Hook hook) noexcept {
 int set_hook(Tasklet& t, Hook hook, PyObject* function) noexcept {
     Holding lock(tasklets_lock);
     Scheduler& s = *t.scheduler;
-    bool is_usable = is_running_thread(s) && is_alive(&t);
+    bool is_usable = s.is_running_thread() && is_alive(&t);
     lock.release();
     if (!is_usable) {
         PyErr_SetString(PyExc_RuntimeError, "the tasklet is not alive, or belongs to another thread");

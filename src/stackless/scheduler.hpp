@@ -189,10 +189,13 @@ struct Scheduler {
         }
     }
 
-    // Does the thread run it? Or is it about to, if it is another thread whose scheduler asks? The lock is held.
-    bool is_busy_with(const Tasklet* t, const Scheduler* asker) const noexcept {
-        return current == t || (upcoming == t && asker != this);
+    // Is it the running thread's? The lock is held.
+    bool is_running_thread() const noexcept {
+        return thread != nullptr && thread->thread_state == interpreter::current_thread_state();
     }
+
+    // Does the thread run it? Or is it about to, if it is another thread that asks? The lock is held.
+    bool is_busy_with(const Tasklet* t) const noexcept { return current == t || (upcoming == t && !is_running_thread()); }
 
     // --- others ---
 

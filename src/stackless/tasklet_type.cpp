@@ -44,19 +44,18 @@ bool parse_flag(const char* name, Arguments args, Py_ssize_t count, bool& flag) 
 
 // The scheduler of a tasklet of the running thread; nullptr without an exception if it is of another thread.
 Scheduler* own_scheduler(Tasklet& t) noexcept {
-    if constexpr (!interpreter::threads_take_turns) {
-        // Another thread's may go at any time, so it is not looked into.
-        core::Thread* thread = core::Thread::running();
-        if (thread == nullptr) {
-            PyErr_Clear();
-            return nullptr;
-        }
-        Scheduler* own = reinterpret_cast<Scheduler*>(thread->scheduler);
-        return own == t.scheduler ? own : nullptr;
-    }
+    Holding lock(tasklets_lock);
     Scheduler* s = t.scheduler;
-    bool is_own = s->thread != nullptr && s->thread->thread_state == interpreter::current_thread_state();
-    return is_own ? s : nullptr;
+    return s->is_running_thread() ? s : nullptr;
+}
+
+// Lets go of the lock, and sets RuntimeError if there is a reason to refuse what is asked for. True if there is none.
+bool is_allowed(const char* reason, Holding& lock) noexcept {
+    lock.release();
+    if (reason != nullptr) {
+        fail(reason);
+    }
+    return reason == nullptr;
 }
 
 bool is_alive_now(const Tasklet& t) noexcept {
@@ -92,12 +91,12 @@ PyObject* running_context() noexcept {
 }
 
 // nullptr if it can be bound anew. The lock is held.
-const char* why_not_to_bind(const Tasklet& t, const Scheduler* own) noexcept {
-    return t.scheduler->is_busy_with(&t, own) ? "the current tasklet can't be bound anew"
-           : t.is_main                        ? "a main tasklet can't be bound"
-           : t.chain != Chain::none           ? "the tasklet is scheduled, so it can't be bound anew"
-           : t.is_active                      ? "the tasklet has C state, its stack, so it can't be bound anew"
-                                              : nullptr;
+const char* why_not_to_bind(const Tasklet& t) noexcept {
+    return t.scheduler->is_busy_with(&t) ? "the current tasklet can't be bound anew"
+           : t.is_main                   ? "a main tasklet can't be bound"
+           : t.chain != Chain::none      ? "the tasklet is scheduled, so it can't be bound anew"
+           : t.is_active                 ? "the tasklet has C state, its stack, so it can't be bound anew"
+                                         : nullptr;
 }
 
 // nullptr stands for "not given". 0, or -1 with an exception.
@@ -106,14 +105,10 @@ int bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keywords
         PyErr_SetString(PyExc_TypeError, "the function of a tasklet must be callable");
         return -1;
     }
-    Scheduler* own = own_scheduler(t);
     bool gives_arguments = arguments != nullptr || keywords != nullptr;
     Holding lock(tasklets_lock);
-    const char* reason = why_not_to_bind(t, own);
     bool lacks_function = gives_arguments && function == nullptr && t.function == nullptr;
-    lock.release();
-    if (reason != nullptr) {
-        fail(reason);
+    if (!is_allowed(why_not_to_bind(t), lock)) {
         return -1;
     }
     if (arguments != nullptr && !PyTuple_Check(arguments)) {
@@ -147,9 +142,8 @@ int bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keywords
     Reference old_function, old_context, old_greenlet;
     lock.acquire_again();
     lacks_function = gives_arguments && function == nullptr && t.function == nullptr;
-    if (!interpreter::threads_take_turns && (lacks_function || why_not_to_bind(t, own) != nullptr)) {
-        lock.release();
-        fail("another thread uses the tasklet at the same time");
+    if (!interpreter::threads_take_turns && (lacks_function || why_not_to_bind(t) != nullptr)) {
+        is_allowed("another thread uses the tasklet at the same time", lock);
         return -1;
     }
     if (function != nullptr || !gives_arguments) {
@@ -220,12 +214,7 @@ const char* why_not_to_run(const Tasklet& t) noexcept {
 // Can it? If not, sets RuntimeError.
 bool is_ready(Tasklet& t) noexcept {
     Holding lock(tasklets_lock);
-    const char* reason = why_not_to_run(t);
-    lock.release();
-    if (reason != nullptr) {
-        fail(reason);
-    }
-    return reason == nullptr;
+    return is_allowed(why_not_to_run(t), lock);
 }
 
 // Makes a tasklet runnable; `is_next`: before the others. False with an exception.
@@ -235,11 +224,7 @@ bool insert(Tasklet& t, bool is_next = false) noexcept {
     if (reason == nullptr && t.chain == Chain::none) {
         t.scheduler->deliver(as_tasklet(Py_NewRef(as_object(&t))), is_next);
     }
-    lock.release();
-    if (reason != nullptr) {
-        fail(reason);
-    }
-    return reason == nullptr;
+    return is_allowed(reason, lock);
 }
 
 PyDoc_STRVAR(setup_doc,
@@ -282,15 +267,14 @@ PyDoc_STRVAR(remove_doc,
 
 PyObject* tasklet_remove(PyObject* self, PyObject*) {
     Tasklet& t = of(self);
-    Scheduler* own = own_scheduler(t);
     Holding lock(tasklets_lock);
-    const char* reason = t.chain == Chain::channel              ? "You cannot remove a blocked tasklet."
-                         : t.scheduler->is_busy_with(&t, own)   ? "The current tasklet cannot be removed."
-                                                                : nullptr;
+    const char* reason = t.chain == Chain::channel         ? "You cannot remove a blocked tasklet."
+                         : t.scheduler->is_busy_with(&t)   ? "The current tasklet cannot be removed."
+                                                           : nullptr;
     Tasklet* removed = reason == nullptr && t.chain == Chain::runnable ? take_out(&t) : nullptr;
-    lock.release();
+    bool is_removed = is_allowed(reason, lock);
     Py_XDECREF(removed);
-    return reason == nullptr ? Py_NewRef(self) : fail(reason);
+    return is_removed ? Py_NewRef(self) : nullptr;
 }
 
 // nullptr if it can get another thread. The lock is held.
@@ -365,18 +349,13 @@ PyObject* tasklet_bind_thread(PyObject* self, PyObject* args) {
 bool put_first(Scheduler& s, Tasklet& t) noexcept {
     Holding lock(tasklets_lock);
     const char* reason = t.scheduler != &s ? "the tasklet was bound to another thread meanwhile" : why_not_to_run(t);
-    if (reason != nullptr) {
-        lock.release();
-        fail(reason);
-        return false;
-    }
-    if (t.chain == Chain::runnable) {
+    if (reason == nullptr && t.chain == Chain::runnable) {
         s.first = &t;
     }
-    else {
+    else if (reason == nullptr) {
         s.prepend(take_out(&t));
     }
-    return true;
+    return is_allowed(reason, lock);
 }
 
 PyDoc_STRVAR(run_doc,
@@ -587,8 +566,8 @@ bool is_current_here(Tasklet& t) noexcept {
 // May the context of a tasklet that is not the current one of this thread be used? The lock is held. If threads do not take turns,
 // one that has a stack may be resumed by its own at any time.
 bool has_context_at_hand(Tasklet& t) noexcept {
-    bool may_run = t.is_active && !interpreter::threads_take_turns && own_scheduler(t) == nullptr;
-    return !may_run && !t.scheduler->is_busy_with(&t, own_scheduler(t));
+    bool may_run = t.is_active && !interpreter::threads_take_turns && !t.scheduler->is_running_thread();
+    return !may_run && !t.scheduler->is_busy_with(&t);
 }
 
 // Where the context of a tasklet is that does not run. The lock is held.
@@ -1078,8 +1057,8 @@ PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
         s->thread->kill_released();  // which may include this one
     }
     Holding lock(tasklets_lock);
-    s = t->scheduler == s ? s : nullptr;
-    bool is_busy = t->scheduler->is_busy_with(t, s);
+    s = t->scheduler == s ? s : nullptr;  // another thread may have bound it meanwhile
+    bool is_busy = t->scheduler->is_busy_with(t);
     if (t->scheduler->thread == nullptr && (t->is_active || is_alive(t))) {
         lock.release();
         return fail(thread_has_ended);

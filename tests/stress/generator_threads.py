@@ -9,14 +9,14 @@ another thread's, or that it has ended. Ends with 0 if nothing else was raised, 
 import asyncio
 import collections
 import contextlib
-import faulthandler
+import functools
 import gc
 import random
 import sys
-import threading
 import time
 import warnings
 
+import together
 from greenlet import GreenletExit, error, getcurrent
 from greenlet.aio import Coroutine, async_, await_, iter_, portal, run
 from greenlet.generators import generator, yield_
@@ -146,25 +146,14 @@ def work(number, end):
 
 def main() -> int:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10
-    faulthandler.enable()
-    # A deadlock ends the process, and shows where.
-    faulthandler.dump_traceback_later(seconds * 5 + 60, exit=True)
     warnings.simplefilter("ignore")  # coroutines that nobody awaits
     sys.unraisablehook = lambda _: None
-    sys.setswitchinterval(1e-4)
     shared.extend(make() for make in makers[:SHARED])
     end = time.monotonic() + seconds
-    threads = [threading.Thread(target=work, args=(number, end)) for number in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together.run([functools.partial(work, number, end) for number in range(THREADS)], seconds)
     shared.clear()
     gc.collect()
-    lock = "unknown" if not hasattr(sys, "_is_gil_enabled") else sys._is_gil_enabled()
-    print(*wrong, sep="\n", file=sys.stderr)
-    print(f"generator_threads: {sum(counts)} actions in {THREADS} threads, {len(wrong)} wrong, GIL: {lock}")
-    return bool(wrong)
+    return together.report("generator_threads", counts, wrong)
 
 
 if __name__ == "__main__":

@@ -4,17 +4,17 @@ usage: tasklet_threads.py SECONDS [THREADS]
 
 Where threads do not take turns it is this that finds races. Each thread runs tasklets of its own, which meet those of other
 threads in shared channels, and insert, kill, throw into, bind and look at tasklets of any thread. It must not crash or hang; errors
-are to be expected, and only those of known classes. Prints how many actions there were.
+are to be expected, and only those of known classes.
 """
 
-import contextlib
-import faulthandler
+import contextvars
 import gc
 import random
 import sys
 import threading
 import time
 
+import together
 from greenlet import stackless
 from greenlet.stackless import TaskletExit, channel, tasklet
 
@@ -28,12 +28,11 @@ class Shared:
         self.channels = [channel() for _ in range(4)]
         self.tasklets = [tasklet() for _ in range(MOST_SHARED)]
         self.threads = []
-        self.failures = []
+        self.wrong = []
 
 
-class Worker(threading.Thread):
+class Worker:
     def __init__(self, shared, seed):
-        super().__init__()
         self.shared = shared
         self.random = random.Random(seed)
         self.actions = 0
@@ -75,7 +74,7 @@ class Worker(threading.Thread):
             except (RuntimeError, ValueError, TypeError, TaskletExit):
                 pass
             except BaseException as error:
-                self.shared.failures.append(error)
+                self.shared.wrong.append(repr(error))
                 raise
 
 
@@ -122,7 +121,7 @@ ACTIONS = [
     lambda w: setattr(w.any_tasklet(), "tempval", object()),
     lambda w: setattr(w.any_tasklet(), "block_trap", False),
     lambda w: setattr(w.any_tasklet(), "trace_function", None),
-    lambda w: w.any_tasklet().set_context(__import__("contextvars").copy_context()),
+    lambda w: w.any_tasklet().set_context(contextvars.copy_context()),
     lambda w: w.any_tasklet().context_run(int),
     lambda w: w.any_tasklet().set_atomic(w.random.randrange(2)),
     lambda w: w.any_tasklet().__reduce__(),
@@ -141,19 +140,14 @@ ACTIONS = [
 def main():
     seconds = float(sys.argv[1])
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 4
-    faulthandler.dump_traceback_later(seconds * 3 + 60, exit=True)
     sys.unraisablehook = lambda _: None
     shared = Shared(seconds)
     workers = [Worker(shared, seed) for seed in range(count)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    together.run([worker.run for worker in workers], seconds)
     stackless.set_channel_callback(None)
     stackless.set_schedule_callback(None)
-    assert not shared.failures, shared.failures
-    print(f"{sum(worker.actions for worker in workers)} actions")
+    return together.report("tasklet_threads", [worker.actions for worker in workers], shared.wrong)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

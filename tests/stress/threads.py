@@ -8,7 +8,7 @@ program itself can see: a result that is not right, a thread that does not end.
 
 import contextlib
 import contextvars
-import faulthandler
+import functools
 import gc
 import random
 import sys
@@ -16,6 +16,7 @@ import threading
 import time
 import weakref
 
+import together
 from greenlet import GreenletExit, error, getcurrent, greenlet
 
 THREADS = 4
@@ -222,24 +223,13 @@ def work(number, end):
 
 def main() -> int:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10
-    faulthandler.enable()
-    # A deadlock ends the process, and shows where.
-    faulthandler.dump_traceback_later(seconds * 5 + 60, exit=True)
-    sys.setswitchinterval(1e-4)
     stderr, sys.stderr = sys.stderr, Complaints()
     end = time.monotonic() + seconds
-    threads = [threading.Thread(target=work, args=(number, end)) for number in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together.run([functools.partial(work, number, end) for number in range(THREADS)], seconds)
     shared.clear()
     gc.collect()
-    lock = "unknown" if not hasattr(sys, "_is_gil_enabled") else sys._is_gil_enabled()
     sys.stderr = stderr
-    print(*wrong, sep="\n", file=sys.stderr)
-    print(f"threads: {sum(counts)} actions in {THREADS} threads, {len(wrong)} wrong, GIL: {lock}")
-    return bool(wrong)
+    return together.report("threads", counts, wrong)
 
 
 if __name__ == "__main__":
