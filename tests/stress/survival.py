@@ -29,12 +29,15 @@ class Program:
     def chance(self, probability):
         return self.random.random() < probability
 
+    def operations_here(self):
+        return self.operations
+
     def operate(self):
         """A random operation, unless there were enough."""
         self.fuel -= 1
         if self.fuel > 0:
             try:
-                self.random.choice(self.operations)(self)
+                self.random.choice(self.operations_here())(self)
             except SystemError as error:
                 wrong.append(error)
                 raise

@@ -1,0 +1,290 @@
+"""What random programs of all event loops share: ordinary functions, coroutines, generators and greenlets that await.
+
+Functions, destructors, callbacks, generators and greenlets all do random operations. See survival.py. For each loop there is a
+module (on_asyncio.py, on_trio.py, on_anyio.py) with its tasks, and what can be awaited there.
+"""
+
+import asyncio
+import contextlib
+import contextvars
+import gc
+import signal
+import threading
+
+import survival
+from greenlet import GreenletExit, generators, getcurrent, greenlet
+from greenlet.aio import async_, await_, ensure_portal, has_portal, iter_, portal, run, with_
+from greenlet.generators import yield_
+from survival import Garbage, Witness
+
+MOST = 6  # of each kind that are kept
+FIRST = 3  # of the values of one, that loops ask for
+STEPS = 5  # of a function
+SOON = 0.0005  # seconds
+IDLE = 10  # fuel for a round of a loop that has nothing to do
+GRACE = 50  # rounds of a loop that should have ended
+
+variable = contextvars.ContextVar("variable")
+
+
+class Waits:
+    """An awaitable that yields to the event loop what it does not expect, and does not end as it should."""
+
+    def __init__(self, program):
+        self.program = program
+
+    def __await__(self):
+        self.program.call_back()
+        return self
+
+    __iter__ = __await__
+
+    def __next__(self):
+        self.program.call_back()
+        if self.program.chance(0.5):
+            raise StopIteration(Witness(self.program))
+        return Witness(self.program) if self.program.chance(0.2) else None
+
+    def throw(self, *exception):
+        self.program.call_back()
+        if self.program.chance(0.5):
+            raise StopIteration
+        if self.program.chance(0.5):
+            raise exception[0]
+
+    def close(self):
+        self.program.call_back()
+
+
+class Manager:
+    def __init__(self, program):
+        self.program = program
+
+    async def __aenter__(self):
+        await self.program.awaitable()
+        return Witness(self.program)
+
+    async def __aexit__(self, *exception):
+        await self.program.awaitable()
+        return self.program.chance(0.3)
+
+
+class Program(survival.Program):
+    """To be completed by make_task(), a coroutine function sleep(), and what else there is to do and to await."""
+
+    endings = (asyncio.CancelledError, GeneratorExit, GreenletExit)  # what ends functions, most of the time
+    awaitables: list = []  # functions of the program
+
+    def __init__(self, seed):
+        super().__init__(seed, 500)
+        self.thread = threading.get_ident()
+        self.grace = GRACE
+        self.tasks = []
+        self.coroutines = []
+        self.generators = []
+        self.greenlets = []
+
+    # What runs. Each step is an operation, or waits.
+
+    def operations_here(self):
+        """In other threads than that of the event loop, only those that do not touch it."""
+        return self.operations if threading.get_ident() == self.thread else ELSEWHERE
+
+    @contextlib.contextmanager
+    def attempt(self):
+        try:
+            yield
+        except Exception:
+            pass
+        except self.endings:
+            if self.chance(0.7):
+                raise
+
+    def steps(self):
+        return range(self.random.randrange(1, STEPS))
+
+    def function(self):
+        steps = self.steps()
+
+        def function(*arguments, **named):
+            for _ in steps:
+                with self.attempt():
+                    if self.chance(0.4):
+                        await_(self.awaitable())
+                    else:
+                        self.operate()
+            return Witness(self)
+
+        return function
+
+    async def native(self, *arguments):
+        for _ in self.steps():
+            with self.attempt():
+                if self.chance(0.4):
+                    await self.awaitable()
+                elif self.chance(0.1):
+                    await ensure_portal()
+                else:
+                    self.operate()
+        return Witness(self)
+
+    async def native_generator(self):
+        for _ in self.steps():
+            if self.chance(0.4):
+                await self.awaitable()
+            else:
+                yield Witness(self)
+
+    def generator_function(self):
+        @generators.generator
+        def function(*arguments):
+            for _ in self.steps():
+                with self.attempt():
+                    choice = self.random.random()
+                    if choice < 0.4:
+                        yield_(Witness(self))
+                    elif choice < 0.7:
+                        await_(self.awaitable())
+                    else:
+                        self.operate()
+
+        return function
+
+    def greenlet_function(self, *arguments):
+        for _ in self.steps():
+            with self.attempt():
+                if self.chance(0.3):
+                    getcurrent().parent.switch(Witness(self))
+                elif self.chance(0.3):
+                    await_(self.awaitable())
+                else:
+                    self.operate()
+
+    # What there is, or is made.
+
+    def awaitable(self):
+        return self.random.choice(self.awaitables)(self)
+
+    def make_coroutine(self):
+        made = run(self.function(), Witness(self)) if self.chance(0.7) else portal(self.native(Witness(self)))
+        return self.keep(made, self.coroutines, MOST)
+
+    def make_generator(self):
+        return self.keep(self.generator_function()(Witness(self)), self.generators, MOST)
+
+    def make_greenlet(self):
+        return self.keep(greenlet(self.greenlet_function), self.greenlets, MOST)
+
+    def task(self):
+        return self.one_of(self.tasks, self.make_task)
+
+    def coroutine(self):
+        return self.one_of(self.coroutines, self.make_coroutine)
+
+    def generator(self):
+        return self.one_of(self.generators, self.make_generator)
+
+    def greenlet(self):
+        return self.one_of(self.greenlets, self.make_greenlet)
+
+    def asynchronous_iterable(self):
+        return self.native_generator() if self.chance(0.5) else async_(self.generator_function())()
+
+    # Operations.
+
+    def enter(self):
+        with with_(Manager(self)):
+            self.operate()
+
+    def close_after_use(self):
+        with with_(contextlib.aclosing(self.asynchronous_iterable())) as values:
+            for _ in zip(iter_(values), range(FIRST), strict=False):
+                self.operate()
+
+    def drive(self):
+        """As an event loop would."""
+        coroutine = self.coroutine()
+        for _ in range(FIRST):
+            coroutine.send(None)
+
+    def raise_something(self):
+        raise self.random.choice((asyncio.CancelledError, GreenletExit, KeyboardInterrupt, StopIteration))
+
+    # How it ends.
+
+    def is_late(self):
+        """Should the loop have ended? To be asked in each of its rounds."""
+        if self.fuel <= 0:
+            self.grace -= 1
+        return self.grace < 0
+
+    def end(self):
+        for objects in self.tasks, self.coroutines, self.generators, self.greenlets:
+            objects.clear()
+
+
+AWAITABLES = [
+    lambda p: p.sleep(0),
+    lambda p: p.sleep(0),
+    lambda p: p.sleep(SOON),
+    lambda p: p.coroutine(),
+    lambda p: run(p.function(), Witness(p)),
+    lambda p: run(p.function(), name=Witness(p)),
+    lambda p: p.native(Witness(p)),
+    lambda p: portal(p.native()),
+    lambda p: portal(Waits(p)),
+    lambda p: async_(p.function())(Witness(p)),
+    lambda p: Waits(p),
+    lambda p: Waits(p),
+    lambda p: ensure_portal(),
+    lambda p: Witness(p),
+]
+
+ELSEWHERE = [
+    lambda p: p.make_coroutine(),
+    lambda p: p.make_generator(),
+    lambda p: p.drive(),
+    lambda p: p.coroutine().send(Witness(p)),
+    lambda p: p.coroutine().throw(ValueError(Witness(p))),
+    lambda p: p.coroutine().throw(p.random.choice(p.endings)),
+    lambda p: p.coroutine().close(),
+    lambda p: next(p.coroutine()),
+    lambda p: (repr(p.coroutine()), p.coroutine().gi_frame, p.coroutine().cr_running, p.coroutine().cr_suspended),
+    lambda p: setattr(p.coroutine(), "__qualname__", "name"),
+    lambda p: next(p.generator()),
+    lambda p: p.generator().throw(ValueError(Witness(p))),
+    lambda p: p.generator().close(),
+    lambda p: list(p.generator()),
+    lambda p: p.greenlet().switch(Witness(p)),
+    lambda p: p.greenlet().throw(ValueError),
+    lambda p: p.greenlet().throw(),
+    lambda p: setattr(p.greenlet(), "parent", p.greenlet()),
+    lambda p: p.keep(getcurrent(), p.greenlets, MOST),
+    lambda p: p.coroutines.clear(),
+    lambda p: p.generators.clear(),
+    lambda p: p.greenlets.clear(),
+    lambda p: has_portal(),
+    lambda p: yield_(Witness(p)),
+    lambda p: variable.set(Witness(p)),
+    lambda p: contextvars.copy_context().run(p.operate),
+    lambda p: p.raise_something(),
+    lambda p: Garbage(p),
+    lambda p: gc.collect(),
+]
+
+OPERATIONS = [
+    *ELSEWHERE,
+    lambda p: await_(p.awaitable()),
+    lambda p: await_(p.awaitable()),
+    lambda p: await_(p.awaitable()),
+    lambda p: p.make_task(),
+    lambda p: p.make_task(),
+    lambda p: list(zip(iter_(p.asynchronous_iterable()), range(FIRST), strict=False)),
+    lambda p: list(iter_(p.asynchronous_iterable())),
+    lambda p: p.close_after_use(),
+    lambda p: p.enter(),
+    lambda p: p.tasks.clear(),
+    lambda p: contextvars.copy_context().run(await_, p.awaitable()),
+    lambda p: sorted([3, 1, 2], key=lambda value: await_(p.awaitable()) and 0),
+    lambda p: signal.raise_signal(signal.SIGINT),
+]
