@@ -532,6 +532,24 @@ def test_kill_later():
     assert [type(e) for e in log] == [TaskletExit]
 
 
+def test_an_exception_that_is_none_is_not_raised(monkeypatch):
+    class Odd(Exception):
+        def __new__(cls, *args):
+            return 3
+
+    t = paused()
+    for give in (lambda: t.throw(Odd), lambda: t.throw(Odd, (1, 2)), lambda: t.raise_exception(Odd), lambda: t.raise_exception(Odd, 1)):
+        with pytest.raises(TypeError, match="did not make an exception"):
+            give()
+    with monkeypatch.context() as patched:
+        patched.setattr(TaskletExit, "__new__", lambda *_: 3)
+        with pytest.raises(TypeError, match="did not make an exception"):
+            t.kill()
+    assert t.alive and t.paused
+    t.kill()
+    assert not t.alive
+
+
 def test_kill_of_one_that_has_not_begun_just_ends_it():
     log = []
     t = tasklet(log.append)(1)

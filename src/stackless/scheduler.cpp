@@ -562,7 +562,7 @@ void kill_active(Scheduler& s) noexcept {
             if (!t->is_active || t == s.current) {
                 continue;
             }
-            PyObject* exit = PyObject_CallNoArgs(s.state->tasklet_exit);
+            PyObject* exit = make_exception(s.state->tasklet_exit);
             Reference done = Reference::steal(exit != nullptr ? throw_into(t, exit, false) : nullptr);
             if (!done) {
                 PyErr_WriteUnraisable(as_object(t));

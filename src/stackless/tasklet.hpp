@@ -117,17 +117,63 @@ inline void unbind(Tasklet* t) noexcept {
     unbind(t, lock);
 }
 
+// nullptr for None, too: many parameters take None for "not given".
+inline PyObject* given(PyObject* argument) noexcept { return argument != Py_None ? argument : nullptr; }
+
 // tasklet_type.cpp: the class. A new reference, or nullptr with an exception.
 PyObject* make_tasklet_type() noexcept;
 
-// A new tasklet, which nothing is bound to. nullptr with an exception if memory ran out.
+// --- tasklet.cpp: what can be done with one, by any thread. False or nullptr with an exception, unless said otherwise ---
+
+// Sets RuntimeError. nullptr.
+PyObject* fail(const char* message) noexcept;
+
+// A new tasklet, which nothing is bound to.
 Tasklet* make_tasklet(PyTypeObject* type, Scheduler& scheduler) noexcept;
 
-// Raises an exception in a tasklet. Takes over the reference to it. `pending`: when it is its turn, else at once. None, or
-// nullptr with an exception.
+// The scheduler of a tasklet of the running thread; nullptr without an exception if it is of another thread, or one that has ended.
+Scheduler* own_scheduler(const Tasklet& t) noexcept;
+
+// The same as is_alive(), without the lock.
+bool is_alive_now(const Tasklet& t) noexcept;
+
+// Is it the current one of the running thread?
+bool is_current_here(const Tasklet& t) noexcept;
+
+// Binds it anew. nullptr stands for "not given".
+bool bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keywords) noexcept;
+
+// Has it belong to the thread with this id. `running`: the scheduler of the running thread.
+bool move(Tasklet& t, Scheduler& running, unsigned long thread_id) noexcept;
+
+// Can it be made runnable, or run?
+bool is_ready(const Tasklet& t) noexcept;
+
+// Makes it runnable; `is_next`: before the others.
+bool insert(Tasklet& t, bool is_next = false) noexcept;
+
+// Makes it runnable no more.
+bool remove(Tasklet& t) noexcept;
+
+// Puts a tasklet of the running thread, whose scheduler is given, before the others, or has the others wait behind it.
+bool put_first(Scheduler& s, Tasklet& t) noexcept;
+
+// An exception object made of what `raise` would take: a new reference.
+PyObject* make_exception(PyObject* type, PyObject* value = nullptr, PyObject* traceback = nullptr) noexcept;
+
+// Raises an exception in it. Takes over the reference to it. `pending`: when it is its turn, else at once. None.
 PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept;
 
-// An exception object made of what `raise` would take. A new reference, or nullptr with TypeError.
-PyObject* make_exception(PyObject* type, PyObject* value, PyObject* traceback) noexcept;
+// Raises TaskletExit in it, if it is alive. None.
+PyObject* kill(Tasklet& t, bool pending) noexcept;
+
+// Sets the contextvars.Context it runs in.
+bool set_context(Tasklet& t, PyObject* context) noexcept;
+
+// The contextvars.Context of one that is not the current one of the running thread: a new reference. Made if it has none.
+PyObject* get_context(Tasklet& t) noexcept;
+
+// The innermost frame: a new reference, or nullptr without an exception if there is none or it is in use by another thread.
+PyFrameObject* innermost_frame(const Tasklet& t) noexcept;
 
 }  // namespace stackless

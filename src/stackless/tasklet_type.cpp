@@ -1,11 +1,9 @@
-// The class tasklet.
+// The class tasklet: arguments, documentation and attributes of what tasklet.cpp does.
 
 #include <cstddef>
 #include <utility>
 
 #include "core/reference.hpp"
-#include "interpreter/entered_context.hpp"
-#include "interpreter/frames.hpp"
 #include "interpreter/pending_exception.hpp"
 #include "stackless/channel.hpp"
 #include "stackless/scheduler.hpp"
@@ -23,14 +21,6 @@ using Arguments = PyObject* const*;
 
 Tasklet& of(PyObject* self) noexcept { return *as_tasklet(self); }
 
-// nullptr for None, too: many parameters take None for "not given".
-PyObject* given(PyObject* argument) noexcept { return argument != Py_None ? argument : nullptr; }
-
-PyObject* fail(const char* message) noexcept {
-    PyErr_SetString(PyExc_RuntimeError, message);
-    return nullptr;
-}
-
 // Parses what "PyObject_IsTrue" is meant of: one argument, its truth in `flag`.
 bool parse_flag(const char* name, Arguments args, Py_ssize_t count, bool& flag) noexcept {
     if (count != 1) {
@@ -42,119 +32,11 @@ bool parse_flag(const char* name, Arguments args, Py_ssize_t count, bool& flag) 
     return truth >= 0;
 }
 
-// The scheduler of a tasklet of the running thread; nullptr without an exception if it is of another thread.
-Scheduler* own_scheduler(Tasklet& t) noexcept {
-    Holding lock(tasklets_lock);
-    Scheduler* s = t.scheduler;
-    return s->is_running_thread() ? s : nullptr;
-}
-
-// Lets go of the lock, and sets RuntimeError if there is a reason to refuse what is asked for. True if there is none.
-bool is_allowed(const char* reason, Holding& lock) noexcept {
-    lock.release();
-    if (reason != nullptr) {
-        fail(reason);
-    }
-    return reason == nullptr;
-}
-
-bool is_alive_now(const Tasklet& t) noexcept {
-    Holding lock(tasklets_lock);
-    return is_alive(&t);
-}
-
-bool has_no_thread(const Tasklet& t) noexcept {
-    Holding lock(tasklets_lock);
-    return t.scheduler->thread == nullptr;
-}
-
-constexpr const char* thread_has_ended = "the tasklet has no thread: its own has ended";
-
 // --- creation and binding --------------------------------------------------------------------------------------------
 
 PyObject* tasklet_new(PyTypeObject* type, PyObject*, PyObject*) {
     Scheduler* s = Scheduler::running();
     return s != nullptr ? as_object(make_tasklet(type, *s)) : nullptr;
-}
-
-// The context of the running greenlet: a new reference. Made if there is none yet.
-PyObject* running_context() noexcept {
-    PyThreadState* ts = interpreter::current_thread_state();
-    if (interpreter::running_context(ts) == nullptr) {
-        PyObject* context = PyContext_New();
-        if (context == nullptr) {
-            return nullptr;
-        }
-        Py_XDECREF(interpreter::exchange_running_context(ts, context));
-    }
-    return Py_NewRef(interpreter::running_context(ts));
-}
-
-// nullptr if it can be bound anew. The lock is held.
-const char* why_not_to_bind(const Tasklet& t) noexcept {
-    return t.scheduler->is_busy_with(&t) ? "the current tasklet can't be bound anew"
-           : t.is_main                   ? "a main tasklet can't be bound"
-           : t.chain != Chain::none      ? "the tasklet is scheduled, so it can't be bound anew"
-           : t.is_active                 ? "the tasklet has C state, its stack, so it can't be bound anew"
-                                         : nullptr;
-}
-
-// nullptr stands for "not given". 0, or -1 with an exception.
-int bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keywords) noexcept {
-    if (function != nullptr && !PyCallable_Check(function)) {
-        PyErr_SetString(PyExc_TypeError, "the function of a tasklet must be callable");
-        return -1;
-    }
-    bool gives_arguments = arguments != nullptr || keywords != nullptr;
-    Holding lock(tasklets_lock);
-    bool lacks_function = gives_arguments && function == nullptr && t.function == nullptr;
-    if (!is_allowed(why_not_to_bind(t), lock)) {
-        return -1;
-    }
-    if (arguments != nullptr && !PyTuple_Check(arguments)) {
-        PyErr_SetString(PyExc_TypeError, "args must be a tuple or None");
-        return -1;
-    }
-    if (keywords != nullptr && !PyDict_Check(keywords)) {
-        PyErr_SetString(PyExc_TypeError, "kwargs must be a dict or None");
-        return -1;
-    }
-    if (lacks_function) {
-        fail("the tasklet was not bound to a function");
-        return -1;
-    }
-    Reference context;
-    if (function != nullptr) {
-        context = Reference::steal(running_context());
-        if (!context) {
-            return -1;
-        }
-    }
-    Reference new_arguments = arguments != nullptr ? Reference::borrow(arguments)
-                              : gives_arguments    ? Reference::steal(PyTuple_New(0))
-                                                   : Reference();
-    Reference new_keywords = Reference::borrow(keywords);
-    Reference new_function = Reference::borrow(function);
-    if (gives_arguments && !new_arguments) {
-        return -1;
-    }
-    // All is set before what it was bound to goes, which may run code.
-    Reference old_function, old_context, old_greenlet;
-    lock.acquire_again();
-    lacks_function = gives_arguments && function == nullptr && t.function == nullptr;
-    if (!interpreter::threads_take_turns && (lacks_function || why_not_to_bind(t) != nullptr)) {
-        is_allowed("another thread uses the tasklet at the same time", lock);
-        return -1;
-    }
-    if (function != nullptr || !gives_arguments) {
-        old_function = Reference::steal(std::exchange(t.function, new_function.release()));
-        old_context = Reference::steal(std::exchange(t.context, context.release()));
-        old_greenlet = Reference::steal(core::as_object(std::exchange(t.greenlet, nullptr)));  // made for it, but not begun
-    }
-    Reference old_arguments = Reference::steal(std::exchange(t.arguments, new_arguments.release()));
-    Reference old_keywords = Reference::steal(std::exchange(t.keywords, new_keywords.release()));
-    lock.release();
-    return 0;
 }
 
 bool parse_binding(PyObject* args, PyObject* kwargs, const char* format, PyObject** values) noexcept {
@@ -171,13 +53,11 @@ bool parse_binding(PyObject* args, PyObject* kwargs, const char* format, PyObjec
 
 int tasklet_init(PyObject* self, PyObject* args, PyObject* kwargs) {
     if (kwargs == nullptr && PyTuple_GET_SIZE(args) == 1) [[likely]] {
-        return bind(of(self), given(PyTuple_GET_ITEM(args, 0)), nullptr, nullptr);
+        return bind(of(self), given(PyTuple_GET_ITEM(args, 0)), nullptr, nullptr) ? 0 : -1;
     }
     PyObject* values[3] = {};
-    if (!parse_binding(args, kwargs, "|OOO:tasklet", values)) {
-        return -1;
-    }
-    return bind(of(self), values[0], values[1], values[2]);
+    bool is_bound = parse_binding(args, kwargs, "|OOO:tasklet", values) && bind(of(self), values[0], values[1], values[2]);
+    return is_bound ? 0 : -1;
 }
 
 PyDoc_STRVAR(bind_doc,
@@ -197,34 +77,8 @@ PyDoc_STRVAR(bind_doc,
 
 PyObject* tasklet_bind(PyObject* self, PyObject* args, PyObject* kwargs) {
     PyObject* values[3] = {};
-    if (!parse_binding(args, kwargs, "|OOO:bind", values) || bind(of(self), values[0], values[1], values[2]) < 0) {
-        return nullptr;
-    }
-    return Py_NewRef(self);
-}
-
-// nullptr if it can be made runnable, or run. The lock is held.
-const char* why_not_to_run(const Tasklet& t) noexcept {
-    return t.chain == Chain::channel         ? "You cannot run a blocked tasklet"
-           : !is_alive(&t)                   ? "You cannot run an unbound(dead) tasklet"
-           : t.scheduler->thread == nullptr  ? thread_has_ended
-                                             : nullptr;
-}
-
-// Can it? If not, sets RuntimeError.
-bool is_ready(Tasklet& t) noexcept {
-    Holding lock(tasklets_lock);
-    return is_allowed(why_not_to_run(t), lock);
-}
-
-// Makes a tasklet runnable; `is_next`: before the others. False with an exception.
-bool insert(Tasklet& t, bool is_next = false) noexcept {
-    Holding lock(tasklets_lock);
-    const char* reason = why_not_to_run(t);
-    if (reason == nullptr && t.chain == Chain::none) {
-        t.scheduler->deliver(as_tasklet(Py_NewRef(as_object(&t))), is_next);
-    }
-    return is_allowed(reason, lock);
+    bool is_bound = parse_binding(args, kwargs, "|OOO:bind", values) && bind(of(self), values[0], values[1], values[2]);
+    return is_bound ? Py_NewRef(self) : nullptr;
 }
 
 PyDoc_STRVAR(setup_doc,
@@ -239,10 +93,7 @@ PyObject* tasklet_setup(PyObject* self, PyObject* args, PyObject* kwargs) {
     if (is_alive_now(of(self))) {
         return fail("tasklet is alive");
     }
-    if (bind(of(self), nullptr, args, kwargs) < 0 || !insert(of(self))) {
-        return nullptr;
-    }
-    return Py_NewRef(self);
+    return bind(of(self), nullptr, args, kwargs) && insert(of(self)) ? Py_NewRef(self) : nullptr;
 }
 
 PyDoc_STRVAR(insert_doc,
@@ -266,24 +117,7 @@ PyDoc_STRVAR(remove_doc,
 "    RuntimeError: it is the current tasklet of its thread, or blocked on a channel.");
 
 PyObject* tasklet_remove(PyObject* self, PyObject*) {
-    Tasklet& t = of(self);
-    Holding lock(tasklets_lock);
-    const char* reason = t.chain == Chain::channel         ? "You cannot remove a blocked tasklet."
-                         : t.scheduler->is_busy_with(&t)   ? "The current tasklet cannot be removed."
-                                                           : nullptr;
-    Tasklet* removed = reason == nullptr && t.chain == Chain::runnable ? take_out(&t) : nullptr;
-    bool is_removed = is_allowed(reason, lock);
-    Py_XDECREF(removed);
-    return is_removed ? Py_NewRef(self) : nullptr;
-}
-
-// nullptr if it can get another thread. The lock is held.
-const char* why_not_to_move(const Tasklet& t) noexcept {
-    bool has_C_state = has_stack(&t) || (t.is_active && !interpreter::threads_take_turns && t.scheduler->thread != nullptr);
-    return t.chain != Chain::none            ? "a runnable tasklet can't be bound to another thread"
-           : has_C_state                     ? "the tasklet has C state, its stack, which belongs to its thread"
-           : t.scheduler->current == &t      ? "the current tasklet can't be bound to another thread"
-                                             : nullptr;
+    return remove(of(self)) ? Py_NewRef(self) : nullptr;
 }
 
 PyDoc_STRVAR(bind_thread_doc,
@@ -302,7 +136,6 @@ PyObject* tasklet_bind_thread(PyObject* self, PyObject* args) {
     if (!PyArg_ParseTuple(args, "|O:bind_thread", &id)) {
         return nullptr;
     }
-    Tasklet& t = of(self);
     Scheduler* running = Scheduler::running();
     if (running == nullptr) {
         return nullptr;
@@ -314,49 +147,10 @@ PyObject* tasklet_bind_thread(PyObject* self, PyObject* args) {
             return nullptr;
         }
     }
-    Reference old, greenlet;
-    const char* reason;
-    Scheduler* target;
-    {
-        Holding lock(tasklets_lock);
-        reason = why_not_to_move(t);
-        target = reason == nullptr ? running->state->schedulers : nullptr;
-        while (target != nullptr && target->thread_id != thread_id) {
-            target = target->next_scheduler;
-        }
-        if (target != nullptr) {
-            if (t.is_active) {
-                t.scheduler->forget_active(&t);  // of a thread that has ended, or its greenlet was killed
-            }
-            Scheduler* owned = reinterpret_cast<Scheduler*>(Py_NewRef(reinterpret_cast<PyObject*>(target)));
-            old = Reference::steal(reinterpret_cast<PyObject*>(t.scheduler.exchange(owned)));
-            greenlet = Reference::steal(core::as_object(std::exchange(t.greenlet, nullptr)));
-        }
-    }
-    if (reason != nullptr) {
-        return fail(reason);
-    }
-    if (target == nullptr) {
-        PyErr_SetString(PyExc_ValueError, "no thread with this id has used tasklets");
-        return nullptr;
-    }
-    return Py_NewRef(self);
+    return move(of(self), *running, thread_id) ? Py_NewRef(self) : nullptr;
 }
 
 // --- switching -------------------------------------------------------------------------------------------------------
-
-// Puts a tasklet of the running thread first. False with an exception if it can't be run.
-bool put_first(Scheduler& s, Tasklet& t) noexcept {
-    Holding lock(tasklets_lock);
-    const char* reason = t.scheduler != &s ? "the tasklet was bound to another thread meanwhile" : why_not_to_run(t);
-    if (reason == nullptr && t.chain == Chain::runnable) {
-        s.first = &t;
-    }
-    else if (reason == nullptr) {
-        s.prepend(take_out(&t));
-    }
-    return is_allowed(reason, lock);
-}
 
 PyDoc_STRVAR(run_doc,
 "run($self, /)\n--\n\n"
@@ -424,15 +218,6 @@ PyObject* tasklet_switch(PyObject* self, PyObject* const* args, Py_ssize_t count
 
 // --- exceptions ------------------------------------------------------------------------------------------------------
 
-// Ends a tasklet that has not begun to run, or never will go on. The lock is held, at first.
-void end_unstarted(Tasklet& t, Holding& lock) noexcept {
-    Tasklet* held = as_tasklet(Py_NewRef(as_object(&t)));
-    Tasklet* removed = take_out(&t);
-    unbind(&t, lock);
-    Py_DECREF(removed);
-    Py_DECREF(held);
-}
-
 PyDoc_STRVAR(throw_doc,
 "throw($self, /, exc=None, val=None, tb=None, pending=False)\n--\n\n"
 "Raise an exception in the tasklet, wherever it is suspended.\n\n"
@@ -473,32 +258,8 @@ PyObject* tasklet_raise_exception(PyObject* self, PyObject* args) {
         return nullptr;
     }
     Reference rest = Reference::steal(PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args)));
-    PyObject* exception = rest ? PyObject_Call(PyTuple_GET_ITEM(args, 0), rest.get(), nullptr) : nullptr;
+    PyObject* exception = rest ? make_exception(PyTuple_GET_ITEM(args, 0), rest.get(), nullptr) : nullptr;
     return exception != nullptr ? throw_into(&of(self), exception, false) : nullptr;
-}
-
-// Ends a tasklet whose thread is gone.
-void drop_stack(Tasklet& t) noexcept {
-    Holding lock(tasklets_lock);
-    PyGreenlet* greenlet = std::exchange(t.greenlet, nullptr);
-    if (t.is_active) {
-        t.scheduler->forget_active(&t);
-    }
-    end_unstarted(t, lock);
-    Py_XDECREF(greenlet);
-}
-
-PyObject* kill(Tasklet& t, bool pending) noexcept {
-    if (has_no_thread(t)) {
-        drop_stack(t);
-        Py_RETURN_NONE;
-    }
-    core::ModuleState* module = is_alive_now(t) ? core::ModuleState::of_interpreter() : nullptr;
-    if (module == nullptr) {
-        return PyErr_Occurred() ? nullptr : Py_NewRef(Py_None);
-    }
-    PyObject* exit = PyObject_CallNoArgs(module->stackless->tasklet_exit);
-    return exit != nullptr ? throw_into(&t, exit, pending) : nullptr;
 }
 
 PyDoc_STRVAR(kill_doc,
@@ -558,27 +319,6 @@ PyObject* tasklet_set_ignore_nesting(PyObject* self, Arguments args, Py_ssize_t 
 
 // --- contexts --------------------------------------------------------------------------------------------------------
 
-bool is_current_here(Tasklet& t) noexcept {
-    Scheduler* s = own_scheduler(t);
-    return s != nullptr && s->current == &t;
-}
-
-// May the context of a tasklet that is not the current one of this thread be used? The lock is held. If threads do not take turns,
-// one that has a stack may be resumed by its own at any time.
-bool has_context_at_hand(Tasklet& t) noexcept {
-    bool may_run = t.is_active && !interpreter::threads_take_turns && !t.scheduler->is_running_thread();
-    return !may_run && !t.scheduler->is_busy_with(&t);
-}
-
-// Where the context of a tasklet is that does not run. The lock is held.
-PyObject** context_of(Tasklet& t) noexcept {
-    if (t.greenlet == nullptr) {
-        return &t.context;
-    }
-    core::Greenlet& greenlet = *t.greenlet->pimpl;
-    return greenlet.activation != nullptr ? &greenlet.activation->state.context : &greenlet.context;
-}
-
 PyDoc_STRVAR(set_context_doc,
 "set_context($self, context, /)\n--\n\n"
 "Set the contextvars.Context that the tasklet runs in. (Without it that is the one of the tasklet that bound it.)\n\n"
@@ -590,28 +330,11 @@ PyDoc_STRVAR(set_context_doc,
 "        it runs in is in use by Context.run().");
 
 PyObject* tasklet_set_context(PyObject* self, PyObject* context) {
-    Tasklet& t = of(self);
     if (!PyContext_CheckExact(context)) {
         PyErr_SetString(PyExc_TypeError, "context must be a contextvars.Context");
         return nullptr;
     }
-    bool is_own = own_scheduler(t) != nullptr;
-    bool is_current = is_current_here(t);
-    PyThreadState* ts = interpreter::current_thread_state();
-    Reference old;
-    Holding lock(tasklets_lock);
-    if (!is_own && (t.chain != Chain::none || !has_context_at_hand(t))) {
-        lock.release();
-        return fail("the tasklet is scheduled in another thread");
-    }
-    if (t.is_active && interpreter::is_entered(is_current ? interpreter::running_context(ts) : *context_of(t))) {
-        lock.release();
-        return fail("the context of the tasklet is in use by Context.run()");
-    }
-    old = Reference::steal(is_current ? interpreter::exchange_running_context(ts, Py_NewRef(context))
-                                      : std::exchange(*context_of(t), Py_NewRef(context)));
-    lock.release();
-    return Py_NewRef(self);
+    return set_context(of(self), context) ? Py_NewRef(self) : nullptr;
 }
 
 PyDoc_STRVAR(context_run_doc,
@@ -632,24 +355,12 @@ PyObject* tasklet_context_run(PyObject* self, Arguments args, Py_ssize_t count, 
     if (is_current_here(t)) {
         return PyObject_Vectorcall(args[0], args + 1, static_cast<std::size_t>(count - 1), names);
     }
-    Reference made = Reference::steal(PyContext_New());
-    if (!made) {
+    PyObject* context = get_context(t);
+    if (context == nullptr) {
         return nullptr;
     }
-    Reference context;
-    {
-        Holding lock(tasklets_lock);
-        if (has_context_at_hand(t)) {
-            PyObject*& place = *context_of(t);
-            place = place != nullptr ? place : made.release();
-            context = Reference::borrow(place);
-        }
-    }
-    if (!context) {
-        return fail("the tasklet is the current one of another thread");
-    }
     PyThreadState* ts = interpreter::current_thread_state();
-    PyObject* before = interpreter::exchange_running_context(ts, context.release());
+    PyObject* before = interpreter::exchange_running_context(ts, context);
     PyObject* result = PyObject_Vectorcall(args[0], args + 1, static_cast<std::size_t>(count - 1), names);
     Py_XDECREF(interpreter::exchange_running_context(ts, before));
     return result;
@@ -698,16 +409,13 @@ PyObject* tasklet_setstate(PyObject* self, PyObject* state) {
     }
     if (!PyArg_ParseTuple(state, "OOOpppp:__setstate__", &function, &arguments, &keywords, &atomic, &block_trap,
                           &ignore_nesting, &scheduled) ||
-        bind(t, given(function), given(arguments), given(keywords)) < 0) {
+        !bind(t, given(function), given(arguments), given(keywords))) {
         return nullptr;
     }
     t.atomic = atomic;
     t.block_trap = block_trap;
     t.ignore_nesting = ignore_nesting;
-    if (scheduled && !insert(t)) {
-        return nullptr;
-    }
-    return Py_NewRef(self);
+    return !scheduled || insert(t) ? Py_NewRef(self) : nullptr;
 }
 
 // --- attributes ------------------------------------------------------------------------------------------------------
@@ -781,23 +489,6 @@ int set_tempval(PyObject* self, PyObject* value, void*) {
     return 0;
 }
 
-// The innermost frame: a new reference, or nullptr without an exception if there is none or it is in use by another thread.
-PyFrameObject* innermost_frame(Tasklet& t) noexcept {
-    Scheduler* own = own_scheduler(t);
-    if (!t.is_active || (own == nullptr && (!interpreter::threads_take_turns || t.scheduler->thread == nullptr))) {
-        return nullptr;
-    }
-    if (t.scheduler->current == &t) {
-        auto* frame = own != nullptr ? PyEval_GetFrame() : nullptr;
-        return reinterpret_cast<PyFrameObject*>(Py_XNewRef(reinterpret_cast<PyObject*>(frame)));
-    }
-    core::Greenlet& greenlet = *t.greenlet->pimpl;
-    if (greenlet.activation == nullptr || greenlet.thread->current == t.greenlet) {
-        return nullptr;
-    }
-    return interpreter::innermost_frame_object(interpreter::current_thread_state(), greenlet.activation->state);
-}
-
 PyObject* get_frame(PyObject* self, void*) {
     auto* frame = reinterpret_cast<PyObject*>(innermost_frame(of(self)));
     if (frame == nullptr && PyErr_Occurred()) {
@@ -863,10 +554,7 @@ int clear(PyObject* self) {
 // Garbage: runs its `finally` blocks.
 void finalize(PyObject* self) {
     Tasklet& t = of(self);
-    if (!t.is_active || t.is_main || interpreter::is_finalizing() || has_no_thread(t)) {
-        return;
-    }
-    Scheduler* s = own_scheduler(t);
+    Scheduler* s = t.is_active && !t.is_main && !interpreter::is_finalizing() ? own_scheduler(t) : nullptr;
     if (s == nullptr || s->is_switching()) {
         return;  // its greenlet is garbage too, and is killed in its thread when that is possible
     }
@@ -996,101 +684,5 @@ PyType_Spec spec = {
 }  // namespace
 
 PyObject* make_tasklet_type() noexcept { return PyType_FromSpec(&spec); }
-
-Tasklet* make_tasklet(PyTypeObject* type, Scheduler& scheduler) noexcept {
-    Tasklet* t = as_tasklet(type->tp_alloc(type, 0));
-    if (t != nullptr) {
-        t->scheduler = reinterpret_cast<Scheduler*>(Py_NewRef(reinterpret_cast<PyObject*>(&scheduler)));
-    }
-    return t;
-}
-
-PyObject* make_exception(PyObject* type, PyObject* value, PyObject* traceback) noexcept {
-    value = given(value);
-    traceback = given(traceback);
-    if (traceback != nullptr && !PyTraceBack_Check(traceback)) {
-        PyErr_SetString(PyExc_TypeError, "tb must be a traceback or None");
-        return nullptr;
-    }
-    Reference exception;
-    if (PyExceptionInstance_Check(type)) {
-        if (value != nullptr) {
-            PyErr_SetString(PyExc_TypeError, "an exception may not have a separate value");
-            return nullptr;
-        }
-        exception = Reference::borrow(type);
-    }
-    else if (PyExceptionClass_Check(type)) {
-        if (value != nullptr && PyObject_TypeCheck(value, reinterpret_cast<PyTypeObject*>(type))) {
-            exception = Reference::borrow(value);
-        }
-        else if (value != nullptr && PyTuple_Check(value)) {
-            exception = Reference::steal(PyObject_Call(type, value, nullptr));
-        }
-        else {
-            exception = Reference::steal(value != nullptr ? PyObject_CallOneArg(type, value) : PyObject_CallNoArgs(type));
-        }
-    }
-    else {
-        PyErr_Format(PyExc_TypeError, "exceptions must be classes, or instances, not %s", Py_TYPE(type)->tp_name);
-        return nullptr;
-    }
-    if (exception && !PyExceptionInstance_Check(exception.get())) {
-        PyErr_SetString(PyExc_TypeError, "calling the class did not make an exception");
-        return nullptr;
-    }
-    if (exception && traceback != nullptr && PyException_SetTraceback(exception.get(), traceback) < 0) {
-        return nullptr;
-    }
-    return exception.release();
-}
-
-PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
-    Reference held = Reference::steal(exception);
-    core::ModuleState* module = core::ModuleState::of_interpreter();
-    if (module == nullptr) {
-        return nullptr;
-    }
-    bool is_exit = PyErr_GivenExceptionMatches(exception, module->stackless->tasklet_exit);
-    Scheduler* s = own_scheduler(*t);
-    if (s != nullptr) {
-        s->thread->kill_released();  // which may include this one
-    }
-    Holding lock(tasklets_lock);
-    s = t->scheduler == s ? s : nullptr;  // another thread may have bound it meanwhile
-    bool is_busy = t->scheduler->is_busy_with(t);
-    if (t->scheduler->thread == nullptr && (t->is_active || is_alive(t))) {
-        lock.release();
-        return fail(thread_has_ended);
-    }
-    if (!is_alive(t)) {
-        lock.release();
-        return is_exit ? Py_NewRef(Py_None) : fail("You cannot throw to a dead tasklet");
-    }
-    if (!t->is_active && is_exit && !is_busy) {
-        end_unstarted(*t, lock);
-        Py_RETURN_NONE;
-    }
-    if (s != nullptr && s->current == t) {
-        lock.release();
-        interpreter::put_exception(held.release());
-        return nullptr;
-    }
-    pending = pending || s == nullptr;
-    if (!pending && !s->may_switch()) {
-        lock.release();
-        return nullptr;
-    }
-    Reference old = Reference::steal(exchange_value(t, held.release(), true));
-    if (!pending) {
-        s->prepend(take_out(t));
-    }
-    else if (!is_busy || t->chain != Chain::runnable) {
-        t->scheduler->deliver(take_out(t));
-    }
-    lock.release();
-    old = Reference();
-    return pending ? Py_NewRef(Py_None) : s->go_on(s->current, t, {});
-}
 
 }  // namespace stackless

@@ -1,0 +1,430 @@
+// What can be done with a tasklet, by any thread.
+
+#include "stackless/tasklet.hpp"
+
+#include <utility>
+
+#include "core/reference.hpp"
+#include "interpreter/entered_context.hpp"
+#include "interpreter/frames.hpp"
+#include "interpreter/pending_exception.hpp"
+#include "stackless/scheduler.hpp"
+
+namespace stackless {
+
+using core::Reference;
+using interpreter::Holding;
+
+namespace {
+
+constexpr const char* thread_has_ended = "the tasklet has no thread: its own has ended";
+
+// Lets go of the lock, and sets RuntimeError if there is a reason to refuse what is asked for. True if there is none.
+bool is_allowed(const char* reason, Holding& lock) noexcept {
+    lock.release();
+    if (reason != nullptr) {
+        fail(reason);
+    }
+    return reason == nullptr;
+}
+
+bool has_no_thread(const Tasklet& t) noexcept {
+    Holding lock(tasklets_lock);
+    return t.scheduler->thread == nullptr;
+}
+
+// The context of the running greenlet: a new reference. Made if there is none yet.
+PyObject* running_context() noexcept {
+    PyThreadState* ts = interpreter::current_thread_state();
+    if (interpreter::running_context(ts) == nullptr) {
+        PyObject* context = PyContext_New();
+        if (context == nullptr) {
+            return nullptr;
+        }
+        Py_XDECREF(interpreter::exchange_running_context(ts, context));
+    }
+    return Py_NewRef(interpreter::running_context(ts));
+}
+
+// The reasons to refuse are nullptr if there is none, and found while the lock is held.
+
+const char* why_not_to_bind(const Tasklet& t) noexcept {
+    return t.scheduler->is_busy_with(&t) ? "the current tasklet can't be bound anew"
+           : t.is_main                   ? "a main tasklet can't be bound"
+           : t.chain != Chain::none      ? "the tasklet is scheduled, so it can't be bound anew"
+           : t.is_active                 ? "the tasklet has C state, its stack, so it can't be bound anew"
+                                         : nullptr;
+}
+
+const char* why_not_to_run(const Tasklet& t) noexcept {
+    return t.chain == Chain::channel        ? "You cannot run a blocked tasklet"
+           : !is_alive(&t)                  ? "You cannot run an unbound(dead) tasklet"
+           : t.scheduler->thread == nullptr ? thread_has_ended
+                                            : nullptr;
+}
+
+const char* why_not_to_remove(const Tasklet& t) noexcept {
+    return t.chain == Chain::channel       ? "You cannot remove a blocked tasklet."
+           : t.scheduler->is_busy_with(&t) ? "The current tasklet cannot be removed."
+                                           : nullptr;
+}
+
+const char* why_not_to_move(const Tasklet& t) noexcept {
+    bool has_C_state = has_stack(&t) || (t.is_active && !interpreter::threads_take_turns && t.scheduler->thread != nullptr);
+    return t.chain != Chain::none       ? "a runnable tasklet can't be bound to another thread"
+           : has_C_state                ? "the tasklet has C state, its stack, which belongs to its thread"
+           : t.scheduler->current == &t ? "the current tasklet can't be bound to another thread"
+                                        : nullptr;
+}
+
+}  // namespace
+
+PyObject* fail(const char* message) noexcept {
+    PyErr_SetString(PyExc_RuntimeError, message);
+    return nullptr;
+}
+
+Tasklet* make_tasklet(PyTypeObject* type, Scheduler& scheduler) noexcept {
+    Tasklet* t = as_tasklet(type->tp_alloc(type, 0));
+    if (t != nullptr) {
+        t->scheduler = reinterpret_cast<Scheduler*>(Py_NewRef(reinterpret_cast<PyObject*>(&scheduler)));
+    }
+    return t;
+}
+
+Scheduler* own_scheduler(const Tasklet& t) noexcept {
+    Holding lock(tasklets_lock);
+    Scheduler* s = t.scheduler;
+    return s->is_running_thread() ? s : nullptr;
+}
+
+bool is_alive_now(const Tasklet& t) noexcept {
+    Holding lock(tasklets_lock);
+    return is_alive(&t);
+}
+
+// --- binding ---------------------------------------------------------------------------------------------------------
+
+bool bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keywords) noexcept {
+    if (function != nullptr && !PyCallable_Check(function)) {
+        PyErr_SetString(PyExc_TypeError, "the function of a tasklet must be callable");
+        return false;
+    }
+    bool gives_arguments = arguments != nullptr || keywords != nullptr;
+    Holding lock(tasklets_lock);
+    bool lacks_function = gives_arguments && function == nullptr && t.function == nullptr;
+    if (!is_allowed(why_not_to_bind(t), lock)) {
+        return false;
+    }
+    if (arguments != nullptr && !PyTuple_Check(arguments)) {
+        PyErr_SetString(PyExc_TypeError, "args must be a tuple or None");
+        return false;
+    }
+    if (keywords != nullptr && !PyDict_Check(keywords)) {
+        PyErr_SetString(PyExc_TypeError, "kwargs must be a dict or None");
+        return false;
+    }
+    if (lacks_function) {
+        fail("the tasklet was not bound to a function");
+        return false;
+    }
+    Reference context;
+    if (function != nullptr) {
+        context = Reference::steal(running_context());
+        if (!context) {
+            return false;
+        }
+    }
+    Reference new_arguments = arguments != nullptr ? Reference::borrow(arguments)
+                              : gives_arguments    ? Reference::steal(PyTuple_New(0))
+                                                   : Reference();
+    Reference new_keywords = Reference::borrow(keywords);
+    Reference new_function = Reference::borrow(function);
+    if (gives_arguments && !new_arguments) {
+        return false;
+    }
+    // All is set before what it was bound to goes, which may run code.
+    Reference old_function, old_context, old_greenlet;
+    lock.acquire_again();
+    lacks_function = gives_arguments && function == nullptr && t.function == nullptr;
+    if (!interpreter::threads_take_turns && (lacks_function || why_not_to_bind(t) != nullptr)) {
+        return is_allowed("another thread uses the tasklet at the same time", lock);
+    }
+    if (function != nullptr || !gives_arguments) {
+        old_function = Reference::steal(std::exchange(t.function, new_function.release()));
+        old_context = Reference::steal(std::exchange(t.context, context.release()));
+        old_greenlet = Reference::steal(core::as_object(std::exchange(t.greenlet, nullptr)));  // made for it, but not begun
+    }
+    Reference old_arguments = Reference::steal(std::exchange(t.arguments, new_arguments.release()));
+    Reference old_keywords = Reference::steal(std::exchange(t.keywords, new_keywords.release()));
+    lock.release();
+    return true;
+}
+
+bool move(Tasklet& t, Scheduler& running, unsigned long thread_id) noexcept {
+    Reference old, greenlet;
+    Holding lock(tasklets_lock);
+    const char* reason = why_not_to_move(t);
+    Scheduler* target = running.state->schedulers;
+    while (target != nullptr && target->thread_id != thread_id) {
+        target = target->next_scheduler;
+    }
+    if (reason == nullptr && target != nullptr) {
+        if (t.is_active) {
+            t.scheduler->forget_active(&t);  // of a thread that has ended, or its greenlet was killed
+        }
+        Scheduler* owned = reinterpret_cast<Scheduler*>(Py_NewRef(reinterpret_cast<PyObject*>(target)));
+        old = Reference::steal(reinterpret_cast<PyObject*>(t.scheduler.exchange(owned)));
+        greenlet = Reference::steal(core::as_object(std::exchange(t.greenlet, nullptr)));
+    }
+    if (!is_allowed(reason, lock)) {
+        return false;
+    }
+    if (target == nullptr) {
+        PyErr_SetString(PyExc_ValueError, "no thread with this id has used tasklets");
+    }
+    return target != nullptr;
+}
+
+// --- scheduling ------------------------------------------------------------------------------------------------------
+
+bool is_ready(const Tasklet& t) noexcept {
+    Holding lock(tasklets_lock);
+    return is_allowed(why_not_to_run(t), lock);
+}
+
+bool insert(Tasklet& t, bool is_next) noexcept {
+    Holding lock(tasklets_lock);
+    const char* reason = why_not_to_run(t);
+    if (reason == nullptr && t.chain == Chain::none) {
+        t.scheduler->deliver(as_tasklet(Py_NewRef(as_object(&t))), is_next);
+    }
+    return is_allowed(reason, lock);
+}
+
+bool remove(Tasklet& t) noexcept {
+    Holding lock(tasklets_lock);
+    const char* reason = why_not_to_remove(t);
+    Reference removed = Reference::steal(reason == nullptr && t.chain == Chain::runnable ? as_object(take_out(&t)) : nullptr);
+    return is_allowed(reason, lock);
+}
+
+bool put_first(Scheduler& s, Tasklet& t) noexcept {
+    Holding lock(tasklets_lock);
+    const char* reason = t.scheduler != &s ? "the tasklet was bound to another thread meanwhile" : why_not_to_run(t);
+    if (reason == nullptr && t.chain == Chain::runnable) {
+        s.first = &t;
+    }
+    else if (reason == nullptr) {
+        s.prepend(take_out(&t));
+    }
+    return is_allowed(reason, lock);
+}
+
+// --- exceptions ------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Ends a tasklet that has not begun to run, or never will go on. The lock is held, at first.
+void end_unstarted(Tasklet& t, Holding& lock) noexcept {
+    Tasklet* held = as_tasklet(Py_NewRef(as_object(&t)));
+    Tasklet* removed = take_out(&t);
+    unbind(&t, lock);
+    Py_DECREF(removed);
+    Py_DECREF(held);
+}
+
+// Ends a tasklet whose thread is gone.
+void drop_stack(Tasklet& t) noexcept {
+    Holding lock(tasklets_lock);
+    PyGreenlet* greenlet = std::exchange(t.greenlet, nullptr);
+    if (t.is_active) {
+        t.scheduler->forget_active(&t);
+    }
+    end_unstarted(t, lock);
+    Py_XDECREF(greenlet);
+}
+
+}  // namespace
+
+PyObject* make_exception(PyObject* type, PyObject* value, PyObject* traceback) noexcept {
+    value = given(value);
+    traceback = given(traceback);
+    if (traceback != nullptr && !PyTraceBack_Check(traceback)) {
+        PyErr_SetString(PyExc_TypeError, "tb must be a traceback or None");
+        return nullptr;
+    }
+    Reference exception;
+    if (PyExceptionInstance_Check(type)) {
+        if (value != nullptr) {
+            PyErr_SetString(PyExc_TypeError, "an exception may not have a separate value");
+            return nullptr;
+        }
+        exception = Reference::borrow(type);
+    }
+    else if (PyExceptionClass_Check(type)) {
+        if (value != nullptr && PyObject_TypeCheck(value, reinterpret_cast<PyTypeObject*>(type))) {
+            exception = Reference::borrow(value);
+        }
+        else if (value != nullptr && PyTuple_Check(value)) {
+            exception = Reference::steal(PyObject_Call(type, value, nullptr));
+        }
+        else {
+            exception = Reference::steal(value != nullptr ? PyObject_CallOneArg(type, value) : PyObject_CallNoArgs(type));
+        }
+    }
+    else {
+        PyErr_Format(PyExc_TypeError, "exceptions must be classes, or instances, not %s", Py_TYPE(type)->tp_name);
+        return nullptr;
+    }
+    if (exception && !PyExceptionInstance_Check(exception.get())) {
+        PyErr_SetString(PyExc_TypeError, "calling the class did not make an exception");
+        return nullptr;
+    }
+    if (exception && traceback != nullptr && PyException_SetTraceback(exception.get(), traceback) < 0) {
+        return nullptr;
+    }
+    return exception.release();
+}
+
+PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
+    Reference held = Reference::steal(exception);
+    core::ModuleState* module = core::ModuleState::of_interpreter();
+    if (module == nullptr) {
+        return nullptr;
+    }
+    bool is_exit = PyErr_GivenExceptionMatches(exception, module->stackless->tasklet_exit);
+    Scheduler* s = own_scheduler(*t);
+    if (s != nullptr) {
+        s->thread->kill_released();  // which may include this one
+    }
+    Holding lock(tasklets_lock);
+    s = t->scheduler == s ? s : nullptr;  // another thread may have bound it meanwhile
+    bool is_busy = t->scheduler->is_busy_with(t);
+    if (t->scheduler->thread == nullptr && (t->is_active || is_alive(t))) {
+        lock.release();
+        return fail(thread_has_ended);
+    }
+    if (!is_alive(t)) {
+        lock.release();
+        return is_exit ? Py_NewRef(Py_None) : fail("You cannot throw to a dead tasklet");
+    }
+    if (!t->is_active && is_exit && !is_busy) {
+        end_unstarted(*t, lock);
+        Py_RETURN_NONE;
+    }
+    if (s != nullptr && s->current == t) {
+        lock.release();
+        interpreter::put_exception(held.release());
+        return nullptr;
+    }
+    pending = pending || s == nullptr;
+    if (!pending && !s->may_switch()) {
+        lock.release();
+        return nullptr;
+    }
+    Reference old = Reference::steal(exchange_value(t, held.release(), true));
+    if (!pending) {
+        s->prepend(take_out(t));
+    }
+    else if (!is_busy || t->chain != Chain::runnable) {
+        t->scheduler->deliver(take_out(t));
+    }
+    lock.release();
+    old = Reference();
+    return pending ? Py_NewRef(Py_None) : s->go_on(s->current, t, {});
+}
+
+PyObject* kill(Tasklet& t, bool pending) noexcept {
+    if (has_no_thread(t)) {
+        drop_stack(t);
+        Py_RETURN_NONE;
+    }
+    core::ModuleState* module = is_alive_now(t) ? core::ModuleState::of_interpreter() : nullptr;
+    if (module == nullptr) {
+        return PyErr_Occurred() ? nullptr : Py_NewRef(Py_None);
+    }
+    PyObject* exit = make_exception(module->stackless->tasklet_exit);
+    return exit != nullptr ? throw_into(&t, exit, pending) : nullptr;
+}
+
+// --- contexts and frames ---------------------------------------------------------------------------------------------
+
+namespace {
+
+// May the context of a tasklet that is not the current one of this thread be used? The lock is held. If threads do not take turns,
+// one that has a stack may be resumed by its own at any time.
+bool has_context_at_hand(const Tasklet& t) noexcept {
+    bool may_run = t.is_active && !interpreter::threads_take_turns && !t.scheduler->is_running_thread();
+    return !may_run && !t.scheduler->is_busy_with(&t);
+}
+
+// Where the context of a tasklet is that does not run. The lock is held.
+PyObject** context_of(Tasklet& t) noexcept {
+    if (t.greenlet == nullptr) {
+        return &t.context;
+    }
+    core::Greenlet& greenlet = *t.greenlet->pimpl;
+    return greenlet.activation != nullptr ? &greenlet.activation->state.context : &greenlet.context;
+}
+
+}  // namespace
+
+bool is_current_here(const Tasklet& t) noexcept {
+    Scheduler* s = own_scheduler(t);
+    return s != nullptr && s->current == &t;
+}
+
+bool set_context(Tasklet& t, PyObject* context) noexcept {
+    bool is_own = own_scheduler(t) != nullptr;
+    bool is_current = is_current_here(t);
+    PyThreadState* ts = interpreter::current_thread_state();
+    Reference old;
+    Holding lock(tasklets_lock);
+    const char* reason = nullptr;
+    if (!is_own && (t.chain != Chain::none || !has_context_at_hand(t))) {
+        reason = "the tasklet is scheduled in another thread";
+    }
+    else if (t.is_active && interpreter::is_entered(is_current ? interpreter::running_context(ts) : *context_of(t))) {
+        reason = "the context of the tasklet is in use by Context.run()";
+    }
+    else {
+        Py_INCREF(context);
+        old = Reference::steal(is_current ? interpreter::exchange_running_context(ts, context)
+                                          : std::exchange(*context_of(t), context));
+    }
+    return is_allowed(reason, lock);
+}
+
+PyObject* get_context(Tasklet& t) noexcept {
+    Reference made = Reference::steal(PyContext_New());
+    if (!made) {
+        return nullptr;
+    }
+    Reference context;
+    Holding lock(tasklets_lock);
+    if (has_context_at_hand(t)) {
+        PyObject*& place = *context_of(t);
+        place = place != nullptr ? place : made.release();
+        context = Reference::borrow(place);
+    }
+    return is_allowed(context ? nullptr : "the tasklet is the current one of another thread", lock) ? context.release() : nullptr;
+}
+
+PyFrameObject* innermost_frame(const Tasklet& t) noexcept {
+    Scheduler* own = own_scheduler(t);
+    if (!t.is_active || (own == nullptr && (!interpreter::threads_take_turns || t.scheduler->thread == nullptr))) {
+        return nullptr;
+    }
+    if (t.scheduler->current == &t) {
+        auto* frame = own != nullptr ? PyEval_GetFrame() : nullptr;
+        return reinterpret_cast<PyFrameObject*>(Py_XNewRef(reinterpret_cast<PyObject*>(frame)));
+    }
+    core::Greenlet& greenlet = *t.greenlet->pimpl;
+    if (greenlet.activation == nullptr || greenlet.thread->current == t.greenlet) {
+        return nullptr;
+    }
+    return interpreter::innermost_frame_object(interpreter::current_thread_state(), greenlet.activation->state);
+}
+
+}  // namespace stackless
