@@ -1490,6 +1490,31 @@ def test_await_of_itself():
         coroutine.send(None)
 
 
+@eager
+def test_a_task_that_has_ended_is_not_taken_for_the_running_one():
+    # asyncio takes it for that, as the tasks did not end in the order in which they had begun: CPython 3.12.1 crashed.
+    async def switches():
+        main.switch()
+
+    async def function():
+        loop = asyncio.get_running_loop()
+        running = asyncio.current_task()
+        loop.set_task_factory(asyncio.eager_task_factory)
+        begun = [greenlet.greenlet(lambda: loop.create_task(switches())) for _ in range(2)]
+        for _ in range(2):
+            for each in begun:
+                each.switch()
+        assert asyncio.current_task().done()
+        try:
+            with pytest.raises(RuntimeError, match="has to be awaited in a task"):
+                await ensure_portal()
+        finally:
+            asyncio.tasks._swap_current_task(loop, running)
+
+    main = getcurrent()
+    asyncio.run(function())
+
+
 def test_a_loop_within_the_loop():
     def function():
         coroutine = ready()
@@ -1509,10 +1534,10 @@ def abandoned_tasks(function):
     loop.create_task(run(function))
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()
-    del loop
     errors = []
     hook, sys.unraisablehook = sys.unraisablehook, lambda unraisable: errors.append(unraisable.exc_value)
     try:
+        del loop
         gc.collect()
     finally:
         sys.unraisablehook = hook

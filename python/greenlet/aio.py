@@ -167,7 +167,9 @@ def _asyncio_task():
     asyncio = sys.modules.get("asyncio")
     if asyncio is None or asyncio._get_running_loop() is None:
         return None
-    return asyncio.current_task()
+    task = asyncio.current_task()
+    # Eager tasks that greenlets begin, and end in another order, leave one that has ended as the current one.
+    return task if task is not None and not task.done() else None
 
 
 def _trio_task():
