@@ -32,7 +32,6 @@ class Program(structured.Program):
 
     def __init__(self, seed):
         super().__init__(seed)
-        self.lock = anyio.Lock()
         self.new_event_loop = self.random.choice(FACTORIES)
         # The threads of anyio for asyncio are no daemons: one that waits for a loop that was broken off would keep the process.
         self.has_threads = self.new_event_loop is None
@@ -49,10 +48,6 @@ class Program(structured.Program):
         loop.call_later(SOON, watch)
         return loop
 
-    async def with_lock(self):
-        async with self.lock:
-            await self.awaitable()
-
     def run(self):
         while self.fuel > 0:
             with contextlib.suppress(BaseException):
@@ -68,7 +63,6 @@ class Program(structured.Program):
 
 Program.awaitables = [
     *AWAITABLES,
-    lambda p: p.with_lock(),
     lambda p: anyio.lowlevel.checkpoint(),
     lambda p: anyio.wait_all_tasks_blocked(),
 ]

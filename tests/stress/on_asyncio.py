@@ -56,12 +56,13 @@ class Program(awaiting.Program):
     def transport(self):
         return self.random.choice(self.transports)
 
+    def make_connection(self, end):
+        return self.loop.create_connection(lambda: Protocol(self), sock=end)
+
     async def connect(self):
         """Two transports, each the other's end."""
         for end in socket.socketpair():
-            if self.loop.is_closed():
-                raise RuntimeError("uvloop would crash")
-            transport, _ = await self.loop.create_connection(lambda: Protocol(self), sock=end)
+            transport, _ = await self.make_connection(end)
             self.keep(transport, self.transports, MOST)
 
     # Operations.

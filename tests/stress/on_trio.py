@@ -96,6 +96,14 @@ class Program(structured.Program):
         self.call_back()
         await trio.lowlevel.reattach_detached_coroutine_object(task, None)
 
+    async def communicate(self):
+        one, other = trio.socket.socketpair()
+        with one, other, self.make_scope():
+            await one.send(b"data")
+            await self.awaitable()
+            await other.recv(4)
+            await one.recv(4)
+
     def wake(self):
         if self.parked:
             result = outcome.Error(ValueError(Witness(self))) if self.chance(0.3) else outcome.Value(Witness(self))
@@ -139,6 +147,7 @@ Program.awaitables = [
     lambda p: p.park(),
     lambda p: p.park(),
     lambda p: p.detach(),
+    lambda p: p.communicate(),
     lambda p: trio.lowlevel.cancel_shielded_checkpoint(),
 ]
 

@@ -18,6 +18,7 @@ class Program(awaiting.Program):
 
     def __init__(self, seed):
         super().__init__(seed)
+        self.lock = self.library.Lock()
         self.main_group = None
         self.groups = []
         self.scopes = []
@@ -75,6 +76,10 @@ class Program(awaiting.Program):
 
     async def in_scope(self):
         with self.make_scope():
+            await self.awaitable()
+
+    async def with_lock(self):
+        async with self.lock:
             await self.awaitable()
 
     def in_thread(self):
@@ -136,6 +141,7 @@ AWAITABLES = [
     lambda p: p.in_group(),
     lambda p: p.start_task(),
     lambda p: p.in_scope(),
+    lambda p: p.with_lock(),
     lambda p: p.in_thread(),
     lambda p: p.event().wait(),
     lambda p: p.channel()[0].send(Witness(p)),
