@@ -242,13 +242,17 @@ def test_garbage_of_another_thread_is_killed_there():
         run()
         log.append(threading.get_ident())
 
-    thread = threading.Thread(target=other)
-    thread.start()
-    made.wait(60)
-    collect()
-    assert log == []
-    checked.set()
-    thread.join(60)
+    gc.disable()  # or the thread itself might collect it
+    try:
+        thread = threading.Thread(target=other)
+        thread.start()
+        made.wait(60)
+        collect()
+        assert log == []
+        checked.set()
+        thread.join(60)
+    finally:
+        gc.enable()
     assert len(log) == 2 and log[0] == log[1]
 
 

@@ -689,6 +689,30 @@ def test_deep_recursion_in_a_tasklet():
     assert seen == [500]
 
 
+def test_a_timeout_does_not_outlive_the_handlers_of_signals():
+    # run() is suspended when the process ends, and its alarm went off after CPython had taken the handler away.
+    assert output_of("""
+        import os
+        import sys
+        import time
+        import types
+        import greenlet
+        import greenlet.stackless as stackless
+
+        class EndsLate:
+            def __del__(self, sleep=time.sleep, write=os.write):
+                sleep(0.05)
+                write(1, b"late")
+
+        main = greenlet.getcurrent()
+        stackless.tasklet(main.switch)()
+        runs = greenlet.greenlet(lambda: stackless.run(1_000_000))
+        runs.switch()
+        sys.modules["late"] = types.ModuleType("late")
+        sys.modules["late"].object = EndsLate()
+    """) == "late"
+
+
 def test_no_memory_for_a_stack():
     assert output_of("""
         import resource

@@ -188,7 +188,7 @@ PyObject* make(PyTypeObject* type, const core::CoroutineKind& kind, PyObject* fu
     if (self == nullptr) {
         return nullptr;
     }
-    self->coroutine = Coroutine{&kind, nullptr, nullptr, State::unstarted, AtEnd::value};
+    self->coroutine = Coroutine{&kind, nullptr, nullptr, State::unstarted, AtEnd::value, {}};
     self->function = Py_NewRef(function);
     self->task = nullptr;
     self->keyword_names = Py_XNewRef(message.keyword_names);

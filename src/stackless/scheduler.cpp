@@ -500,7 +500,7 @@ PyObject* run_others(Scheduler& s, Run& run, interpreter::CallSite call_site) no
     run.outer = s.runs;
     s.runs = &run;
     if (run.timeout > 0 && s.watchdog == nullptr) {
-        run.has_alarm = !run.is_soft && watchdog::prepare();
+        run.has_alarm = !run.is_soft && watchdog::prepare(*s.state);
         run.deadline = watchdog::now() + run.timeout;
         s.watchdog = &run;
         if (run.has_alarm) {

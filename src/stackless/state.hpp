@@ -23,6 +23,7 @@ struct State {
     Callback schedule_callback;
     Callback error_handler;
     Scheduler* schedulers;        // one a thread
+    bool has_no_alarm;            // any more, because the interpreter ends: watchdog.hpp
 
     // One of the callbacks; nothing if there is none.
     core::Reference get(Callback State::*callback) noexcept {

@@ -33,6 +33,31 @@ PyObject* alarm_went_off(PyObject*, PyObject*) {
 
 PyMethodDef alarm_function = {"alarm_went_off", alarm_went_off, METH_VARARGS, nullptr};
 
+// When the interpreter ends it takes the handlers from the signals, before it ends a run() that is in progress. An alarm that
+// went off then would end the process.
+PyObject* end(PyObject*, PyObject*) {
+    if (timer_owner == getpid()) {
+        timer_delete(timer);
+    }
+    timer_owner = 0;
+    alarm_signal = 0;
+    core::ModuleState* module = core::ModuleState::of_interpreter();
+    if (module == nullptr) {
+        return nullptr;
+    }
+    module->stackless->has_no_alarm = true;
+    Py_RETURN_NONE;
+}
+
+PyMethodDef end_function = {"end", end, METH_NOARGS, nullptr};
+
+// Has end() called when the interpreter ends. False with an exception if that is not possible.
+bool note_end() noexcept {
+    Reference module = Reference::steal(PyImport_ImportModule("atexit"));
+    Reference function = Reference::steal(PyCFunction_New(&end_function, nullptr));
+    return module && function && Reference::steal(PyObject_CallMethod(module.get(), "register", "O", function.get()));
+}
+
 // Finds a real-time signal that nobody handles, and handles it. False with an exception if that is not possible.
 bool install_handler() noexcept {
     Reference module = Reference::steal(PyImport_ImportModule("signal"));
@@ -81,7 +106,10 @@ std::int64_t now() noexcept {
     return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
 }
 
-bool prepare() noexcept {
+bool prepare(const State& state) noexcept {
+    if (state.has_no_alarm) {
+        return false;
+    }
     interpreter::PendingException in_flight;
     Reference threading = Reference::steal(PyImport_ImportModule("threading"));
     Reference main = Reference::steal(threading ? PyObject_CallMethod(threading.get(), "main_thread", nullptr) : nullptr);
@@ -89,7 +117,7 @@ bool prepare() noexcept {
     bool is_main = ident && PyLong_Check(ident.get()) && PyLong_AsUnsignedLong(ident.get()) == PyThread_get_thread_ident() &&
                    PyInterpreterState_Get() == PyInterpreterState_Main();
     if (is_main && alarm_signal == 0) {
-        is_main = install_handler();
+        is_main = note_end() && install_handler();
     }
     PyErr_Clear();
     return is_main && make_timer();

@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-#include "interpreter/state.hpp"
+#include "stackless/state.hpp"
 
 namespace stackless::watchdog {
 
@@ -16,7 +16,7 @@ namespace stackless::watchdog {
 std::int64_t now() noexcept;
 
 // Sees to it that the handler is installed. False, without an exception, if the running thread can have none.
-bool prepare() noexcept;
+bool prepare(const State& state) noexcept;
 
 // Has the handler called at that time, and then repeatedly; for 0: not any more.
 void set_alarm(std::int64_t time) noexcept;

@@ -51,7 +51,7 @@ def apart(program: list) -> list[str]:
 
 
 def results(first: int, number: int, end: float) -> Iterator[tuple[int, int, str]]:
-    """Of programs one after the other: the seed, how many operations, and the digest of the log or how it ended."""
+    """Of programs one after the other: the seed, how many operations, and the digest of the log, or of one line: that."""
     for seed in range(first, first + number):
         if time.monotonic() > end:
             return
@@ -85,7 +85,7 @@ def main() -> int:
         print(seed, length, outcome, flush=True)
         done += 1
         operations += length
-        crashes += length == 0
+        crashes += length == 0 and outcome != "nested deallocations"  # those are not compared, see differential.py
     if is_storm:
         print(f"storm: {done} programs, {operations} operations, {crashes} crashed")
     return is_storm and crashes > 0
