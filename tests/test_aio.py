@@ -1416,6 +1416,36 @@ def test_trio_shows_where_a_function_waits(trio):
     trio.run(main)
 
 
+@pytest.mark.parametrize("host", [Asyncio, Uvloop], ids=lambda host: host.name)
+def test_trio_as_a_guest_of_another_loop(trio, host):
+    pytest.importorskip(host.name, exc_type=ImportError)
+
+    def guest(result):
+        with trio.move_on_after(0.001):
+            await_(trio.sleep(10))
+        return result
+
+    async def with_ensured_portal():
+        await ensure_portal()
+        return guest(2)
+
+    async def guests():
+        return await run(guest, 1), await with_ensured_portal()
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+        trio.lowlevel.start_guest_run(guests, run_sync_soon_threadsafe=loop.call_soon_threadsafe,
+                                      done_callback=done.set_result, host_uses_signal_set_wakeup_fd=True)
+        own = await run(lambda: await_(asyncio.sleep(0, "own")))
+        results.append((own, (await done).unwrap()))
+
+    results = []
+    host().run(main)
+    host().run(lambda: portal(main()))
+    assert results == [("own", (1, 2))] * 2
+
+
 def test_asyncio_shows_where_a_function_waits():
     def inner():
         await_(asyncio.sleep(10))
@@ -1543,6 +1573,33 @@ def abandoned_tasks(function):
     finally:
         sys.unraisablehook = hook
     return errors
+
+
+def test_what_was_sent_may_have_somebody_else_wait_when_it_goes():
+    def wait_in_a_greenlet(value):
+        greenlet.greenlet(lambda: await_(switch_out(value))).switch()
+
+    class Value:
+        def __del__(self):
+            wait_in_a_greenlet("third")
+
+    @types.coroutine
+    def several():
+        yield "first"
+        wait_in_a_greenlet("second")
+        yield "never seen, for nobody waits for the function by then"
+
+    def function():
+        bodies.append(getcurrent())
+        await_(several())
+
+    bodies = []
+    coroutine = run(function)
+    assert coroutine.send(None) == "first"
+    assert coroutine.send(Value()) == "second"
+    assert coroutine.send(None) == "third"  # the last reference to the value was that of await_()
+    with pytest.raises(RuntimeError, match=NO_PORTAL):
+        bodies.pop().switch()
 
 
 @pytest.mark.skipif(sys.version_info[:2] not in [(3, 12), (3, 13)], reason="the thread knows its task, or there are no eager ones")

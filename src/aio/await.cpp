@@ -117,15 +117,14 @@ PyObject* drive(Thread& thread, Reference awaited, Reference received, interpret
         if (how != PYGEN_NEXT) {
             return result;
         }
+        received = Reference();  // which may run code, that has the portal wait elsewhere
         // Found anew each time: what is awaited may have moved the running greenlet, a generator's, into another task.
         core::Coroutine* portal = find_own_portal(thread);
         if (portal == nullptr) [[unlikely]] {
             Py_DECREF(result);
             raise_no_portal();
-            received = Reference();
             continue;
         }
-        received = Reference();
         received = Reference::steal(core::give(*portal, thread, result, call_site));
     }
 }

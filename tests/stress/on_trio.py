@@ -123,9 +123,12 @@ class Program(structured.Program):
         ended = []
         trio.lowlevel.start_guest_run(main, run_sync_soon_threadsafe=steps.put, done_callback=ended.append, **options)
         while not ended and not self.is_late():
-            with contextlib.suppress(queue.Empty):
-                self.fuel -= 1
+            try:
                 step = steps.get(timeout=10 * SOON)
+            except queue.Empty:
+                self.fuel -= IDLE
+            else:
+                self.fuel -= 1
                 greenlet(step).switch() if self.chance(0.3) else step()
 
     def run(self):
