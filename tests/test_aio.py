@@ -116,6 +116,10 @@ async def ready(value=None):
     return value
 
 
+async def ready_after(function):
+    return function()
+
+
 def drive(coroutine, *values):
     """What a coroutine yields for each value sent, and what it returns."""
     yields = [coroutine.send(None)]
@@ -1332,6 +1336,36 @@ def test_cancellation_during_ensure_portal():
 
     asyncio.run(main())
     assert log == [True]
+
+
+@pytest.mark.parametrize("end", [
+    pytest.param(lambda portal_: portal_.close(), id="close"),
+    pytest.param(lambda portal_: portal_.throw(LookupError), id="throw"),
+    pytest.param(lambda portal_: portal_.send(None), id="send"),
+])
+@pytest.mark.parametrize("make", [
+    pytest.param(lambda function: ready_after(function), id="async def"),
+    pytest.param(lambda function: run(lambda: greenlet.greenlet(function, getcurrent().parent).switch()), id="run"),
+])
+def test_the_new_portal_of_a_task_may_be_ended_while_the_task_runs(loop, make, end):
+    # The task, and asyncio with it, goes on with the coroutine that it began with.
+    def function():
+        coroutine = ensure_portal()
+        coroutine.send(None)
+        task = loop.current_task()
+        with pytest.raises(ValueError, match="already executing"):
+            end(task.coro if loop.name == "trio" else task.get_coro())
+        del coroutine
+        gc.collect()
+        steps.append("went on")
+
+    async def main():
+        await loop.together(lambda: make(function))
+        steps.append("ended")
+
+    steps = []
+    loop.run(main)
+    assert steps == ["went on", "ended"]
 
 
 def test_ensure_portal_outside_of_a_task():

@@ -127,7 +127,8 @@ def _next_step():
 
 def _adopt(coroutine, wrap):
     """A coroutine that has to begin now, and goes on with the one that runs once that is suspended."""
-    adopted = wrap(run(_greenlet.aio._take_over, coroutine))
+    # What runs is kept until the task ends, as asyncio does, by the function: a coroutine lets go of arguments at its end.
+    adopted = wrap(run(functools.partial(_greenlet.aio._take_over, coroutine)))
     for name in ("__name__", "__qualname__"):
         setattr(adopted, name, getattr(coroutine, name, getattr(adopted, name)))
     return adopted
