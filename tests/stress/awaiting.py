@@ -284,6 +284,7 @@ OPERATIONS = [
     lambda p: p.close_after_use(),
     lambda p: p.enter(),
     lambda p: p.tasks.clear(),
+    lambda p: ensure_portal().send(None),
     lambda p: contextvars.copy_context().run(await_, p.awaitable()),
     lambda p: sorted([3, 1, 2], key=lambda value: await_(p.awaitable()) and 0),
     lambda p: signal.raise_signal(signal.SIGINT),

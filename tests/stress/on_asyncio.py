@@ -7,6 +7,7 @@ import sys
 
 import awaiting
 from awaiting import AWAITABLES, MOST, OPERATIONS, SOON
+from greenlet.aio import Coroutine
 from survival import Witness
 
 # While one begins, greenlets and generators of these programs switch away. CPython's debug builds assert that nothing does.
@@ -79,6 +80,12 @@ class Program(awaiting.Program):
             inner.close()
             asyncio._set_running_loop(outer)
 
+    def note_coroutine(self):
+        """The one that the running task has now. CPython 3.12.1 crashes at the question if that task has ended."""
+        task = asyncio.current_task()
+        if not task.done() and isinstance(task.get_coro(), Coroutine):
+            self.keep(task.get_coro(), self.coroutines, MOST)
+
     def tick(self):
         """A callback, that keeps the loop running as long as there is fuel."""
         self.fuel -= 1
@@ -146,4 +153,5 @@ Program.operations = [
     lambda p: p.loop.call_later(SOON, p.call_back),
     lambda p: p.loop.stop(),
     lambda p: p.run_loop_within(),
+    lambda p: p.note_coroutine(),
 ]
