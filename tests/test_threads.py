@@ -771,6 +771,38 @@ class TestEnd:
             "read, read, change",
         )
 
+    def test_run_is_set_while_another_thread_starts_the_greenlet(self):
+        # Of one that had started by then it was taken for the next greenlet that its thread was to kill: crash.
+        run_threads(
+            """
+            import time
+            from greenlet import getcurrent, greenlet
+
+            box = [greenlet()]
+            end = time.monotonic() + 2
+
+            def starts():
+                while time.monotonic() < end:
+                    for _ in range(100):
+                        g = box[0] = greenlet(lambda: getcurrent().parent.switch())
+                        g.switch()
+                        del g
+                    getcurrent()
+
+            def sets():
+                while time.monotonic() < end:
+                    for _ in range(100):
+                        try:
+                            g = box[0]
+                            g.run = lambda: getcurrent().parent.switch()
+                        except AttributeError:  # it has started
+                            pass
+                        box[0] = g = greenlet()
+
+            """,
+            "starts, sets, sets",
+        )
+
     @pytest.mark.skipif(not IS_FREE_THREADED, reason="threads take turns; tools/test-stress does it on all builds")
     def test_threads_may_share_and_drop_each_others_greenlets_at_once(self):
         # One that its thread kills while another is handing it over was once taken for one that can't be killed.

@@ -186,7 +186,7 @@ std::size_t stack_bytes_in_use(const PyGreenlet* g) noexcept {
     const Activation& activation = *g->pimpl->activation;
     auto* top = static_cast<std::byte*>(activation.execution.context.stack_pointer);
     if (activation.slot != nullptr) {
-        return static_cast<std::size_t>(activation.slot->stack_base() - top);
+        return activation.slot->has_on_stack(top) ? static_cast<std::size_t>(activation.slot->stack_base() - top) : 0;
     }
     pthread_attr_t attributes;
     if (g->pimpl->thread->thread_state != interpreter::current_thread_state() ||
@@ -197,7 +197,8 @@ std::size_t stack_bytes_in_use(const PyGreenlet* g) noexcept {
     std::size_t size = 0;
     pthread_attr_getstack(&attributes, &low, &size);
     pthread_attr_destroy(&attributes);
-    return static_cast<std::size_t>(static_cast<std::byte*>(low) + size - top);
+    std::byte* base = static_cast<std::byte*>(low) + size;
+    return top >= low && top <= base ? static_cast<std::size_t>(base - top) : 0;
 }
 
 namespace {
@@ -394,6 +395,9 @@ void finalize(PyObject* self) {
     bool from_deallocation = Py_REFCNT(self) == 1;  // of a subclass; the garbage collector adds a reference of its own
     if (g->pimpl != nullptr && is_active(g) && !g->pimpl->is_main && !from_deallocation) {
         kill(g, true);
+        if (is_active(g)) {
+            interpreter::expect_finalizer(self);
+        }
     }
 }
 

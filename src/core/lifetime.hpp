@@ -22,7 +22,8 @@ inline bool is_of_ended_thread(const PyGreenlet* g) noexcept {
     return g->pimpl->thread != nullptr && g->pimpl->thread->thread_state == nullptr;
 }
 
-// How many bytes of its C stack a suspended greenlet uses. 0 for a main greenlet, unless its thread is the running one.
+// How many bytes of its C stack a suspended greenlet uses. 0 for a main greenlet, unless its thread is the running one, and for
+// one that switched away on a stack which is not its own.
 std::size_t stack_bytes_in_use(const PyGreenlet* g) noexcept;
 
 // For a greenlet that caught GreenletExit and switched away when it was garbage: keeps it as it is until it finishes, because

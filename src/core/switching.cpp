@@ -163,9 +163,11 @@ bool keep_many_arguments(Start& start) {
 // Finds out what an unstarted greenlet will run. May run Python code, which may do anything, start the greenlet included, or
 // give it a parent of another thread.
 bool find_run(Thread& thread, PyGreenlet* g, Start& start) {
-    if (Py_TYPE(g) == thread.module->greenlet_type && g->pimpl->run != nullptr) {
-        start.run = Reference::borrow(g->pimpl->run);
-        return true;
+    if (Py_TYPE(g) == thread.module->greenlet_type) {
+        start.run = Reference::steal(interpreter::SharedReference(as_object(g), g->pimpl->run).get());
+        if (start.run) {
+            return true;
+        }
     }
     {
         interpreter::PendingException in_flight;
@@ -547,6 +549,21 @@ bool must_be_killed_later(PyGreenlet* g) noexcept {
     return thread->thread_state != interpreter::current_thread_state() || thread->postpones_kills;
 }
 
+namespace {
+
+// Puts in flight what kills a greenlet.
+void raise_exit(const PyGreenlet* g, const Thread& thread, bool condemned) {
+    if (g->pimpl->is_coroutine) {
+        PyErr_SetNone(PyExc_GeneratorExit);
+    }
+    else {
+        PyErr_SetString(condemned ? thread.module->garbage_exit : thread.module->greenlet_exit,
+                        "Killing the greenlet because all references have vanished.");
+    }
+}
+
+}  // namespace
+
 void kill(PyGreenlet* g, bool condemned) noexcept {
     interpreter::PendingException in_flight;
     Thread* thread = g->pimpl->thread;
@@ -565,22 +582,21 @@ void kill(PyGreenlet* g, bool condemned) noexcept {
         }
         return;
     }
+    raise_exit(outermost_resumer(g), *thread, condemned);  // first, because the exception's methods may be a program's
+    if (!is_active(g) || thread->current == g) {
+        PyErr_Clear();
+        return;
+    }
     PyGreenlet* victim = g;
     // It returns to here, whatever its parent is.
     g = outermost_resumer(g);  // which passes the exception on
     Reference held = Reference::borrow(g != victim ? as_object(g) : nullptr);  // nobody else may refer to it when it has done so
-    if (g->pimpl->is_main) {
+    if (g->pimpl->is_main || is_ancestor(g, thread->current)) {
+        PyErr_Clear();  // it is no garbage, whoever said so
         return;
     }
     Reference parent = Reference::steal(exchange_parent(g, Py_NewRef(as_object(thread->current))));
     std::size_t parent_changes = thread->module->parent_changes.load(std::memory_order_relaxed);
-    if (g->pimpl->is_coroutine) {
-        PyErr_SetNone(PyExc_GeneratorExit);
-    }
-    else {
-        PyErr_SetString(condemned ? thread->module->garbage_exit : thread->module->greenlet_exit,
-                        "Killing the greenlet because all references have vanished.");
-    }
     PyObject* result = transfer(*thread, g, nullptr, {});
     // The parent may have become a child meanwhile. Then it does not come back: there would be a cycle.
     bool is_as_before = thread->module->parent_changes.load(std::memory_order_relaxed) == parent_changes;

@@ -7,8 +7,10 @@
 #include "core/lifetime.hpp"
 #include "core/reference.hpp"
 #include "core/switching.hpp"
+#include "interpreter/allocation.hpp"
 #include "interpreter/frames.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "interpreter/threads.hpp"
 #include "stackful/overflow.hpp"
 
 namespace core {
@@ -18,6 +20,8 @@ thread_local Thread* Thread::ending = nullptr;
 std::atomic<std::size_t> Thread::ended_threads{0};
 
 namespace {
+
+thread_local interpreter::Clearing clearing;
 
 constexpr const char* capsule_name = "greenlet._greenlet.thread";
 
@@ -48,6 +52,12 @@ void change_settings(std::size_t kept, std::size_t added) noexcept {
     }
 }
 
+// A destructor wants one, called when the thread state is cleared. Nobody would end a record that is made now.
+Thread* refuse_to_make() noexcept {
+    PyErr_SetString(PyExc_RuntimeError, "greenlets can't be used any more: the thread has ended");
+    return nullptr;
+}
+
 // The interpreter may not be content with what the engine is.
 std::size_t slot_size(std::size_t stack_size) noexcept { return std::max(stack_size, interpreter::least_slot_bytes); }
 
@@ -66,6 +76,10 @@ Thread* Thread::find_or_make(PyThreadState* ts) noexcept {
         cached = {ts, ending, ended_threads.load(std::memory_order_relaxed)};
         return ending;
     }
+    if (clearing.is_of(ts) && !interpreter::has_dictionary(ts)) {
+        return refuse_to_make();
+    }
+    interpreter::CollectorPaused paused;      // or else destructors could make a record first
     PyObject* dict = PyThreadState_GetDict();  // borrowed; made when first asked for
     if (dict == nullptr) {
         PyErr_NoMemory();
@@ -92,6 +106,9 @@ Thread* Thread::make(PyThreadState* ts, ModuleState& module, PyObject* dict) noe
     if (interpreter::is_finalizing()) {
         PyErr_SetString(PyExc_RuntimeError, "greenlet is being finalized");
         return nullptr;
+    }
+    if (clearing.is_of(ts)) {
+        return refuse_to_make();
     }
     auto* thread = new (std::nothrow) Thread{};
     if (thread == nullptr) {
@@ -136,6 +153,8 @@ void Thread::end() noexcept {
             Py_XDECREF(interpreter::exchange_running_context(thread_state, nullptr));
         }
         Py_CLEAR(tracer);
+        clearing.begins(thread_state);
+        end_scheduler();
         if (Py_REFCNT(main) == 2) {
             Py_CLEAR(main->dict);
         }
@@ -181,6 +200,9 @@ void Thread::leave_thread_state() noexcept {
         if (activation->greenlet != current) {
             interpreter::leave_thread_state(activation->state, thread_state);
         }
+    }
+    if (current != main) {
+        main_activation.state.return_data_stack(thread_state);
     }
     main->pimpl->phase = Phase::finished;
     main->pimpl->activation = nullptr;

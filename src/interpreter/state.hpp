@@ -82,6 +82,14 @@ struct State {
         datastack_limit = reinterpret_cast<PyObject**>(chunk_end);
     }
 
+    // The thread state is about to go, in the middle of a greenlet that has a stack of its own, and this is the main one's state:
+    // puts the data stack back that is CPython's to free.
+    void return_data_stack(PyThreadState* ts) const noexcept {
+        ts->datastack_chunk = datastack_chunk;
+        ts->datastack_top = datastack_top;
+        ts->datastack_limit = datastack_limit;
+    }
+
     // For one that begins: counts its calls on top of those of the running greenlet.
     void nest(PyThreadState* ts) noexcept { calls.depth = Calls::depth_of(ts); }
 

@@ -1,4 +1,4 @@
-// The threads of the running interpreter.
+// The threads of the running interpreter, and their ends.
 
 #pragma once
 
@@ -26,5 +26,32 @@ void for_each_thread(Visit visit) {
     PyMutex_Unlock(&mutex);
 #endif
 }
+
+// Has a thread state a dictionary? It is made when first asked for.
+inline bool has_dictionary(const PyThreadState* ts) noexcept { return ts->dict != nullptr; }
+
+// Which thread state an operating-system thread is clearing. CPython does so when a thread ends, one thing after the other, and
+// each may have a destructor. What such code puts into the dictionary of the thread state stays there for ever, once that was
+// cleared.
+class Clearing {
+public:
+#if PY_VERSION_HEX >= 0x030C0000
+    void begins(PyThreadState*) noexcept {}
+    bool is_of(const PyThreadState* ts) const noexcept { return ts->_status.finalizing; }
+#else
+    // 3.11 does not say. It is only known of thread states that somebody noticed being cleared.
+    void begins(PyThreadState* ts) noexcept {
+        interpreter_ = PyInterpreterState_GetID(ts->interp);
+        thread_state_ = ts->id;
+    }
+    bool is_of(const PyThreadState* ts) const noexcept {
+        return thread_state_ == ts->id && interpreter_ == PyInterpreterState_GetID(ts->interp);
+    }
+
+private:
+    std::int64_t interpreter_ = -1;
+    std::uint64_t thread_state_ = 0;
+#endif
+};
 
 }  // namespace interpreter

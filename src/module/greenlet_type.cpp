@@ -8,6 +8,7 @@
 #include "core/raise.hpp"
 #include "core/reference.hpp"
 #include "core/switching.hpp"
+#include "interpreter/allocation.hpp"
 #include "interpreter/frames.hpp"
 #include "interpreter/lock.hpp"
 #include "module/module.hpp"
@@ -174,6 +175,7 @@ PyObject* greenlet_throw(PyObject* self, PyObject* const* args, Py_ssize_t count
 // --- attributes ------------------------------------------------------------------------------------------------------
 
 PyObject* get_dict(PyObject* self, void*) {
+    interpreter::CollectorPaused paused;  // or else a destructor could set one meanwhile
     interpreter::SharedReference dict(self, as_greenlet(self)->dict);
     PyObject* value = dict.get();
     if (value == nullptr) {
@@ -199,8 +201,8 @@ PyObject* get_run(PyObject* self, void*) {
         PyErr_SetString(PyExc_AttributeError, "Main greenlets do not have a run attribute.");
         return nullptr;
     }
-    PyObject* run =
-        of(self).phase == Phase::unstarted ? interpreter::SharedReference(self, of(self).run).get() : nullptr;
+    interpreter::SharedReference attribute(self, of(self).run);  // under whose lock it is started
+    PyObject* run = of(self).phase == Phase::unstarted ? attribute.get() : nullptr;
     if (run == nullptr) {
         PyErr_SetString(PyExc_AttributeError, "run");
     }
@@ -212,13 +214,16 @@ int set_run(PyObject* self, PyObject* value, void*) {
         PyErr_SetString(PyExc_AttributeError, "Main greenlets do not have a run attribute.");
         return -1;
     }
-    if (of(self).phase != Phase::unstarted) {
-        PyErr_SetString(PyExc_AttributeError, "run cannot be set after the start of the greenlet");
-        return -1;
+    Reference old;
+    {
+        interpreter::SharedReference attribute(self, of(self).run);  // under whose lock it is started
+        if (of(self).phase == Phase::unstarted) {
+            old = Reference::steal(attribute.exchange(Py_XNewRef(value)));
+            return 0;
+        }
     }
-    PyObject* old = interpreter::SharedReference(self, of(self).run).exchange(Py_XNewRef(value));
-    Py_XDECREF(old);
-    return 0;
+    PyErr_SetString(PyExc_AttributeError, "run cannot be set after the start of the greenlet");
+    return -1;
 }
 
 PyObject* get_parent(PyObject* self, void*) {

@@ -27,7 +27,7 @@ void trim_suspended(Slot& slot, const void* stack_pointer, const void* client_to
     constexpr std::uintptr_t red_zone = 256;
     std::uintptr_t low = address(slot.low);
     std::uintptr_t beyond_warm = (address(stack_pointer) - SlotLayout::warm_bytes) / page * page;
-    if (beyond_warm > low && !is_untouched(byte(beyond_warm) - 64)) {
+    if (slot.has_on_stack(stack_pointer) && beyond_warm > low && !is_untouched(byte(beyond_warm) - 64)) {
         std::uintptr_t unused_end = (address(stack_pointer) - red_zone) / page * page;
         system::discard(slot.low, unused_end - low);
     }

@@ -90,6 +90,10 @@ struct alignas(16) Slot {
     // The low end of the guard page.
     std::byte* begin() noexcept { return stack_base() - layout->base; }
 
+    // Is it an address on the slot's stack? An execution may have gone on to one that is no slot's when it switched away, as
+    // libraries do that recurse deeply.
+    bool has_on_stack(const void* address) const noexcept { return address >= low && address <= stack_base(); }
+
     std::size_t stack_bytes() const noexcept { return static_cast<std::size_t>(stack_base() - low); }
     std::size_t client_bytes() const noexcept {
         return static_cast<std::size_t>(high - stack_base()) - sizeof(Slot);
@@ -106,7 +110,8 @@ void trim(Slot& slot) noexcept;
 void trim_to_shared_page(Slot& slot) noexcept;
 
 // An execution is suspended on the slot. Gives back what lies below its stack pointer, if it seems to have been used more
-// than a warm part further down; and the same above the client's `client_top`. Nobody may run on the slot meanwhile.
+// than a warm part further down; and the same above the client's `client_top`. If the stack pointer is not on the slot's stack,
+// that is left as it is. Nobody may run on the slot meanwhile.
 void trim_suspended(Slot& slot, const void* stack_pointer, const void* client_top) noexcept;
 
 // Is a cache line free of anything but zeros? It may be on a stack, below the stack pointer, or nobody's at all.

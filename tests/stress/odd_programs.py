@@ -898,6 +898,206 @@ kept: list = []
 
 
 @program
+def switches_on_a_stack_that_is_no_greenlets():
+    # As C code does that goes on to a stack of its own when it recurses deeply, and calls Python there.
+    import ctypes
+
+    class Stack(ctypes.Structure):
+        _fields_ = [("begin", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
+
+    class Context(ctypes.Structure):
+        _fields_ = [("flags", ctypes.c_ulong), ("next", ctypes.c_void_p), ("stack", Stack), ("more", ctypes.c_char * 8192)]
+
+    @ctypes.CFUNCTYPE(None)
+    def callback():
+        results.append(getcurrent().parent.switch())
+
+    def run():
+        libc.getcontext(ctypes.byref(there))
+        there.stack = Stack(stack, 0, 1 << 20)
+        there.next = ctypes.addressof(here)
+        libc.makecontext(ctypes.byref(there), callback, 0)
+        libc.swapcontext(ctypes.byref(here), ctypes.byref(there))
+        return "back"
+
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "makecontext"):
+        return
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+    results = []
+    for _ in range(2):  # the first one mostly lies above the stacks of greenlets, the second one below
+        stack = libc.mmap(None, 1 << 20, 3, 0x22, -1, 0)
+        ctypes.memset(stack, 1, 1 << 20)  # as if it had been used all the way down
+        here, there = Context(), Context()
+        others = [suspended() for _ in range(10)]
+        g = greenlet(run)
+        g.switch()
+        assert g._stack_saved == 0
+        gc.collect()
+        package.trim_stacks()
+        assert g.switch("value") == "back" and results.pop() == "value"
+        assert [other.switch(1) for other in others] == [1] * 10
+
+
+@program
+def destructors_that_the_end_of_a_thread_calls_last():
+    # CPython clears the dictionary of the thread state, in which we are, before its hooks.
+    class Hook:
+        def __call__(self, *_):
+            return None
+
+        def __del__(self):
+            with contextlib.suppress(RuntimeError):
+                kept.append(suspended())
+
+    def work():
+        suspended()
+        sys.settrace(Hook())
+        sys.setprofile(Hook())
+        sys.set_asyncgen_hooks(firstiter=Hook(), finalizer=Hook())
+
+    def use():
+        for g in kept:
+            with contextlib.suppress(package.error):
+                g.switch()
+                switched.append(g)
+
+    kept, switched = [], []
+    for _ in range(20):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    use()
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    assert switched == [] and package._greenlet.get_total_main_greenlets() == 1
+
+
+@program
+def the_making_of_an_exit_ends_what_it_is_for():
+    class Box:
+        def __del__(self):
+            found.append(self.g)
+
+    def initialize(self, *_):
+        if found:
+            found.pop().switch()
+
+    found = []
+    GreenletExit.__init__ = initialize
+    box, g = Box(), suspended(lambda: getcurrent().parent.switch())
+    box.g, g.box = g, box
+    del g, box
+    gc.collect()
+    g = suspended(lambda: getcurrent().parent.switch())
+    found.append(g)
+    g.__del__()
+    assert g.dead
+    del GreenletExit.__init__
+
+
+@program
+def finalizers_called_by_hand():
+    def run(ends):
+        try:
+            greenlet(ends).switch(getcurrent())
+            getcurrent().parent.switch()
+        finally:
+            greenlet().parent = getcurrent()
+            events.append("ended")
+
+    def ends_its_parent(g):
+        assert greenlet().parent is getcurrent()
+        g.__del__()
+        greenlet().parent = g
+        events.append("went on")
+
+    events = []
+    g = greenlet(run)
+    g.switch(ends_its_parent)
+    g.__del__()
+    g.__del__()
+    main.__del__()
+    greenlet().__del__()
+    assert events == ["went on", "ended"] and g.dead
+
+
+def collects_after(allocations, destructor):
+    """Has the collector call *destructor* when so many more objects were allocated, if that alone makes it run: up to 3.11."""
+    class Cycle:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            destructor()
+
+    gc.collect()
+    gc.disable()
+    Cycle()
+    gc.set_threshold(gc.get_count()[0] + allocations)
+    gc.enable()
+
+
+@program
+def destructors_use_greenlets_when_a_thread_first_does():
+    def work(allocations):
+        try:
+            collects_after(allocations, lambda: made.append((getcurrent(), suspended())))
+            current = getcurrent()
+            gc.disable()
+            for main_of_it, g in made:
+                assert main_of_it is current and g.switch(1) == 1
+            made.clear()
+            survived.append(True)
+        finally:
+            done.release()
+
+    made, survived, done = [], [], _thread.allocate_lock()
+    for allocations in range(12):
+        done.acquire()
+        _thread.start_new_thread(work, (allocations,))
+    done.acquire()
+    while _thread._count() > 0:
+        time.sleep(0.001)
+    assert len(survived) == 12
+    gc.collect()
+    main_greenlets = package._greenlet.get_total_main_greenlets()
+    assert main_greenlets == 1, main_greenlets
+
+
+@program
+def destructors_set_a_dictionary_that_is_being_made():
+    for allocations in range(10):
+        g = greenlet()
+        collects_after(allocations, lambda: setattr(g, "__dict__", {"a": 1}))
+        g.__dict__
+        gc.disable()
+        gc.collect()
+        assert g.__dict__ == {"a": 1}
+
+
+@program
+def the_interpreter_ends_in_a_greenlet():
+    # Python's own way out of C code that reports a SystemExit.
+    import subprocess
+
+    source = """if True:
+        import ctypes, greenlet
+
+        def run():
+            suspended = greenlet.greenlet(greenlet.getcurrent().switch)
+            suspended.switch()
+            ctypes.pythonapi.PyRun_SimpleString(b"import sys; sys.exit(3)")
+
+        greenlet.greenlet(run).switch()
+    """
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (3, ""), done
+
+
+@program
 def weak_dictionaries_of_greenlets_that_are_killed():
     keys = weakref.WeakKeyDictionary()
     values = weakref.WeakValueDictionary()
