@@ -6,7 +6,7 @@ import time
 import greenlet.stackless as stackless
 import pytest
 from greenlet.stackless import TaskletExit, channel, getcurrent, getmain, run, schedule_remove, tasklet
-from support import WITH_A_SCHEDULER, in_thread, output_of, output_of_stress
+from support import IS_FREE_THREADED, WITH_A_SCHEDULER, in_thread, output_of, output_of_stress
 
 pytestmark = WITH_A_SCHEDULER
 
@@ -389,6 +389,36 @@ def test_what_a_thread_owns_may_use_tasklets_when_it_goes():
         thread.join()
         print(*sorted(log), sep=", ")
     """) == "greenlet, local, main greenlet\n"
+
+
+@pytest.mark.skipif(IS_FREE_THREADED, reason="the tasklet that is switched to can't be taken there")
+def test_another_thread_may_take_the_next_tasklet_while_the_schedule_callback_runs():
+    # It was resumed in both threads, which was an error in one of them.
+    def other():
+        assert t.remove().bind_thread() is t
+        t.insert()
+        taken.set()
+        ran.wait(60)
+        run()
+
+    def callback(previous, following):
+        if following is t and not taken.is_set():
+            thread.start()
+            taken.wait(60)
+
+    log = []
+    taken, ran = threading.Event(), threading.Event()
+    thread = threading.Thread(target=other)
+    t = tasklet(lambda: log.append(threading.get_ident()))()
+    stackless.set_schedule_callback(callback)
+    try:
+        run()
+    finally:
+        stackless.set_schedule_callback(None)
+    assert log == []
+    ran.set()
+    thread.join(60)
+    assert log == [thread.ident]
 
 
 def test_threads_may_do_anything_with_each_others_tasklets_at_once():

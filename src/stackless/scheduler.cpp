@@ -207,7 +207,7 @@ Tasklet* Scheduler::settle(Tasklet* from) noexcept {
         PyErr_SetString(PyExc_RuntimeError, "the thread ends, so it can't switch");
         return nullptr;
     }
-    return to->chain == Chain::runnable ? to : next_turn(from);
+    return is_runnable_here(to) ? to : next_turn(from);
 }
 
 Tasklet* Scheduler::watch(Tasklet* from, Tasklet* to) noexcept {
@@ -396,10 +396,10 @@ PyObject* pass_on(Scheduler& s, Tasklet* self, Reference exception) {
             exception = Reference::steal(interpreter::take_exception());
             continue;
         }
-        clear_hooks(self->hooks);
         PyGreenlet* parent = core::as_greenlet(Py_NewRef(core::as_object(next->greenlet)));
         PyGreenlet* old = std::exchange(s.thread->current->pimpl->parent, parent);
         s.make_current(next);
+        clear_hooks(self->hooks);
         Py_XDECREF(old);
         if (next->is_outside) {
             next->is_outside = false;

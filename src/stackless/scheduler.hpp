@@ -176,9 +176,11 @@ struct Scheduler {
         if constexpr (!interpreter::threads_take_turns) {
             return to != nullptr ? settle(from) : nullptr;
         }
-        // What was called since it was chosen may have ended it, or made it wait.
-        return to == nullptr || to->chain == Chain::runnable ? to : next_turn(from);
+        // What was called since it was chosen may have ended it, made it wait, or let another thread take it.
+        return to == nullptr || is_runnable_here(to) ? to : next_turn(from);
     }
+
+    bool is_runnable_here(const Tasklet* t) const noexcept { return t->chain == Chain::runnable && t->scheduler == this; }
 
     // The last step before the stacks are switched.
     void make_current(Tasklet* t) noexcept {
