@@ -1928,7 +1928,7 @@ def test_the_main_greenlet_is_the_current_one_again():
     assert getcurrent().parent is None
 
 
-@pytest.mark.parametrize("library, count", [("asyncio", 300), ("uvloop", 100), ("trio", 50), ("anyio", 50)])
+@pytest.mark.parametrize("library, count", [("asyncio", 200), ("uvloop", 50), ("trio", 40), ("anyio", 30)])
 def test_random_programs_with_destructors_and_callbacks_that_await(library, count):
     # tests/stress/aio.py SEED COUNT SECONDS LOOP does more of them.
     pytest.importorskip(library, exc_type=ImportError)
