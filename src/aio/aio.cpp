@@ -164,13 +164,12 @@ PyMethodDef functions[] = {
 
 int add_to(PyObject* module, ModuleState& state) noexcept {
     auto& own = state.aio;
-    if (own.coroutine_type == nullptr) {
-        own.coroutine_type = make_coroutine_type();
-        own.iterator_type = make_iterator_type();
-        own.name_throw = PyUnicode_InternFromString("throw");
-        own.name_close = PyUnicode_InternFromString("close");
-        own.name_asyncio = PyUnicode_InternFromString("_asyncio");
-    }
+    // Each on its own: an earlier import may have run out of memory in between.
+    own.coroutine_type = own.coroutine_type != nullptr ? own.coroutine_type : make_coroutine_type();
+    own.iterator_type = own.iterator_type != nullptr ? own.iterator_type : make_iterator_type();
+    own.name_throw = own.name_throw != nullptr ? own.name_throw : PyUnicode_InternFromString("throw");
+    own.name_close = own.name_close != nullptr ? own.name_close : PyUnicode_InternFromString("close");
+    own.name_asyncio = own.name_asyncio != nullptr ? own.name_asyncio : PyUnicode_InternFromString("_asyncio");
     bool complete = own.coroutine_type && own.iterator_type && own.name_throw && own.name_close &&
                     own.name_asyncio;
     Reference names = Reference::steal(

@@ -11,6 +11,9 @@ namespace interpreter {
 
 // What a thread state holds only now and then. A greenlet takes it along when it suspends, and brings it back: a switch from
 // one that has none of it to another stores nothing here.
+//
+// From 3.14 on CPython frees a machine-code trace when nothing refers to it and no thread runs it. A suspended greenlet goes on
+// with it later, so it has a reference of its own meanwhile.
 struct Occasional {
     PyObject* delete_later;  // deallocations put off until the stack is less deep
     PyObject* executor;      // the machine-code trace that runs, if any
@@ -18,10 +21,31 @@ struct Occasional {
     _PyExitData* jit_exit;   // where it left to the interpreter
 #endif
 
-    void save(PyThreadState* ts) noexcept { move(*ts, *this); }
-    void load(PyThreadState* ts) noexcept { move(*this, *ts); }
+    void save(PyThreadState* ts) noexcept {
+        if (move(*ts, *this)) [[unlikely]] {
+            if constexpr (counts_executor) {
+                Py_XINCREF(executor);
+            }
+        }
+    }
+    void load(PyThreadState* ts) noexcept {
+        if (move(*this, *ts)) [[unlikely]] {
+            if constexpr (counts_executor) {
+                Py_XDECREF(executor_of(*ts));  // runs no code; and now that a thread runs it, it stays
+            }
+        }
+    }
+
+    // For a greenlet that will never run again.
+    void abandon() noexcept {
+        if constexpr (counts_executor) {
+            Py_CLEAR(executor);
+        }
+    }
 
 private:
+    static constexpr bool counts_executor = PY_VERSION_HEX >= 0x030E0000;
+
     static PyObject*& executor_of(Occasional& saved) noexcept { return saved.executor; }
     static PyObject*& executor_of(PyThreadState& ts) noexcept {
 #if PY_VERSION_HEX >= 0x030E0000
@@ -31,8 +55,9 @@ private:
 #endif
     }
 
+    // Was there any of it?
     template <class From, class To>
-    static void move(From& from, To& to) noexcept {
+    static bool move(From& from, To& to) noexcept {
         // One test, not one each.
         auto any = reinterpret_cast<std::uintptr_t>(from.delete_later) | reinterpret_cast<std::uintptr_t>(executor_of(from));
 #if PY_VERSION_HEX >= 0x030F0000
@@ -44,7 +69,9 @@ private:
 #if PY_VERSION_HEX >= 0x030F0000
             to.jit_exit = std::exchange(from.jit_exit, nullptr);
 #endif
+            return true;
         }
+        return false;
     }
 };
 

@@ -309,6 +309,9 @@ void abandon_frames(State& state, const CallSite& call_site) noexcept {
         }
     }
     free_added_chunks(state);
+#if PY_VERSION_HEX >= 0x030D0000
+    state.calls.occasional.abandon();
+#endif
 }
 
 #if defined(Py_DEBUG) && PY_VERSION_HEX >= 0x030D0000

@@ -134,6 +134,9 @@ using core::Reference;
 constexpr const char* names_on_type[] = {"getcurrent", "error", "GreenletExit", "settrace", "gettrace"};
 
 bool publish_on_type(PyObject* module, PyTypeObject* type) noexcept {
+    if (PyType_HasFeature(type, Py_TPFLAGS_IMMUTABLETYPE)) {
+        return true;  // an earlier import did
+    }
     for (const char* name : names_on_type) {
         Reference value = Reference::steal(PyObject_GetAttrString(module, name));
         if (!value || PyObject_SetAttrString(reinterpret_cast<PyObject*>(type), name, value.get()) < 0) {
@@ -172,7 +175,7 @@ int fill(PyObject* module) {
     if (interpreter::counts_trash_nesting && PyModule_AddFunctions(module, trash_nesting_function) < 0) {
         return -1;
     }
-    if (first_import && !publish_on_type(module, state->greenlet_type)) {
+    if (!publish_on_type(module, state->greenlet_type)) {
         return -1;
     }
     if (generators::add_to(module, *state) < 0 || aio::add_to(module, *state) < 0 ||

@@ -1098,6 +1098,42 @@ def the_interpreter_ends_in_a_greenlet():
 
 
 @program
+def machine_code_goes_while_greenlets_are_in_the_middle_of_it():
+    # Only where CPython compiles to machine code; it forgets what it compiled when a tool wants it to.
+    if not hasattr(sys, "_jit") or not sys._jit.is_available():
+        return
+    if not sys._jit.is_enabled():
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHON_JIT": "1"})
+
+    def hot():
+        switch, is_active = getcurrent().parent.switch, sys._jit.is_active
+        while True:
+            count[is_active()] += 1
+            switch()
+
+    def other(number):
+        namespace = {}
+        exec(f"def f(n):\n total = 0\n for i in range(n):\n  total += i * {number}\n", namespace)
+        namespace["f"](5000)
+
+    count = [0, 0]
+    greenlets = [suspended(hot) for _ in range(5)]
+    for _ in range(3):
+        for _ in range(15_000):
+            for g in greenlets:
+                g.switch()
+        sys._clear_internal_caches()
+        for number in range(200):
+            other(number)
+            if number % 50 == 0:
+                sys._clear_internal_caches()
+                gc.collect()
+    for g in greenlets:
+        g.switch()
+    assert count[True] > 1000, count
+
+
+@program
 def weak_dictionaries_of_greenlets_that_are_killed():
     keys = weakref.WeakKeyDictionary()
     values = weakref.WeakValueDictionary()
