@@ -5,7 +5,7 @@
 
 #pragma once
 
-#include <utility>
+#include <atomic>
 
 #include "interpreter/cpython.hpp"
 
@@ -64,7 +64,14 @@ public:
     // A new reference, or nullptr.
     PyObject* get() const noexcept { return Py_XNewRef(reinterpret_cast<PyObject*>(place_)); }
     PyObject* exchange(PyObject* value) noexcept {
-        return reinterpret_cast<PyObject*>(std::exchange(place_, reinterpret_cast<Object*>(value)));
+        Object* old = place_;
+        if constexpr (threads_take_turns) {
+            place_ = reinterpret_cast<Object*>(value);
+        }
+        else {  // CPython reads a __dict__ without the lock
+            std::atomic_ref<Object*>(place_).store(reinterpret_cast<Object*>(value), std::memory_order_release);
+        }
+        return reinterpret_cast<PyObject*>(old);
     }
 
 private:
