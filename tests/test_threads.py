@@ -700,6 +700,36 @@ class TestEnd:
         thread.join(30)
         assert results == ["suspended", "finished"]
 
+    def test_refusals_while_the_thread_of_the_greenlet_ends(self):
+        # They name its main greenlet, which it lets go of then.
+        run_threads(
+            """
+            import threading, time
+            from greenlet import error, getcurrent
+
+            end = time.monotonic() + 1
+            others = []
+
+            def come_and_go():
+                while time.monotonic() < end:
+                    thread = threading.Thread(target=lambda: others.append(getcurrent()))
+                    thread.start()
+                    thread.join()
+                    del others[:-3]
+
+            def switch():
+                while time.monotonic() < end:
+                    for other in others[:]:
+                        try:
+                            other.switch()
+                        except error as refusal:
+                            assert "different thread" in str(refusal), refusal
+                        else:
+                            raise AssertionError
+            """,
+            "come_and_go, switch, switch",
+        )
+
     def test_threads_that_would_start_a_greenlet_at_once(self):
         # Where threads do not take turns, each took it for its own because its parent was, at different moments: crash.
         run_threads(

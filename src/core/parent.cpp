@@ -10,13 +10,18 @@ void refuse_switch_to(PyGreenlet* g, Thread& running) noexcept {
     PyObject* error = running.module->error;
     if (thread == nullptr) {
         PyErr_SetString(error, "cannot switch to a garbage collected greenlet");
+        return;
     }
-    else if (thread->thread_state == nullptr) {
-        PyErr_SetString(error, "cannot switch to a different thread (which happens to have exited)");
+    Reference other;  // its main greenlet, which it lets go of at its end
+    {
+        interpreter::Holding lock(thread->after_end);
+        other = Reference::borrow(as_object(thread->thread_state != nullptr ? thread->main : nullptr));
+    }
+    if (other) {
+        PyErr_Format(error, "Cannot switch to a different thread\n\tCurrent:  %R\n\tExpected: %R", running.main, other.get());
     }
     else {
-        PyErr_Format(error, "Cannot switch to a different thread\n\tCurrent:  %R\n\tExpected: %R", running.main,
-                     thread->main);
+        PyErr_SetString(error, "cannot switch to a different thread (which happens to have exited)");
     }
 }
 

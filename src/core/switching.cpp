@@ -112,10 +112,15 @@ void run_greenlet(void* payload);
 // Expands a dictionary of keyword arguments.
 bool expand_keywords(Start& start) {
     Message& message = start.message;
-    PyObject* keywords = message.keywords;
-    if (keywords == nullptr || PyDict_GET_SIZE(keywords) == 0) {
+    if (message.keywords == nullptr || PyDict_GET_SIZE(message.keywords) == 0) {
         return true;
     }
+    // Where threads do not take turns another one may change it.
+    Reference own = Reference::steal(interpreter::threads_take_turns ? Py_NewRef(message.keywords) : PyDict_Copy(message.keywords));
+    if (!own) {
+        return false;
+    }
+    PyObject* keywords = own.get();
     interpreter::CollectorPaused paused;  // what it calls may change the dictionary
     Reference values = Reference::steal(PyTuple_New(message.positional + PyDict_GET_SIZE(keywords)));
     Reference names = Reference::steal(PyTuple_New(PyDict_GET_SIZE(keywords)));
@@ -164,7 +169,11 @@ bool keep_many_arguments(Start& start) {
 // give it a parent of another thread.
 bool find_run(Thread& thread, PyGreenlet* g, Start& start) {
     if (Py_TYPE(g) == thread.module->greenlet_type) {
-        start.run = Reference::steal(interpreter::SharedReference(as_object(g), g->pimpl->run).get());
+        interpreter::SharedReference run(as_object(g), g->pimpl->run);  // under whose lock it is started
+        if (is_started(g)) {
+            return true;  // prepare_start() finds out
+        }
+        start.run = Reference::steal(run.get());
         if (start.run) {
             return true;
         }
@@ -172,6 +181,10 @@ bool find_run(Thread& thread, PyGreenlet* g, Start& start) {
     {
         interpreter::PendingException in_flight;
         start.run = Reference::steal(PyObject_GetAttr(as_object(g), thread.module->name_run));
+        if (!start.run && !interpreter::threads_take_turns && is_started(g)) {
+            PyErr_Clear();  // another thread did so meanwhile
+            return true;
+        }
         if (!start.run) {
             in_flight.discard();
         }

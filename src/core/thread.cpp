@@ -180,7 +180,12 @@ void Thread::end() noexcept {
     }
     // Else it ended in the middle of a greenlet: other threads do in the child of a fork. That greenlet stays the current
     // one for ever, because nobody knows what state it is in.
-    Py_CLEAR(main);
+    Reference ended_main;
+    {
+        interpreter::Holding lock(after_end);
+        ended_main = Reference::steal(as_object(std::exchange(main, nullptr)));
+    }
+    ended_main = Reference();
     drop();
 }
 

@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import threading
 import weakref
 from importlib.metadata import files
 from pathlib import Path
@@ -145,6 +146,22 @@ class TestSwitch:
                 return lambda **k: len(k)
 
         assert client.switch(Run(), None, kwargs) in (0, 10)
+
+    def test_another_thread_may_change_the_keywords_while_they_are_passed(self, client):
+        kwargs = {}
+
+        def change():
+            for number in range(20_000):
+                kwargs[f"name{number % 50}"] = object()
+                if number % 20 == 0:
+                    kwargs.clear()
+
+        thread = threading.Thread(target=change)
+        thread.start()
+        while thread.is_alive():
+            passed = client.switch(greenlet(lambda **named: named), None, kwargs)
+            assert all(name.startswith("name") and type(value) is object for name, value in passed.items())
+        thread.join()
 
     @pytest.mark.parametrize("args", [1, [1], "text"])
     def test_arguments_that_are_no_tuple(self, client, args):
