@@ -196,18 +196,23 @@ Tasklet* Scheduler::settle(Tasklet* from) noexcept {
     if (watchdog != nullptr) {
         to = watch(from, to);
     }
-    Reference held = Reference::borrow(as_object(to));  // what is called may end it
-    if (from != to) {
-        call_schedule_callback(from, to);
+    {
+        Reference held = Reference::borrow(as_object(to));  // what is called may end it
+        if (from != to) {
+            call_schedule_callback(from, to);
+        }
+        if (has_hooks && from != to) {
+            exchange_hooks(*this, from, to);
+        }
+        if (thread == nullptr) {
+            PyErr_SetString(PyExc_RuntimeError, "the thread ends, so it can't switch");
+            return nullptr;
+        }
+        if (is_runnable_here(to)) {
+            return to;
+        }
     }
-    if (has_hooks && from != to) {
-        exchange_hooks(*this, from, to);
-    }
-    if (thread == nullptr) {
-        PyErr_SetString(PyExc_RuntimeError, "the thread ends, so it can't switch");
-        return nullptr;
-    }
-    return is_runnable_here(to) ? to : next_turn(from);
+    return next_turn(from);  // chosen when nothing more is let go of, which might end it
 }
 
 Tasklet* Scheduler::watch(Tasklet* from, Tasklet* to) noexcept {
@@ -278,7 +283,10 @@ Tasklet* Scheduler::wake_somebody(Tasklet* leaving) noexcept {
             const char* message = candidate->sends ? nobody_receives : nobody_sends;
             PyObject* error = PyObject_CallFunction(PyExc_RuntimeError, "s", message);
             raise_in(candidate, error != nullptr ? error : interpreter::take_exception());
-            return candidate;
+            if (first != nullptr) {  // the candidate, unless what it had for a value has ended it
+                return first;
+            }
+            continue;
         }
         Holding lock(tasklets_lock);
         if (first == nullptr) {
@@ -383,12 +391,9 @@ PyObject* pass_on(Scheduler& s, Tasklet* self, Reference exception) {
     for (;;) {
         Tasklet* next;
         if (exception) {
-            next = s.sleeper();
-            s.raise_in(next, exception.release());
+            s.raise_in(s.sleeper(), exception.release());
         }
-        else {
-            next = s.next_turn(self);
-        }
+        next = s.next_turn(self);
         if (next != nullptr) {
             next = s.prepare(self, next);
         }
