@@ -489,3 +489,58 @@ def test_one_that_ends_can_be_bound_anew_only_when_its_arguments_are_gone():
         run()
         print(*log, sep=", ")
     """) == "the tasklet has C state, its stack, so it can't be bound anew, again\n"
+
+
+def test_a_tasklet_ends_in_the_greenlet_that_the_next_one_waits_for():
+    # That greenlet became its own parent: it never ended.
+    assert output_of("""
+        import gc
+        import greenlet
+        import greenlet.stackless as stackless
+
+        def inner():
+            try:
+                stackless.schedule_remove()
+            except stackless.TaskletExit:
+                print("inner ends")
+
+        def outer():
+            try:
+                greenlet.greenlet(inner).switch()
+            finally:
+                print("outer ends")
+                stackless.schedule()    # kills inner, too: then the tasklet goes on here, where it was to return to the main one
+                print("outer goes on")
+
+        gc.disable()
+        stackless.tasklet(outer)()
+        stackless.run()
+        stackless.tasklet(int)()
+        stackless.set_schedule_callback(lambda *arguments: gc.collect())
+        stackless.run()
+        stackless.set_schedule_callback(None)
+        stackless.run()
+        print("main goes on,", stackless.getruncount())
+    """) == "outer ends\ninner ends\nouter goes on\nmain goes on, 1\n"
+
+
+def test_the_next_tasklet_is_chosen_when_the_one_that_was_ended_is_gone():
+    # Its weak reference's callback ended the one that was chosen: memory that was freed was read, as AddressSanitizer and Valgrind say.
+    log = []
+
+    def end_the_first(previous, next):
+        if not log:
+            log.append("called")
+            next.kill()
+
+    first = tasklet(log.append)("first")
+    second = weakref.ref(tasklet(log.append)("second"))
+    tasklet(log.append)("third")
+    kept = weakref.ref(first, lambda reference: second().kill())
+    del first
+    stackless.set_schedule_callback(end_the_first)
+    try:
+        run()
+    finally:
+        stackless.set_schedule_callback(None)
+    assert log == ["called", "third"] and kept() is None

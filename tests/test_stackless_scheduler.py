@@ -713,6 +713,37 @@ def test_a_timeout_does_not_outlive_the_handlers_of_signals():
     """) == "late"
 
 
+def test_the_preparation_of_a_timeout_may_run_other_tasklets():
+    # One of them ended the run() that was being prepared; its alarm was set nevertheless, and looked at when it was gone: crash.
+    assert output_of("""
+        import threading
+        from greenlet.stackless import run, schedule, schedule_remove, tasklet
+
+        main_thread = threading.main_thread
+
+        def switching_main_thread():
+            threading.main_thread = main_thread
+            schedule_remove()
+            return main_thread()
+
+        def busy():
+            while True:
+                pass
+
+        threading.main_thread = switching_main_thread
+        outer = tasklet(run)()
+        inner = tasklet(run)(10**9)
+        schedule()
+        outer.insert()
+        schedule()
+        while inner.alive:
+            inner.insert()
+            schedule()
+        interrupted = tasklet(busy)()
+        print(run(50_000) is interrupted)
+    """) == "True\n"
+
+
 def test_no_memory_for_a_stack():
     assert output_of("""
         import resource

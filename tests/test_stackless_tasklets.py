@@ -2,6 +2,7 @@
 
 import contextvars
 import copy
+import gc
 import pickle
 import sys
 
@@ -996,3 +997,12 @@ def test_one_that_has_begun_can_not_be_pickled():
         pickle.dumps(t)
     t.kill()
     assert not pickle.loads(pickle.dumps(t)).alive
+
+
+@pytest.mark.parametrize("arguments", [(), (None,), (1, 2), (tasklet(len),), (stackless.getmain(),)])
+def test_what_greenlets_of_tasklets_run_is_not_for_others(arguments):
+    # A program finds it if it looks for it.
+    builtins = [each for each in gc.get_objects() if type(each) is type(len) and each.__name__ == "run_tasklet"]
+    assert builtins
+    with pytest.raises(RuntimeError, match="only a scheduler runs tasklets"):
+        builtins[0](*arguments)

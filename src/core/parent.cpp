@@ -46,6 +46,25 @@ bool is_ancestor(const PyGreenlet* g, const PyGreenlet* of) noexcept {
     return false;
 }
 
+void set_successor(PyGreenlet* g, PyGreenlet* next) noexcept {
+    if (next == g) {
+        return;
+    }
+    Reference old, old_of_child;
+    {
+        interpreter::Holding changing(parents_lock);
+        PyGreenlet* child = next;
+        while (child != nullptr && child->pimpl->parent != g) {
+            child = child->pimpl->parent;
+        }
+        if (child != nullptr) {  // or there would be a cycle
+            old_of_child = Reference::steal(exchange_locked_parent(child, Py_XNewRef(as_object(g->pimpl->parent))));
+        }
+        old = Reference::steal(exchange_locked_parent(g, Py_NewRef(as_object(next))));
+    }
+    g->pimpl->thread.get()->module->parent_changes.fetch_add(1, std::memory_order_relaxed);
+}
+
 namespace {
 
 // Sets the parent of `g`, and gives the old one. Otherwise says what hinders that, in a ValueError's words.

@@ -36,6 +36,10 @@ inline bool may_switch_to(PyGreenlet* g, Thread& running) noexcept {
 // Is `g` the greenlet `of`, or a parent of it? `of` may be nullptr.
 bool is_ancestor(const PyGreenlet* g, const PyGreenlet* of) noexcept;
 
+// Has `next` go on when `g` finishes, which runs; if that is `g` itself, its parent does, as before. Whoever was to go on after
+// `g`, of the parents of `next`, goes on after its parent then. `next` is of the same thread.
+void set_successor(PyGreenlet* g, PyGreenlet* next) noexcept;
+
 // Sets the parent. 0, or -1 with TypeError, ValueError or AttributeError. nullptr stands for `del g.parent`.
 int set_parent(PyGreenlet* g, PyObject* parent) noexcept;
 

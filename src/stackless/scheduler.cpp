@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/lifetime.hpp"
+#include "core/parent.hpp"
 #include "core/reference.hpp"
 #include "interpreter/pending_exception.hpp"
 #include "interpreter/threads.hpp"
@@ -122,6 +123,17 @@ bool make_greenlet(Scheduler& s, Tasklet* t) noexcept {
     return true;
 }
 
+namespace {
+
+// Switches to a tasklet whose greenlet has not begun, has finished, or is the running one: `to` goes on where that returns to then.
+PyObject* switch_otherwise(core::Thread& thread, Tasklet* to, interpreter::CallSite call_site) {
+    PyObject* argument = core::is_started(to->greenlet) ? Py_None : as_object(to);
+    Reference parent = Reference::steal(to->greenlet == thread.current ? core::get_parent(thread.current) : nullptr);
+    return core::switch_to(parent ? core::as_greenlet(parent.get()) : to->greenlet, core::Message{&argument, 1}, call_site);
+}
+
+}  // namespace
+
 PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept {
     set_switching(true);
     to = prepare(from, to);
@@ -144,8 +156,7 @@ PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite cal
         received = core::transfer(*thread, to->greenlet, Py_NewRef(Py_None), call_site);
     }
     else {
-        PyObject* argument = as_object(to);
-        received = core::switch_to(to->greenlet, core::Message{&argument, 1}, call_site);
+        received = switch_otherwise(*thread, to, call_site);
     }
     return arrive(*this, from, received);
 }
@@ -225,9 +236,10 @@ Tasklet* Scheduler::watch(Tasklet* from, Tasklet* to) noexcept {
     if (!over || !(run.is_soft || run.is_total || (!run.has_alarm && from->chain == Chain::runnable))) {
         return to;
     }
+    Reference before;
     Holding lock(tasklets_lock);
     if (!run.is_soft) {
-        run.interrupted = take_out(run.is_total ? to : from);
+        before = Reference::steal(as_object(std::exchange(run.interrupted, take_out(run.is_total ? to : from))));
     }
     prepend(take_out(run.tasklet));
     return run.tasklet;
@@ -389,11 +401,10 @@ PyObject* pass_on(Scheduler& s, Tasklet* self, Reference exception) {
     Py_DECREF(self);
     s.set_switching(true);
     for (;;) {
-        Tasklet* next;
         if (exception) {
             s.raise_in(s.sleeper(), exception.release());
         }
-        next = s.next_turn(self);
+        Tasklet* next = s.next_turn(self);
         if (next != nullptr) {
             next = s.prepare(self, next);
         }
@@ -401,24 +412,31 @@ PyObject* pass_on(Scheduler& s, Tasklet* self, Reference exception) {
             exception = Reference::steal(interpreter::take_exception());
             continue;
         }
-        PyGreenlet* parent = core::as_greenlet(Py_NewRef(core::as_object(next->greenlet)));
-        PyGreenlet* old = std::exchange(s.thread->current->pimpl->parent, parent);
+        bool is_started = core::is_started(next->greenlet);
         s.make_current(next);
+        core::set_successor(s.thread->current, next->greenlet);
         clear_hooks(self->hooks);
-        Py_XDECREF(old);
         if (next->is_outside) {
             next->is_outside = false;
             s.set_switching(false);
         }
-        return Py_NewRef(core::is_started(parent) ? Py_None : as_object(next));
+        return Py_NewRef(is_started ? Py_None : as_object(next));
     }
 }
 
 }  // namespace
 
-PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t) noexcept {
-    Tasklet* self = as_tasklet(args[0]);
-    Scheduler& s = *self->scheduler;
+PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
+    Scheduler* running = Scheduler::running();
+    if (running == nullptr) {
+        return nullptr;
+    }
+    Scheduler& s = *running;
+    bool is_tasklet = count == 1 && PyObject_TypeCheck(args[0], s.state->tasklet_type);
+    Tasklet* self = is_tasklet ? as_tasklet(args[0]) : nullptr;
+    if (self == nullptr || self->greenlet != s.thread->current || self->is_active) {
+        return fail("only a scheduler runs tasklets");
+    }
     s.add_active(self);
     Reference result = Reference::steal(arrive(s, self, Py_NewRef(Py_None)));
     if (result) {
@@ -494,6 +512,7 @@ void end(Scheduler& s, Run& run) {
 }  // namespace
 
 PyObject* run_others(Scheduler& s, Run& run, interpreter::CallSite call_site) noexcept {
+    run.has_alarm = run.timeout > 0 && !run.is_soft && watchdog::prepare(*s.state);  // may run other tasklets, like the next line
     s.thread->kill_released();
     if (!s.may_switch()) {
         return nullptr;
@@ -505,7 +524,6 @@ PyObject* run_others(Scheduler& s, Run& run, interpreter::CallSite call_site) no
     run.outer = s.runs;
     s.runs = &run;
     if (run.timeout > 0 && s.watchdog == nullptr) {
-        run.has_alarm = !run.is_soft && watchdog::prepare(*s.state);
         run.deadline = watchdog::now() + run.timeout;
         s.watchdog = &run;
         if (run.has_alarm) {
@@ -539,10 +557,11 @@ bool Scheduler::interrupt() noexcept {
         return true;
     }
     Tasklet* self = current;
+    Reference before;
     {
         Holding lock(tasklets_lock);
         remove(self);
-        watchdog->interrupted = self;
+        before = Reference::steal(as_object(std::exchange(watchdog->interrupted, self)));
         prepend(take_out(watchdog->tasklet));
     }
     PyObject* value = go_on(self, first, {});

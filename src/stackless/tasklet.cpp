@@ -376,13 +376,13 @@ bool is_current_here(const Tasklet& t) noexcept {
 }
 
 bool set_context(Tasklet& t, PyObject* context) noexcept {
-    bool is_own = own_scheduler(t) != nullptr;
-    bool is_current = is_current_here(t);
+    Scheduler* own = own_scheduler(t);
+    bool is_current = own != nullptr && own->current == &t;
     PyThreadState* ts = interpreter::current_thread_state();
     Reference old;
     Holding lock(tasklets_lock);
     const char* reason = nullptr;
-    if (!is_own && (t.chain != Chain::none || !has_context_at_hand(t))) {
+    if (own == nullptr && (t.chain != Chain::none || !has_context_at_hand(t))) {
         reason = "the tasklet is scheduled in another thread";
     }
     else if (t.is_active && interpreter::is_entered(is_current ? interpreter::running_context(ts) : *context_of(t))) {

@@ -542,8 +542,8 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
 
 int clear(PyObject* self) {
     Tasklet& t = of(self);
-    if (t.is_active) {
-        return 0;  // it did not let itself be killed
+    if (t.is_active || t.chain == Chain::runnable) {
+        return 0;  // it did not let itself be killed, or was made runnable meanwhile
     }
     exchange_greenlet(&t, nullptr);
     unbind(&t);

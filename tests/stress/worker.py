@@ -51,7 +51,7 @@ def apart(program: list) -> list[str]:
 
 
 def results(first: int, number: int, end: float) -> Iterator[tuple[int, int, str]]:
-    """Of programs one after the other: the seed, how many operations, and the digest of the log, or of one line: that."""
+    """Of programs one after the other: the seed, how many operations, and the digest of the log; the log itself if it is one line."""
     for seed in range(first, first + number):
         if time.monotonic() > end:
             return
