@@ -744,6 +744,67 @@ def test_the_preparation_of_a_timeout_may_run_other_tasklets():
     """) == "True\n"
 
 
+def test_what_is_killed_when_a_tasklet_is_interrupted_may_end_the_run():
+    # Then there was no timeout any more, at which the handler of the alarm looked: crash.
+    assert output_of("""
+        import threading
+        import greenlet
+        from greenlet.stackless import getmain, run, tasklet
+
+        log = []
+        main = greenlet.getcurrent()
+
+        def waits():
+            try:
+                main.switch()
+            finally:
+                getmain().run()
+                log.append("goes on")
+
+        def busy():
+            thread = threading.Thread(target=held.clear)
+            thread.start()
+            thread.join()               # now the greenlet is to be killed, which is noticed when the alarm goes off
+            while len(log) < 2:
+                pass
+
+        held = [greenlet.greenlet(waits)]
+        held[0].switch()
+        interrupted = tasklet(busy)()
+        run(50_000_000)
+        log.append("returned")
+        interrupted.run()
+        print(log, interrupted.alive)
+    """) == "['returned', 'goes on'] False\n"
+
+
+def test_a_tasklet_ends_while_a_greenlet_of_its_is_in_run():
+    # When that timeout was over the tasklet, which was bound to nothing any more, was to go on: crash.
+    assert output_of("""
+        import greenlet
+        from greenlet.stackless import run, schedule, tasklet
+
+        greenlets = []
+
+        def ends():
+            greenlets.append(greenlet.getcurrent())
+            greenlets.append(greenlet.greenlet(lambda: run(10**6)))
+            greenlets[1].switch()
+
+        def busy():
+            while True:
+                pass
+
+        ended = tasklet(ends)()
+        schedule()
+        greenlets[0].switch()
+        interrupted = tasklet(busy)()
+        print(ended.alive, run(10**6) is interrupted)
+        greenlets[1].switch()
+        print(greenlets[1].dead)
+    """) == "False True\nTrue\n"
+
+
 def test_no_memory_for_a_stack():
     assert output_of("""
         import resource

@@ -274,7 +274,7 @@ Tasklet* Scheduler::wake_somebody(Tasklet* leaving) noexcept {
     bool has_ended = !leaving->is_active;
     for (;;) {
         Tasklet* candidate = sleeper();
-        Run* run = innermost_run();
+        Run* run = runs;
         bool in_run = run != nullptr;
         bool is_stuck = !in_run && (candidate == leaving || candidate->chain == Chain::channel);
         // A run() that blocks the thread returns nevertheless when a tasklet ends: that may be what its caller waits for.
@@ -371,6 +371,7 @@ void Scheduler::forget_active(Tasklet* t) noexcept {
     if (t->older_active != nullptr) {
         t->older_active->newer_active = t->newer_active;
     }
+    forget_runs(t);
 }
 
 namespace {
@@ -473,43 +474,49 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t count) noexce
 
 // --- run() -----------------------------------------------------------------------------------------------------------
 
-namespace {
+// Those that greenlets of an ended tasklet are still in.
+void Scheduler::forget_runs(const Tasklet* t) noexcept {
+    for (Run** place = &runs; *place != nullptr;) {
+        Run* run = *place;
+        if (run->tasklet != t) {
+            place = &run->outer;
+            continue;
+        }
+        if (run == watchdog) {
+            stop_watchdog();
+        }
+        *place = run->outer;
+    }
+}
 
-bool is_pending(Scheduler& s, const Run& run) {
-    const Run* inner = s.runs;
+void Scheduler::stop_watchdog() noexcept {
+    if (watchdog->has_alarm) {
+        watchdog::set_alarm(0);
+    }
+    watchdog = nullptr;
+    interrupt_is_due = false;
+}
+
+// If others were called later and wait for their return, they do so when it is their turn, which comes.
+void Scheduler::end(const Run& run) noexcept {
+    Run* inner = runs;
     while (inner != nullptr && inner != &run) {
         inner = inner->outer;
     }
-    return inner != nullptr;
-}
-
-void stop_watchdog(Scheduler& s) {
-    if (s.watchdog->has_alarm) {
-        watchdog::set_alarm(0);
-    }
-    s.watchdog = nullptr;
-    s.interrupt_is_due = false;
-}
-
-// A run() returns. If others were called later and wait for their return, they do so when it is their turn, which comes.
-void end(Scheduler& s, Run& run) {
-    if (!is_pending(s, run)) {
-        return;
+    if (inner == nullptr) {
+        return;  // it has ended with another one, or its tasklet has
     }
     Holding lock(tasklets_lock);
-    for (bool is_last = false; !is_last;) {
-        Run* inner = std::exchange(s.runs, s.runs->outer);
-        is_last = inner == &run;
-        if (inner == s.watchdog) {
-            stop_watchdog(s);
+    do {
+        inner = std::exchange(runs, runs->outer);
+        if (inner == watchdog) {
+            stop_watchdog();
         }
-        if (inner->tasklet->is_active && inner->tasklet->chain == Chain::none) {
-            s.append(as_tasklet(Py_NewRef(as_object(inner->tasklet))));
+        if (inner->tasklet->chain == Chain::none) {
+            append(as_tasklet(Py_NewRef(as_object(inner->tasklet))));
         }
-    }
+    } while (inner != &run);
 }
-
-}  // namespace
 
 PyObject* run_others(Scheduler& s, Run& run, interpreter::CallSite call_site) noexcept {
     run.has_alarm = run.timeout > 0 && !run.is_soft && watchdog::prepare(*s.state);  // may run other tasklets, like the next line
@@ -521,8 +528,10 @@ PyObject* run_others(Scheduler& s, Run& run, interpreter::CallSite call_site) no
         Py_RETURN_NONE;
     }
     run.tasklet = as_tasklet(Py_NewRef(as_object(s.current)));  // which is in no chain, and yet no garbage
-    run.outer = s.runs;
-    s.runs = &run;
+    {
+        Holding lock(tasklets_lock);
+        run.outer = std::exchange(s.runs, &run);
+    }
     if (run.timeout > 0 && s.watchdog == nullptr) {
         run.deadline = watchdog::now() + run.timeout;
         s.watchdog = &run;
@@ -531,7 +540,7 @@ PyObject* run_others(Scheduler& s, Run& run, interpreter::CallSite call_site) no
         }
     }
     PyObject* value = s.step_aside(call_site);
-    end(s, run);
+    s.end(run);
     Py_DECREF(run.tasklet);
     if (run.interrupted != nullptr) {
         Py_XDECREF(value);
@@ -542,11 +551,11 @@ PyObject* run_others(Scheduler& s, Run& run, interpreter::CallSite call_site) no
 }
 
 bool Scheduler::interrupt() noexcept {
+    thread->kill_released();  // which may run other tasklets
     interrupt_is_due = false;
     if (watchdog == nullptr || current == watchdog->tasklet || watchdog->is_soft) {
         return true;
     }
-    thread->kill_released();
     std::int64_t now = watchdog::now();
     if (now < watchdog->deadline || is_switching()) {
         watchdog::set_alarm(is_switching() ? now + watchdog->timeout : watchdog->deadline);

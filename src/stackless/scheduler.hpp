@@ -25,7 +25,7 @@ namespace stackless {
 // A call of run() in progress. Lies on the stack of its caller.
 struct Run {
     Tasklet* tasklet;               // owned; who called it
-    Run* outer;                     // the one before, of any tasklet of the thread
+    Run* outer;                     // the one before, of any tasklet of the thread that has not ended
     bool blocks_thread;             // wait for other threads when there is nothing to run
     std::int64_t timeout;           // nanoseconds that a tasklet may run without a switch; 0: any
     bool is_total;                  // `timeout` is for all of them together
@@ -150,17 +150,7 @@ struct Scheduler {
     // The tasklet that goes on if nobody else can, and that errors of tasklets are raised in: who called run() last, or
     // the main one.
     Tasklet* sleeper() const noexcept {
-        Run* run = innermost_run();
-        return run != nullptr ? run->tasklet : main;
-    }
-
-    // That of a tasklet which has not ended: greenlets of an ended one may still be in one.
-    Run* innermost_run() const noexcept {
-        Run* run = runs;
-        while (run != nullptr && !run->tasklet->is_active) {
-            run = run->outer;
-        }
-        return run;
+        return runs != nullptr ? runs->tasklet : main;
     }
 
     // What there may be to do before a switch besides: for the watchdog, the schedule callback and trace functions. Returns
@@ -222,6 +212,9 @@ struct Scheduler {
     void remove_active(Tasklet* t) noexcept;
     void forget_active(Tasklet* t) noexcept;  // the same, while the lock is held
 
+    // A run() returns.
+    void end(const Run& run) noexcept;
+
 private:
     // Has a runnable tasklet that is not the current one go on first when that one switches away.
     void make_next(Tasklet* t) noexcept {
@@ -246,6 +239,8 @@ private:
     bool refuse_switch() noexcept;
     Tasklet* prepare_otherwise(Tasklet* from, Tasklet* to) noexcept;
     Tasklet* settle(Tasklet* from) noexcept;
+    void stop_watchdog() noexcept;
+    void forget_runs(const Tasklet* t) noexcept;
     Tasklet* watch(Tasklet* from, Tasklet* to) noexcept;
     void call_schedule_callback(Tasklet* from, Tasklet* to) noexcept;
     Tasklet* wake_somebody(Tasklet* leaving) noexcept;
