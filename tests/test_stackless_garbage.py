@@ -544,3 +544,53 @@ def test_the_next_tasklet_is_chosen_when_the_one_that_was_ended_is_gone():
     finally:
         stackless.set_schedule_callback(None)
     assert log == ["called", "third"] and kept() is None
+
+
+def test_what_is_killed_during_a_switch_may_move_the_next_tasklet_to_another_greenlet():
+    # The finished one, which it was to be looked for in, was freed then, in the middle of a switch to it: crash.
+    assert output_of("""
+        import threading
+        import greenlet
+        from greenlet.stackless import schedule, schedule_remove, tasklet
+
+        log = []
+        main = greenlet.getcurrent()
+
+        def waits():
+            try:
+                main.switch()
+            finally:
+                log.append("killed")
+                schedule()
+                log.append("goes on")
+
+        class Value:
+            def __del__(self):
+                thread = threading.Thread(target=held.clear)
+                thread.start()
+                thread.join()
+
+        def first():
+            own.append(greenlet.getcurrent())
+            schedule_remove()
+            t.tempval = Value()
+            schedule_remove()
+
+        def second():
+            finishes[0].throw(ValueError)
+
+        held = [greenlet.greenlet(waits)]
+        held[0].switch()
+        own = []
+        t = tasklet(first)()
+        schedule()
+        finishes = [greenlet.greenlet(schedule_remove)]
+        tasklet(second)()
+        try:
+            finishes[0].switch()
+        except ValueError:
+            finishes.clear()
+        own[0].switch()
+        log.append("main")
+        print(log)
+    """) == "['killed', 'goes on', 'main']\n"

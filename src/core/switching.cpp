@@ -486,19 +486,18 @@ extern "C" [[gnu::used, gnu::visibility("hidden")]] PyObject* core_transfer(
 #endif
 
 PyObject* switch_to(PyGreenlet* g, const Message& message) noexcept {
-    return switch_to(g, message, message.call_site());
+    return switch_to(Reference::to(as_object(g)), message, message.call_site());
 }
 
-PyObject* switch_to(PyGreenlet* g, const Message& message, interpreter::CallSite call_site) noexcept {
+PyObject* switch_to(Reference target, const Message& message, interpreter::CallSite call_site) noexcept {
     Thread* thread = Thread::running();
     if (thread == nullptr) {
         return nullptr;
     }
     thread->kill_released();
-    if (!may_switch_to(g, *thread)) {
+    if (!may_switch_to(as_greenlet(target.get()), *thread)) {
         return nullptr;
     }
-    Reference target = Reference::borrow(as_object(g));
     while (target) {
         PyGreenlet* next = as_greenlet(target.get());
         if (next->pimpl->phase != Phase::finished && fails(next)) {

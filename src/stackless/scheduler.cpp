@@ -128,8 +128,11 @@ namespace {
 // Switches to a tasklet whose greenlet has not begun, has finished, or is the running one: `to` goes on where that returns to then.
 PyObject* switch_otherwise(core::Thread& thread, Tasklet* to, interpreter::CallSite call_site) {
     PyObject* argument = core::is_started(to->greenlet) ? Py_None : as_object(to);
-    Reference parent = Reference::steal(to->greenlet == thread.current ? core::get_parent(thread.current) : nullptr);
-    return core::switch_to(parent ? core::as_greenlet(parent.get()) : to->greenlet, core::Message{&argument, 1}, call_site);
+    Reference target = Reference::steal(to->greenlet == thread.current ? core::get_parent(thread.current) : nullptr);
+    if (!target) {
+        target = Reference::to(core::as_object(to->greenlet));
+    }
+    return core::switch_to(std::move(target), core::Message{&argument, 1}, call_site);
 }
 
 }  // namespace

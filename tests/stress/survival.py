@@ -61,7 +61,8 @@ class Program:
             self.operate()
 
     def one_of(self, objects, make):
-        return self.random.choice(objects) if objects else make()
+        present = [*objects]  # a trace function may change them meanwhile
+        return self.random.choice(present) if present else make()
 
     def keep(self, object, objects, most):
         """Append an object to a list, and let go of one if there are many."""

@@ -6,21 +6,25 @@ Destructors, callbacks and tasklets all do random operations. See survival.py.
 """
 
 import contextlib
+import contextvars
+import copy
 import gc
 import sys
 
 import survival
-from greenlet import greenlet, stackless
+from greenlet import getcurrent, greenlet, stackless
 from greenlet.stackless import TaskletExit, channel, tasklet
 from survival import Garbage, Witness
 
 MOST_TASKLETS = 8
+MOST_GREENLETS = 4
 
 
 class Program(survival.Program):
     def __init__(self, seed):
         super().__init__(seed, 300)
         self.tasklets = []
+        self.greenlets = []
         self.channels = [channel() for _ in range(3)]
 
     def body(self, operations):
@@ -49,6 +53,14 @@ class Program(survival.Program):
             made.setup(Witness(self))
         return self.keep(made, self.tasklets, MOST_TASKLETS)
 
+    def greenlet(self):
+        return self.one_of(self.greenlets, lambda: self.keep(greenlet(self.body(2)), self.greenlets, MOST_GREENLETS))
+
+    def see(self, *arguments):
+        """What traces a tasklet."""
+        if self.chance(0.02):
+            self.operate()
+
     def end(self):
         stackless.set_channel_callback(None)
         stackless.set_schedule_callback(None)
@@ -60,6 +72,7 @@ class Program(survival.Program):
                 with contextlib.suppress(BaseException):
                     each.receive() if each.balance > 0 else each.send(None) if each.balance < 0 else None
         self.tasklets.clear()
+        self.greenlets.clear()
         self.channels.clear()
 
 
@@ -107,6 +120,19 @@ Program.operations = [
     lambda p: (repr(p.channel()), p.channel().queue),
     lambda p: p.channels.__setitem__(p.random.randrange(3), channel()),
     lambda p: greenlet(p.body(2)).switch(),
+    lambda p: p.keep(getcurrent(), p.greenlets, MOST_GREENLETS),
+    lambda p: p.greenlet().switch(Witness(p)),
+    lambda p: p.greenlet().throw(ValueError, Witness(p)),
+    lambda p: p.greenlet().throw(),
+    lambda p: p.greenlets.clear(),
+    lambda p: stackless.run(p.random.randrange(1, 200), soft=p.chance(0.5), totaltimeout=p.chance(0.5)),
+    lambda p: stackless.run(threadblock=True),
+    lambda p: p.tasklet().context_run(p.operate),
+    lambda p: p.tasklet().set_context(contextvars.copy_context()),
+    lambda p: p.keep(copy.copy(p.tasklet()), p.tasklets, MOST_TASKLETS),
+    lambda p: p.tasklet().bind_thread(),
+    lambda p: setattr(p.tasklet(), p.random.choice(("trace_function", "profile_function")), p.random.choice((p.see, None))),
+    lambda p: delattr(p.tasklet(), p.random.choice(("trace_function", "profile_function"))),
     lambda p: Garbage(p),
     lambda p: gc.collect(),
 ]
