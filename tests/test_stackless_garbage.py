@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import textwrap
 import threading
 import weakref
 
@@ -594,3 +595,62 @@ def test_what_is_killed_during_a_switch_may_move_the_next_tasklet_to_another_gre
         log.append("main")
         print(log)
     """) == "['killed', 'goes on', 'main']\n"
+
+
+# The main greenlet runs as part of a tasklet then, whose own greenlet is home[0], and the main tasklet waits in another one.
+IN_THE_MAIN_GREENLET = """
+import greenlet
+from greenlet.stackless import getcurrent, getmain, schedule, tasklet
+
+def runs_in_the_main_greenlet():
+    home.append(greenlet.getcurrent())
+    main.switch()
+
+home = []
+main = greenlet.getcurrent()
+
+def waits_in_another_greenlet():
+    tasklet(runs_in_the_main_greenlet)().run()
+    for function in then:
+        function()
+
+then = []
+greenlet.greenlet(waits_in_another_greenlet).switch()
+"""
+
+
+def output_in_the_main_greenlet(source):
+    return output_of(IN_THE_MAIN_GREENLET + textwrap.dedent(source), PYTHONMALLOC="debug")
+
+
+def test_the_current_tasklet_may_be_ended_by_what_is_killed_when_it_schedules():
+    # It was what schedule() returns, and gone: crash.
+    assert output_in_the_main_greenlet("""
+        home.clear()
+        schedule()
+        print(getcurrent() is getmain())
+        print(schedule() is getmain(), getcurrent() is getmain())
+    """) == "False\nTrue True\n"
+
+
+def test_a_tasklet_may_end_while_it_waits_in_a_greenlet_that_is_not_its_own():
+    # When that greenlet was resumed it looked at the tasklet, which was gone: crash.
+    assert output_in_the_main_greenlet("""
+        print(getcurrent() is getmain())
+        then.append(lambda: home.pop().throw())
+        schedule()
+        print(getcurrent() is getmain())
+    """) == "False\nTrue\n"
+
+
+def test_a_tasklet_may_be_ended_by_what_it_lets_go_of_when_it_schedules():
+    # It went on from it nevertheless: crash.
+    assert output_in_the_main_greenlet("""
+        class Value:
+            def __del__(self):
+                home.pop().throw()
+
+        getcurrent().tempval = Value()
+        print(schedule())
+        print(getcurrent() is getmain())
+    """) == "None\nTrue\n"

@@ -69,8 +69,9 @@ PyObject* wait(Channel& c, Scheduler& s, bool sends, PyObject* value, bool raise
     c.append(self, sends);
     PyObject* old = exchange_value(self, value, raises);
     lock.release();
-    s.set_switching(true);  // nobody is current meanwhile
-    Py_XDECREF(old);
+    if (old != nullptr) [[unlikely]] {
+        return s.let_go_and_go_on(self, old, nullptr, call_site);
+    }
     Tasklet* next = s.next_turn(self);
     if (next == nullptr) [[unlikely]] {
         s.take_turn(self);
@@ -159,9 +160,9 @@ PyObject* act(Channel& c, PyObject* value, bool raises, CallSite call_site) noex
         std::swap(self->value, value);
         self->raises = other_raises;
         lock.release();
-        s.set_switching(true);  // or what is let go of could take what this one has just received
-        Py_XDECREF(value);
-        Py_XDECREF(unused);
+        if (value != nullptr || unused != nullptr) [[unlikely]] {
+            return s.let_go_and_go_on(self, value, unused, call_site);
+        }
         return s.go_on(self, s.first, call_site);
     }
     lock.release();

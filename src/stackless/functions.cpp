@@ -100,11 +100,14 @@ PyDoc_STRVAR(schedule_doc,
 
 PyObject* schedule(PyObject*, Arguments args, Py_ssize_t count, PyObject* names) {
     Scheduler* s = Scheduler::running();
-    PyObject* value = s != nullptr ? parse_retval(*s, "schedule", args, count, names) : nullptr;
+    if (s == nullptr) {
+        return nullptr;
+    }
+    s->thread->kill_released();  // which may end the current tasklet
+    PyObject* value = parse_retval(*s, "schedule", args, count, names);
     if (value == nullptr) {
         return nullptr;
     }
-    s->thread->kill_released();
     Tasklet* self = s->current;
     if (s->runnable == 1 && s->watchdog == nullptr) {
         return Py_NewRef(value);
@@ -118,7 +121,9 @@ PyObject* schedule(PyObject*, Arguments args, Py_ssize_t count, PyObject* names)
         old = exchange_value(self, Py_NewRef(value), false);
         s->first = self->next;
     }
-    Py_XDECREF(old);
+    if (old != nullptr) [[unlikely]] {
+        return s->let_go_and_go_on(self, old, nullptr, {args, count, names});
+    }
     return s->go_on(self, s->first, {args, count, names});
 }
 
@@ -133,11 +138,14 @@ PyDoc_STRVAR(schedule_remove_doc,
 
 PyObject* schedule_remove(PyObject*, Arguments args, Py_ssize_t count, PyObject* names) {
     Scheduler* s = Scheduler::running();
-    PyObject* value = s != nullptr ? parse_retval(*s, "schedule_remove", args, count, names) : nullptr;
+    if (s == nullptr) {
+        return nullptr;
+    }
+    s->thread->kill_released();  // which may end the current tasklet
+    PyObject* value = parse_retval(*s, "schedule_remove", args, count, names);
     if (value == nullptr) {
         return nullptr;
     }
-    s->thread->kill_released();
     if (!s->may_switch()) {
         return nullptr;
     }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/held.hpp"
 #include "core/lifetime.hpp"
 #include "core/parent.hpp"
 #include "core/reference.hpp"
@@ -149,6 +150,11 @@ PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite cal
     }
     make_current(to);
     from->is_outside = false;
+    return from->home == thread->current ? switch_from(from, to, call_site) : switch_from_elsewhere(from, to, call_site);
+}
+
+// The stacks are switched. `from` is held by what runs on this one.
+[[gnu::always_inline]] inline PyObject* Scheduler::switch_from(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept {
     set_greenlet(from, thread->current);
     if (to->is_outside) [[unlikely]] {
         to->is_outside = false;
@@ -162,6 +168,30 @@ PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite cal
         received = switch_otherwise(*thread, to, call_site);
     }
     return arrive(*this, from, received);
+}
+
+// `from` waits in a greenlet of its own making, and may have ended when that goes on.
+[[gnu::noinline]] PyObject* Scheduler::switch_from_elsewhere(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept {
+    core::Held held(*thread, Reference::borrow(as_object(from)));
+    return switch_from(from, to, call_site);
+}
+
+[[gnu::noinline]] PyObject* Scheduler::let_go_and_go_on(Tasklet* from, PyObject* unused, PyObject* unused_too,
+                                                          interpreter::CallSite call_site) noexcept {
+    core::Held held(*thread, Reference::borrow(as_object(from)));
+    set_switching(true);  // or it could take what this one is to be resumed with
+    Py_XDECREF(unused);
+    Py_XDECREF(unused_too);
+    if (thread == nullptr || current != from || !is_switching()) {  // greenlets switched nevertheless
+        return arrive(*this, from, Py_NewRef(Py_None));
+    }
+    Tasklet* next = next_turn(from);
+    if (next != nullptr) {
+        return go_on(from, next, call_site);
+    }
+    take_turn(from);
+    clear_value(from);
+    return nullptr;
 }
 
 PyObject* Scheduler::step_aside(interpreter::CallSite call_site) noexcept {
@@ -441,6 +471,7 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t count) noexce
     if (self == nullptr || self->greenlet != s.thread->current || self->is_active) {
         return fail("only a scheduler runs tasklets");
     }
+    self->home = s.thread->current;
     s.add_active(self);
     Reference result = Reference::steal(arrive(s, self, Py_NewRef(Py_None)));
     if (result) {
@@ -456,6 +487,7 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t count) noexce
     {
         Holding lock(tasklets_lock);
         s.forget_active(self);
+        self->home = nullptr;
         greenlet = Reference::steal(core::as_object(std::exchange(self->greenlet, nullptr)));
     }
     if (s.current != self) [[unlikely]] {
@@ -719,6 +751,7 @@ Scheduler* Scheduler::make(core::Thread& thread) noexcept {
     s->thread = &thread;
     s->main->is_main = true;
     s->main->is_active = true;
+    s->main->home = thread.main;
     set_greenlet(s->main, thread.current);
     s->current = s->main;
     Holding lock(tasklets_lock);

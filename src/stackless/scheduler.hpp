@@ -137,6 +137,10 @@ struct Scheduler {
     // nullptr with an exception, also if there was no memory to start the latter.
     PyObject* go_on(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept;
 
+    // The same to whose turn it is when what nobody needs was let go of, which may run anything. Takes over the references, of which
+    // one may be nullptr.
+    PyObject* let_go_and_go_on(Tasklet* from, PyObject* unused, PyObject* unused_too, interpreter::CallSite call_site) noexcept;
+
     // The current tasklet leaves the ring for no other chain, and the next one goes on.
     PyObject* step_aside(interpreter::CallSite call_site) noexcept;
 
@@ -239,6 +243,8 @@ private:
     bool refuse_switch() noexcept;
     Tasklet* prepare_otherwise(Tasklet* from, Tasklet* to) noexcept;
     Tasklet* settle(Tasklet* from) noexcept;
+    PyObject* switch_from(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept;
+    PyObject* switch_from_elsewhere(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept;
     void stop_watchdog() noexcept;
     void forget_runs(const Tasklet* t) noexcept;
     Tasklet* watch(Tasklet* from, Tasklet* to) noexcept;

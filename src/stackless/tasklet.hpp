@@ -40,6 +40,7 @@ struct Tasklet {
     Tasklet* next;
     interpreter::SharedValue<Scheduler*> scheduler;   // owned; of the thread it belongs to
     PyGreenlet* greenlet;   // owned; where it goes on. nullptr before it first runs
+    PyGreenlet* home;       // borrowed; while active: where it began. That holds it, as its argument
     PyObject* value;        // owned; what the call that suspended it returns, or raises; nullptr: None
     PyObject* function;     // owned, like the next three, until it ends
     PyObject* arguments;    // a tuple; nullptr: not alive
