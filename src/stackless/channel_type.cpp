@@ -69,16 +69,10 @@ PyObject* wait(Channel& c, Scheduler& s, bool sends, PyObject* value, bool raise
     c.append(self, sends);
     PyObject* old = exchange_value(self, value, raises);
     lock.release();
-    if (old != nullptr) [[unlikely]] {
-        return s.let_go_and_go_on(self, old, nullptr, call_site);
+    if (old == nullptr && s.first != nullptr) [[likely]] {
+        return s.go_on(self, s.first, call_site);
     }
-    Tasklet* next = s.next_turn(self);
-    if (next == nullptr) [[unlikely]] {
-        s.take_turn(self);
-        clear_value(self);
-        return nullptr;
-    }
-    return s.go_on(self, next, call_site);
+    return s.let_go_and_go_on(self, old, nullptr, call_site);
 }
 
 // The scheduler of the running thread, which uses the channel. nullptr with an exception.

@@ -138,9 +138,21 @@ PyObject* switch_otherwise(core::Thread& thread, Tasklet* to, interpreter::CallS
 
 }  // namespace
 
+// What runs on the stack of the current tasklet's own greenlet holds the tasklet. Elsewhere it may have ended when this goes on, and
+// nobody else may hold it; as it may by what is called besides.
 PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept {
     set_switching(true);
-    to = prepare(from, to);
+    return from->home == thread->current && is_plain() ? go_on_held(from, to, call_site, true) : hold_and_go_on(from, to, call_site);
+}
+
+[[gnu::noinline]] PyObject* Scheduler::hold_and_go_on(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept {
+    core::Held held(*thread, Reference::borrow(as_object(from)));
+    return go_on_held(from, to, call_site, is_plain());
+}
+
+[[gnu::always_inline]] inline PyObject* Scheduler::go_on_held(Tasklet* from, Tasklet* to, interpreter::CallSite call_site,
+                                                              bool is_plain) noexcept {
+    to = prepare(from, to, is_plain);
     if (to == from) {
         return arrive(*this, from, Py_NewRef(Py_None));
     }
@@ -150,11 +162,6 @@ PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite cal
     }
     make_current(to);
     from->is_outside = false;
-    return from->home == thread->current ? switch_from(from, to, call_site) : switch_from_elsewhere(from, to, call_site);
-}
-
-// The stacks are switched. `from` is held by what runs on this one.
-[[gnu::always_inline]] inline PyObject* Scheduler::switch_from(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept {
     set_greenlet(from, thread->current);
     if (to->is_outside) [[unlikely]] {
         to->is_outside = false;
@@ -168,12 +175,6 @@ PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite cal
         received = switch_otherwise(*thread, to, call_site);
     }
     return arrive(*this, from, received);
-}
-
-// `from` waits in a greenlet of its own making, and may have ended when that goes on.
-[[gnu::noinline]] PyObject* Scheduler::switch_from_elsewhere(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept {
-    core::Held held(*thread, Reference::borrow(as_object(from)));
-    return switch_from(from, to, call_site);
 }
 
 [[gnu::noinline]] PyObject* Scheduler::let_go_and_go_on(Tasklet* from, PyObject* unused, PyObject* unused_too,
@@ -201,12 +202,7 @@ PyObject* Scheduler::step_aside(interpreter::CallSite call_site) noexcept {
         remove(self);
     }
     Py_DECREF(self);
-    Tasklet* next = next_turn(self);
-    if (next == nullptr) {
-        take_turn(self);
-        return nullptr;
-    }
-    return go_on(self, next, call_site);
+    return first != nullptr ? go_on(self, first, call_site) : let_go_and_go_on(self, nullptr, nullptr, call_site);
 }
 
 void Scheduler::take_turn(Tasklet* t) noexcept {
@@ -440,7 +436,7 @@ PyObject* pass_on(Scheduler& s, Tasklet* self, Reference exception) {
         }
         Tasklet* next = s.next_turn(self);
         if (next != nullptr) {
-            next = s.prepare(self, next);
+            next = s.prepare(self, next, s.is_plain());
         }
         if (next == nullptr || (next->greenlet == nullptr && !make_greenlet(s, next))) {
             exception = Reference::steal(interpreter::take_exception());

@@ -137,8 +137,8 @@ struct Scheduler {
     // nullptr with an exception, also if there was no memory to start the latter.
     PyObject* go_on(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept;
 
-    // The same to whose turn it is when what nobody needs was let go of, which may run anything. Takes over the references, of which
-    // one may be nullptr.
+    // The same to whose turn it is, after letting go of what nobody needs, which may run anything. Takes over the references, which
+    // may be nullptr.
     PyObject* let_go_and_go_on(Tasklet* from, PyObject* unused, PyObject* unused_too, interpreter::CallSite call_site) noexcept;
 
     // The current tasklet leaves the ring for no other chain, and the next one goes on.
@@ -159,8 +159,7 @@ struct Scheduler {
 
     // What there may be to do before a switch besides: for the watchdog, the schedule callback and trace functions. Returns
     // the tasklet to switch to, or nullptr with an exception if there is none any more.
-    Tasklet* prepare(Tasklet* from, Tasklet* to) noexcept {
-        bool is_plain = watchdog == nullptr && !has_hooks && state->schedule_callback == nullptr;
+    Tasklet* prepare(Tasklet* from, Tasklet* to, bool is_plain) noexcept {
         if constexpr (!interpreter::threads_take_turns) {
             to = settle(from);
         }
@@ -173,6 +172,9 @@ struct Scheduler {
         // What was called since it was chosen may have ended it, made it wait, or let another thread take it.
         return to == nullptr || is_runnable_here(to) ? to : next_turn(from);
     }
+
+    // Is there nothing of that to do?
+    bool is_plain() const noexcept { return watchdog == nullptr && !has_hooks && state->schedule_callback == nullptr; }
 
     bool is_runnable_here(const Tasklet* t) const noexcept { return t->chain == Chain::runnable && t->scheduler == this; }
 
@@ -243,8 +245,8 @@ private:
     bool refuse_switch() noexcept;
     Tasklet* prepare_otherwise(Tasklet* from, Tasklet* to) noexcept;
     Tasklet* settle(Tasklet* from) noexcept;
-    PyObject* switch_from(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept;
-    PyObject* switch_from_elsewhere(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept;
+    PyObject* go_on_held(Tasklet* from, Tasklet* to, interpreter::CallSite call_site, bool is_plain) noexcept;
+    PyObject* hold_and_go_on(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept;
     void stop_watchdog() noexcept;
     void forget_runs(const Tasklet* t) noexcept;
     Tasklet* watch(Tasklet* from, Tasklet* to) noexcept;
