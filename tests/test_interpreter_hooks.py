@@ -198,6 +198,38 @@ def test_a_trace_function_that_raises_in_a_greenlet_ends_it(set_trace):
     assert g.dead
 
 
+@pytest.mark.parametrize("resume", ["switch", "throw"])
+@pytest.mark.parametrize("begin", [
+    "sys.settrace(lambda *arguments: None)",
+    "sys.setprofile(lambda *arguments: None)",
+    "m = sys.monitoring; m.use_tool_id(2, 'test'); m.set_events(2, m.events.PY_UNWIND); m.register_callback(2, m.events.PY_UNWIND, print)",
+])
+def test_an_exception_may_leave_a_function_that_was_suspended_when_events_began(begin, resume):
+    # CPython 3.15 crashes, if the code of that function has never been adapted to any events.
+    if "monitoring" in begin and sys.version_info < (3, 12):
+        pytest.skip("no sys.monitoring")
+    assert output_of(f"""
+        import sys
+        from greenlet import getcurrent, greenlet
+
+        def inner():
+            getcurrent().parent.switch()
+            raise ValueError
+
+        def outer():
+            inner()
+
+        g = greenlet(outer)
+        g.switch()
+        print = lambda *arguments: None
+        {begin}
+        try:
+            g.{resume}({"ValueError" if resume == "throw" else ""})
+        except ValueError:
+            sys.stdout.write("left")
+    """) == "left"
+
+
 @pytest.mark.skipif(not hasattr(sys, "monitoring"), reason="sys.monitoring came with CPython 3.12")
 class TestMonitoring:
     @pytest.fixture

@@ -314,25 +314,53 @@ void abandon_frames(State& state, const CallSite& call_site) noexcept {
 #endif
 }
 
-#if defined(Py_DEBUG) && PY_VERSION_HEX >= 0x030D0000
+#if (defined(Py_DEBUG) && PY_VERSION_HEX >= 0x030D0000) || PY_VERSION_HEX >= 0x030F0000
 
-void adapt_frames(PyThreadState* ts) noexcept {
-    constexpr std::uintptr_t not_version = 0xff;
-    std::uintptr_t version = ts->eval_breaker & ~not_version;
-    bool is_outdated = false;
-    for (const Frame* frame = ts->current_frame; frame != nullptr && !is_outdated; frame = frame->previous) {
-        bool has_code = frame->owner <= FRAME_OWNED_BY_FRAME_OBJECT;
-        is_outdated = has_code && code_of(frame)->_co_instrumentation_version != version;
+namespace {
+
+// Changes whenever events do.
+std::uintptr_t events_version(PyThreadState* ts) noexcept {
+    constexpr std::uintptr_t flags = 0xff;
+    return ts->eval_breaker & ~flags;
+}
+
+// Has the code of all frames in progress looked at. There is no other way to ask for it.
+void adapt_all_frames() noexcept {
+    PendingException in_flight;
+    PyObject* monitoring = PySys_GetObject("monitoring");
+    PyObject* done = monitoring != nullptr ? PyObject_CallMethod(monitoring, "restart_events", nullptr) : nullptr;
+    Py_XDECREF(done);
+    PyErr_Clear();
+}
+
+template <class Predicate>
+bool any_code(PyThreadState* ts, Predicate predicate) noexcept {
+    for (const Frame* frame = ts->current_frame; frame != nullptr; frame = frame->previous) {
+        if (frame->owner <= FRAME_OWNED_BY_FRAME_OBJECT && predicate(code_of(frame))) {
+            return true;
+        }
     }
-    if (is_outdated) {
-        // This has the code of all frames in progress looked at. There is no other way to ask for it.
-        PendingException in_flight;
-        PyObject* monitoring = PySys_GetObject("monitoring");
-        PyObject* done = monitoring != nullptr ? PyObject_CallMethod(monitoring, "restart_events", nullptr) : nullptr;
-        Py_XDECREF(done);
-        PyErr_Clear();
+    return false;
+}
+
+}  // namespace
+
+#ifdef Py_DEBUG
+void adapt_frames(PyThreadState* ts, State&) noexcept {
+    std::uintptr_t version = events_version(ts);
+    if (any_code(ts, [version](const PyCodeObject* code) { return code->_co_instrumentation_version != version; })) {
+        adapt_all_frames();
     }
 }
+#else
+void adapt_unprepared_frames(PyThreadState* ts, State& state) noexcept {
+    std::uintptr_t version = events_version(ts);
+    if (std::exchange(state.events_version, version) != version &&
+        any_code(ts, [](const PyCodeObject* code) { return code->_co_monitoring == nullptr; })) {
+        adapt_all_frames();
+    }
+}
+#endif
 
 #endif
 

@@ -39,12 +39,21 @@ void abandon_frames(State& state, const CallSite& call_site) noexcept;
 // Makes up for sys.settrace(), sys.setprofile() or sys.monitoring having changed the events while the greenlet that is resumed
 // was suspended. When events change, CPython adapts the code of every frame that a thread runs, and a generator's when that is
 // resumed. Frames of suspended greenlets it does not find: their code keeps the events it had until it loops or is called
-// again. That does no harm, but debug builds assert that there is no such code, so there it is adapted. An exception in
-// flight is kept.
+// again. That does no harm but in two cases, where it is adapted: debug builds assert that there is no such code; and since 3.15
+// an exception that leaves a function has to find room for events in its code, if there are any, and looks through nullptr if that
+// was never adapted. An exception in flight is kept.
 #if defined(Py_DEBUG) && PY_VERSION_HEX >= 0x030D0000
-void adapt_frames(PyThreadState* ts) noexcept;
+void adapt_frames(PyThreadState* ts, State& state) noexcept;
+#elif PY_VERSION_HEX >= 0x030F0000
+void adapt_unprepared_frames(PyThreadState* ts, State& state) noexcept;
+
+inline void adapt_frames(PyThreadState* ts, State& state) noexcept {
+    if (ts->eval_breaker > 0xff) [[unlikely]] {  // the flags. So there were events once: above them is their version
+        adapt_unprepared_frames(ts, state);
+    }
+}
 #else
-inline void adapt_frames(PyThreadState*) noexcept {}
+inline void adapt_frames(PyThreadState*, State&) noexcept {}
 #endif
 
 }  // namespace interpreter

@@ -33,6 +33,9 @@ struct State {
     _PyStackChunk* datastack_chunk;      // where Python frames are put, growing up
     PyObject** datastack_top;
     PyObject** datastack_limit;
+#if PY_VERSION_HEX >= 0x030F0000
+    std::uintptr_t events_version;       // of events, for which its frames were last looked at (adapt_frames)
+#endif
 
     // At a switch: what is the thread state's becomes that of `from`, and that of `to` the thread state's.
     static void exchange(PyThreadState* ts, State& from, State& to) noexcept {
@@ -80,6 +83,9 @@ struct State {
         datastack_chunk->top = 0;
         datastack_top = &datastack_chunk->data[1];
         datastack_limit = reinterpret_cast<PyObject**>(chunk_end);
+#if PY_VERSION_HEX >= 0x030F0000
+        events_version = 0;
+#endif
     }
 
     // The thread state is about to go, in the middle of a greenlet that has a stack of its own, and this is the main one's state:
