@@ -45,7 +45,7 @@ class Program(survival.Program):
         return self.one_of(self.tasklets, self.make)
 
     def channel(self):
-        return self.random.choice(self.channels)
+        return self.one_of(self.channels, channel)
 
     def make(self):
         made = tasklet(self.body(self.random.randrange(1, 6)))
