@@ -500,6 +500,31 @@ def test_the_channel_callback_sees_what_is_sent_as_tempval():
     assert getcurrent().tempval is None and not t.alive
 
 
+def test_what_the_channel_callback_sees_is_taken_from_the_tasklet_that_it_was_shown_by():
+    # Not from one that a greenlet, to which the callback switched, had go on meanwhile: that lost its own tempval.
+    assert output_of("""
+        import greenlet
+        from greenlet import stackless
+
+        greenlets = [greenlet.getcurrent()]
+
+        def other():
+            greenlets.append(greenlet.getcurrent())
+            stackless.schedule_remove()
+            other_tasklet.tempval = "kept"
+            greenlets[0].switch()
+
+        other_tasklet = stackless.tasklet(other)()
+        channel = stackless.channel()
+        channel.preference = 0          # who sends goes on
+        receiver = stackless.tasklet(channel.receive)()
+        stackless.run()
+        stackless.set_channel_callback(lambda *arguments: greenlets[1].switch())
+        channel.send("sent")
+        print(stackless.getmain().tempval, other_tasklet.tempval)
+    """) == "None kept\n"
+
+
 def test_schedule_callback():
     seen = []
 

@@ -354,6 +354,10 @@ void adapt_frames(PyThreadState* ts, State&) noexcept {
 }
 #else
 void adapt_unprepared_frames(PyThreadState* ts, State& state) noexcept {
+    if (ts->tracing > 0) {
+        state.events_version = 0;  // what is called meanwhile is not adapted, so it has to be looked at again
+        return;
+    }
     std::uintptr_t version = events_version(ts);
     if (std::exchange(state.events_version, version) != version &&
         any_code(ts, [](const PyCodeObject* code) { return code->_co_monitoring == nullptr; })) {

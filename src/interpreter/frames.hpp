@@ -41,7 +41,8 @@ void abandon_frames(State& state, const CallSite& call_site) noexcept;
 // resumed. Frames of suspended greenlets it does not find: their code keeps the events it had until it loops or is called
 // again. That does no harm but in two cases, where it is adapted: debug builds assert that there is no such code; and since 3.15
 // an exception that leaves a function has to find room for events in its code, if there are any, and looks through nullptr if that
-// was never adapted. An exception in flight is kept.
+// was never adapted. While a callback of events runs, there are none, in no greenlet of the thread, and what is called is not adapted.
+// An exception in flight is kept.
 #if defined(Py_DEBUG) && PY_VERSION_HEX >= 0x030D0000
 void adapt_frames(PyThreadState* ts, State& state) noexcept;
 #elif PY_VERSION_HEX >= 0x030F0000

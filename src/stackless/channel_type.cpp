@@ -34,17 +34,19 @@ bool call_back(Channel& c, Scheduler& s, bool sends, bool blocks, PyObject* valu
     if (!callback) {
         return true;
     }
+    Tasklet* self = s.current;
+    Reference held = Reference::borrow(as_object(self));  // greenlets may switch nevertheless, and end it
     Holding lock(tasklets_lock);
-    bool before_raises = s.current->raises;
-    PyObject* before = exchange_value(s.current, Py_XNewRef(value), raises);
+    bool before_raises = self->raises;
+    PyObject* before = exchange_value(self, Py_XNewRef(value), raises);
     lock.release();
-    PyObject* arguments[] = {reinterpret_cast<PyObject*>(&c), as_object(s.current), sends ? Py_True : Py_False,
+    PyObject* arguments[] = {reinterpret_cast<PyObject*>(&c), as_object(self), sends ? Py_True : Py_False,
                              blocks ? Py_True : Py_False};
     s.set_switching(true);
     Reference result = Reference::steal(PyObject_Vectorcall(callback.get(), arguments, 4, nullptr));
     s.end_switching();
     lock.acquire_again();
-    Reference shown = Reference::steal(exchange_value(s.current, before, before_raises));
+    Reference shown = Reference::steal(exchange_value(self, before, before_raises));
     lock.release();
     return bool(result);
 }

@@ -2,9 +2,9 @@
 //
 // A switch takes three steps, and between them the ring is not in order, so no other code may run there:
 //
-//     leave()         takes the current tasklet out of the ring, unless it stays runnable
-//     next_turn()     finds out whose turn it is then, and puts it first
-//     Scheduler::go_on()  switches; returns when it is the turn of the one that called it
+//     remove()      takes the current tasklet out of the ring, unless it stays runnable
+//     next_turn()   finds out whose turn it is then, and puts it first
+//     go_on()       switches; returns when it is the turn of the one that called it
 //
 // What a tasklet is resumed with lies in its `value`; the value that passes through the greenlets says nothing. A greenlet can be
 // resumed by others than the scheduler, most of all to be killed. So each tasklet looks when it goes on whether it is the

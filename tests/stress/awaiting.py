@@ -15,7 +15,7 @@ import survival
 from greenlet import GreenletExit, generators, getcurrent, greenlet
 from greenlet.aio import async_, await_, ensure_portal, has_portal, iter_, portal, run, with_
 from greenlet.generators import yield_
-from survival import Garbage, Witness
+from survival import HOOKS, Garbage, Witness
 
 MOST = 6  # of each kind that are kept
 FIRST = 3  # of the values of one, that loops ask for
@@ -207,6 +207,13 @@ class Program(survival.Program):
         for _ in range(FIRST):
             coroutine.send(None)
 
+    def see(self, *arguments):
+        """An error would be raised in the event loop itself, which is not made for that."""
+        if self.chance(0.01):
+            with contextlib.suppress(BaseException):
+                self.operate()
+        return self.see
+
     def raise_something(self):
         raise self.random.choice((asyncio.CancelledError, GreenletExit, KeyboardInterrupt, StopIteration))
 
@@ -274,6 +281,7 @@ ELSEWHERE = [
 
 OPERATIONS = [
     *ELSEWHERE,
+    *HOOKS,
     lambda p: await_(p.awaitable()),
     lambda p: await_(p.awaitable()),
     lambda p: await_(p.awaitable()),

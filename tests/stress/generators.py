@@ -12,7 +12,7 @@ import sys
 import survival
 from greenlet import GreenletExit, generators, getcurrent, greenlet, settrace
 from greenlet.generators import yield_
-from survival import Garbage, Witness
+from survival import HOOKS, Garbage, Witness
 
 MOST = 6  # generators, and greenlets, that are kept
 FIRST = 3  # of the values of one, that loops ask for
@@ -109,6 +109,7 @@ class Program(survival.Program):
 
 
 Program.operations = [
+    *HOOKS,
     lambda p: p.make_generator(),
     lambda p: p.make_greenlet(),
     lambda p: next(p.generator()),
@@ -143,12 +144,16 @@ Program.operations = [
     lambda p: p.make_generator().send(Witness(p)),
     lambda p: variable.set(Witness(p)),
     lambda p: contextvars.copy_context().run(next, p.generator()),
-    lambda p: settrace(p.call_back),
     lambda p: settrace(None),
     lambda p: sorted([3, 1, 2], key=lambda value: next(p.generator(), 0) and 0),
     lambda p: Garbage(p),
     lambda p: gc.collect(),
 ]
+
+# CPython counts the hooks in progress of the thread. Its debug builds assert that there is none when one returns, so that none may be
+# left by a switch of a greenlets' tracer.
+if not hasattr(sys, "gettotalrefcount"):
+    Program.operations.append(lambda p: settrace(p.call_back))
 
 
 if __name__ == "__main__":

@@ -56,9 +56,19 @@ class Program:
             with contextlib.suppress(BaseException):
                 self.operate()
 
+    def stop(self):
+        self.fuel = 0
+        unhook()
+
     def call_back(self, *arguments):
         if self.chance(0.3):
             self.operate()
+
+    def see(self, *arguments):
+        """What traces, each line as well. It does nothing to what executes the programs."""
+        if sys._getframe(1).f_code.co_filename != __file__ and self.chance(0.01):
+            self.operate()
+        return self.see
 
     def one_of(self, objects, make):
         present = [*objects]  # a trace function may change them meanwhile
@@ -99,6 +109,41 @@ class Garbage(Witness):
         self.itself = self
 
 
+TOOL = 4  # of sys.monitoring
+
+
+def monitor(program, *events):
+    """Have these events of all code told to a program, and no others."""
+    if sys.monitoring.get_tool(TOOL) is None:
+        sys.monitoring.use_tool_id(TOOL, "random program")
+    for event in events:
+        sys.monitoring.register_callback(TOOL, event, program.see)
+    sys.monitoring.set_events(TOOL, sum(events))
+
+
+HOOKS = [  # operations
+    lambda p: sys.setprofile(p.see),
+    lambda p: sys.setprofile(None),
+    lambda p: sys.settrace(p.see),
+    lambda p: sys.settrace(None),
+]
+if sys.version_info >= (3, 12):
+    EVENTS = sys.monitoring.events
+    HOOKS += [
+        lambda p: monitor(p, EVENTS.PY_START, EVENTS.PY_RETURN, EVENTS.PY_YIELD, EVENTS.PY_RESUME),
+        lambda p: monitor(p, EVENTS.PY_THROW, EVENTS.PY_UNWIND, EVENTS.RAISE, EVENTS.EXCEPTION_HANDLED),
+        lambda p: monitor(p, EVENTS.LINE, EVENTS.CALL),
+        lambda p: monitor(p),
+    ]
+
+
+def unhook():
+    sys.setprofile(None)
+    sys.settrace(None)
+    if sys.version_info >= (3, 12) and sys.monitoring.get_tool(TOOL) is not None:
+        monitor(None)
+
+
 def limit_time():
     faulthandler.dump_traceback_later(SECONDS, exit=True)
 
@@ -106,7 +151,7 @@ def limit_time():
 def execute(make_program, seed):
     os.write(2, b"%d\n" % seed)
     program = make_program(seed)
-    for step in limit_time, program.run, program.end, gc.collect:
+    for step in limit_time, program.run, program.stop, program.end, gc.collect:
         with contextlib.suppress(BaseException):
             step()
 
@@ -128,6 +173,14 @@ def collects_garbage():
     return reference() is None
 
 
+def calls_hooks():
+    """Not any more, if one switched away, and nobody came back to it."""
+    seen = []
+    sys.setprofile(lambda *arguments: seen.append(arguments))
+    sys.setprofile(None)
+    return len(seen) > 0
+
+
 def go_on_in_a_new_process(seed, left, seconds, survived):
     os.environ[SURVIVED] = str(survived)
     arguments = len(sys.argv) - 1
@@ -147,7 +200,7 @@ def main(make_program):
         try:
             execute(make_program, next(seeds))
             left = operator.length_hint(seeds)
-            if left and not wrong and not collects_garbage():
+            if left and not wrong and not (collects_garbage() and calls_hooks()):
                 go_on_in_a_new_process(first + count - left, left, end - time.monotonic(), survived + count - left)
         except BaseException:  # what comes of its own accord to the main tasklet, at any time
             pass

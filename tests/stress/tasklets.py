@@ -14,7 +14,7 @@ import sys
 import survival
 from greenlet import getcurrent, greenlet, stackless
 from greenlet.stackless import TaskletExit, channel, tasklet
-from survival import Garbage, Witness
+from survival import HOOKS, Garbage, Witness
 
 MOST_TASKLETS = 8
 MOST_GREENLETS = 4
@@ -56,11 +56,6 @@ class Program(survival.Program):
     def greenlet(self):
         return self.one_of(self.greenlets, lambda: self.keep(greenlet(self.body(2)), self.greenlets, MOST_GREENLETS))
 
-    def see(self, *arguments):
-        """What traces a tasklet."""
-        if self.chance(0.02):
-            self.operate()
-
     def end(self):
         stackless.set_channel_callback(None)
         stackless.set_schedule_callback(None)
@@ -77,6 +72,7 @@ class Program(survival.Program):
 
 
 Program.operations = [
+    *HOOKS,
     lambda p: p.make(),
     lambda p: p.make(),
     lambda p: p.tasklet().run(),
