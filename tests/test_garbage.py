@@ -479,6 +479,49 @@ def test_one_to_be_killed_may_finish_before_it_is():
     ) == "True\n"
 
 
+def make_cycle(begins):
+    """A greenlet, not begun, in a cycle with a function that it calls when it ends, and with the one that *begins* it in a destructor."""
+    class Owner:
+        def __del__(self):
+            begins(self.greenlet)
+
+    def clean_up():
+        log.append("cleaned up")
+
+    def run():
+        try:
+            getcurrent().parent.switch()
+        finally:
+            clean_up()
+
+    log = []
+    g = greenlet(run)
+    owner = Owner()
+    owner.greenlet = g
+    g.owner = clean_up.owner = owner
+    return log
+
+
+def test_what_begins_in_a_destructor_is_not_cleared_by_the_same_collection():
+    # The collector has finalized it when it had not begun, and does so once: it was killed when the function had lost its variables.
+    log = make_cycle(lambda g: g.switch())
+    gc.collect()
+    gc.collect()
+    assert log == ["cleaned up"]
+
+
+def test_what_begins_after_a_destructor_has_resurrected_it_is_killed_when_it_is_garbage_again():
+    resurrected = []
+    log = make_cycle(resurrected.append)
+    collect()
+    resurrected[0].switch()
+    assert log == []
+    resurrected.clear()
+    gc.collect()  # in which it becomes to be finalized again
+    gc.collect()
+    assert log == ["cleaned up"]
+
+
 class TestWhatTheReferenceLeaks:
     """Situations that the documentation and the tracker of greenlet 3.5 name as leaks."""
 
@@ -634,6 +677,25 @@ def test_functions_that_a_suspended_greenlet_runs_are_kept():
         + """
 define("def callee(): return main.switch()\\ndef run(): return callee()", main=main)
 g = greenlet(namespace["run"])
+g.switch()
+kept = forget("run", "callee")
+print(g.switch("value"), g.dead)
+del g
+print_freed(kept)
+"""
+    ).splitlines() == ["value True", FREED]
+
+
+def test_functions_that_a_suspended_greenlet_with_a_destructor_runs_are_kept():
+    assert output_of(
+        NAMED_ONCE
+        + """
+class Destroyed(greenlet):
+    def __del__(self):
+        pass
+
+define("def callee(): return main.switch()\\ndef run(): return callee()", main=main)
+g = Destroyed(namespace["run"])
 g.switch()
 kept = forget("run", "callee")
 print(g.switch("value"), g.dead)

@@ -328,13 +328,36 @@ void deallocate(PyObject* self) {
     deallocate_with_parent(g, release_of(g));
 }
 
+namespace {
+
+// Would the collector clear what an active greenlet uses without having ended it? It calls a destructor of a class in place of
+// finalize(), and nothing for an object that it has finalized already: a greenlet that has begun since, maybe in a destructor of
+// what is being collected. In the next collection it is finalized again.
+bool is_not_to_be_killed(PyObject* self) noexcept {
+    if (Py_TYPE(self)->tp_finalize != finalize) {
+        return true;
+    }
+    bool has_begun_since = interpreter::was_finalized(self);
+    if (has_begun_since) {
+        interpreter::expect_finalizer(self);
+    }
+    return has_begun_since;
+}
+
+// What the frames of a suspended greenlet own, if that is not to be garbage.
+int visit_uncounted(const PyGreenlet* g, visitproc visit, void* arg) noexcept {
+    const Activation* activation = g->pimpl->activation;
+    bool has_frames = interpreter::has_uncounted_references && activation != nullptr && !is_of_ended_thread(g);
+    return has_frames && g->pimpl->thread->current != g ? interpreter::visit_uncounted(activation->state, visit, arg) : 0;
+}
+
+}  // namespace
+
 int traverse(PyObject* self, visitproc visit, void* arg) {
     PyGreenlet* g = as_greenlet(self);
     Greenlet* greenlet = g->pimpl;
-    if (greenlet != nullptr && greenlet->phase == Phase::active && Py_TYPE(self)->tp_finalize != finalize) {
-        // The collector will call a destructor of the class, and not finalize(). The greenlet would only be ended when what it
-        // uses is being cleared. So it is no garbage while it is active.
-        return 0;
+    if (greenlet != nullptr && greenlet->phase == Phase::active && !greenlet->is_main && is_not_to_be_killed(self)) {
+        return visit_uncounted(g, visit, arg);
     }
     if (is_type_ours_to_release(Py_TYPE(self))) {
         Py_VISIT(Py_TYPE(self));
@@ -353,14 +376,13 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     if (may_trim && greenlet->is_main && !is_of_ended_thread(g)) {
         greenlet->thread->stacks.cool();
     }
+    if (greenlet->is_main) {
+        return visit_uncounted(g, visit, arg);
+    }
     Activation* activation = greenlet->activation;
     bool is_suspended = activation != nullptr && greenlet->thread->current != g;
     if (!is_suspended) {
         return 0;  // its frames are in use
-    }
-    if (greenlet->is_main) {  // what a main one's frames own is not garbage
-        bool has_frames = interpreter::has_uncounted_references && !is_of_ended_thread(g);
-        return has_frames ? interpreter::visit_uncounted(activation->state, visit, arg) : 0;
     }
     if (may_trim) {
         trim(*activation);  // its memory is looked at anyway

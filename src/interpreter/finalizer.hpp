@@ -17,15 +17,23 @@
 
 namespace interpreter {
 
-// Has the finalizer of `object` called again when it becomes garbage.
-inline void expect_finalizer(PyObject* object) noexcept {
 #if PY_VERSION_HEX >= 0x030D0000
-    _PyGC_CLEAR_FINALIZED(object);
+
+// Has the collector called the finalizer of `object`?
+inline bool was_finalized(PyObject* object) noexcept { return _PyGC_FINALIZED(object); }
+
+// Has the finalizer of `object` called again when it becomes garbage.
+inline void expect_finalizer(PyObject* object) noexcept { _PyGC_CLEAR_FINALIZED(object); }
+
 #else
-    // The collector keeps two words before the object, and the flag in the second. Up to 3.12 its header clashes with a public one.
-    constexpr std::uintptr_t was_finalized = 1;
-    reinterpret_cast<std::uintptr_t*>(object)[-1] &= ~was_finalized;
+
+// The collector keeps two words before the object, and the flag in the second. Up to 3.12 its header clashes with a public one.
+inline std::uintptr_t& collector_flags(PyObject* object) noexcept { return reinterpret_cast<std::uintptr_t*>(object)[-1]; }
+inline constexpr std::uintptr_t finalized_flag = 1;
+
+inline bool was_finalized(PyObject* object) noexcept { return (collector_flags(object) & finalized_flag) != 0; }
+inline void expect_finalizer(PyObject* object) noexcept { collector_flags(object) &= ~finalized_flag; }
+
 #endif
-}
 
 }  // namespace interpreter
