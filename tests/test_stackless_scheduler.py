@@ -803,6 +803,29 @@ def test_what_is_killed_when_a_tasklet_is_interrupted_may_end_the_run():
     """) == "['returned', 'goes on'] False\n"
 
 
+def test_a_timeout_shorter_than_what_an_alarm_takes_lets_callbacks_go_on():
+    # CPython 3.11 handles signals before it calls a trace function, and looks whether there are more: for ever.
+    assert output_of("""
+        import sys
+        from greenlet.stackless import channel, run, set_channel_callback, tasklet
+
+        def see(*arguments):
+            return see
+
+        def call_back(*arguments):
+            for _ in range(10_000):
+                pass
+
+        c = channel()
+        tasklet(c.receive)()
+        set_channel_callback(call_back)
+        sys.settrace(see)
+        run(20)
+        sys.settrace(None)
+        print(c.balance)
+    """, timeout=30) == "-1\n"
+
+
 def test_a_tasklet_ends_while_a_greenlet_of_its_is_in_run():
     # When that timeout was over the tasklet, which was bound to nothing any more, was to go on: crash.
     assert output_of("""

@@ -1,5 +1,6 @@
 #include "stackless/scheduler.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/held.hpp"
@@ -26,6 +27,10 @@ constexpr const char* nobody_receives = "the main tasklet is sending without a r
 
 // How long to wait for other threads before looking again whether there is any that could wake this one.
 constexpr PY_TIMEOUT_T patience_in_microseconds = 50'000;
+
+// How long at least, in nanoseconds, until the alarm goes off again that came in the middle of a switch. CPython 3.11 does not go on
+// with a traced function while there are signals to be handled: with a shorter timeout than that takes, it never would.
+constexpr std::int64_t least_delay = 100'000;
 
 Scheduler* as_scheduler(PyObject* object) noexcept { return reinterpret_cast<Scheduler*>(object); }
 
@@ -589,7 +594,7 @@ bool Scheduler::interrupt() noexcept {
     }
     std::int64_t now = watchdog::now();
     if (now < watchdog->deadline || is_switching()) {
-        watchdog::set_alarm(is_switching() ? now + watchdog->timeout : watchdog->deadline);
+        watchdog::set_alarm(is_switching() ? now + std::max(watchdog->timeout, least_delay) : watchdog->deadline);
         return true;
     }
     if (current->atomic || switch_trap > 0) {
