@@ -152,7 +152,7 @@ Program.operations = [
 
 # CPython counts the hooks in progress of the thread. Its debug builds assert that there is none when one returns, so that none may be
 # left by a switch of a greenlets' tracer.
-if not hasattr(sys, "gettotalrefcount"):
+if not survival.IS_DEBUG_BUILD:
     Program.operations.append(lambda p: settrace(p.call_back))
 
 
