@@ -44,7 +44,9 @@ bool call_back(Channel& c, Scheduler& s, bool sends, bool blocks, PyObject* valu
                              blocks ? Py_True : Py_False};
     s.set_switching(true);
     Reference result = Reference::steal(PyObject_Vectorcall(callback.get(), arguments, 4, nullptr));
-    s.end_switching();
+    if (s.current == self) {  // else another one may be in the middle of a switch
+        s.end_switching();
+    }
     lock.acquire_again();
     Reference shown = Reference::steal(exchange_value(self, before, before_raises));
     lock.release();

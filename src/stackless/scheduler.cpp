@@ -58,7 +58,9 @@ void set_greenlet(Tasklet* t, PyGreenlet* g) noexcept {
 [[gnu::noinline]] PyObject* resumed_out_of_turn(Scheduler& s, Tasklet* self, PyObject* received) {
     if (!self->is_active || s.thread == nullptr) {
         // It has ended, and left a greenlet behind, which unwinds now as part of the current tasklet. Or its thread does.
-        s.end_switching();
+        if (s.current == s.first) {  // else that one is in the middle of a switch
+            s.end_switching();
+        }
         return received;
     }
     Tasklet* other = s.current;  // goes on when this one ends or switches away
@@ -161,6 +163,9 @@ PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite cal
     if (to == from) {
         return arrive(*this, from, Py_NewRef(Py_None));
     }
+    if (to != nullptr && !is_plain && is_superseded(from)) {
+        return give_up_switch(from);
+    }
     if (to == nullptr || (to->greenlet == nullptr && !make_greenlet(*this, to))) {
         take_turn(from);
         return nullptr;
@@ -182,18 +187,25 @@ PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite cal
     return arrive(*this, from, received);
 }
 
+PyObject* Scheduler::give_up_switch(Tasklet* from) noexcept {
+    bool waits_in_vain = from->chain == Chain::channel;
+    PyObject* value = arrive(*this, from, Py_NewRef(Py_None));
+    if (waits_in_vain && value != nullptr) {
+        Py_DECREF(value);
+        return fail("greenlets switched in the middle of this switch");
+    }
+    return value;
+}
+
 [[gnu::noinline]] PyObject* Scheduler::let_go_and_go_on(Tasklet* from, PyObject* unused, PyObject* unused_too,
                                                           interpreter::CallSite call_site) noexcept {
     core::Held held(*thread, Reference::borrow(as_object(from)));
     set_switching(true);  // or it could take what this one is to be resumed with
     Py_XDECREF(unused);
     Py_XDECREF(unused_too);
-    if (thread == nullptr || current != from || !is_switching()) {  // greenlets switched nevertheless
-        return arrive(*this, from, Py_NewRef(Py_None));
-    }
-    Tasklet* next = next_turn(from);
+    Tasklet* next = is_superseded(from) ? from : next_turn(from);
     if (next != nullptr) {
-        return go_on(from, next, call_site);
+        return is_superseded(from) ? give_up_switch(from) : go_on(from, next, call_site);
     }
     take_turn(from);
     clear_value(from);
@@ -442,6 +454,7 @@ PyObject* pass_on(Scheduler& s, Tasklet* self, Reference exception) {
         Tasklet* next = s.next_turn(self);
         if (next != nullptr) {
             next = s.prepare(self, next, s.is_plain());
+            s.set_switching(true);  // greenlets may have switched meanwhile
         }
         if (next == nullptr || (next->greenlet == nullptr && !make_greenlet(s, next))) {
             exception = Reference::steal(interpreter::take_exception());

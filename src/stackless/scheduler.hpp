@@ -169,9 +169,12 @@ struct Scheduler {
         if constexpr (!interpreter::threads_take_turns) {
             return to != nullptr ? settle(from) : nullptr;
         }
-        // What was called since it was chosen may have ended it, made it wait, or let another thread take it.
-        return to == nullptr || is_runnable_here(to) ? to : next_turn(from);
+        // What was called since it was chosen may have ended it, made it wait, put another one first, or let another thread take it.
+        return to == nullptr || first == to ? to : next_turn(from);
     }
+
+    // Did greenlets switch in the middle of a switch of `from`, so that it is not in progress any more, or another one is?
+    bool is_superseded(const Tasklet* from) const noexcept { return thread == nullptr || current != from || !is_switching(); }
 
     // Is there nothing of that to do?
     bool is_plain() const noexcept { return watchdog == nullptr && !has_hooks && state->schedule_callback == nullptr; }
@@ -247,6 +250,7 @@ private:
     Tasklet* settle(Tasklet* from) noexcept;
     PyObject* go_on_held(Tasklet* from, Tasklet* to, interpreter::CallSite call_site, bool is_plain) noexcept;
     PyObject* hold_and_go_on(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept;
+    PyObject* give_up_switch(Tasklet* from) noexcept;
     void stop_watchdog() noexcept;
     void forget_runs(const Tasklet* t) noexcept;
     Tasklet* watch(Tasklet* from, Tasklet* to) noexcept;
