@@ -209,7 +209,7 @@ class Program(survival.Program):
 
     def see(self, *arguments):
         """An error would be raised in the event loop itself, which is not made for that."""
-        if self.chance(0.01):
+        if self.chance(0.01) and not survival.is_resumable(*arguments):
             with contextlib.suppress(BaseException):
                 self.operate()
         return self.see

@@ -7,6 +7,7 @@ that breaks its rules. Other errors are to be expected.
 import contextlib
 import faulthandler
 import gc
+import inspect
 import opcode
 import operator
 import os
@@ -20,6 +21,10 @@ SECONDS = 60  # that a program may take
 IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
 # CPython 3.12 and 3.13 look for a place for an eager task whose first step has failed while that exception is set.
 OF_CPYTHON = ["<class 'weakref.ReferenceType'> returned a result with an exception set"] if (3, 12) <= sys.version_info < (3, 14) else []
+# Up to CPython 3.13 a native generator can be resumed while a hook is told that it yields. It waits for itself then, and CPython,
+# which follows who waits for whom to the exception that is being handled, does so for ever, or crashes. So nothing is done there.
+RESUMABLE_AT_YIELD = sys.version_info < (3, 14)
+OF_GENERATORS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR  # in the flags of code
 SURVIVED = "GREENLET_STRESS_SURVIVED"  # in the environment: how many programs did in processes before
 wrong = []  # SystemErrors
 
@@ -35,6 +40,11 @@ def may_raise(error, frame):
     """
     at_yield = frame.f_code.co_code[frame.f_lasti] == opcode.opmap["YIELD_VALUE"]
     return not (IS_DEBUG_BUILD and (at_yield or isinstance(error, StopIteration)))
+
+
+def is_resumable(frame, event, *_):
+    """Is a trace or profile function told that a native generator yields? Or returns: it is told the same."""
+    return RESUMABLE_AT_YIELD and event == "return" and frame.f_code.co_flags & OF_GENERATORS != 0
 
 
 class Program:
@@ -77,7 +87,7 @@ class Program:
     def see(self, *arguments):
         """What traces, each line as well. It does nothing to what executes the programs."""
         frame = sys._getframe(1)
-        if frame.f_code.co_filename != __file__ and self.chance(0.01):
+        if frame.f_code.co_filename != __file__ and self.chance(0.01) and not is_resumable(*arguments):
             try:
                 self.operate()
             except BaseException as error:
@@ -144,8 +154,9 @@ HOOKS = [  # operations
 ]
 if sys.version_info >= (3, 12):
     EVENTS = sys.monitoring.events
+    PY_YIELD = [] if RESUMABLE_AT_YIELD else [EVENTS.PY_YIELD]
     HOOKS += [
-        lambda p: monitor(p, EVENTS.PY_START, EVENTS.PY_RETURN, EVENTS.PY_YIELD, EVENTS.PY_RESUME),
+        lambda p: monitor(p, EVENTS.PY_START, EVENTS.PY_RETURN, *PY_YIELD, EVENTS.PY_RESUME),
         lambda p: monitor(p, EVENTS.PY_THROW, EVENTS.PY_UNWIND, EVENTS.RAISE, EVENTS.EXCEPTION_HANDLED),
         lambda p: monitor(p, EVENTS.LINE, EVENTS.CALL),
         lambda p: monitor(p),
