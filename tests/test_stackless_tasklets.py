@@ -9,7 +9,7 @@ import sys
 import greenlet.stackless as stackless
 import pytest
 from greenlet.stackless import TaskletExit, channel, getcurrent, getmain, run, schedule, schedule_remove, tasklet
-from support import IS_DEBUG_BUILD, WITH_A_SCHEDULER, in_thread
+from support import IS_DEBUG_BUILD, WITH_A_SCHEDULER, in_thread, output_of
 
 pytestmark = WITH_A_SCHEDULER
 
@@ -947,6 +947,33 @@ def test_set_context_of_a_suspended_and_of_the_current_tasklet():
     tasklet(function).set_context(contextvars.Context())()
     run()
     assert seen == ["new", "new"]
+
+
+def test_the_context_of_a_tasklet_in_whose_greenlet_another_one_runs():
+    # It was set where the greenlet, which runs, only leaves it when it is suspended, and the one in use was let go of: crash.
+    assert output_of("""
+        import contextvars
+        import greenlet
+        from greenlet.stackless import getcurrent, getmain, schedule, tasklet
+
+        variable = contextvars.ContextVar("variable")
+
+        def wait():
+            greenlets.append(greenlet.getcurrent())
+            greenlets[0].switch()
+            assert getcurrent() is getmain()
+            t.set_context(context)
+            print(variable.get(), t.context_run(variable.get))
+            contextvars.copy_context()
+
+        context = contextvars.Context()
+        context.run(variable.set, "set")
+        greenlets = [greenlet.getcurrent()]
+        t = tasklet(wait)()
+        t.set_context(contextvars.Context())
+        schedule()
+        greenlets[1].switch()
+    """) == "set set\n"
 
 
 def test_context_run():

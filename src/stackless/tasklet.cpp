@@ -359,6 +359,11 @@ bool has_context_at_hand(const Tasklet& t) noexcept {
     return !may_run && !t.scheduler->is_busy_with(&t);
 }
 
+// Is its context that of the running greenlet? So it is of the current tasklet, and of one in whose greenlet another one goes on.
+bool has_running_context(const Tasklet& t, const Scheduler* own) noexcept {
+    return own != nullptr && (own->current == &t || own->thread->current == t.greenlet);
+}
+
 // Where the context of a tasklet is that does not run. The lock is held.
 PyObject** context_of(Tasklet& t) noexcept {
     if (t.greenlet == nullptr) {
@@ -377,7 +382,7 @@ bool is_current_here(const Tasklet& t) noexcept {
 
 bool set_context(Tasklet& t, PyObject* context) noexcept {
     Scheduler* own = own_scheduler(t);
-    bool is_current = own != nullptr && own->current == &t;
+    bool runs = has_running_context(t, own);
     PyThreadState* ts = interpreter::current_thread_state();
     Reference old;
     Holding lock(tasklets_lock);
@@ -385,18 +390,20 @@ bool set_context(Tasklet& t, PyObject* context) noexcept {
     if (own == nullptr && (t.chain != Chain::none || !has_context_at_hand(t))) {
         reason = "the tasklet is scheduled in another thread";
     }
-    else if (t.is_active && interpreter::is_entered(is_current ? interpreter::running_context(ts) : *context_of(t))) {
+    else if (t.is_active && interpreter::is_entered(runs ? interpreter::running_context(ts) : *context_of(t))) {
         reason = "the context of the tasklet is in use by Context.run()";
     }
     else {
         Py_INCREF(context);
-        old = Reference::steal(is_current ? interpreter::exchange_running_context(ts, context)
-                                          : std::exchange(*context_of(t), context));
+        old = Reference::steal(runs ? interpreter::exchange_running_context(ts, context) : std::exchange(*context_of(t), context));
     }
     return is_allowed(reason, lock);
 }
 
 PyObject* get_context(Tasklet& t) noexcept {
+    if (has_running_context(t, own_scheduler(t))) {
+        return running_context();
+    }
     Reference made = Reference::steal(PyContext_New());
     if (!made) {
         return nullptr;
