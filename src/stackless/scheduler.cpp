@@ -454,8 +454,12 @@ PyObject* pass_on(Scheduler& s, Tasklet* self, Reference exception) {
         Tasklet* next = s.next_turn(self);
         if (next != nullptr) {
             next = s.prepare(self, next, s.is_plain());
-            s.set_switching(true);  // greenlets may have switched meanwhile
         }
+        if (s.thread == nullptr) [[unlikely]] {  // it ends, and with it this greenlet
+            PyErr_Clear();
+            return Py_NewRef(Py_None);
+        }
+        s.set_switching(true);  // greenlets may have switched meanwhile
         if (next == nullptr || (next->greenlet == nullptr && !make_greenlet(s, next))) {
             exception = Reference::steal(interpreter::take_exception());
             continue;
