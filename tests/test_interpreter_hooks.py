@@ -267,6 +267,34 @@ def test_an_exception_may_leave_a_function_that_was_called_while_a_callback_had_
     """) == "left"
 
 
+def test_an_exception_may_leave_a_function_whose_callback_had_switched_away_when_events_began():
+    # The code below the callback was not adapted when that went on, and CPython 3.15 crashed after it.
+    assert output_of("""
+        import sys
+        import greenlet
+
+        def begin_events():
+            sys.setprofile(lambda *arguments: None)
+
+        def see(event, switch):
+            if switch[1] is main:
+                greenlet.settrace(None)
+                greenlet.greenlet(begin_events).switch()
+
+        main = greenlet.getcurrent()
+
+        def fail():
+            greenlet.settrace(see)
+            greenlet.greenlet(lambda: None).switch()
+            raise ValueError
+
+        try:
+            fail()
+        except ValueError:
+            sys.stdout.write("left")
+    """) == "left"
+
+
 @has_monitoring
 class TestMonitoring:
     @pytest.fixture

@@ -354,13 +354,10 @@ void adapt_frames(PyThreadState* ts, State&) noexcept {
 }
 #else
 void adapt_unprepared_frames(PyThreadState* ts, State& state) noexcept {
-    if (ts->tracing > 0) {
-        state.events_version = 0;  // what is called meanwhile is not adapted, so it has to be looked at again
-        return;
-    }
     std::uintptr_t version = events_version(ts);
-    if (std::exchange(state.events_version, version) != version &&
-        any_code(ts, [](const PyCodeObject* code) { return code->_co_monitoring == nullptr; })) {
+    bool is_known = state.events_version == version;
+    state.events_version = ts->tracing > 0 ? 0 : version;  // what is called while a callback runs is not adapted: look again
+    if (!is_known && any_code(ts, [](const PyCodeObject* code) { return code->_co_monitoring == nullptr; })) {
         adapt_all_frames();
     }
 }
