@@ -18,7 +18,16 @@ class Program(on_asyncio.Program):
         GreenletExit is, ended this coroutine; and on CPython 3.11 a coroutine of Cython's that lets go, at its end, of an exception
         handled where it began, with a destructor that handles one too.
         """
-        if self.loop.is_closed() or sys.version_info < (3, 12):
-            raise RuntimeError("uvloop may crash")
         self.sockets.append(end)
-        return super().make_connection(end)
+        connection = super().make_connection(end)
+        if self.loop.is_closed() or sys.version_info < (3, 12):  # by now: a collection may have begun meanwhile
+            connection.close()
+            raise RuntimeError("uvloop may crash")
+        return connection
+
+    def see(self, *arguments):
+        """A hook does nothing: it could put off the beginning of a connection until the loop is closed."""
+        return self.see
+
+    def run_loop_within(self):
+        """Not here: libuv ends the process if a socket that it is about to watch is closed, which happened within these."""
