@@ -209,7 +209,7 @@ class Program(survival.Program):
 
     def see(self, *arguments):
         """An error would be raised in the event loop itself, which is not made for that."""
-        if self.chance(0.01) and not survival.is_resumable(*arguments):
+        if self.chance(0.01):
             with contextlib.suppress(BaseException):
                 self.operate()
         return self.see
@@ -281,7 +281,7 @@ ELSEWHERE = [
 
 OPERATIONS = [
     *ELSEWHERE,
-    *HOOKS,
+    *([] if survival.RESUMABLE_AT_YIELD else HOOKS),  # up to CPython 3.13 too much of what these do to coroutines that run is its own fault
     lambda p: await_(p.awaitable()),
     lambda p: await_(p.awaitable()),
     lambda p: await_(p.awaitable()),
