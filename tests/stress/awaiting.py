@@ -281,7 +281,9 @@ ELSEWHERE = [
 
 OPERATIONS = [
     *ELSEWHERE,
-    *([] if survival.RESUMABLE_AT_YIELD else HOOKS),  # up to CPython 3.13 too much of what these do to coroutines that run is its own fault
+    # Up to CPython 3.13 too much of what these do to coroutines that run is its own fault. Its debug builds assert that all code in
+    # progress is adapted to events, which it is not when greenlets are resumed while the interpreter ends.
+    *([] if survival.RESUMABLE_AT_YIELD or survival.IS_DEBUG_BUILD else HOOKS),
     lambda p: await_(p.awaitable()),
     lambda p: await_(p.awaitable()),
     lambda p: await_(p.awaitable()),
