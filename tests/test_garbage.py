@@ -670,19 +670,22 @@ def print_freed(references):
 
 FREED = str([not KEEPS_CLASSES] * 2)
 
-
-def test_functions_that_a_suspended_greenlet_runs_are_kept():
-    assert output_of(
-        NAMED_ONCE
-        + """
+SUSPENDED = """
 define("def callee(): return main.switch()\\ndef run(): return callee()", main=main)
-g = greenlet(namespace["run"])
+g = made_of(namespace["run"])
 g.switch()
 kept = forget("run", "callee")
 print(g.switch("value"), g.dead)
 del g
 print_freed(kept)
 """
+
+
+def test_functions_that_a_suspended_greenlet_runs_are_kept():
+    assert output_of(
+        NAMED_ONCE
+        + "made_of = greenlet"
+        + SUSPENDED
     ).splitlines() == ["value True", FREED]
 
 
@@ -694,14 +697,8 @@ class Destroyed(greenlet):
     def __del__(self):
         pass
 
-define("def callee(): return main.switch()\\ndef run(): return callee()", main=main)
-g = Destroyed(namespace["run"])
-g.switch()
-kept = forget("run", "callee")
-print(g.switch("value"), g.dead)
-del g
-print_freed(kept)
-"""
+made_of = Destroyed"""
+        + SUSPENDED
     ).splitlines() == ["value True", FREED]
 
 
