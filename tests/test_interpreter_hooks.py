@@ -231,6 +231,39 @@ def test_an_exception_may_leave_a_function_that_was_suspended_when_events_began(
     """) == "left"
 
 
+@pytest.mark.parametrize("before, meanwhile", [("None", "lambda *arguments: None"), ("lambda *arguments: None", "None")])
+def test_an_exception_may_leave_such_a_function_when_the_interpreter_ends(before, meanwhile):
+    # What CPython has for the purpose, in `sys`, can't be found any more by then. Debug builds assert that it was used.
+    assert output_of(f"""
+        import os
+        import sys
+        from greenlet import getcurrent, greenlet
+
+        def inner(switch):
+            switch()
+            raise ValueError
+
+        def outer(inner, switch, write):
+            try:
+                inner(switch)
+            except ValueError:
+                write(1, b"left")
+
+        class Late:
+            def __init__(self, g):
+                self.switch = g.switch
+
+            def __del__(self):
+                self.switch()
+
+        sys.settrace({before})
+        g = greenlet(outer)
+        g.switch(inner, getcurrent().switch, os.write)
+        sys.late = Late(g)
+        sys.settrace({meanwhile})
+        """) == "left"
+
+
 def test_an_exception_may_leave_a_function_that_was_called_while_a_callback_had_switched_away():
     # No events are told meanwhile, so that code was never adapted to any: CPython 3.15 crashed.
     assert output_of("""

@@ -89,7 +89,7 @@ inline void set_current(Thread& thread, Reference target) {
     Coroutine& coroutine = *self.awaited;
     bool was_in_ring = stop_waiting_in_ring(coroutine, thread);
     self.awaited = nullptr;
-    interpreter::adapt_frames(thread.thread_state, self.state);
+    interpreter::adapt_frames(thread.thread_state, self.state, thread.module->restart_events);
     return awaited_otherwise(coroutine, thread, arrive(thread, value), was_in_ring);
 }
 
@@ -99,7 +99,7 @@ inline PyObject* resumed(Thread& thread, Activation& self, void* received) {
     if (self.awaited != nullptr) {
         return arrive_awaiting(thread, self, value);
     }
-    interpreter::adapt_frames(thread.thread_state, self.state);
+    interpreter::adapt_frames(thread.thread_state, self.state, thread.module->restart_events);
     return arrive(thread, value);
 }
 

@@ -324,12 +324,9 @@ std::uintptr_t events_version(PyThreadState* ts) noexcept {
     return ts->eval_breaker & ~flags;
 }
 
-// Has the code of all frames in progress looked at. There is no other way to ask for it.
-void adapt_all_frames() noexcept {
+void adapt_all_frames(PyObject* restart_events) noexcept {
     PendingException in_flight;
-    PyObject* monitoring = PySys_GetObject("monitoring");
-    PyObject* done = monitoring != nullptr ? PyObject_CallMethod(monitoring, "restart_events", nullptr) : nullptr;
-    Py_XDECREF(done);
+    Py_XDECREF(PyObject_CallNoArgs(restart_events));
     PyErr_Clear();
 }
 
@@ -345,20 +342,29 @@ bool any_code(PyThreadState* ts, Predicate predicate) noexcept {
 
 }  // namespace
 
+PyObject* find_restart_events() noexcept {
+    PyObject* monitoring = PySys_GetObject("monitoring");  // borrowed
+    if (monitoring == nullptr) {
+        PyErr_SetString(PyExc_RuntimeError, "lost sys.monitoring");
+        return nullptr;
+    }
+    return PyObject_GetAttrString(monitoring, "restart_events");
+}
+
 #ifdef Py_DEBUG
-void adapt_frames(PyThreadState* ts, State&) noexcept {
+void adapt_frames(PyThreadState* ts, State&, PyObject* restart_events) noexcept {
     std::uintptr_t version = events_version(ts);
     if (any_code(ts, [version](const PyCodeObject* code) { return code->_co_instrumentation_version != version; })) {
-        adapt_all_frames();
+        adapt_all_frames(restart_events);
     }
 }
 #else
-void adapt_unprepared_frames(PyThreadState* ts, State& state) noexcept {
+void adapt_unprepared_frames(PyThreadState* ts, State& state, PyObject* restart_events) noexcept {
     std::uintptr_t version = events_version(ts);
     bool is_known = state.events_version == version;
     state.events_version = ts->tracing > 0 ? 0 : version;  // what is called while a callback runs is not adapted: look again
     if (!is_known && any_code(ts, [](const PyCodeObject* code) { return code->_co_monitoring == nullptr; })) {
-        adapt_all_frames();
+        adapt_all_frames(restart_events);
     }
 }
 #endif

@@ -42,19 +42,27 @@ void abandon_frames(State& state, const CallSite& call_site) noexcept;
 // again. That does no harm but in two cases, where it is adapted: debug builds assert that there is no such code; and since 3.15
 // an exception that leaves a function has to find room for events in its code, if there are any, and looks through nullptr if that
 // was never adapted. While a callback of events runs, there are none, in no greenlet of the thread, and what is called is not adapted.
-// An exception in flight is kept.
+// An exception in flight is kept. `restart_events`: what find_restart_events() found.
 #if defined(Py_DEBUG) && PY_VERSION_HEX >= 0x030D0000
-void adapt_frames(PyThreadState* ts, State& state) noexcept;
+void adapt_frames(PyThreadState* ts, State& state, PyObject* restart_events) noexcept;
 #elif PY_VERSION_HEX >= 0x030F0000
-void adapt_unprepared_frames(PyThreadState* ts, State& state) noexcept;
+void adapt_unprepared_frames(PyThreadState* ts, State& state, PyObject* restart_events) noexcept;
 
-inline void adapt_frames(PyThreadState* ts, State& state) noexcept {
+inline void adapt_frames(PyThreadState* ts, State& state, PyObject* restart_events) noexcept {
     if (ts->eval_breaker > 0xff) [[unlikely]] {  // the flags. So there were events once: above them is their version
-        adapt_unprepared_frames(ts, state);
+        adapt_unprepared_frames(ts, state, restart_events);
     }
 }
 #else
-inline void adapt_frames(PyThreadState*, State&) noexcept {}
+inline void adapt_frames(PyThreadState*, State&, PyObject*) noexcept {}
+#endif
+
+// sys.monitoring.restart_events(): there is no other way to ask for frames to be adapted. To be found early, because `sys` is
+// cleared before the interpreter has run its last code. A new reference, to None where nothing is adapted; nullptr with an exception.
+#if (defined(Py_DEBUG) && PY_VERSION_HEX >= 0x030D0000) || PY_VERSION_HEX >= 0x030F0000
+PyObject* find_restart_events() noexcept;
+#else
+inline PyObject* find_restart_events() noexcept { return Py_NewRef(Py_None); }
 #endif
 
 }  // namespace interpreter

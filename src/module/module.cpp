@@ -10,6 +10,7 @@
 #include "core/thread.hpp"
 #include "aio/aio.hpp"
 #include "generators/generators.hpp"
+#include "interpreter/frames.hpp"
 #include "interpreter/pending_exception.hpp"
 #include "module/module.hpp"
 #include "stackless/state.hpp"
@@ -83,6 +84,7 @@ ModuleState* ModuleState::create() noexcept {
         PyExc_BaseException, nullptr);
     state->garbage_exit = make_garbage_exit(state->greenlet_exit);
     state->no_arguments = PyTuple_New(0);
+    state->restart_events = interpreter::find_restart_events();
     state->name_run = PyUnicode_InternFromString("run");
     state->event_switch = PyUnicode_InternFromString("switch");
     state->event_throw = PyUnicode_InternFromString("throw");
@@ -92,7 +94,7 @@ ModuleState* ModuleState::create() noexcept {
             module::make_unswitchable_type(reinterpret_cast<PyObject*>(state->greenlet_type)));
     }
     bool complete = state->greenlet_type && state->error && state->greenlet_exit && state->garbage_exit && state->no_arguments &&
-                    state->name_run && state->event_switch && state->event_throw && state->thread_key &&
+                    state->restart_events && state->name_run && state->event_switch && state->event_throw && state->thread_key &&
                     state->unswitchable_type;
     PyObject* dict = PyInterpreterState_GetDict(PyInterpreterState_Get());
     if (!complete || dict == nullptr || PyDict_SetItemString(dict, state_name, capsule.get()) < 0) {
@@ -113,6 +115,7 @@ void ModuleState::drop() noexcept {
     Py_XDECREF(greenlet_exit);
     Py_XDECREF(garbage_exit);
     Py_XDECREF(no_arguments);
+    Py_XDECREF(restart_events);
     Py_XDECREF(name_run);
     Py_XDECREF(event_switch);
     Py_XDECREF(event_throw);

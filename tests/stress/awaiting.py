@@ -281,9 +281,8 @@ ELSEWHERE = [
 
 OPERATIONS = [
     *ELSEWHERE,
-    # Up to CPython 3.13 too much of what these do to coroutines that run is its own fault. Its debug builds assert that all code in
-    # progress is adapted to events, which 3.14 once found not to be so as the interpreter ended: the cause is not known.
-    *([] if survival.RESUMABLE_AT_YIELD or survival.IS_DEBUG_BUILD else HOOKS),
+    # Up to CPython 3.13 too much of what these do to coroutines that run is its own fault.
+    *([] if survival.RESUMABLE_AT_YIELD else HOOKS),
     lambda p: await_(p.awaitable()),
     lambda p: await_(p.awaitable()),
     lambda p: await_(p.awaitable()),
