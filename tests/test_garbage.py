@@ -286,6 +286,40 @@ def test_loops_over_a_list_are_left_alone():
     assert result == [True] * 6
 
 
+class SwitchesAway(Exception):
+    def __del__(self):
+        getcurrent().parent.switch()
+
+
+def leave_except_block(handled):
+    """Is suspended where the block has given back the exception in *handled*, a list of one, which is handled again."""
+    try:
+        raise handled[0]
+    except KeyError:
+        try:
+            raise SwitchesAway
+        except SwitchesAway:
+            sys.exception().__context__ = None
+
+
+def test_an_exception_that_is_handled_again_is_visited_once():
+    # From 3.14 on its place among the values of the frame is still in use. Debug builds assert that nothing is visited too often.
+    handled = [KeyError()]
+    g = suspended(leave_except_block, handled)
+    gc.collect()
+    assert gc.get_referents(g).count(handled[0]) == 1
+    assert g.switch() is None
+
+
+def test_an_exception_that_is_handled_again_is_released_once():
+    handled = [KeyError()]
+    g = in_thread(lambda: suspended(leave_except_block, handled))
+    assert g.dead
+    handled[0].__traceback__ = None
+    other = [KeyError()]
+    assert sys.getrefcount(handled[0]) == sys.getrefcount(other[0])
+
+
 def test_get_referents_includes_locals():
     def run():
         local = Local()

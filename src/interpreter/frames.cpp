@@ -5,6 +5,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
 #include <internal/pycore_frame.h>
+#include <opcode.h>
 #if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030F0000
 #include <internal/pycore_gc.h>
 #endif
@@ -93,13 +94,34 @@ Py_ssize_t values_below_call(const Frame* frame, const CallSite& call_site) noex
 
 #endif
 
+#if PY_VERSION_HEX >= 0x030E0000
+
+// May the last value of a frame be another one's by now? At the end of an `except` block POP_EXCEPT gives the exception that was
+// handled before it back to the thread, and lets go of the one of the block, whose destructor may switch, before it takes the value
+// off the stack. The instruction may hide behind one that tells of events.
+bool may_have_given_last_value(const Frame* frame) noexcept {
+    switch (frame->instr_ptr->op.code) {
+        case POP_EXCEPT:
+        case INSTRUMENTED_LINE:
+        case INSTRUMENTED_INSTRUCTION: {
+            PyObject* last = owned_object(frame->stackpointer[-1]);
+            return last != nullptr && PyExceptionInstance_Check(last);
+        }
+        default:
+            return false;
+    }
+}
+
+#endif
+
 // How many of the values from localsplus[0] on are surely in use and owned by a suspended frame. -1: do not touch it.
 Py_ssize_t values_in_use(const Frame* frame, const Frame* callee, const CallSite& call_site) noexcept {
     Py_ssize_t variables = code_of(frame)->co_nlocalsplus;
 #if PY_VERSION_HEX >= 0x030E0000
     (void)callee, (void)call_site;
     Py_ssize_t all = frame->stackpointer - frame->localsplus;
-    return all >= variables && all <= variables + code_of(frame)->co_stacksize ? all : variables;
+    bool is_known = all > variables && all <= variables + code_of(frame)->co_stacksize;
+    return !is_known ? variables : may_have_given_last_value(frame) ? all - 1 : all;
 #else
     if (!waits_for_c(callee)) {
         return frame->stacktop >= variables ? frame->stacktop : variables;
