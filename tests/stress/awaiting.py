@@ -11,11 +11,12 @@ import gc
 import signal
 import threading
 
+import hooks
 import survival
 from greenlet import GreenletExit, generators, getcurrent, greenlet
 from greenlet.aio import async_, await_, ensure_portal, has_portal, iter_, portal, run, with_
 from greenlet.generators import yield_
-from survival import HOOKS, Garbage, Witness
+from survival import Garbage, Witness
 
 MOST = 6  # of each kind that are kept
 FIRST = 3  # of the values of one, that loops ask for
@@ -282,7 +283,7 @@ ELSEWHERE = [
 OPERATIONS = [
     *ELSEWHERE,
     # Up to CPython 3.13 too much of what these do to coroutines that run is its own fault.
-    *([] if survival.RESUMABLE_AT_YIELD else HOOKS),
+    *([] if hooks.RESUMABLE_AT_YIELD else hooks.OPERATIONS),
     lambda p: await_(p.awaitable()),
     lambda p: await_(p.awaitable()),
     lambda p: await_(p.awaitable()),

@@ -9,10 +9,11 @@ import contextvars
 import gc
 import sys
 
+import hooks
 import survival
 from greenlet import GreenletExit, generators, getcurrent, greenlet, settrace
 from greenlet.generators import yield_
-from survival import HOOKS, Garbage, Witness
+from survival import Garbage, Witness
 
 MOST = 6  # generators, and greenlets, that are kept
 FIRST = 3  # of the values of one, that loops ask for
@@ -109,7 +110,7 @@ class Program(survival.Program):
 
 
 Program.operations = [
-    *HOOKS,
+    *hooks.OPERATIONS,
     lambda p: p.make_generator(),
     lambda p: p.make_greenlet(),
     lambda p: next(p.generator()),
@@ -152,7 +153,7 @@ Program.operations = [
 
 # CPython counts the hooks in progress of the thread. Its debug builds assert that there is none when one returns, so that none may be
 # left by a switch of a greenlets' tracer.
-if not survival.IS_DEBUG_BUILD:
+if not hooks.IS_DEBUG_BUILD:
     Program.operations.append(lambda p: settrace(p.call_back))
 
 

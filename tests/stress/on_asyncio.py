@@ -6,12 +6,13 @@ import socket
 import sys
 
 import awaiting
+import hooks
 from awaiting import AWAITABLES, MOST, OPERATIONS, SOON
 from greenlet.aio import Coroutine
 from survival import Witness
 
 # While one begins, greenlets and generators of these programs switch away. CPython's debug builds assert that nothing does.
-has_eager_tasks = sys.version_info >= (3, 12) and not hasattr(sys, "gettotalrefcount")
+has_eager_tasks = sys.version_info >= (3, 12) and not hooks.IS_DEBUG_BUILD
 
 
 class Protocol(asyncio.Protocol):

@@ -7,8 +7,6 @@ that breaks its rules. Other errors are to be expected.
 import contextlib
 import faulthandler
 import gc
-import inspect
-import opcode
 import operator
 import os
 import random
@@ -16,15 +14,13 @@ import sys
 import time
 import weakref
 
+import hooks
+
 DEEPEST = 4  # destructors within each other
 SECONDS = 60  # that a program may take
-IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
 # CPython 3.12 and 3.13 look for a place for an eager task whose first step has failed while that exception is set.
 OF_CPYTHON = ["<class 'weakref.ReferenceType'> returned a result with an exception set"] if (3, 12) <= sys.version_info < (3, 14) else []
-# Up to CPython 3.13 a native generator can be resumed while a hook is told that it yields. It waits for itself then, and CPython,
-# which follows who waits for whom to the exception that is being handled, does so for ever, or crashes. So nothing is done there.
-RESUMABLE_AT_YIELD = sys.version_info < (3, 14)
-OF_GENERATORS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR  # in the flags of code
+OWN_FILES = {__file__, hooks.__file__}  # functions of these are left alone by hooks
 SURVIVED = "GREENLET_STRESS_SURVIVED"  # in the environment: how many programs did in processes before
 wrong = []  # SystemErrors
 
@@ -32,19 +28,6 @@ wrong = []  # SystemErrors
 def note(error):
     if str(error) not in OF_CPYTHON:
         wrong.append(error)
-
-
-def may_raise(error, frame):
-    """May a hook that is told of the frame? CPython's debug builds assert that what is raised in the yield of a `yield from` was thrown
-    there, and that a generator never raises StopIteration. A hook that does so breaks both.
-    """
-    at_yield = frame.f_code.co_code[frame.f_lasti] == opcode.opmap["YIELD_VALUE"]
-    return not (IS_DEBUG_BUILD and (at_yield or isinstance(error, StopIteration)))
-
-
-def is_resumable(frame, event, *_):
-    """Is a trace or profile function told that a native generator yields? Or returns: it is told the same."""
-    return RESUMABLE_AT_YIELD and event == "return" and frame.f_code.co_flags & OF_GENERATORS != 0
 
 
 class Program:
@@ -78,7 +61,7 @@ class Program:
 
     def stop(self):
         self.fuel = 0
-        unhook()
+        hooks.unhook()
 
     def call_back(self, *arguments):
         if self.chance(0.3):
@@ -87,11 +70,11 @@ class Program:
     def see(self, *arguments):
         """What traces, each line as well. It does nothing to what executes the programs."""
         frame = sys._getframe(1)
-        if frame.f_code.co_filename != __file__ and self.chance(0.01) and not is_resumable(*arguments):
+        if frame.f_code.co_filename not in OWN_FILES and self.chance(0.01) and not hooks.is_resumable(*arguments):
             try:
                 self.operate()
             except BaseException as error:
-                if may_raise(error, frame):
+                if hooks.may_raise(error, frame):
                     raise
         return self.see
 
@@ -134,42 +117,6 @@ class Garbage(Witness):
         self.itself = self
 
 
-TOOL = 4  # of sys.monitoring
-
-
-def monitor(program, *events):
-    """Have these events of all code told to a program, and no others."""
-    if sys.monitoring.get_tool(TOOL) is None:
-        sys.monitoring.use_tool_id(TOOL, "random program")
-    for event in events:
-        sys.monitoring.register_callback(TOOL, event, program.see)
-    sys.monitoring.set_events(TOOL, sum(events))
-
-
-HOOKS = [  # operations
-    lambda p: sys.setprofile(p.see),
-    lambda p: sys.setprofile(None),
-    lambda p: sys.settrace(p.see),
-    lambda p: sys.settrace(None),
-]
-if sys.version_info >= (3, 12):
-    EVENTS = sys.monitoring.events
-    PY_YIELD = [] if RESUMABLE_AT_YIELD else [EVENTS.PY_YIELD]
-    HOOKS += [
-        lambda p: monitor(p, EVENTS.PY_START, EVENTS.PY_RETURN, *PY_YIELD, EVENTS.PY_RESUME),
-        lambda p: monitor(p, EVENTS.PY_THROW, EVENTS.PY_UNWIND, EVENTS.RAISE, EVENTS.EXCEPTION_HANDLED),
-        lambda p: monitor(p, EVENTS.LINE, EVENTS.CALL),
-        lambda p: monitor(p),
-    ]
-
-
-def unhook():
-    sys.setprofile(None)
-    sys.settrace(None)
-    if sys.version_info >= (3, 12) and sys.monitoring.get_tool(TOOL) is not None:
-        monitor(None)
-
-
 def limit_time():
     faulthandler.dump_traceback_later(SECONDS, exit=True)
 
@@ -199,14 +146,6 @@ def collects_garbage():
     return reference() is None
 
 
-def calls_hooks():
-    """Not any more, if one switched away, and nobody came back to it."""
-    seen = []
-    sys.setprofile(lambda *arguments: seen.append(arguments))
-    sys.setprofile(None)
-    return len(seen) > 0
-
-
 def go_on_in_a_new_process(seed, left, seconds, survived):
     os.environ[SURVIVED] = str(survived)
     arguments = len(sys.argv) - 1
@@ -226,7 +165,7 @@ def main(make_program):
         try:
             execute(make_program, next(seeds))
             left = operator.length_hint(seeds)
-            if left and not wrong and not (collects_garbage() and calls_hooks()):
+            if left and not wrong and not (collects_garbage() and hooks.calls_them()):
                 go_on_in_a_new_process(first + count - left, left, end - time.monotonic(), survived + count - left)
         except BaseException:  # what comes of its own accord to the main tasklet, at any time
             pass

@@ -11,10 +11,11 @@ import copy
 import gc
 import sys
 
+import hooks
 import survival
 from greenlet import getcurrent, greenlet, stackless
 from greenlet.stackless import TaskletExit, channel, tasklet
-from survival import HOOKS, Garbage, Witness
+from survival import Garbage, Witness
 
 MOST_TASKLETS = 8
 MOST_GREENLETS = 4
@@ -72,7 +73,7 @@ class Program(survival.Program):
 
 
 Program.operations = [
-    *HOOKS,
+    *hooks.OPERATIONS,
     lambda p: p.make(),
     lambda p: p.make(),
     lambda p: p.tasklet().run(),

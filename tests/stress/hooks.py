@@ -1,0 +1,69 @@
+"""Hooks of the interpreter, `sys.setprofile()`, `sys.settrace()` and `sys.monitoring`, for random programs to set and to act in.
+
+A program has a method see(), which they call. See survival.py.
+"""
+
+import inspect
+import opcode
+import sys
+
+IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
+# Up to CPython 3.13 a native generator can be resumed while a hook is told that it yields. It waits for itself then, and CPython,
+# which follows who waits for whom to the exception that is being handled, does so for ever, or crashes. So nothing is done there.
+RESUMABLE_AT_YIELD = sys.version_info < (3, 14)
+OF_GENERATORS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR  # in the flags of code
+TOOL = 4  # of sys.monitoring
+
+
+def may_raise(error, frame):
+    """May a hook that is told of the frame? CPython's debug builds assert that what is raised in the yield of a `yield from` was thrown
+    there, and that a generator never raises StopIteration. A hook that does so breaks both.
+    """
+    at_yield = frame.f_code.co_code[frame.f_lasti] == opcode.opmap["YIELD_VALUE"]
+    return not (IS_DEBUG_BUILD and (at_yield or isinstance(error, StopIteration)))
+
+
+def is_resumable(frame, event, *_):
+    """Is a trace or profile function told that a native generator yields? Or returns: it is told the same."""
+    return RESUMABLE_AT_YIELD and event == "return" and frame.f_code.co_flags & OF_GENERATORS != 0
+
+
+def monitor(program, *events):
+    """Have these events of all code told to a program, and no others."""
+    if sys.monitoring.get_tool(TOOL) is None:
+        sys.monitoring.use_tool_id(TOOL, "random program")
+    for event in events:
+        sys.monitoring.register_callback(TOOL, event, program.see)
+    sys.monitoring.set_events(TOOL, sum(events))
+
+
+OPERATIONS = [  # of programs
+    lambda p: sys.setprofile(p.see),
+    lambda p: sys.setprofile(None),
+    lambda p: sys.settrace(p.see),
+    lambda p: sys.settrace(None),
+]
+if sys.version_info >= (3, 12):
+    EVENTS = sys.monitoring.events
+    PY_YIELD = [] if RESUMABLE_AT_YIELD else [EVENTS.PY_YIELD]
+    OPERATIONS += [
+        lambda p: monitor(p, EVENTS.PY_START, EVENTS.PY_RETURN, *PY_YIELD, EVENTS.PY_RESUME),
+        lambda p: monitor(p, EVENTS.PY_THROW, EVENTS.PY_UNWIND, EVENTS.RAISE, EVENTS.EXCEPTION_HANDLED),
+        lambda p: monitor(p, EVENTS.LINE, EVENTS.CALL),
+        lambda p: monitor(p),
+    ]
+
+
+def unhook():
+    sys.setprofile(None)
+    sys.settrace(None)
+    if sys.version_info >= (3, 12) and sys.monitoring.get_tool(TOOL) is not None:
+        monitor(None)
+
+
+def calls_them():
+    """Not any more, if one switched away, and nobody came back to it."""
+    seen = []
+    sys.setprofile(lambda *arguments: seen.append(arguments))
+    sys.setprofile(None)
+    return len(seen) > 0
