@@ -164,14 +164,10 @@ PyMethodDef functions[] = {
 
 int add_to(PyObject* module, ModuleState& state) noexcept {
     auto& own = state.aio;
-    // Each on its own: an earlier import may have run out of memory in between.
-    own.coroutine_type = own.coroutine_type != nullptr ? own.coroutine_type : make_coroutine_type();
-    own.iterator_type = own.iterator_type != nullptr ? own.iterator_type : make_iterator_type();
-    own.name_throw = own.name_throw != nullptr ? own.name_throw : PyUnicode_InternFromString("throw");
-    own.name_close = own.name_close != nullptr ? own.name_close : PyUnicode_InternFromString("close");
-    own.name_asyncio = own.name_asyncio != nullptr ? own.name_asyncio : PyUnicode_InternFromString("_asyncio");
-    bool complete = own.coroutine_type && own.iterator_type && own.name_throw && own.name_close &&
-                    own.name_asyncio;
+    bool complete = core::ensure(own.coroutine_type, make_coroutine_type) && core::ensure(own.iterator_type, make_iterator_type) &&
+                    core::ensure(own.name_throw, [] { return PyUnicode_InternFromString("throw"); }) &&
+                    core::ensure(own.name_close, [] { return PyUnicode_InternFromString("close"); }) &&
+                    core::ensure(own.name_asyncio, [] { return PyUnicode_InternFromString("_asyncio"); });
     Reference names = Reference::steal(
         complete ? coroutines::add_namespace(module, "aio", "greenlet.aio", functions) : nullptr);
     if (!names || PyModule_AddType(names.get(), own.coroutine_type) < 0) {

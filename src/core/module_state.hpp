@@ -66,6 +66,15 @@ struct ModuleState {
     static ModuleState* create() noexcept;
 
     void drop() noexcept;  // by an owner that needs it no longer
+
+private:
+    bool fill() noexcept;
 };
+
+// Makes what an earlier import did not, because memory ran out. False with an exception if it does again.
+template <class Object, class Make>
+bool ensure(Object*& place, Make make) noexcept {
+    return place != nullptr || (place = make()) != nullptr;
+}
 
 }  // namespace core

@@ -51,14 +51,7 @@ PyMethodDef functions[] = {
 
 int add_to(PyObject* module, core::ModuleState& state) noexcept {
     auto& types = state.generators;
-    // Each on its own: an earlier import may have run out of memory in between.
-    if (types.generator_type == nullptr) {
-        types.generator_type = make_generator_type();
-    }
-    if (types.function_type == nullptr) {
-        types.function_type = make_function_type();
-    }
-    if (types.generator_type == nullptr || types.function_type == nullptr) {
+    if (!core::ensure(types.generator_type, make_generator_type) || !core::ensure(types.function_type, make_function_type)) {
         return -1;
     }
     core::Reference names = core::Reference::steal(

@@ -365,12 +365,12 @@ bool any_code(PyThreadState* ts, Predicate predicate) noexcept {
 }  // namespace
 
 PyObject* find_restart_events() noexcept {
-    PyObject* monitoring = PySys_GetObject("monitoring");  // borrowed
-    if (monitoring == nullptr) {
-        PyErr_SetString(PyExc_RuntimeError, "lost sys.monitoring");
-        return nullptr;
-    }
-    return PyObject_GetAttrString(monitoring, "restart_events");
+    PyObject* sys = PyImport_ImportModule("sys");
+    PyObject* monitoring = sys != nullptr ? PyObject_GetAttrString(sys, "monitoring") : nullptr;
+    PyObject* found = monitoring != nullptr ? PyObject_GetAttrString(monitoring, "restart_events") : nullptr;
+    Py_XDECREF(monitoring);
+    Py_XDECREF(sys);
+    return found;
 }
 
 #ifdef Py_DEBUG

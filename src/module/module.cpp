@@ -4,6 +4,7 @@
 // again has the same classes: greenlets of the old ones may still be there.
 
 #include <new>
+#include <type_traits>
 
 #include "core/overflow.hpp"
 #include "core/reference.hpp"
@@ -36,9 +37,6 @@ PyObject* find_capsule() noexcept {
 // Event loops swallow what their callbacks raise, all but KeyboardInterrupt and SystemExit. One that swallowed its own end,
 // as garbage, would wait for events that can't come, in the middle of a collection or at the end of its thread.
 PyObject* make_garbage_exit(PyObject* greenlet_exit) noexcept {
-    if (greenlet_exit == nullptr) {
-        return nullptr;
-    }
     Reference bases = Reference::steal(PyTuple_Pack(2, greenlet_exit, PyExc_SystemExit));
     return bases ? PyErr_NewExceptionWithDoc("greenlet._greenlet.GarbageExit",
                                              "The GreenletExit that ends a greenlet which is garbage.", bases.get(), nullptr)
@@ -62,6 +60,27 @@ ModuleState* ModuleState::of_interpreter() noexcept {
 
 bool ModuleState::has_interpreter() noexcept { return find_capsule() != nullptr; }
 
+// One after the other, until one fails: CPython makes nothing while there is an exception.
+bool ModuleState::fill() noexcept {
+    auto is_made = [](auto*& place, PyObject* made) {
+        place = reinterpret_cast<std::remove_reference_t<decltype(place)>>(made);
+        return made != nullptr;
+    };
+    return is_made(greenlet_type, module::make_greenlet_type()) &&
+           is_made(unswitchable_type, module::make_unswitchable_type(reinterpret_cast<PyObject*>(greenlet_type))) &&
+           is_made(error, PyErr_NewExceptionWithDoc("greenlet.error", "A switch that is not possible.", nullptr, nullptr)) &&
+           is_made(greenlet_exit, PyErr_NewExceptionWithDoc(
+                                      "greenlet.GreenletExit",
+                                      "Thrown into a greenlet to end it. If it is not caught the greenlet finishes, with the "
+                                      "exception as its result.",
+                                      PyExc_BaseException, nullptr)) &&
+           is_made(garbage_exit, make_garbage_exit(greenlet_exit)) && is_made(no_arguments, PyTuple_New(0)) &&
+           is_made(restart_events, interpreter::find_restart_events()) && is_made(name_run, PyUnicode_InternFromString("run")) &&
+           is_made(event_switch, PyUnicode_InternFromString("switch")) &&
+           is_made(event_throw, PyUnicode_InternFromString("throw")) &&
+           is_made(thread_key, PyUnicode_InternFromString("greenlet._greenlet.thread"));
+}
+
 ModuleState* ModuleState::create() noexcept {
     if (!interpreter::prepare()) {
         return nullptr;
@@ -76,28 +95,8 @@ ModuleState* ModuleState::create() noexcept {
         delete state;
         return nullptr;
     }
-    state->greenlet_type = reinterpret_cast<PyTypeObject*>(module::make_greenlet_type());
-    state->error = PyErr_NewExceptionWithDoc("greenlet.error", "A switch that is not possible.", nullptr, nullptr);
-    state->greenlet_exit = PyErr_NewExceptionWithDoc(
-        "greenlet.GreenletExit",
-        "Thrown into a greenlet to end it. If it is not caught the greenlet finishes, with the exception as its result.",
-        PyExc_BaseException, nullptr);
-    state->garbage_exit = make_garbage_exit(state->greenlet_exit);
-    state->no_arguments = PyTuple_New(0);
-    state->restart_events = interpreter::find_restart_events();
-    state->name_run = PyUnicode_InternFromString("run");
-    state->event_switch = PyUnicode_InternFromString("switch");
-    state->event_throw = PyUnicode_InternFromString("throw");
-    state->thread_key = PyUnicode_InternFromString("greenlet._greenlet.thread");
-    if (state->greenlet_type != nullptr) {
-        state->unswitchable_type = reinterpret_cast<PyTypeObject*>(
-            module::make_unswitchable_type(reinterpret_cast<PyObject*>(state->greenlet_type)));
-    }
-    bool complete = state->greenlet_type && state->error && state->greenlet_exit && state->garbage_exit && state->no_arguments &&
-                    state->restart_events && state->name_run && state->event_switch && state->event_throw && state->thread_key &&
-                    state->unswitchable_type;
     PyObject* dict = PyInterpreterState_GetDict(PyInterpreterState_Get());
-    if (!complete || dict == nullptr || PyDict_SetItemString(dict, state_name, capsule.get()) < 0) {
+    if (!state->fill() || dict == nullptr || PyDict_SetItemString(dict, state_name, capsule.get()) < 0) {
         return nullptr;
     }
     return state;
@@ -142,7 +141,7 @@ bool publish_on_type(PyObject* module, PyTypeObject* type) noexcept {
     }
     for (const char* name : names_on_type) {
         Reference value = Reference::steal(PyObject_GetAttrString(module, name));
-        if (!value || PyObject_SetAttrString(reinterpret_cast<PyObject*>(type), name, value.get()) < 0) {
+        if (!value || PyDict_SetItemString(type->tp_dict, name, value.get()) < 0) {
             return false;
         }
     }
@@ -189,8 +188,16 @@ int fill(PyObject* module) {
     return c_api ? add(module, "_C_API", c_api.get()) : -1;
 }
 
+int execute(PyObject* module) {
+    int result = fill(module);
+    if (result < 0 && !PyErr_Occurred()) {
+        PyErr_NoMemory();  // CPython 3.11 and 3.13 make no type then, and don't say why
+    }
+    return result;
+}
+
 PyModuleDef_Slot slots[] = {
-    {Py_mod_exec, reinterpret_cast<void*>(fill)},
+    {Py_mod_exec, reinterpret_cast<void*>(execute)},
 #ifdef Py_mod_multiple_interpreters
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif

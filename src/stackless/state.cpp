@@ -15,6 +15,17 @@ namespace {
 PyMethodDef run_tasklet_function = {
     "run_tasklet", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(run_tasklet)), METH_FASTCALL, nullptr};
 
+// One after the other, until one fails: CPython makes nothing while there is an exception.
+bool fill(State& state) noexcept {
+    auto is_made = [](PyTypeObject*& place, PyObject* made) { return (place = reinterpret_cast<PyTypeObject*>(made)) != nullptr; };
+    return is_made(state.tasklet_type, make_tasklet_type()) && is_made(state.channel_type, make_channel_type()) &&
+           is_made(state.scheduler_type, make_scheduler_type()) && is_made(state.atomic_type, make_atomic_type()) &&
+           (state.tasklet_exit = PyErr_NewExceptionWithDoc(
+                "greenlet.stackless.TaskletExit",
+                "Raised in a tasklet to end it. The scheduler takes no further notice of it.", PyExc_SystemExit, nullptr)) != nullptr &&
+           (state.run_tasklet = PyCFunction_New(&run_tasklet_function, nullptr)) != nullptr;
+}
+
 // nullptr with an exception if that fails.
 State* make() noexcept {
     auto* state = new (std::nothrow) State{};
@@ -22,16 +33,7 @@ State* make() noexcept {
         PyErr_NoMemory();
         return nullptr;
     }
-    state->tasklet_type = reinterpret_cast<PyTypeObject*>(make_tasklet_type());
-    state->channel_type = reinterpret_cast<PyTypeObject*>(make_channel_type());
-    state->scheduler_type = reinterpret_cast<PyTypeObject*>(make_scheduler_type());
-    state->atomic_type = reinterpret_cast<PyTypeObject*>(make_atomic_type());
-    state->tasklet_exit = PyErr_NewExceptionWithDoc(
-        "greenlet.stackless.TaskletExit",
-        "Raised in a tasklet to end it. The scheduler takes no further notice of it.", PyExc_SystemExit, nullptr);
-    state->run_tasklet = PyCFunction_New(&run_tasklet_function, nullptr);
-    if (state->tasklet_type == nullptr || state->channel_type == nullptr || state->scheduler_type == nullptr ||
-        state->atomic_type == nullptr || state->tasklet_exit == nullptr || state->run_tasklet == nullptr) {
+    if (!fill(*state)) {
         release(state);
         return nullptr;
     }
