@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import types
 import weakref
 
 import pytest
@@ -291,10 +292,13 @@ class SwitchesAway(Exception):
         getcurrent().parent.switch()
 
 
-def leave_except_block(handled):
-    """Is suspended where the block has given back the exception in *handled*, a list of one, which is handled again."""
+def accept(**named):
+    pass
+
+
+def leave_except_block(kept):
     try:
-        raise handled[0]
+        raise kept[0]
     except KeyError:
         try:
             raise SwitchesAway
@@ -302,22 +306,90 @@ def leave_except_block(handled):
             sys.exception().__context__ = None
 
 
-def test_an_exception_that_is_handled_again_is_visited_once():
-    # From 3.14 on its place among the values of the frame is still in use. Debug builds assert that nothing is visited too often.
-    handled = [KeyError()]
-    g = suspended(leave_except_block, handled)
-    gc.collect()
-    assert gc.get_referents(g).count(handled[0]) == 1
-    assert g.switch() is None
+def set_cell(kept):
+    cell = SwitchesAway()
+    cell = kept[0]
+    return lambda: cell
 
 
-def test_an_exception_that_is_handled_again_is_released_once():
-    handled = [KeyError()]
-    g = in_thread(lambda: suspended(leave_except_block, handled))
-    assert g.dead
-    handled[0].__traceback__ = None
-    other = [KeyError()]
-    assert sys.getrefcount(handled[0]) == sys.getrefcount(other[0])
+def set_item(kept):
+    items = {}
+    for value in *[None] * 50, SwitchesAway:  # CPython adapts the instruction to dictionaries
+        items["key"] = value and value()
+        value = None
+    items["key"] = kept[0]
+
+
+def set_items(kept):
+    pairs = [(1, SwitchesAway), (1, lambda: kept[0])]
+    return {key: function() for key, function in pairs}
+
+
+class Settable(SwitchesAway):
+    def __setitem__(self, key, value):
+        pass
+
+
+def set_slice(kept):
+    Settable()[[kept[0]]:[kept[0]]] = kept[0]
+
+
+def set_slice_of_what_can_not_be_set(kept):
+    SwitchesAway()[[kept[0]]:[kept[0]]] = kept[0]
+
+
+def pass_too_many(kept):
+    accept([kept[0]], [kept[0]], SwitchesAway())
+
+
+def pass_too_many_to_a_method(kept):
+    types.MethodType(accept, SwitchesAway())([kept[0]], [kept[0]])
+
+
+def pass_too_many_and_named(kept):
+    accept(SwitchesAway(), named=kept[0])
+
+
+def spread_too_many(kept):
+    (lambda value=kept[0]: value)(*[SwitchesAway(), SwitchesAway()])
+
+
+def call_an_attribute(kept):
+    owner = SwitchesAway()
+    owner.function = kept[0].with_traceback
+    owners = [owner]
+    del owner
+    owners.pop().function(None)
+
+
+@pytest.mark.parametrize("leave", [
+    leave_except_block, set_cell, set_item, set_items, set_slice, set_slice_of_what_can_not_be_set, pass_too_many,
+    pass_too_many_to_a_method, pass_too_many_and_named, spread_too_many, call_an_attribute,
+])
+class TestValuesThatAFrameHasLetGoOf:
+    """Destructors run, and switch, while an instruction has given a value away or let go of it: it is still on the frame's stack of values."""
+
+    def test_are_not_visited(self, leave):
+        kept = [KeyError()]
+        g = suspended(leave, kept)
+        gc.collect()  # debug builds of 3.14 and later assert that nothing is visited too often
+        assert g and gc.get_referents(g).count(kept[0]) <= 1
+        while g:
+            try:
+                g.switch()
+            except (TypeError, KeyError):
+                pass
+        assert len(kept) == 1
+
+    def test_are_not_released(self, leave):
+        kept = [KeyError()]
+        other = [KeyError()]
+        g = in_thread(lambda: suspended(leave, kept))
+        assert g.dead
+        del g
+        kept[0].__traceback__ = None
+        collect()
+        assert sys.getrefcount(kept[0]) >= sys.getrefcount(other[0])
 
 
 def test_get_referents_includes_locals():

@@ -2,7 +2,7 @@
 //
 // CPython 3.11 to 3.13 keep the depth of a frame's stack of values in a register while a C function runs, so a suspended
 // frame does not tell how much of it is in use. But the arguments of the call in progress are the last values on it: where
-// they are shows its depth. From 3.14 on the frame itself says.
+// they are shows its depth. From 3.14 on the frame itself says, and the instruction in progress says more than the arguments do.
 
 #pragma once
 

@@ -56,8 +56,6 @@ PyObject* owned_function(const Frame* frame) noexcept { return reinterpret_cast<
 // interpreter has some that belong to no function.
 bool is_on_data_stack(const Frame* frame) noexcept { return frame->owner == FRAME_OWNED_BY_THREAD; }
 
-#if PY_VERSION_HEX < 0x030E0000
-
 // Does a frame wait for a C function? (If not, it called a Python function that the same evaluation loop runs.) `callee`
 // is the frame before it in the walk from the innermost one outwards, or nullptr.
 bool waits_for_c(const Frame* callee) noexcept {
@@ -67,8 +65,6 @@ bool waits_for_c(const Frame* callee) noexcept {
     return callee == nullptr || callee->is_entry;
 #endif
 }
-
-#endif
 
 #if PY_VERSION_HEX < 0x030E0000
 
@@ -96,33 +92,70 @@ Py_ssize_t values_below_call(const Frame* frame, const CallSite& call_site) noex
 
 #if PY_VERSION_HEX >= 0x030E0000
 
-// May the last value of a frame be another one's by now? At the end of an `except` block POP_EXCEPT gives the exception that was
-// handled before it back to the thread, and lets go of the one of the block, whose destructor may switch, before it takes the value
-// off the stack. The instruction may hide behind one that tells of events.
-bool may_have_given_last_value(const Frame* frame) noexcept {
+// How many values there are from localsplus[0] on.
+Py_ssize_t all_values(const Frame* frame) noexcept {
+    Py_ssize_t variables = code_of(frame)->co_nlocalsplus;
+    Py_ssize_t all = frame->stackpointer - frame->localsplus;
+    return all >= variables && all <= variables + code_of(frame)->co_stacksize ? all : variables;
+}
+
+// Where the callable is below the top of the stack of values, without the arguments; 0 if the frame is not calling anything, or
+// if that lets go of arguments before it takes them off the stack.
+int callable_position(const Frame* frame) noexcept {
     switch (frame->instr_ptr->op.code) {
-        case POP_EXCEPT:
-        case INSTRUMENTED_LINE:
-        case INSTRUMENTED_INSTRUCTION: {
-            PyObject* last = owned_object(frame->stackpointer[-1]);
-            return last != nullptr && PyExceptionInstance_Check(last);
-        }
+        case CALL:
+        case CALL_NON_PY_GENERAL:
+        case CALL_BUILTIN_FAST:
+        case CALL_BUILTIN_FAST_WITH_KEYWORDS:
+        case CALL_METHOD_DESCRIPTOR_FAST:
+        case CALL_METHOD_DESCRIPTOR_FAST_WITH_KEYWORDS:
+        case CALL_METHOD_DESCRIPTOR_O:
+        case INSTRUMENTED_CALL:
+            return 2;
+        case CALL_KW:
+        case CALL_KW_NON_PY:
+        case INSTRUMENTED_CALL_KW:
+            return 3;
         default:
-            return false;
+            return 0;
     }
 }
 
-#endif
+// Does a frame wait for the next value of an iterator?
+bool is_iterating(const Frame* frame) noexcept {
+    return frame->instr_ptr->op.code == FOR_ITER || frame->instr_ptr->op.code == INSTRUMENTED_FOR_ITER;
+}
+
+// Does the innermost frame call something that is no Python function? A call whose arguments are not those of a function lets go of
+// them before it takes them off the stack, and since 3.15 any lets go of the callable that way.
+bool calls_c(const Frame* frame) noexcept {
+    const _Py_CODEUNIT* instruction = frame->instr_ptr;
+    int position = callable_position(frame);
+    if (position == 0 || (instruction - 1)->op.code == EXTENDED_ARG) {
+        return false;
+    }
+    const Value* place = frame->stackpointer - instruction->op.arg - position;
+    if (place < frame->localsplus + code_of(frame)->co_nlocalsplus) {
+        return false;
+    }
+    auto* callable = reinterpret_cast<PyObject*>(place->bits & ~std::uintptr_t{3});
+    return callable != nullptr && Py_REFCNT(callable) > 0 && !PyFunction_Check(callable) && !PyMethod_Check(callable);
+}
+
+// How many of the values from localsplus[0] on are surely in use and owned by a suspended frame. -1: do not touch it.
+//
+// The frame says how many there are, but several instructions give values away, or let go of them, before they take them off the stack,
+// and what a destructor does meanwhile may be to switch.
+Py_ssize_t values_in_use(const Frame* frame, const Frame* callee, const CallSite&) noexcept {
+    bool all_are_owned = !waits_for_c(callee) || is_iterating(frame) || (callee == nullptr && calls_c(frame));
+    return all_are_owned ? all_values(frame) : code_of(frame)->co_nlocalsplus;
+}
+
+#else
 
 // How many of the values from localsplus[0] on are surely in use and owned by a suspended frame. -1: do not touch it.
 Py_ssize_t values_in_use(const Frame* frame, const Frame* callee, const CallSite& call_site) noexcept {
     Py_ssize_t variables = code_of(frame)->co_nlocalsplus;
-#if PY_VERSION_HEX >= 0x030E0000
-    (void)callee, (void)call_site;
-    Py_ssize_t all = frame->stackpointer - frame->localsplus;
-    bool is_known = all > variables && all <= variables + code_of(frame)->co_stacksize;
-    return !is_known ? variables : may_have_given_last_value(frame) ? all - 1 : all;
-#else
     if (!waits_for_c(callee)) {
         return frame->stacktop >= variables ? frame->stacktop : variables;
     }
@@ -133,8 +166,9 @@ Py_ssize_t values_in_use(const Frame* frame, const Frame* callee, const CallSite
     }
 #endif
     return std::max(variables, callee == nullptr ? values_below_call(frame, call_site) : -1);
-#endif
 }
+
+#endif
 
 #if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030E0000
 
@@ -161,12 +195,13 @@ int visit_deferred(Value value, visitproc visit, void* arg) noexcept {
 #endif
 }
 
-int visit_deferred_of(const Frame* frame, Py_ssize_t in_use, visitproc visit, void* arg) noexcept {
+int visit_deferred_of(const Frame* frame, visitproc visit, void* arg) noexcept {
+    Py_ssize_t all = all_values(frame);
     int stopped = visit_deferred(frame->f_funcobj, visit, arg);
     if (stopped == 0) {
         stopped = visit_deferred(frame->f_executable, visit, arg);
     }
-    for (Py_ssize_t i = 0; stopped == 0 && i < in_use; ++i) {
+    for (Py_ssize_t i = 0; stopped == 0 && i < all; ++i) {
         stopped = visit_deferred(frame->localsplus[i], visit, arg);
     }
     return stopped;
@@ -183,7 +218,7 @@ int visit_deferred_of_c(const State& state, visitproc visit, void* arg) noexcept
 
 #else
 
-int visit_deferred_of(const Frame*, Py_ssize_t, visitproc, void*) noexcept { return 0; }
+int visit_deferred_of(const Frame*, visitproc, void*) noexcept { return 0; }
 int visit_deferred_of_c(const State&, visitproc, void*) noexcept { return 0; }
 
 #endif
@@ -196,7 +231,7 @@ int visit_frame(const Frame* frame, Py_ssize_t in_use, visitproc visit, void* ar
     for (Py_ssize_t i = 0; i < in_use; ++i) {
         Py_VISIT(owned_object(frame->localsplus[i]));
     }
-    return visit_deferred_of(frame, in_use, visit, arg);
+    return visit_deferred_of(frame, visit, arg);
 }
 
 // Makes a frame object the owner of its frame, variables only, as CPython does when a function returns.
@@ -292,8 +327,7 @@ int visit_frames(const State& state, const CallSite& call_site, visitproc visit,
 
 int visit_uncounted(const State& state, visitproc visit, void* arg) noexcept {
     for (const Frame* frame = state.calls.innermost_frame(); frame != nullptr; frame = frame->previous) {
-        Py_ssize_t in_use = is_on_data_stack(frame) ? values_in_use(frame, nullptr, CallSite()) : -1;
-        int stopped = in_use >= 0 ? visit_deferred_of(frame, in_use, visit, arg) : 0;
+        int stopped = is_on_data_stack(frame) ? visit_deferred_of(frame, visit, arg) : 0;
         if (stopped != 0) {
             return stopped;
         }
