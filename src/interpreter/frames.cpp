@@ -92,11 +92,10 @@ Py_ssize_t values_below_call(const Frame* frame, const CallSite& call_site) noex
 
 #if PY_VERSION_HEX >= 0x030E0000
 
-// How many values there are from localsplus[0] on.
+// How many values there are from localsplus[0] on: variables, then those on the stack. None if the frame is being cleared.
 Py_ssize_t all_values(const Frame* frame) noexcept {
-    Py_ssize_t variables = code_of(frame)->co_nlocalsplus;
     Py_ssize_t all = frame->stackpointer - frame->localsplus;
-    return all >= variables && all <= variables + code_of(frame)->co_stacksize ? all : variables;
+    return all >= 0 && all <= code_of(frame)->co_nlocalsplus + code_of(frame)->co_stacksize ? all : 0;
 }
 
 // Where the callable is below the top of the stack of values, without the arguments; 0 if the frame is not calling anything, or
@@ -148,7 +147,8 @@ bool calls_c(const Frame* frame) noexcept {
 // and what a destructor does meanwhile may be to switch.
 Py_ssize_t values_in_use(const Frame* frame, const Frame* callee, const CallSite&) noexcept {
     bool all_are_owned = !waits_for_c(callee) || is_iterating(frame) || (callee == nullptr && calls_c(frame));
-    return all_are_owned ? all_values(frame) : code_of(frame)->co_nlocalsplus;
+    Py_ssize_t all = all_values(frame);
+    return all_are_owned ? all : std::min<Py_ssize_t>(all, code_of(frame)->co_nlocalsplus);
 }
 
 #else
