@@ -1,5 +1,7 @@
 """The collector sees into suspended greenlets: cycles through their frames are garbage like any other."""
 
+import collections
+import contextlib
 import gc
 import sys
 import types
@@ -287,104 +289,145 @@ def test_loops_over_a_list_are_left_alone():
     assert result == [True] * 6
 
 
-class SwitchesAway(Exception):
-    def __del__(self):
-        getcurrent().parent.switch()
-
-
 def accept(**named):
     pass
 
 
-def leave_except_block(kept):
+def clear(local):
+    return 1
+
+
+def leave_except_block(kept, switches):
     try:
         raise kept[0]
     except KeyError:
         try:
-            raise SwitchesAway
-        except SwitchesAway:
+            raise switches
+        except switches:
             sys.exception().__context__ = None
 
 
-def set_cell(kept):
-    cell = SwitchesAway()
+def set_cell(kept, switches):
+    cell = switches()
     cell = kept[0]
     return lambda: cell
 
 
-def set_item(kept):
+def set_item(kept, switches):
     items = {}
-    for value in *[None] * 50, SwitchesAway:  # CPython adapts the instruction to dictionaries
-        items["key"] = value and value()
-        value = None
-    items["key"] = kept[0]
+    for function in *[lambda: None] * 50, switches, lambda: kept[0]:  # CPython adapts the instruction to dictionaries
+        items["key"] = function()
 
 
-def set_items(kept):
-    pairs = [(1, SwitchesAway), (1, lambda: kept[0])]
+def set_items(kept, switches):
+    pairs = [(1, switches), (1, lambda: kept[0])]
     return {key: function() for key, function in pairs}
 
 
-class Settable(SwitchesAway):
-    def __setitem__(self, key, value):
-        pass
+def set_slice(kept, switches):
+    switches()[[kept[0]]:[kept[0]]] = kept[0]
 
 
-def set_slice(kept):
-    Settable()[[kept[0]]:[kept[0]]] = kept[0]
+def set_slice_of_what_has_none(kept, switches):
+    class WithoutItems(switches):
+        __setitem__ = None
+
+    WithoutItems()[[kept[0]]:[kept[0]]] = kept[0]
 
 
-def set_slice_of_what_can_not_be_set(kept):
-    SwitchesAway()[[kept[0]]:[kept[0]]] = kept[0]
+def pass_too_many(kept, switches):
+    accept([kept[0]], [kept[0]], switches())
 
 
-def pass_too_many(kept):
-    accept([kept[0]], [kept[0]], SwitchesAway())
+def pass_too_many_to_a_method(kept, switches):
+    types.MethodType(accept, [kept[0]])([kept[0]], switches())
 
 
-def pass_too_many_to_a_method(kept):
-    types.MethodType(accept, SwitchesAway())([kept[0]], [kept[0]])
+def pass_too_many_and_named(kept, switches):
+    accept([kept[0]], switches(), named=kept[0])
 
 
-def pass_too_many_and_named(kept):
-    accept(SwitchesAway(), named=kept[0])
+def pass_too_many_to_what_goes_then(kept, switches):
+    types.FunctionType(accept.__code__.replace(co_consts=(None, str(kept), switches())), {})(1, 2)
 
 
-def spread_too_many(kept):
-    (lambda value=kept[0]: value)(*[SwitchesAway(), SwitchesAway()])
+def spread_too_many(kept, switches):
+    (lambda value=kept[0]: value)(*[switches(), switches()])
 
 
-def call_an_attribute(kept):
-    owner = SwitchesAway()
+def spread(kept, switches):
+    [].extend(*[[kept[0], switches()]])
+    [].count(*[switches()])
+
+
+def call_an_attribute(kept, switches):  # crashed nowhere
+    owner = switches()
     owner.function = kept[0].with_traceback
     owners = [owner]
     del owner
     owners.pop().function(None)
 
 
+def call_a_method_of_a_temporary_in_a_loop(kept, switches):
+    for _ in (kept[0], kept[0]):
+        collections.deque([switches()]).append(1)
+
+
+def return_from_a_call_in_a_loop(kept, switches):
+    for i in (1, 2):
+        i + clear(switches())
+
+
+def spread_in_a_loop(kept, switches):
+    for i in (1, 2):
+        i + clear(*[switches()])
+
+
+def in_python(parent):
+    """A class of exceptions whose destructors switch to *parent*."""
+
+    class Switches(Exception):
+        def __del__(self):
+            parent.switch()
+
+        def __setitem__(self, key, value):
+            pass
+
+    return Switches
+
+
+def in_c(parent):
+    """The same, with no function of Python in between."""
+    return type("Switches", (Exception,), {"__del__": parent.switch, "__setitem__": accept_item})
+
+
+def accept_item(self, key, value):
+    pass
+
+
+@pytest.mark.parametrize("make_class", [in_python, in_c])
 @pytest.mark.parametrize("leave", [
-    leave_except_block, set_cell, set_item, set_items, set_slice, set_slice_of_what_can_not_be_set, pass_too_many,
-    pass_too_many_to_a_method, pass_too_many_and_named, spread_too_many, call_an_attribute,
+    leave_except_block, set_cell, set_item, set_items, set_slice, set_slice_of_what_has_none, pass_too_many, pass_too_many_to_a_method,
+    pass_too_many_and_named, pass_too_many_to_what_goes_then, spread_too_many, spread, call_an_attribute,
+    call_a_method_of_a_temporary_in_a_loop, return_from_a_call_in_a_loop, spread_in_a_loop,
 ])
 class TestValuesThatAFrameHasLetGoOf:
     """Destructors run, and switch, while an instruction has given a value away or let go of it: it is still on the frame's stack of values."""
 
-    def test_are_not_visited(self, leave):
+    def test_are_not_visited(self, leave, make_class):
         kept = [KeyError()]
-        g = suspended(leave, kept)
-        gc.collect()  # debug builds of 3.14 and later assert that nothing is visited too often
-        assert g and gc.get_referents(g).count(kept[0]) <= 1
+        g = suspended(leave, kept, make_class(getcurrent()))
         while g:
-            try:
+            gc.collect()  # debug builds of 3.14 and later assert that nothing is visited too often
+            assert gc.get_referents(g).count(kept[0]) <= 1
+            with contextlib.suppress(TypeError, KeyError):
                 g.switch()
-            except (TypeError, KeyError):
-                pass
         assert len(kept) == 1
 
-    def test_are_not_released(self, leave):
+    def test_are_not_released(self, leave, make_class):
         kept = [KeyError()]
         other = [KeyError()]
-        g = in_thread(lambda: suspended(leave, kept))
+        g = in_thread(lambda: suspended(leave, kept, make_class(getcurrent())))
         assert g.dead
         del g
         kept[0].__traceback__ = None

@@ -25,7 +25,7 @@ struct ModuleState {
     PyObject* greenlet_exit;  // greenlet.GreenletExit
     PyObject* garbage_exit;   // what ends garbage: a GreenletExit that is a SystemExit as well
     PyObject* no_arguments;   // ()
-    PyObject* restart_events;  // see interpreter/frames.hpp
+    PyObject* restart_events; // see interpreter/frames.hpp
     PyObject* name_run;       // interned strings, to the end
     PyObject* event_switch;
     PyObject* event_throw;

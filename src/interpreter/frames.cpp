@@ -29,6 +29,10 @@ constexpr Value no_value = {1};
 PyObject* owned_object(Value value) noexcept {
     return (value.bits & 3) == 0 ? reinterpret_cast<PyObject*>(value.bits) : nullptr;
 }
+// The object that the value is, owned or borrowed, or nullptr.
+PyObject* object_of(Value value) noexcept {
+    return (value.bits & 2) == 0 ? reinterpret_cast<PyObject*>(value.bits & ~std::uintptr_t{1}) : nullptr;
+}
 PyCodeObject* code_of(const Frame* frame) noexcept {
     return reinterpret_cast<PyCodeObject*>(frame->f_executable.bits & ~std::uintptr_t{3});
 }
@@ -98,10 +102,19 @@ Py_ssize_t all_values(const Frame* frame) noexcept {
     return all >= 0 && all <= code_of(frame)->co_nlocalsplus + code_of(frame)->co_stacksize ? all : 0;
 }
 
-// Where the callable is below the top of the stack of values, without the arguments; 0 if the frame is not calling anything, or
-// if that lets go of arguments before it takes them off the stack.
-int callable_position(const Frame* frame) noexcept {
-    switch (frame->instr_ptr->op.code) {
+// Where the callable of the call in progress is on the stack of values; nullptr if there is none, or if the instruction lets go of
+// arguments before it takes them off the stack.
+const Value* place_of_callable(const Frame* frame) noexcept {
+    const _Py_CODEUNIT* instruction = frame->instr_ptr;
+    const Value* arguments = frame->stackpointer - instruction->op.arg;
+    if ((instruction - 1)->op.code == EXTENDED_ARG) {
+        return nullptr;  // there are more than it says itself
+    }
+    switch (instruction->op.code) {
+#if PY_VERSION_HEX >= 0x030F0000
+        case CALL_BUILTIN_O:
+        case CALL_METHOD_DESCRIPTOR_NOARGS:
+#endif
         case CALL:
         case CALL_NON_PY_GENERAL:
         case CALL_BUILTIN_FAST:
@@ -110,13 +123,19 @@ int callable_position(const Frame* frame) noexcept {
         case CALL_METHOD_DESCRIPTOR_FAST_WITH_KEYWORDS:
         case CALL_METHOD_DESCRIPTOR_O:
         case INSTRUMENTED_CALL:
-            return 2;
+            return arguments - 2;
         case CALL_KW:
         case CALL_KW_NON_PY:
         case INSTRUMENTED_CALL_KW:
-            return 3;
+            return arguments - 3;  // names are after the arguments
+#if PY_VERSION_HEX >= 0x030F0000
+        case CALL_EX_NON_PY_GENERAL:
+#endif
+        case CALL_FUNCTION_EX:
+        case INSTRUMENTED_CALL_FUNCTION_EX:
+            return frame->stackpointer - 4;
         default:
-            return 0;
+            return nullptr;
     }
 }
 
@@ -125,23 +144,18 @@ bool is_iterating(const Frame* frame) noexcept {
     return frame->instr_ptr->op.code == FOR_ITER || frame->instr_ptr->op.code == INSTRUMENTED_FOR_ITER;
 }
 
-// Does the innermost frame call something that is no Python function? A call whose arguments are not those of a function lets go of
-// them before it takes them off the stack, and since 3.15 any lets go of the callable that way.
+// Does the innermost frame call a function or method in C? Other calls, of Python functions with arguments that they do not take for
+// one, let go of values before they take them off the stack; and since 3.15 any does so with its callable, at its end. If the values of
+// the call are off the stack already, any other value may be in that place, and nothing is wrong with those that are left.
 bool calls_c(const Frame* frame) noexcept {
-    const _Py_CODEUNIT* instruction = frame->instr_ptr;
-    int position = callable_position(frame);
-    if (position == 0 || (instruction - 1)->op.code == EXTENDED_ARG) {
-        return false;
-    }
-    const Value* place = frame->stackpointer - instruction->op.arg - position;
-    if (place < frame->localsplus + code_of(frame)->co_nlocalsplus) {
-        return false;
-    }
-    auto* callable = reinterpret_cast<PyObject*>(place->bits & ~std::uintptr_t{3});
-    return callable != nullptr && Py_REFCNT(callable) > 0 && !PyFunction_Check(callable) && !PyMethod_Check(callable);
+    const Value* place = place_of_callable(frame);
+    bool is_on_stack = place != nullptr && place >= frame->localsplus + code_of(frame)->co_nlocalsplus;
+    PyObject* callable = is_on_stack ? object_of(*place) : nullptr;
+    return callable != nullptr && (PyCFunction_CheckExact(callable) || Py_IS_TYPE(callable, &PyMethodDescr_Type)) &&
+           Py_REFCNT(callable) > 0;
 }
 
-// How many of the values from localsplus[0] on are surely in use and owned by a suspended frame. -1: do not touch it.
+// How many of the values from localsplus[0] on are surely in use and owned by a suspended frame.
 //
 // The frame says how many there are, but several instructions give values away, or let go of them, before they take them off the stack,
 // and what a destructor does meanwhile may be to switch.
@@ -381,6 +395,9 @@ std::uintptr_t events_version(PyThreadState* ts) noexcept {
 }
 
 void adapt_all_frames(PyObject* restart_events) noexcept {
+    if (restart_events == Py_None) {
+        return;
+    }
     PendingException in_flight;
     Py_XDECREF(PyObject_CallNoArgs(restart_events));
     PyErr_Clear();
@@ -404,6 +421,10 @@ PyObject* find_restart_events() noexcept {
     PyObject* found = monitoring != nullptr ? PyObject_GetAttrString(monitoring, "restart_events") : nullptr;
     Py_XDECREF(monitoring);
     Py_XDECREF(sys);
+    if (found == nullptr && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+        return Py_NewRef(Py_None);
+    }
     return found;
 }
 

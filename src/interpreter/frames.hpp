@@ -58,7 +58,8 @@ inline void adapt_frames(PyThreadState*, State&, PyObject*) noexcept {}
 #endif
 
 // sys.monitoring.restart_events(): there is no other way to ask for frames to be adapted. To be found early, because `sys` is
-// cleared before the interpreter has run its last code. A new reference, to None where nothing is adapted; nullptr with an exception.
+// cleared before the interpreter has run its last code. A new reference, to None where nothing is adapted, or a program has
+// deleted it; nullptr with an exception.
 #if (defined(Py_DEBUG) && PY_VERSION_HEX >= 0x030D0000) || PY_VERSION_HEX >= 0x030F0000
 PyObject* find_restart_events() noexcept;
 #else

@@ -191,7 +191,7 @@ int fill(PyObject* module) {
 int execute(PyObject* module) {
     int result = fill(module);
     if (result < 0 && !PyErr_Occurred()) {
-        PyErr_NoMemory();  // CPython 3.11 and 3.13 make no type then, and don't say why
+        PyErr_NoMemory();  // CPython up to 3.13 makes no type then, and may not say why
     }
     return result;
 }
