@@ -24,11 +24,29 @@ FIRST = 3  # of the values of one, that loops ask for
 STEPS = 5  # of a function
 SOON = 0.0005  # seconds
 IDLE = 10  # fuel for a round of a loop that has nothing to do
-# CPython's debug builds assert that no task is finished before asyncio.Task() has returned, which calls the loop to begin it.
-BEGINS_TASKS = {asyncio.base_events.__file__, asyncio.events.__file__} if hooks.IS_DEBUG_BUILD else set()
 GRACE = 50  # rounds of a loop that should have ended
 
 variable = contextvars.ContextVar("variable")
+
+# Functions in these modules hold locks. Whoever wants one that a greenlet of the same thread holds waits for ever.
+HAVE_LOCKS = ("asyncio.mixins", "concurrent.futures._base", "concurrent.futures.thread", "logging", "queue", "threading",
+              "trio._core._entry_queue", "trio._core._thread_cache")
+# CPython's debug builds assert that no task is finished before asyncio.Task() has returned, which calls the loop to begin it.
+BEGIN_TASKS = ("asyncio.base_events", "asyncio.events") if hooks.IS_DEBUG_BUILD else ()
+
+
+def may_switch(frame):
+    """May a hook that is told of the frame switch?"""
+    if frame.f_code.co_filename in files_of(BEGIN_TASKS):
+        return False
+    have_locks = files_of(HAVE_LOCKS)
+    while frame is not None and frame.f_code.co_filename not in have_locks:
+        frame = frame.f_back
+    return frame is None
+
+
+def files_of(modules):
+    return {sys.modules[name].__file__ for name in modules if name in sys.modules}
 
 
 class Waits:
@@ -213,7 +231,7 @@ class Program(survival.Program):
 
     def see(self, *arguments):
         """An error would be raised in the event loop itself, which is not made for that."""
-        if self.chance(0.01) and sys._getframe(1).f_code.co_filename not in BEGINS_TASKS:
+        if self.chance(0.01) and may_switch(sys._getframe(1)):
             with contextlib.suppress(BaseException):
                 self.operate()
         return self.see
