@@ -61,6 +61,16 @@ print(g.switch("works again"))
 """).splitlines() == ["True True True False False", "works again"]
 
 
+def test_it_says_how_many_are_active_which_limit_was_hit_and_what_to_set():
+    assert output_when_full("""
+import re
+found = re.fullmatch(
+    r"no memory for the stack of a greenlet, of 67108864 bytes: (\\d+) are active in this process; the limit of the process's "
+    r"address space is reached \\(RLIMIT_AS, ulimit -v\\): raise it, or set a smaller greenlet.stack_size\\(\\)", message)
+print(int(found[1]) == len(greenlets))
+""") == "True\n"
+
+
 def test_all_others_go_on():
     assert output_when_full("""
 for number, waiting in enumerate(greenlets):
@@ -132,8 +142,44 @@ print(getcurrent() is main)
 """).splitlines()[1] == "True"
 
 
+@pytest.mark.parametrize(("limit", "named"), [
+    ("RLIMIT_AS", "(RLIMIT_AS, ulimit -v)"),
+    ("RLIMIT_DATA", "(RLIMIT_DATA, ulimit -d)"),
+])
+def test_it_names_the_limit(limit, named):
+    assert output_of(LIMITED.split("limit(1 << 30)")[0] + f"""
+with open("/proc/self/status") as status:
+    data = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmSize"))
+resource.setrlimit(resource.{limit}, (data + (1 << 30), resource.RLIM_INFINITY))
+print({named!r} in fill()[2])
+""") == "True\n"
+
+
+def test_it_names_the_number_of_mappings():
+    assert output_of("""
+import mmap
+from greenlet import getcurrent, greenlet
+
+main = getcurrent()
+greenlets, mappings, message = [], [], None
+try:
+    while len(mappings) < 1_000_000:
+        mappings.append(mmap.mmap(-1, 4096))
+except (OSError, MemoryError):
+    pass
+try:
+    while len(greenlets) < 10_000:
+        greenlets.append(greenlet(main.switch))
+        greenlets[-1].switch()
+except MemoryError as error:
+    message = str(error)
+del mappings[:100]
+print("(vm.max_map_count): raise that" in message)
+""") == "True\n"
+
+
 def test_mappings_run_out_before_memory_does():
-    # The kernel limits the number of mappings of a process; a guard page may cost one.
+    # The kernel limits the number of mappings of a process; a guard may cost two.
     assert output_of(
         """
 from greenlet import getcurrent, greenlet

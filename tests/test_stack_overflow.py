@@ -63,7 +63,7 @@ def test_off_by_default_the_process_ends_without_a_report(monkeypatch):
 
 def test_the_greenlet_and_its_stack_size_are_named():
     size, done = overflowing("package.report_stack_overflow()\ngreenlet(overflow).switch()")
-    assert size == 1 << 20
+    assert size == package.stack_size()
     assert done.stderr.count("\n") == 1
 
 
@@ -98,7 +98,7 @@ def test_it_can_be_turned_off_again():
 
 def test_it_can_be_turned_on_in_the_greenlet_itself():
     size, _ = overflowing("greenlet(lambda: (package.report_stack_overflow(), overflow())).switch()")
-    assert size == 1 << 20
+    assert size == package.stack_size()
 
 
 @pytest.mark.parametrize("when", ["before the thread", "after its first greenlet"])
@@ -122,7 +122,7 @@ def test_in_another_thread(when):
         thread.join()
         """
     )
-    assert size == 1 << 20
+    assert size == package.stack_size()
 
 
 def test_after_many_threads_have_come_and_gone():
@@ -138,7 +138,7 @@ def test_after_many_threads_have_come_and_gone():
         greenlet(overflow).switch()
         """
     )
-    assert size == 1 << 20
+    assert size == package.stack_size()
 
 
 def test_in_the_child_of_a_fork():
@@ -174,7 +174,7 @@ def test_with_faulthandler_both_report(first, thread):
     if thread == "other":
         start = f"t = threading.Thread(target=lambda: {start}); t.start(); t.join()"
     size, done = overflowing(f"{order}\n{start}")
-    assert size == 1 << 20
+    assert size == package.stack_size()
     assert ("Fatal Python error: Segmentation fault" in done.stderr) == ("off" not in first)
     assert done.stderr.count("Segmentation fault") <= 1
 
@@ -190,7 +190,7 @@ def test_turned_on_again_and_again_below_faulthandler():
         greenlet(overflow).switch()
         """
     )
-    assert size == 1 << 20
+    assert size == package.stack_size()
     assert done.stderr.count("Segmentation fault") == 1
 
 

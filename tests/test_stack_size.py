@@ -1,20 +1,85 @@
 """greenlet.stack_size() and the environment variable GREENLET_STACK_SIZE."""
 
+import re
 import sys
 
 import greenlet as package
 import pytest
 from greenlet import getcurrent, greenlet
-from support import HAS_ADDRESS_SANITIZER, in_thread, output_of, suspended
+from support import HAS_ADDRESS_SANITIZER, in_thread, output_of, run_python, suspended
 
 MINIMUM = 65_536
-DEFAULT = 1 << 20
+MEBIBYTE = 1 << 20
+GIBIBYTE = 1 << 30
 REPORT = "import greenlet; print(greenlet.stack_size(), greenlet.greenlet(len).switch('abc'))"
 
 
-def test_the_default_is_one_mebibyte(monkeypatch):
-    monkeypatch.delenv("GREENLET_STACK_SIZE", raising=False)
-    assert output_of(REPORT).split() == [str(DEFAULT), "3"]
+def default_with(limit, soft):
+    """The size that stacks have by default in a process with a soft limit of a resource, None for unlimited."""
+    return int(output_of(f"""
+        import resource
+
+        def set_limit(name, soft):
+            soft = resource.RLIM_INFINITY if soft is None else soft
+            resource.setrlimit(name, (soft, resource.getrlimit(name)[1]))
+
+        set_limit(resource.RLIMIT_STACK, 8 << 20)
+        set_limit(resource.{limit}, {soft})
+        {REPORT}
+        """, GREENLET_STACK_SIZE="").split()[0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limits are those of Linux")
+@pytest.mark.parametrize(("soft", "default"), [
+    (4 * MEBIBYTE, 4 * MEBIBYTE),
+    (8 * MEBIBYTE, 8 * MEBIBYTE),
+    (20 * MEBIBYTE, 20 * MEBIBYTE),
+    (5_000_000, 5_001_216),
+    (512 << 10, MEBIBYTE),
+    (GIBIBYTE, 64 * MEBIBYTE),
+])
+def test_the_default_is_what_a_thread_has_within_bounds(soft, default):
+    assert default_with("RLIMIT_STACK", soft) == default
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limits are those of Linux")
+def test_the_default_is_8_mebibytes_where_threads_have_no_limit():
+    try:
+        default = default_with("RLIMIT_STACK", None)
+    except AssertionError as error:
+        if "exceeds maximum limit" not in str(error):
+            raise
+        pytest.skip("this process may not be without a limit")
+    assert default == 8 * MEBIBYTE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limits are those of Linux")
+@pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="needs much address space itself")
+@pytest.mark.parametrize("limit", ["RLIMIT_AS", "RLIMIT_DATA"])
+@pytest.mark.parametrize(("room", "default"), [
+    (50 * GIBIBYTE, 8 * MEBIBYTE),
+    (30 * GIBIBYTE, 4 * MEBIBYTE),
+    (8 * GIBIBYTE, MEBIBYTE),
+    (GIBIBYTE, MEBIBYTE // 4),
+])
+def test_the_default_is_smaller_where_there_is_no_room_for_thousands(limit, room, default):
+    assert default_with(limit, room) == default
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limits are those of Linux")
+@pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="needs much address space itself")
+def test_thousands_fit_where_the_default_is_smaller():
+    assert output_of("""
+        import resource
+        resource.setrlimit(resource.RLIMIT_AS, (4 << 30, resource.RLIM_INFINITY))
+        from greenlet import getcurrent, greenlet
+        waiting = [greenlet(getcurrent().switch) for _ in range(3000)]
+        for g in waiting:
+            g.switch()
+        for g in waiting:
+            g.switch("done")
+        print(all(g.dead for g in waiting))
+        """, GREENLET_STACK_SIZE="") == "True\n"
 
 
 def test_without_an_argument_or_with_0_it_only_reports(stack_size):
@@ -165,9 +230,49 @@ def test_the_environment_variable_sets_the_default():
     assert output_of(REPORT, GREENLET_STACK_SIZE=str(MINIMUM)).split() == [str(MINIMUM), "3"]
 
 
-@pytest.mark.parametrize("value", ["", "0", "1", "-1", "65535", "1M", "0x100000", "many", " ", "1e6", "9" * 30])
-def test_a_bad_environment_variable_is_ignored(value):
-    assert output_of(REPORT, GREENLET_STACK_SIZE=value).split() == [str(DEFAULT), "3"]
+@pytest.mark.parametrize(("text", "size"), [
+    ("8388608", 8 * MEBIBYTE),
+    ("0x800000", 8 * MEBIBYTE),
+    ("0X80000", MEBIBYTE // 2),
+    ("8M", 8 * MEBIBYTE),
+    ("3m", 3 * MEBIBYTE),
+    ("256k", MEBIBYTE // 4),
+    ("256K", MEBIBYTE // 4),
+    ("1G", GIBIBYTE),
+    ("0x100k", MEBIBYTE // 4),
+    ("0100000", 100_000),
+])
+def test_the_environment_variable_takes_other_bases_and_units(text, size):
+    assert output_of(REPORT, GREENLET_STACK_SIZE=text).split() == [str(size), "3"]
+
+
+def test_an_empty_environment_variable_is_none():
+    assert output_of(REPORT, GREENLET_STACK_SIZE="") == output_of(f"import os; os.environ.pop('GREENLET_STACK_SIZE', None); {REPORT}")
+
+
+@pytest.mark.parametrize("value", [
+    "0", "1", "-1", "+8388608", "65535", "63k", "many", " ", " 8388608", "8388608 ", "1e6", "8MB", "8 M", "M", "0x", "0xg", "1.5M",
+    "65G", "9" * 30, "99999999999999999999M",
+])
+def test_an_environment_variable_that_says_no_size_is_warned_of(value):
+    default = output_of(REPORT, GREENLET_STACK_SIZE="")
+    done = run_python(REPORT, GREENLET_STACK_SIZE=value)
+    assert (done.returncode, done.stdout) == (0, default)
+    assert re.search(rf"RuntimeWarning: GREENLET_STACK_SIZE='{re.escape(value)}' is ignored: ", done.stderr)
+    assert f"stacks have {default.split()[0]} bytes" in done.stderr
+
+
+def test_the_warning_can_be_made_an_error_and_is_given_once():
+    assert output_of("""
+        import warnings
+        warnings.simplefilter("error")
+        try:
+            import greenlet
+        except RuntimeWarning as warning:
+            print("many" in str(warning))
+        import greenlet
+        print(greenlet.greenlet(len).switch("abc"))
+        """, GREENLET_STACK_SIZE="many").split() == ["True", "3"]
 
 
 def test_is_a_function_of_the_package():

@@ -13,9 +13,12 @@ namespace {
 using stackful::Slot;
 using stackful::StackCache;
 
+// As threads have.
+constexpr std::size_t stack_size = std::size_t{8} << 20;
+
 // One slot, again and again: what a short-lived execution pays.
 void acquire_and_release(benchmark::State& state) {
-    StackCache cache;
+    StackCache cache(stack_size);
     for (auto _ : state) {
         Slot* slot = cache.acquire();
         benchmark::DoNotOptimize(slot);
@@ -26,7 +29,7 @@ BENCHMARK(acquire_and_release);
 
 // The part of it that is not trimming: the same list, without a look at the lines that tell.
 void pop_and_push(benchmark::State& state) {
-    StackCache cache;
+    StackCache cache(stack_size);
     Slot* free = cache.acquire();
     free->next_free = nullptr;
     std::size_t count = 1;
@@ -48,7 +51,7 @@ BENCHMARK(pop_and_push);
 
 // Many at once, then all back. With 4,096 the cache exchanges slots with the reserve.
 void acquire_many_and_release_them(benchmark::State& state) {
-    StackCache cache;
+    StackCache cache(stack_size);
     std::vector<Slot*> slots(static_cast<std::size_t>(state.range(0)));
     for (auto _ : state) {
         for (Slot*& slot : slots) {
@@ -66,7 +69,7 @@ BENCHMARK(acquire_many_and_release_them)->Arg(16)->Arg(256)->Arg(4096);
 // Each execution writes so many KiB of its stack. Up to 128 KiB a few slots are left untrimmed; beyond, each release
 // gives the memory back and each use asks for it again.
 void acquire_run_deep_and_release(benchmark::State& state) {
-    StackCache cache;
+    StackCache cache(stack_size);
     auto depth = static_cast<std::size_t>(state.range(0)) << 10;
     for (auto _ : state) {
         Slot* slot = cache.acquire();
@@ -80,7 +83,7 @@ BENCHMARK(acquire_run_deep_and_release)->Arg(8)->Arg(64)->Arg(256)->Arg(768);
 // A stack that never existed before, guard page and first touch included; and what the C library's way costs.
 void carve_a_new_slot(benchmark::State& state) {
     stackful::StackPool pool;
-    StackCache cache(stackful::minimum_slot_size, pool);
+    StackCache cache(stackful::minimum_stack_size, pool);
     std::vector<Slot*> slots;
     for (auto _ : state) {
         slots.push_back(cache.acquire());
@@ -93,11 +96,11 @@ BENCHMARK(carve_a_new_slot)->Iterations(20000);
 
 void map_and_unmap_a_stack(benchmark::State& state) {
     for (auto _ : state) {
-        auto* stack = static_cast<char*>(mmap(nullptr, stackful::default_slot_size, PROT_READ | PROT_WRITE,
+        auto* stack = static_cast<char*>(mmap(nullptr, stack_size, PROT_READ | PROT_WRITE,
                                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0));
         mprotect(stack, 4096, PROT_NONE);
-        stack[stackful::default_slot_size - 4096] = 1;
-        munmap(stack, stackful::default_slot_size);
+        stack[stack_size - 4096] = 1;
+        munmap(stack, stack_size);
     }
 }
 BENCHMARK(map_and_unmap_a_stack);

@@ -33,14 +33,13 @@ struct Coroutine;
 class Held;
 
 // An active greenlet's execution. Lies in the shared page of its slot (stackful/stack.hpp), or in the Thread if the
-// greenlet is a main one.
-struct Activation {
-    stackful::Execution execution;  // its registers, while suspended
+// greenlet is a main one. What a switch uses comes first, and takes two cache lines.
+struct alignas(64) Activation {
+    Coroutine* awaited;             // while it waits for one: which (core/coroutine.hpp)
+    [[no_unique_address]] interpreter::CallSite call_site;  // of the switch that suspended it
     interpreter::State state;       // its part of the thread state, while suspended
     stackful::Slot* slot;           // nullptr for a main greenlet
     PyGreenlet* greenlet;           // whose it is; borrowed
-    [[no_unique_address]] interpreter::CallSite call_site;  // of the switch that suspended it
-    Coroutine* awaited;             // while it waits for one: which (core/coroutine.hpp)
     Activation* previous;           // the other active greenlets of the thread
     Activation* next;
     Held* held;                     // what C++ functions on its stack refer to (core/held.hpp)
@@ -49,24 +48,16 @@ struct Activation {
     Py_ssize_t argument_count;
 };
 
-// Gives memory back that a suspended greenlet used when its calls were nested deeper.
-inline void trim(Activation& suspended) noexcept {
-    stackful::trim_suspended(*suspended.slot, suspended.execution.context.stack_pointer,
-                             suspended.state.first_chunk_top());
-}
-
 enum class Phase : std::uint8_t { unstarted, active, finished };
 
-// How the next switch to a greenlet is to fail. For tests only.
+// How the next switch to a greenlet is to fail. For tests only; heeded by switch_to().
 enum class Fault : std::uint8_t { none, error, fatal_error };
 
-// What PyGreenlet::pimpl points to.
+// What PyGreenlet::pimpl points to. What a switch looks at comes first: it shares a cache line with the object itself.
 struct Greenlet {
     interpreter::SharedValue<Thread*> thread;          // shared; nullptr before it was started
     interpreter::SharedValue<Activation*> activation;  // while active
-    PyGreenlet* parent;      // owned; nullptr for a main greenlet, and after garbage collection
-    PyObject* run;           // owned; before it was started. While its thread is to kill it: the next one that it is to kill
-    PyObject* context;       // owned; contextvars.Context before it was started, and after it finished
+    stackful::Execution execution;                     // its registers, while suspended
     interpreter::SharedValue<Phase> phase;
     Fault fault;
     bool is_main;
@@ -74,9 +65,18 @@ struct Greenlet {
     bool is_coroutine = false;      // the body of a coroutine (core/coroutine.hpp)
     bool is_to_be_killed = false;   // its thread was told to (Thread::kill_later)
     bool is_condemned = false;      // then: even if there are references, because the garbage collector says so
+    PyGreenlet* parent;      // owned; nullptr for a main greenlet, and after garbage collection
+    PyObject* run;           // owned; before it was started. While its thread is to kill it: the next one that it is to kill
+    PyObject* context;       // owned; contextvars.Context before it was started, and after it finished
     Coroutine* coroutine = nullptr;  // then: of which; nullptr once that is gone
     PyGreenlet* resumer = nullptr;   // then, and while it runs: owned; the greenlet on whose behalf
 };
+
+// Gives memory back that a suspended greenlet used when its calls were nested deeper.
+inline void trim(Activation& suspended) noexcept {
+    stackful::trim_suspended(*suspended.slot, suspended.greenlet->pimpl->execution.context.stack_pointer,
+                             suspended.state.first_chunk_top());
+}
 
 inline bool is_active(const PyGreenlet* g) noexcept { return g->pimpl->phase == Phase::active; }
 inline bool is_started(const PyGreenlet* g) noexcept { return g->pimpl->phase != Phase::unstarted; }

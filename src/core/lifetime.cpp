@@ -124,7 +124,15 @@ PyGreenlet* create_main(Thread& thread) noexcept {
     thread.main_activation.greenlet = g;
     thread.share();
     thread.module->main_greenlets += 1;
-    *g->pimpl = Greenlet{&thread, &thread.main_activation, nullptr, nullptr, nullptr, Phase::active, Fault::none, true};
+    *g->pimpl = Greenlet{.thread = &thread,
+                         .activation = &thread.main_activation,
+                         .execution = {},
+                         .phase = Phase::active,
+                         .fault = Fault::none,
+                         .is_main = true,
+                         .parent = nullptr,
+                         .run = nullptr,
+                         .context = nullptr};
     PyObject_GC_Track(as_object(g));
     return g;
 }
@@ -184,7 +192,7 @@ void keep_survivor(PyGreenlet* g) noexcept {
 
 std::size_t stack_bytes_in_use(const PyGreenlet* g) noexcept {
     const Activation& activation = *g->pimpl->activation;
-    auto* top = static_cast<std::byte*>(activation.execution.context.stack_pointer);
+    auto* top = static_cast<std::byte*>(g->pimpl->execution.context.stack_pointer);
     if (activation.slot != nullptr) {
         return activation.slot->has_on_stack(top) ? static_cast<std::size_t>(activation.slot->stack_base() - top) : 0;
     }

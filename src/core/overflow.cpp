@@ -3,10 +3,9 @@
 #include <unistd.h>
 
 #include <cstdint>
-#include <cstdlib>
-#include <cstring>
 
 #include "core/greenlet.hpp"
+#include "core/settings.hpp"
 #include "core/thread.hpp"
 #include "stackful/overflow.hpp"
 
@@ -53,7 +52,7 @@ void report(const stackful::Slot& slot) noexcept {
     line.add(" object at 0x");
     line.add_number(reinterpret_cast<std::uintptr_t>(g), 16);
     line.add("> overflowed. Its size is ");
-    line.add_number(slot.layout->size, 10);
+    line.add_number(slot.layout->stack_bytes, 10);
     line.add(" bytes: greenlet.stack_size() sets that of new ones.\n");
     line.write_to(STDERR_FILENO);
 }
@@ -77,8 +76,7 @@ bool reports_stack_overflow() noexcept { return wants_signal_stacks(); }
 
 void report_stack_overflow_from_environment() noexcept {
     [[maybe_unused]] static const bool once = [] {
-        const char* text = std::getenv("GREENLET_REPORT_STACK_OVERFLOW");
-        if (text != nullptr && std::strcmp(text, "1") == 0 && !report_stack_overflow(true)) {
+        if (environment_wants_overflow_reports() && !report_stack_overflow(true)) {
             PyErr_Clear();
         }
         return true;

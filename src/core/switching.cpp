@@ -35,9 +35,9 @@ Py_ssize_t argument_count(const Message& message) noexcept {
 // --- the switch ------------------------------------------------------------------------------------------------------
 
 // The only place where stacks are switched. Returns what is passed to the caller when it is resumed.
-[[gnu::noinline]] void* exchange(Activation& from, Activation& to, void* payload, PyThreadState* ts,
+[[gnu::noinline]] void* exchange(Greenlet& from, Activation& from_activation, Greenlet& to, void* payload, PyThreadState* ts,
                                  stackful::Leaving leaving) {
-    interpreter::State::exchange(ts, from.state, to.state);
+    interpreter::State::exchange(ts, from_activation.state, to.activation->state);
     return stackful::switch_to(from.execution, to.execution, payload, leaving);
 }
 
@@ -204,12 +204,12 @@ bool lay_out(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
     PyObject* context = std::exchange(g->pimpl->context, nullptr);
     activation->slot = &slot;
     activation->greenlet = g;
-    activation->state.begin(thread.thread_state, slot.low, slot.stack_base(), chunk, slot.client_end(), context);
+    activation->state.begin(thread.thread_state, slot.stack_end(), slot.stack_base(), chunk, slot.client_end(), context);
     if (g->pimpl->is_coroutine) {
         activation->state.nest(thread.thread_state);
         activation->state.join(thread.thread_state);
     }
-    stackful::prepare(activation->execution, slot.low, slot.stack_base(), run_greenlet);
+    stackful::prepare(g->pimpl->execution, slot.low, slot.stack_base(), run_greenlet);
     thread.share();
     thread.add_active(*activation);
     g->pimpl->thread = &thread;
@@ -238,7 +238,6 @@ Preparation prepare_start(Thread& thread, PyGreenlet* g, const Message& message,
     }
     stackful::Slot* slot = thread.acquire_slot();
     if (slot == nullptr) {
-        PyErr_SetString(PyExc_MemoryError, "no memory for the stack of a greenlet");
         return Preparation::failed;
     }
     if (!lay_out(thread, g, *slot)) {
@@ -356,7 +355,7 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
     thread.vacated = &activation;
     thread.origin = thread.current;
     thread.current = target;
-    exchange(activation, *target->pimpl->activation, payload, thread.thread_state, stackful::Leaving::for_ever);
+    exchange(*self->pimpl, activation, *target->pimpl, payload, thread.thread_state, stackful::Leaving::for_ever);
     __builtin_unreachable();
 }
 
@@ -401,13 +400,14 @@ void run_greenlet(void* payload) {
 inline PyObject* resume(Thread& thread, Reference target, void* payload, interpreter::CallSite call_site) {
     interpreter::CriticalSections critical_sections;
     critical_sections.suspend(thread.thread_state);
-    Activation& from = *thread.current->pimpl->activation;
-    from.call_site = call_site;
-    Activation& to = *as_greenlet(target.get())->pimpl->activation;
+    Greenlet& from = *thread.current->pimpl;
+    Activation& activation = *from.activation;
+    activation.call_site = call_site;
+    Greenlet& to = *as_greenlet(target.get())->pimpl;
     set_current(thread, std::move(target));
-    void* received = exchange(from, to, payload, thread.thread_state, stackful::Leaving::for_a_while);
+    void* received = exchange(from, activation, to, payload, thread.thread_state, stackful::Leaving::for_a_while);
     critical_sections.resume(thread.thread_state);
-    return resumed(thread, from, received);
+    return resumed(thread, activation, received);
 }
 
 PyObject* launch(Thread& thread, Reference target, Start& start, interpreter::CallSite call_site) {

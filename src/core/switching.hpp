@@ -82,7 +82,7 @@ bool must_be_killed_later(PyGreenlet* g) noexcept;
 // Is it a suspended greenlet of the running thread, and nothing to do but to switch?
 inline bool is_plain_switch(PyGreenlet* g) noexcept {
     Greenlet& target = *g->pimpl;
-    return target.phase == Phase::active && target.fault == Fault::none &&
+    return target.activation != nullptr &&
            interpreter::is_running(target.thread->thread_state) && target.thread->current != g &&
            target.thread->to_kill.load(std::memory_order_relaxed) == nullptr;
 }

@@ -1,11 +1,12 @@
 #include "core/thread.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <new>
 
 #include "core/lifetime.hpp"
 #include "core/reference.hpp"
+#include "core/settings.hpp"
+#include "core/shortage.hpp"
 #include "core/switching.hpp"
 #include "interpreter/allocation.hpp"
 #include "interpreter/frames.hpp"
@@ -25,33 +26,6 @@ thread_local interpreter::Clearing clearing;
 
 constexpr const char* capsule_name = "greenlet._greenlet.thread";
 
-std::size_t stack_size_from_environment() noexcept {
-    const char* text = std::getenv("GREENLET_STACK_SIZE");
-    char* end = nullptr;
-    unsigned long long bytes = text != nullptr ? std::strtoull(text, &end, 10) : 0;
-    bool usable = end != nullptr && end != text && *end == '\0' && text[0] != '-' &&
-                  bytes >= stackful::minimum_slot_size && bytes <= stackful::maximum_slot_size;
-    return usable ? static_cast<std::size_t>(bytes) : stackful::default_slot_size;
-}
-
-// The stack size, and whether signal stacks are wanted: one number, so that a thread that starts a greenlet has one thing
-// to compare.
-constexpr std::size_t signal_stacks_wanted = ~(~std::size_t{0} >> 1);
-static_assert(stackful::maximum_slot_size < signal_stacks_wanted);
-
-std::atomic<std::size_t>& wanted_settings() noexcept {
-    static std::atomic<std::size_t> settings{stack_size_from_environment()};
-    return settings;
-}
-
-std::size_t stack_settings() noexcept { return wanted_settings().load(std::memory_order_relaxed); }
-
-void change_settings(std::size_t kept, std::size_t added) noexcept {
-    std::size_t settings = stack_settings();
-    while (!wanted_settings().compare_exchange_weak(settings, (settings & kept) | added, std::memory_order_relaxed)) {
-    }
-}
-
 // A destructor wants one, called when the thread state is cleared. Nobody would end a record that is made now.
 Thread* refuse_to_make() noexcept {
     PyErr_SetString(PyExc_RuntimeError, "greenlets can't be used any more: the thread has ended");
@@ -59,17 +33,9 @@ Thread* refuse_to_make() noexcept {
 }
 
 // The interpreter may not be content with what the engine is.
-std::size_t slot_size(std::size_t stack_size) noexcept { return std::max(stack_size, interpreter::least_slot_bytes); }
+std::size_t sufficient(std::size_t stack_size) noexcept { return std::max(stack_size, interpreter::least_stack_bytes); }
 
 }  // namespace
-
-std::size_t stack_size() noexcept { return stack_settings() & ~signal_stacks_wanted; }
-
-void set_stack_size(std::size_t bytes) noexcept { change_settings(signal_stacks_wanted, bytes); }
-
-bool wants_signal_stacks() noexcept { return (stack_settings() & signal_stacks_wanted) != 0; }
-
-void set_signal_stacks(bool wanted) noexcept { change_settings(~signal_stacks_wanted, wanted ? signal_stacks_wanted : 0); }
 
 Thread* Thread::find_or_make(PyThreadState* ts) noexcept {
     if (ending != nullptr && ending->thread_state == ts) {
@@ -320,7 +286,7 @@ void Thread::remove_active(Activation& activation) noexcept {
 
 void Thread::follow_settings() noexcept {
     stack_settings = core::stack_settings();
-    stacks.set_slot_size(slot_size(core::stack_size()));
+    stacks.set_stack_size(sufficient(core::stack_size()));
     if (wants_signal_stacks()) {
         stackful::ensure_signal_stack();  // without one an overflow is not reported, and that is all
     }
@@ -330,11 +296,15 @@ stackful::Slot* Thread::acquire_slot() noexcept {
     if (stack_settings != core::stack_settings()) [[unlikely]] {
         follow_settings();
     }
-    return stacks.acquire();
+    stackful::Slot* slot = stacks.acquire();
+    if (slot == nullptr) [[unlikely]] {
+        raise_no_room(stacks.slot_bytes());
+    }
+    return slot;
 }
 
 void Thread::return_stack(Activation& activation) noexcept {
-    stackful::retire(activation.execution);
+    stackful::retire(activation.greenlet->pimpl->execution);
     stacks.release(activation.slot);
 }
 

@@ -27,7 +27,7 @@ struct Thread {
     PyObject* tracer;              // owned; called at each switch, or nullptr
     std::atomic<PyGreenlet*> to_kill{nullptr};  // owned; the first of those that others released. Each owns the next one
     PyGreenlet* last_to_kill;      // changed, like the first one, while `after_end` is held
-    stackful::StackCache stacks;
+    stackful::StackCache stacks{stackful::minimum_stack_size};  // until the settings are looked at
     std::size_t stack_settings;    // what they were when `stacks` was last told
     ModuleState* module;           // shared
     bool postpones_kills;          // a switch of several steps is in progress: no greenlet can be killed at once
@@ -39,7 +39,7 @@ struct Thread {
     Activation main_activation;
     interpreter::SharedCount owners{1};
 
-    // A slot for a new greenlet, or nullptr.
+    // A slot for a new greenlet, or nullptr with an exception.
     stackful::Slot* acquire_slot() noexcept;
 
     // Returns the stack of a greenlet that finished or was abandoned.
@@ -115,14 +115,5 @@ inline Thread* Thread::running() noexcept {
     }
     return find_or_make(thread_state);
 }
-
-// How large the slots of the running thread's next greenlets are, in bytes. Set once a process from the environment, then
-// by set_stack_size().
-std::size_t stack_size() noexcept;
-void set_stack_size(std::size_t bytes) noexcept;
-
-// Whether threads that start greenlets are to have an alternate signal stack.
-bool wants_signal_stacks() noexcept;
-void set_signal_stacks(bool wanted) noexcept;
 
 }  // namespace core

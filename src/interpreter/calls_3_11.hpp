@@ -1,4 +1,4 @@
-// CPython 3.11 and 3.12: where a thread state keeps track of the calls in progress.
+// CPython 3.11 and 3.12: where a thread state keeps track of the calls in progress, and what belongs to the C stack.
 //
 // The innermost frame is found through `cframe`, a small record on the C stack of the innermost evaluation loop. So a
 // greenlet brings one of its own to begin with. On 3.11 that record also says whether the thread is being traced, a fact
@@ -13,8 +13,8 @@
 
 namespace interpreter {
 
-// Any slot will do.
-inline constexpr std::size_t least_slot_bytes = 0;
+// Any stack will do.
+inline constexpr std::size_t least_stack_bytes = 0;
 
 // Counts that are other than zero only now and then. A greenlet takes them along when it suspends, and brings them back: a switch
 // from one that has none to another stores nothing here.
@@ -29,6 +29,7 @@ struct Nesting {
         }
 #else
         if ((ts->trash_delete_nesting | ts->recursion_headroom) != 0) [[unlikely]] {
+            asm volatile("" ::: "memory");  // reads them again: a switch has no register to keep them in
             trash = std::exchange(ts->trash_delete_nesting, 0);
             headroom = std::exchange(ts->recursion_headroom, 0);
         }
@@ -42,6 +43,7 @@ struct Nesting {
         }
 #else
         if ((trash | headroom) != 0) [[unlikely]] {
+            asm volatile("" ::: "memory");
             ts->trash_delete_nesting = std::exchange(trash, 0);
             ts->recursion_headroom = std::exchange(headroom, 0);
         }
@@ -55,8 +57,6 @@ struct Calls {
 #if PY_VERSION_HEX >= 0x030C0000
     int c_remaining;      // C calls that may still nest
 #endif
-    Nesting nesting;
-    _PyCFrame first;      // the one a greenlet begins with
 
     static int depth_of(PyThreadState* ts) noexcept {
 #if PY_VERSION_HEX >= 0x030C0000
@@ -72,7 +72,6 @@ struct Calls {
 #if PY_VERSION_HEX >= 0x030C0000
         c_remaining = ts->c_recursion_remaining;
 #endif
-        nesting.save(ts);
     }
 
     void load(PyThreadState* ts) noexcept {
@@ -83,22 +82,7 @@ struct Calls {
         cframe->use_tracing = ts->cframe->use_tracing;
         ts->recursion_remaining = ts->recursion_limit - depth;
 #endif
-        nesting.load(ts);
         ts->cframe = cframe;
-    }
-
-    // What a stack begins with: nothing called yet.
-    void begin(PyThreadState* ts, const std::byte* low, const std::byte* base) noexcept {
-        first = _PyCFrame{};
-        first.previous = &ts->root_cframe;
-        cframe = &first;
-        depth = 0;
-        nesting = {};
-#if PY_VERSION_HEX >= 0x030C0000
-        c_remaining = c_recursion_limit(base - low);
-#else
-        (void)low, (void)base;
-#endif
     }
 
     _PyInterpreterFrame* innermost_frame() const noexcept { return cframe->current_frame; }
@@ -115,6 +99,30 @@ struct Calls {
         return result;
     }
 };
+
+// What belongs to a greenlet's C stack.
+struct CStack {
+    Nesting nesting;
+    _PyCFrame first;  // the record that a greenlet begins with
+
+    void save(PyThreadState* ts) noexcept { nesting.save(ts); }
+    void load(PyThreadState* ts) noexcept { nesting.load(ts); }
+    void abandon() noexcept {}
+};
+
+// What the stack [low, base) begins with: nothing called yet.
+inline void begin_calls(PyThreadState* ts, Calls& calls, CStack& c_stack, const std::byte* low, const std::byte* base) noexcept {
+    c_stack.nesting = {};
+    c_stack.first = _PyCFrame{};
+    c_stack.first.previous = &ts->root_cframe;
+    calls.cframe = &c_stack.first;
+    calls.depth = 0;
+#if PY_VERSION_HEX >= 0x030C0000
+    calls.c_remaining = c_recursion_limit(base - low);
+#else
+    (void)low, (void)base;
+#endif
+}
 
 // The deallocations put off so far belong to the thread: whoever finishes one does the rest. Nothing is left behind.
 inline constexpr bool has_postponed_deallocations(PyThreadState*) noexcept { return false; }

@@ -1,4 +1,4 @@
-// CPython 3.13: where a thread state keeps track of the calls in progress.
+// CPython 3.13: where a thread state keeps track of the calls in progress, and what belongs to the C stack.
 //
 // The innermost frame is in the thread state itself.
 
@@ -10,9 +10,9 @@
 
 namespace interpreter {
 
-// Smaller slots than this are no use. Where less than 50 more C calls may nest the interpreter puts off every deallocation
+// Smaller stacks than this are no use. Where less than 50 more C calls may nest the interpreter puts off every deallocation
 // of a container, and it needs 100 to make up for that while the stack is in use.
-inline constexpr std::size_t least_slot_bytes = std::size_t{192} << 10;
+inline constexpr std::size_t least_stack_bytes = std::size_t{160} << 10;
 
 struct Calls : CurrentFrame {
     int depth;        // Python calls in progress
@@ -22,23 +22,23 @@ struct Calls : CurrentFrame {
         frame = ts->current_frame;
         depth = depth_of(ts);
         c_remaining = ts->c_recursion_remaining;
-        occasional.save(ts);
     }
 
     void load(PyThreadState* ts) noexcept {
         ts->current_frame = frame;
         ts->py_recursion_remaining = ts->py_recursion_limit - depth;
         ts->c_recursion_remaining = c_remaining;
-        occasional.load(ts);
-    }
-
-    // What a stack begins with: nothing called yet.
-    void begin(PyThreadState*, const std::byte* low, const std::byte* base) noexcept {
-        frame = nullptr;
-        depth = 0;
-        c_remaining = c_recursion_limit(base - low);
-        occasional = {};
     }
 };
+
+using CStack = Occasional;
+
+// What the stack [low, base) begins with: nothing called yet.
+inline void begin_calls(PyThreadState*, Calls& calls, CStack& c_stack, const std::byte* low, const std::byte* base) noexcept {
+    calls.frame = nullptr;
+    calls.depth = 0;
+    calls.c_remaining = c_recursion_limit(base - low);
+    c_stack = {};
+}
 
 }  // namespace interpreter

@@ -1,4 +1,4 @@
-// CPython 3.14 and 3.15: where a thread state keeps track of the calls in progress.
+// CPython 3.14 and 3.15: where a thread state keeps track of the calls in progress, and what belongs to the C stack.
 //
 // C recursion is no longer counted: the interpreter compares the address of its stack frame with the limits of the
 // stack it thinks it runs on, so those limits are the running greenlet's.
@@ -18,78 +18,96 @@ namespace interpreter {
 // CPython computes itself.
 inline constexpr std::size_t c_stack_margin = _PyOS_STACK_MARGIN_BYTES;
 
-// Smaller slots than this are no use. Where less than two margins are left above the soft limit the interpreter puts off
+// Smaller stacks than this are no use. Where less than two margins are left above the soft limit the interpreter puts off
 // every deallocation of a container, and it needs four to make up for that while the stack is in use.
-inline constexpr std::size_t least_slot_bytes = 12 * c_stack_margin;
+inline constexpr std::size_t least_stack_bytes = 10 * c_stack_margin;
 
 // Where the C stack begins, and its limits, laid out as in the thread state. One of another stack has another soft limit.
-struct CStack {
+struct Limits {
     std::uintptr_t top;
-    std::uintptr_t soft_limit;
-    std::uintptr_t hard_limit;
-};
+    std::uintptr_t soft;
+    std::uintptr_t hard;
 
-static_assert(offsetof(_PyThreadStateImpl, c_stack_soft_limit) ==
-                  offsetof(_PyThreadStateImpl, c_stack_top) + offsetof(CStack, soft_limit) &&
-              offsetof(_PyThreadStateImpl, c_stack_hard_limit) ==
-                  offsetof(_PyThreadStateImpl, c_stack_top) + offsetof(CStack, hard_limit));
-
-struct Calls : CurrentFrame {
-    int depth;  // Python calls in progress
-    CStack c_stack;
-#ifdef Py_GIL_DISABLED
-    _PyCStackRef* c_stack_refs;  // references held by C functions of this stack
-#endif
-
-    void save(PyThreadState* ts) noexcept {
+    static Limits of(PyThreadState* ts) noexcept {
         auto* impl = reinterpret_cast<_PyThreadStateImpl*>(ts);
-        frame = ts->current_frame;
-        depth = depth_of(ts);
-        if (c_stack.soft_limit != impl->c_stack_soft_limit) [[unlikely]] {
-            c_stack = {impl->c_stack_top, impl->c_stack_soft_limit, impl->c_stack_hard_limit};
-        }
-        occasional.save(ts);
-#ifdef Py_GIL_DISABLED
-        c_stack_refs = impl->c_stack_refs;
-#endif
+        return {impl->c_stack_top, impl->c_stack_soft_limit, impl->c_stack_hard_limit};
     }
 
-    void load(PyThreadState* ts) noexcept {
-        auto* impl = reinterpret_cast<_PyThreadStateImpl*>(ts);
-        ts->current_frame = frame;
-        ts->py_recursion_remaining = ts->py_recursion_limit - depth;
-        std::memcpy(&impl->c_stack_top, &c_stack, sizeof c_stack);
-        occasional.load(ts);
-#ifdef Py_GIL_DISABLED
-        impl->c_stack_refs = c_stack_refs;
-#endif
-    }
-
-    // What a stack begins with: nothing called yet.
-    void begin(PyThreadState* ts, const std::byte* low, const std::byte* base) noexcept {
-#if PY_VERSION_HEX >= 0x030F0000
-        frame = ts->base_frame;
-#else
-        (void)ts;
-        frame = nullptr;
-#endif
-        depth = 0;
-        limits(low, base);
-        occasional = {};
-#ifdef Py_GIL_DISABLED
-        c_stack_refs = nullptr;
-#endif
-    }
-
-    void limits(const std::byte* low, const std::byte* base) noexcept {
-        c_stack.top = reinterpret_cast<std::uintptr_t>(base);
+    // Those of the stack [low, base).
+    static Limits of(const std::byte* low, const std::byte* base) noexcept {
         auto bottom = reinterpret_cast<std::uintptr_t>(low);
 #ifdef _Py_THREAD_SANITIZER
         bottom += c_stack_margin;  // as CPython does for this tool
 #endif
-        c_stack.hard_limit = bottom + c_stack_margin;
-        c_stack.soft_limit = bottom + 2 * c_stack_margin;
+        return {reinterpret_cast<std::uintptr_t>(base), bottom + 2 * c_stack_margin, bottom + c_stack_margin};
+    }
+
+    void load(PyThreadState* ts) const noexcept {
+        std::memcpy(&reinterpret_cast<_PyThreadStateImpl*>(ts)->c_stack_top, this, sizeof *this);
+    }
+
+    friend bool operator==(const Limits&, const Limits&) noexcept = default;
+};
+
+static_assert(offsetof(_PyThreadStateImpl, c_stack_soft_limit) ==
+                  offsetof(_PyThreadStateImpl, c_stack_top) + offsetof(Limits, soft) &&
+              offsetof(_PyThreadStateImpl, c_stack_hard_limit) ==
+                  offsetof(_PyThreadStateImpl, c_stack_top) + offsetof(Limits, hard));
+
+struct Calls : CurrentFrame {
+    int depth;  // Python calls in progress
+
+    void save(PyThreadState* ts) noexcept {
+        frame = ts->current_frame;
+        depth = depth_of(ts);
+    }
+
+    void load(PyThreadState* ts) noexcept {
+        ts->current_frame = frame;
+        ts->py_recursion_remaining = ts->py_recursion_limit - depth;
     }
 };
+
+// What belongs to a greenlet's C stack.
+struct CStack {
+    Limits limits;
+    Occasional occasional;
+#ifdef Py_GIL_DISABLED
+    _PyCStackRef* refs;  // references held by C functions of this stack
+#endif
+
+    void save(PyThreadState* ts) noexcept {
+        if (limits.soft != reinterpret_cast<_PyThreadStateImpl*>(ts)->c_stack_soft_limit) [[unlikely]] {
+            limits = Limits::of(ts);
+        }
+        occasional.save(ts);
+#ifdef Py_GIL_DISABLED
+        refs = reinterpret_cast<_PyThreadStateImpl*>(ts)->c_stack_refs;
+#endif
+    }
+
+    void load(PyThreadState* ts) noexcept {
+        limits.load(ts);
+        occasional.load(ts);
+#ifdef Py_GIL_DISABLED
+        reinterpret_cast<_PyThreadStateImpl*>(ts)->c_stack_refs = refs;
+#endif
+    }
+
+    void abandon() noexcept { occasional.abandon(); }
+};
+
+// What the stack [low, base) begins with: nothing called yet.
+inline void begin_calls(PyThreadState* ts, Calls& calls, CStack& c_stack, const std::byte* low, const std::byte* base) noexcept {
+#if PY_VERSION_HEX >= 0x030F0000
+    calls.frame = ts->base_frame;
+#else
+    (void)ts;
+    calls.frame = nullptr;
+#endif
+    calls.depth = 0;
+    c_stack = {};
+    c_stack.limits = Limits::of(low, base);
+}
 
 }  // namespace interpreter

@@ -64,6 +64,7 @@ private:
         any |= reinterpret_cast<std::uintptr_t>(from.jit_exit);
 #endif
         if (any != 0) [[unlikely]] {
+            asm volatile("" ::: "memory");  // reads them again: a switch has no register to keep them in
             to.delete_later = std::exchange(from.delete_later, nullptr);
             executor_of(to) = std::exchange(executor_of(from), nullptr);
 #if PY_VERSION_HEX >= 0x030F0000
@@ -78,7 +79,6 @@ private:
 // A part of Calls.
 struct CurrentFrame {
     _PyInterpreterFrame* frame;
-    Occasional occasional;
 
     _PyInterpreterFrame* innermost_frame() const noexcept { return frame; }
 

@@ -224,7 +224,7 @@ int visit_deferred_of(const Frame* frame, visitproc visit, void* arg) noexcept {
 // Those of C functions in progress.
 int visit_deferred_of_c(const State& state, visitproc visit, void* arg) noexcept {
     int stopped = 0;
-    for (const _PyCStackRef* each = state.calls.c_stack_refs; stopped == 0 && each != nullptr; each = each->next) {
+    for (const _PyCStackRef* each = state.c_stack.refs; stopped == 0 && each != nullptr; each = each->next) {
         stopped = visit_deferred(each->ref, visit, arg);
     }
     return stopped;
@@ -380,7 +380,7 @@ void abandon_frames(State& state, const CallSite& call_site) noexcept {
     }
     free_added_chunks(state);
 #if PY_VERSION_HEX >= 0x030D0000
-    state.calls.occasional.abandon();
+    state.c_stack.abandon();
 #endif
 }
 

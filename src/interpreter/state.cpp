@@ -19,20 +19,12 @@ bool check_c_stack_limits(PyThreadState* ts) noexcept {
     auto* impl = reinterpret_cast<_PyThreadStateImpl*>(ts);
     auto init_base = impl->c_stack_init_base;
     auto init_top = impl->c_stack_init_top;
-    Calls running{};
-    running.save(ts);
+    Limits running = Limits::of(ts);
 
-    auto* base = reinterpret_cast<std::byte*>(running.c_stack.top);
-    std::byte* low = base - (std::size_t{1} << 20);
-    Calls ours{};
-    ours.limits(low, base);
-    Calls theirs{};
-    bool same = PyUnstable_ThreadState_SetStackProtection(ts, low, std::size_t{1} << 20) == 0;
-    if (same) {
-        theirs.save(ts);
-        same = theirs.c_stack.top == ours.c_stack.top && theirs.c_stack.soft_limit == ours.c_stack.soft_limit &&
-               theirs.c_stack.hard_limit == ours.c_stack.hard_limit;
-    }
+    constexpr std::size_t size = std::size_t{1} << 20;
+    auto* base = reinterpret_cast<std::byte*>(running.top);
+    bool same = PyUnstable_ThreadState_SetStackProtection(ts, base - size, size) == 0 &&
+                Limits::of(ts) == Limits::of(base - size, base);
     running.load(ts);
     impl->c_stack_init_base = init_base;
     impl->c_stack_init_top = init_top;

@@ -25,14 +25,16 @@
 
 namespace interpreter {
 
+// In the order of use: what each switch stores or loads takes as few cache lines as it can.
 struct State {
     Calls calls;
     _PyErr_StackItem* exc_info;          // innermost `except` block; may point into a generator
-    _PyErr_StackItem exception_base;     // the outermost one of a greenlet with a stack of its own
     PyObject* context;                   // owned; contextvars.Context, or nullptr until one is needed
     _PyStackChunk* datastack_chunk;      // where Python frames are put, growing up
     PyObject** datastack_top;
     PyObject** datastack_limit;
+    CStack c_stack;
+    _PyErr_StackItem exception_base;     // the outermost `except` block of a greenlet with a stack of its own
 #if PY_VERSION_HEX >= 0x030F0000
     std::uintptr_t events_version;       // of events, for which its frames were last looked at (adapt_frames)
 #endif
@@ -45,6 +47,7 @@ struct State {
         from.datastack_chunk = ts->datastack_chunk;
         from.datastack_top = ts->datastack_top;
         from.datastack_limit = ts->datastack_limit;
+        from.c_stack.save(ts);
         to.calls.load(ts);
         ts->exc_info = to.exc_info;
         if (from.context != to.context) {
@@ -54,6 +57,7 @@ struct State {
         ts->datastack_chunk = to.datastack_chunk;
         ts->datastack_top = to.datastack_top;
         ts->datastack_limit = to.datastack_limit;
+        to.c_stack.load(ts);
     }
 
     // Where the unused part of the first chunk begins, while suspended: its end, if later chunks are in use.
@@ -71,7 +75,7 @@ struct State {
     // What a greenlet begins with that has the C stack [low, base) and puts its first frames into [chunk, chunk_end).
     void begin(PyThreadState* ts, const std::byte* low, const std::byte* base, std::byte* chunk,
                std::byte* chunk_end, PyObject* first_context) noexcept {
-        calls.begin(ts, low, base);
+        begin_calls(ts, calls, c_stack, low, base);
         exception_base = {};
         exc_info = &exception_base;
         context = first_context;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/overflow.hpp"
+#include "core/settings.hpp"
 #include "core/thread.hpp"
 #include "module/module.hpp"
 
@@ -67,8 +68,11 @@ PyObject* gettrace(PyObject*, PyObject*) {
 PyDoc_STRVAR(stack_size_doc,
 "stack_size(size=0, /)\n--\n\n"
 "The size of the stacks of new greenlets, in bytes, in all threads. Only what is used takes memory.\n\n"
-"The default is 1 MiB, or what the environment variable GREENLET_STACK_SIZE says. A part of at most\n"
-"64 KiB of it is used for Python frames, and one page for the guard against overflow.\n\n"
+"The default is what a thread would have: the process's soft limit (RLIMIT_STACK), 8 MiB if there is\n"
+"none, at least 1 and at most 64 MiB. Where address space or memory is limited it is halved, down to\n"
+"256 KiB, until 2,000 stacks fit into half of what is left when the package is imported. The environment variable\n"
+"GREENLET_STACK_SIZE sets another one: 8388608, 0x800000, 8192k or 8M.\n\n"
+"All of it is for C code. Python frames, and the guard against overflow, have addresses of their own.\n\n"
 "Parameters:\n"
 "    size: from 65,536 up, to be rounded to whole pages, or to the least that this version of\n"
 "        CPython can do with; 0 leaves it as it is.\n"
@@ -93,10 +97,10 @@ PyObject* stack_size(PyObject*, PyObject* const* args, Py_ssize_t count) {
         long long size = PyLong_AsLongLongAndOverflow(index, &overflow);
         Py_DECREF(index);
         if (overflow != 0 || size < 0 ||
-            (size != 0 && (static_cast<std::size_t>(size) < stackful::minimum_slot_size ||
-                           static_cast<std::size_t>(size) > stackful::maximum_slot_size))) {
-            PyErr_Format(PyExc_ValueError, "size must be 0, or from %zu to %zu bytes", stackful::minimum_slot_size,
-                         stackful::maximum_slot_size);
+            (size != 0 && (static_cast<std::size_t>(size) < stackful::minimum_stack_size ||
+                           static_cast<std::size_t>(size) > stackful::maximum_stack_size))) {
+            PyErr_Format(PyExc_ValueError, "size must be 0, or from %zu to %zu bytes", stackful::minimum_stack_size,
+                         stackful::maximum_stack_size);
             return nullptr;
         }
         if (size != 0) {
@@ -111,7 +115,8 @@ PyDoc_STRVAR(report_stack_overflow_doc,
 "Say on standard error which greenlet it was, if the C stack of one overflows, before that ends the process.\n\n"
 "The text names the greenlet as repr() does, and its stack size in bytes. It is written by a handler of SIGSEGV\n"
 "and SIGBUS, that leaves the rest to the handler there was: faulthandler's may be enabled before or after.\n"
-"Off by default, or on if the environment variable GREENLET_REPORT_STACK_OVERFLOW is 1 at the first import.\n"
+"Off by default, or on if the environment variable GREENLET_REPORT_STACK_OVERFLOW is 1, yes, true or on\n"
+"at the first import.\n"
 "Holds for all threads; for those that have greenlets already, from when they start the next.\n\n"
 "Parameters:\n"
 "    enable: whether to do so.\n"

@@ -8,6 +8,7 @@
 
 #include "core/overflow.hpp"
 #include "core/reference.hpp"
+#include "core/settings.hpp"
 #include "core/thread.hpp"
 #include "aio/aio.hpp"
 #include "generators/generators.hpp"
@@ -155,6 +156,9 @@ int add(PyObject* module, const char* name, void* object) noexcept {
 }
 
 int fill(PyObject* module) {
+    if (!core::warn_of_environment()) {
+        return -1;
+    }
     core::report_stack_overflow_from_environment();
     bool first_import = !ModuleState::has_interpreter();
     if (PyErr_Occurred()) {

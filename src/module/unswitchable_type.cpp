@@ -1,6 +1,7 @@
 // UnswitchableGreenlet, for tests: a greenlet whose switches fail when they are told to.
 
 #include "core/greenlet.hpp"
+#include "core/switching.hpp"
 #include "module/module.hpp"
 
 namespace module {
@@ -35,6 +36,16 @@ int set_fault(PyObject* self, PyObject* value, void* closure) {
     return 0;
 }
 
+// Never the short way, which does not look for faults.
+PyObject* switch_slowly(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+    return core::switch_to(core::as_greenlet(self), core::Message{args, count, names});
+}
+
+PyMethodDef methods[] = {
+    {"switch", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(switch_slowly)), METH_FASTCALL | METH_KEYWORDS, nullptr},
+    {},
+};
+
 PyGetSetDef attributes[] = {
     {"force_switch_error", get_fault, set_fault, "Switches to it raise SystemError.", const_cast<int*>(&error_closure)},
     {"force_slp_switch_error", get_fault, set_fault, "Switches to it end the process.",
@@ -44,6 +55,7 @@ PyGetSetDef attributes[] = {
 
 PyType_Slot slots[] = {
     {Py_tp_doc, const_cast<char*>("A greenlet that tests can make fail. For internal use only.")},
+    {Py_tp_methods, methods},
     {Py_tp_getset, attributes},
     {0, nullptr},
 };

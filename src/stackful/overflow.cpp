@@ -34,13 +34,12 @@ Interrupted interrupted(const ucontext_t& context) noexcept {
 #endif
 }
 
-// Does an execution run on the slot? A large stack frame may have moved the stack pointer beyond the guard page before
+// Does an execution run on the slot? A large stack frame may have moved the stack pointer beyond the guard before
 // touching it; what lies there is the client area of another slot, if anything, where nobody has a stack.
 bool is_running_on(const Slot& slot, const void* stack_pointer) noexcept {
     auto* pointer = static_cast<const std::byte*>(stack_pointer);
-    const std::byte* begin = slot.stack_base() - slot.layout->base;
-    std::size_t others_client_bytes = slot.layout->size - slot.layout->base;
-    return pointer >= begin - others_client_bytes && pointer <= slot.stack_base();
+    std::size_t others_client_bytes = slot.layout->client_bytes - SlotLayout::most_shared_stack;
+    return pointer >= slot.begin() - others_client_bytes && pointer <= slot.stack_base();
 }
 
 bool is_within(const stack_t& stack, const void* address) noexcept {
@@ -168,11 +167,11 @@ private:
     static std::size_t bytes() noexcept { return system::page_size() + usable_bytes; }
 
     bool allocate() noexcept {
-        std::byte* begin = system::reserve(bytes(), system::Commit::at_once);
+        std::byte* begin = system::reserve(bytes(), system::page_size(), 0, system::Commit::at_once);
         if (begin == nullptr) {
             return false;
         }
-        if (!system::install_guard(begin, system::page_size())) {
+        if (!system::install_guard(begin, system::page_size(), system::preferred_guard())) {
             system::unreserve(begin, bytes());
             return false;
         }

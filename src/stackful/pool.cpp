@@ -24,6 +24,17 @@ bool give_back(std::byte* begin, std::size_t bytes) noexcept {
     return system::unreserve(begin, bytes);
 }
 
+// Slots whose guards end where a span of page-table entries begins.
+std::byte* reserve_slots(const SlotLayout& layout, std::size_t count, system::Commit commit) noexcept {
+    bool is_large = layout.page_colours > 1;
+    std::size_t alignment = is_large ? std::max(SlotLayout::table_span, layout.page_size) : layout.page_size;
+    return system::reserve(count * layout.size, alignment, layout.guard_bytes, commit);
+}
+
+Slot* slot_at(std::byte* begin, std::size_t number, const SlotLayout& layout) noexcept {
+    return reinterpret_cast<Slot*>(begin + number * layout.size + layout.base_of(number));
+}
+
 }  // namespace
 
 StackPool& StackPool::shared() noexcept { return *std::launder(reinterpret_cast<StackPool*>(shared_pool)); }
@@ -67,9 +78,7 @@ const Slot* StackPool::slot_guarding(const void* address) const noexcept {
             continue;
         }
         std::size_t offset = static_cast<std::size_t>(byte - begin);
-        return offset % layout.size < layout.low
-                   ? reinterpret_cast<const Slot*>(begin + offset / layout.size * layout.size + layout.base)
-                   : nullptr;
+        return offset % layout.size < layout.guard_bytes ? slot_at(begin, offset / layout.size, layout) : nullptr;
     }
     return nullptr;
 }
@@ -121,11 +130,11 @@ void StackPool::remove_tally(CacheTally* tally) noexcept {
     delete tally;
 }
 
-SizeClass* StackPool::size_class(std::size_t slot_size) noexcept {
-    SlotLayout layout = SlotLayout::for_size(slot_size, system::page_size());
+SizeClass* StackPool::size_class(std::size_t stack_size) noexcept {
+    SlotLayout layout = SlotLayout::for_stack(stack_size, system::page_size());
     std::lock_guard lock(mutex_);
     for (SizeClass* each = size_classes_; each != nullptr; each = each->next) {
-        if (each->layout.size == layout.size) {
+        if (each->layout.stack_bytes == layout.stack_bytes) {
             return each;
         }
     }
@@ -164,14 +173,18 @@ void StackPool::give(Slot* first, Slot* last, std::size_t count) noexcept {
 
 namespace {
 
-Slot* make_header(std::byte* begin, Region& region) noexcept {
+Slot* make_header(Region& region, std::size_t number) noexcept {
     const SlotLayout& layout = *region.layout;
-    return ::new (begin + layout.base) Slot{.next_free = nullptr,
-                                            .layout = &layout,
-                                            .region = &region,
-                                            .low = begin + layout.low,
-                                            .high = begin + layout.size,
-                                            .left_deep = false};
+    std::byte* first = region.begin.load(std::memory_order_relaxed);
+    std::byte* begin = first + number * layout.size;
+    std::size_t base = layout.base_of(number);
+    return ::new (slot_at(first, number, layout)) Slot{
+        .next_free = nullptr,
+        .layout = &layout,
+        .region = &region,
+        .low = begin + layout.guard_bytes,
+        .high = begin + base / layout.page_size * layout.page_size + layout.client_bytes,
+        .left_deep = false};
 }
 
 }  // namespace
@@ -243,21 +256,21 @@ Slot* StackPool::warm_up(SizeClass& size_class, Region& region) noexcept {
     *word &= *word - 1;
     --region.cold_count;
     --size_class.cold_count;
-    return make_header(region.begin.load(std::memory_order_relaxed) + index * size_class.layout.size, region);
+    return make_header(region, index);
 }
 
 Slot* StackPool::carve(SizeClass& size_class, Region& region) noexcept {
     const SlotLayout& layout = size_class.layout;
     std::size_t index = region.carved.load(std::memory_order_relaxed);
     std::byte* begin = region.begin.load(std::memory_order_relaxed) + index * layout.size;
-    // What succeeds here before something fails is done once more by the next who tries.
-    if (commit_ == system::Commit::when_needed && !system::make_accessible(begin, layout.size)) {
+    // What is not made accessible guards as well.
+    bool is_ready = commit_ == system::Commit::at_once
+                        ? system::install_guard(begin, layout.guard_bytes, guard_)
+                        : system::make_accessible(begin + layout.guard_bytes, layout.size - layout.guard_bytes);
+    if (!is_ready) {
         return nullptr;
     }
-    if (!system::install_guard(begin, layout.low)) {
-        return nullptr;
-    }
-    Slot* slot = make_header(begin, region);
+    Slot* slot = make_header(region, index);
     region.carved.store(index + 1, std::memory_order_release);
     ++size_class.carved;
     --size_class.room;
@@ -284,7 +297,7 @@ Region* StackPool::add_region(SizeClass& size_class) noexcept {
     std::size_t slots = size_class.next_region_slots;
     // Where there is no room for many there may be for some.
     for (; slots > 0; slots /= 2) {
-        begin = system::reserve(slots * size_class.layout.size, commit_);
+        begin = reserve_slots(size_class.layout, slots, commit_);
         if (begin != nullptr) {
             break;
         }
@@ -320,7 +333,7 @@ Slot* StackCache::acquire_slowly() noexcept {
             return nullptr;
         }
         if (size_class_ == nullptr) {
-            size_class_ = pool_.size_class(slot_size_);
+            size_class_ = pool_.size_class(stack_size_);
             if (size_class_ == nullptr) {
                 return nullptr;
             }
@@ -361,7 +374,7 @@ void StackCache::release_slowly(Slot* slot) noexcept {
         }
     }
     if (was_used_beyond_warm(*slot, *layout_)) {
-        if (left_deep_ < most_left_deep && is_untouched(slot->begin() + layout_->deep_low)) {
+        if (left_deep_ < most_left_deep && is_untouched(slot->stack_base() - layout_->deep_below)) {
             slot->left_deep = true;
             ++left_deep_;
         } else {
@@ -410,13 +423,13 @@ void StackCache::trim() noexcept {
     spill(count());
 }
 
-void StackCache::set_slot_size(std::size_t slot_size) noexcept {
-    std::size_t rounded = SlotLayout::for_size(slot_size, system::page_size()).size;
-    if (rounded == slot_size_) {
+void StackCache::set_stack_size(std::size_t stack_size) noexcept {
+    std::size_t rounded = SlotLayout::for_stack(stack_size, system::page_size()).stack_bytes;
+    if (rounded == stack_size_) {
         return;
     }
     spill(count());
-    slot_size_ = rounded;
+    stack_size_ = rounded;
     size_class_ = nullptr;
     layout_ = nullptr;
 }

@@ -93,12 +93,14 @@ public:
     static StackPool& shared() noexcept;
 
     // Another one, for tests. All its caches must be gone, and all slots released, when it is destroyed.
-    explicit StackPool(system::Commit commit = system::preferred_commit()) noexcept : commit_(commit) {}
+    explicit StackPool(system::Commit commit = system::preferred_commit(),
+                       system::Guard guard = system::preferred_guard()) noexcept
+        : commit_(commit), guard_(guard) {}
     ~StackPool();
     StackPool(const StackPool&) = delete;
     StackPool& operator=(const StackPool&) = delete;
 
-    // The slot whose guard page an address is in, or nullptr. Async-signal-safe.
+    // The slot whose guard an address is in, or nullptr. Async-signal-safe.
     const Slot* slot_guarding(const void* address) const noexcept;
 
     // Takes all memory from the slots in the reserve, but for a page of each of the `most_warm` that are used next, and
@@ -118,7 +120,7 @@ private:
     // For the caches. nullptr where there is no memory.
     CacheTally* add_tally() noexcept;
     void remove_tally(CacheTally* tally) noexcept;
-    SizeClass* size_class(std::size_t slot_size) noexcept;
+    SizeClass* size_class(std::size_t stack_size) noexcept;
     Slot* take(SizeClass& size_class, std::size_t wanted) noexcept;  // a list, of fewer if there are not as many
     void give(Slot* first, Slot* last, std::size_t count) noexcept;  // a list of slots of the same size
 
@@ -136,6 +138,7 @@ private:
 
     std::mutex mutex_;
     const system::Commit commit_;
+    const system::Guard guard_;
     SizeClass* size_classes_ = nullptr;
     CacheTally* tallies_ = nullptr;
     std::atomic<Region*> regions_{nullptr};  // only ever added to, so that a signal handler can read it
@@ -157,9 +160,8 @@ public:
     static constexpr std::size_t look_after_period = 256;
     static constexpr std::size_t trim_period = 16 * look_after_period;
 
-    explicit StackCache(std::size_t slot_size = default_slot_size, StackPool& pool = StackPool::shared()) noexcept
-        : pool_(pool) {
-        set_slot_size(slot_size);
+    explicit StackCache(std::size_t stack_size, StackPool& pool = StackPool::shared()) noexcept : pool_(pool) {
+        set_stack_size(stack_size);
     }
     ~StackCache();
     StackCache(const StackCache&) = delete;
@@ -193,10 +195,13 @@ public:
     // then by who knows a time when that does not matter.
     void cool() noexcept;
 
-    // The size of the slots acquired from now on, rounded as SlotLayout::for_size() says. Those of another size that are
-    // released from now on go to the reserve.
-    void set_slot_size(std::size_t slot_size) noexcept;
-    std::size_t slot_size() const noexcept { return slot_size_; }
+    // How much stack the slots acquired from now on have, rounded as SlotLayout::for_stack() says. Those with another size that
+    // are released from now on go to the reserve.
+    void set_stack_size(std::size_t stack_size) noexcept;
+    std::size_t stack_size() const noexcept { return stack_size_; }
+
+    // How much address space such a slot takes.
+    std::size_t slot_bytes() const noexcept { return SlotLayout::for_stack(stack_size_, system::page_size()).size; }
 
     // How many free slots the cache holds.
     std::size_t count() const noexcept {
@@ -231,11 +236,11 @@ private:
     std::size_t until_trim_ = trim_period / look_after_period;  // so many of these until one trims
     std::size_t left_deep_ = 0;           // how many free slots are marked so
     SizeClass* size_class_ = nullptr;     // that layout_ belongs to
-    std::size_t slot_size_ = 0;
+    std::size_t stack_size_ = 0;
     StackPool& pool_;
 };
 
-// The slot of the process's pool in whose guard page an address lies, or nullptr. Async-signal-safe.
+// The slot of the process's pool in whose guard an address lies, or nullptr. Async-signal-safe.
 const Slot* slot_guarding(const void* address) noexcept;
 
 }  // namespace stackful

@@ -4,15 +4,25 @@
 
 namespace stackful {
 
+namespace {
+
+// The begin of the page that an address is in.
+std::byte* page_of(std::byte* address) noexcept {
+    return address - reinterpret_cast<std::uintptr_t>(address) % system::page_size();
+}
+
+}  // namespace
+
 void trim(Slot& slot) noexcept {
     const SlotLayout& layout = *slot.layout;
-    std::byte* begin = slot.begin();
-    system::discard(slot.low, layout.warm_low - layout.low);
-    system::discard(begin + layout.warm_high, layout.size - layout.warm_high);
+    std::byte* warm_low = page_of(slot.stack_base() - layout.warm_below) + layout.page_size;
+    std::byte* warm_high = page_of(slot.stack_base() + layout.warm_above);
+    system::discard(slot.low, static_cast<std::size_t>(warm_low - slot.low));
+    system::discard(warm_high, static_cast<std::size_t>(slot.high - warm_high));
 }
 
 void trim_to_shared_page(Slot& slot) noexcept {
-    std::byte* shared_page = slot.stack_base() - SlotLayout::shared_page_stack_bytes;
+    std::byte* shared_page = page_of(slot.stack_base());
     system::discard(slot.low, static_cast<std::size_t>(shared_page - slot.low));
     std::byte* beyond = shared_page + system::page_size();
     system::discard(beyond, static_cast<std::size_t>(slot.high - beyond));

@@ -26,6 +26,13 @@ inline constexpr bool with_emulator = true;
 inline constexpr bool with_emulator = false;
 #endif
 
+// A size of each kind of slot; the large one is what threads usually have.
+inline constexpr std::size_t small_stack = std::size_t{256} << 10;
+inline constexpr std::size_t large_stack = std::size_t{8} << 20;
+
+// All of a slot that may be accessed below its base, or above it.
+inline std::size_t bytes_below(const stackful::Slot& slot) { return static_cast<std::size_t>(slot.stack_base() - slot.low); }
+
 class Coroutine {
 public:
     // Called with what the first resume() passes. Its result is that of the last one.

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "coroutine.hpp"
@@ -31,14 +32,14 @@ std::size_t resident_pages(Slot* slot) {
 }
 
 std::size_t warm_pages(Slot* slot) {
-    return (slot->layout->warm_high - slot->layout->warm_low) / stackful::system::page_size();
+    return (slot->layout->warm_below + slot->layout->warm_above) / stackful::system::page_size();
 }
 
 void use_stack(Slot* slot, std::size_t bytes) { std::memset(slot->stack_base() - bytes, 1, bytes); }
 
 TEST(Memory, slot_that_ran_very_deep_gives_its_pages_back) {
     StackPool pool;
-    StackCache cache(stackful::default_slot_size, pool);
+    StackCache cache(large_stack, pool);
     Slot* slot = cache.acquire();
     use_stack(slot, 512 << 10);
     EXPECT_GE(resident_pages(slot), (512u << 10) / stackful::system::page_size());
@@ -48,7 +49,7 @@ TEST(Memory, slot_that_ran_very_deep_gives_its_pages_back) {
 
 TEST(Memory, slot_whose_client_area_was_filled_gives_its_pages_back) {
     StackPool pool;
-    StackCache cache(stackful::default_slot_size, pool);
+    StackCache cache(large_stack, pool);
     std::vector<Slot*> slots(40);
     for (Slot*& slot : slots) {
         slot = cache.acquire();
@@ -64,7 +65,7 @@ TEST(Memory, slot_whose_client_area_was_filled_gives_its_pages_back) {
 
 TEST(Memory, few_slots_are_left_untrimmed) {
     StackPool pool;
-    StackCache cache(stackful::default_slot_size, pool);
+    StackCache cache(large_stack, pool);
     std::vector<Slot*> slots(100);
     for (Slot*& slot : slots) {
         slot = cache.acquire();
@@ -86,7 +87,7 @@ TEST(Memory, few_slots_are_left_untrimmed) {
 
 TEST(Memory, slot_used_deep_again_and_again_is_left_as_it_is) {
     StackPool pool;
-    StackCache cache(stackful::default_slot_size, pool);
+    StackCache cache(large_stack, pool);
     Slot* slot = cache.acquire();
     for (int i = 0; i < 10; ++i) {
         use_stack(slot, 64 << 10);
@@ -99,10 +100,10 @@ TEST(Memory, slot_used_deep_again_and_again_is_left_as_it_is) {
 
 TEST(Memory, frame_that_skipped_the_line_that_tells_is_found_in_time) {
     StackPool pool;
-    StackCache cache(stackful::default_slot_size, pool);
+    StackCache cache(large_stack, pool);
     Slot* slot = cache.acquire();
     use_stack(slot, 512 << 10);
-    std::memset(slot->begin() + slot->layout->warm_low - 64, 0, 64);
+    std::memset(slot->stack_base() - slot->layout->warm_below, 0, 64);
     for (std::size_t i = 0; i <= StackCache::trim_period; ++i) {
         cache.release(slot);
         ASSERT_EQ(cache.acquire(), slot);
@@ -113,10 +114,10 @@ TEST(Memory, frame_that_skipped_the_line_that_tells_is_found_in_time) {
 
 TEST(Memory, release_of_another_size_trims) {
     StackPool pool;
-    StackCache cache(stackful::default_slot_size, pool);
+    StackCache cache(large_stack, pool);
     Slot* slot = cache.acquire();
     use_stack(slot, 100 << 10);
-    cache.set_slot_size(stackful::minimum_slot_size);
+    cache.set_stack_size(stackful::minimum_stack_size);
     cache.release(slot);
     EXPECT_LE(resident_pages(slot), warm_pages(slot));
 }
@@ -131,12 +132,27 @@ std::size_t resident_bytes() {
 
 // The fallback keeps two of the C library's structures on each stack: 9 KiB on AArch64.
 #if defined(STACKFUL_TESTS_USE_UCONTEXT)
-constexpr bool fits_into_a_page = 2 * sizeof(ucontext_t) + 256 < stackful::SlotLayout::shared_page_stack_bytes;
+constexpr bool fits_into_a_page = 2 * sizeof(ucontext_t) + 256 < stackful::SlotLayout::least_shared_stack;
 #else
 constexpr bool fits_into_a_page = true;
 #endif
 
-TEST(Memory, ten_thousand_parked_executions_touch_about_one_page_each) {
+std::size_t page_table_bytes() {
+    std::FILE* file = std::fopen("/proc/self/status", "r");
+    char line[256];
+    unsigned long kibibytes = 0;
+    while (std::fgets(line, sizeof line, file) != nullptr && std::sscanf(line, "VmPTE: %lu", &kibibytes) != 1) {
+    }
+    std::fclose(file);
+    return kibibytes << 10;
+}
+
+class ParkedExecutions : public testing::TestWithParam<std::size_t> {};
+
+INSTANTIATE_TEST_SUITE_P(Stacks, ParkedExecutions, testing::Values(small_stack, large_stack),
+                         [](const auto& info) { return std::to_string(info.param >> 10) + "_kib"; });
+
+TEST_P(ParkedExecutions, touch_about_one_page_each_and_one_of_page_tables_at_most) {
     if (with_sanitizer) {
         GTEST_SKIP() << "would measure the sanitizer";
     }
@@ -145,7 +161,7 @@ TEST(Memory, ten_thousand_parked_executions_touch_about_one_page_each) {
     }
     constexpr std::size_t count = 10'000;
     StackPool pool;
-    StackCache cache(stackful::default_slot_size, pool);
+    StackCache cache(GetParam(), pool);
     // Only what is measured should take memory, so nothing but executions: no coroutines.
     static stackful::Execution here;
     static std::vector<stackful::Execution> parked;
@@ -154,6 +170,7 @@ TEST(Memory, ten_thousand_parked_executions_touch_about_one_page_each) {
     parked.resize(count);
     std::memset(static_cast<void*>(slots.data()), 0, count * sizeof(Slot*));
     std::size_t before = resident_bytes();
+    std::size_t tables_before = page_table_bytes();
     for (running = 0; running < count; ++running) {
         slots[running] = cache.acquire();
         ASSERT_NE(slots[running], nullptr);
@@ -169,6 +186,7 @@ TEST(Memory, ten_thousand_parked_executions_touch_about_one_page_each) {
     double pages = static_cast<double>(resident_bytes() - before) / count / static_cast<double>(stackful::system::page_size());
     if (!with_emulator) {  // it keeps accounts of pages
         EXPECT_LT(pages, 1.1);
+        EXPECT_LT((page_table_bytes() - tables_before) / count, GetParam() == large_stack ? 4200u : 800u);
     }
     for (std::size_t i = 0; i < count; i += 1000) {
         EXPECT_EQ(resident_pages(slots[i]), 1u);

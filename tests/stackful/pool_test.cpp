@@ -16,17 +16,23 @@
 
 namespace {
 
-using stackful::default_slot_size;
-using stackful::minimum_slot_size;
+using stackful::minimum_stack_size;
 using stackful::Slot;
 using stackful::StackCache;
 using stackful::StackPool;
 using stackful::system::Commit;
+using stackful::system::Guard;
 
-// Each test runs with both ways to come by memory, whatever the system's own is.
-class Pool : public testing::TestWithParam<Commit> {
+// Each test runs with each way to come by memory and to guard it, whatever the system's own are.
+struct Way {
+    const char* name;
+    Commit commit;
+    Guard guard;
+};
+
+class Pool : public testing::TestWithParam<Way> {
 protected:
-    StackPool pool{GetParam()};
+    StackPool pool{GetParam().commit, GetParam().guard};
 
     std::vector<Slot*> acquire(StackCache& cache, std::size_t count) {
         std::vector<Slot*> slots(count);
@@ -43,11 +49,14 @@ protected:
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(WithMemory, Pool, testing::Values(Commit::at_once, Commit::when_needed),
-                         [](const auto& info) { return info.param == Commit::at_once ? "at_once" : "when_needed"; });
+INSTANTIATE_TEST_SUITE_P(WithMemory, Pool,
+                         testing::Values(Way{"at_once_marked", Commit::at_once, Guard::marked},
+                                         Way{"at_once_mapped", Commit::at_once, Guard::mapped},
+                                         Way{"when_needed", Commit::when_needed, Guard::mapped}),
+                         [](const auto& info) { return info.param.name; });
 
 TEST_P(Pool, reuses_last_in_first_out) {
-    StackCache cache(minimum_slot_size, pool);
+    StackCache cache(minimum_stack_size, pool);
     auto slots = acquire(cache, 3);
     release(cache, slots);
     EXPECT_EQ(cache.acquire(), slots[2]);
@@ -57,12 +66,12 @@ TEST_P(Pool, reuses_last_in_first_out) {
 }
 
 TEST_P(Pool, takes_all_memory_from_cooled_slots_but_a_page_of_a_few) {
-    StackCache cache(minimum_slot_size, pool);
+    StackCache cache(minimum_stack_size, pool);
     auto slots = acquire(cache, 500);
     std::vector<std::pair<std::byte*, std::size_t>> ranges;  // the headers will be gone
     for (Slot* slot : slots) {
         ranges.emplace_back(slot->low, static_cast<std::size_t>(slot->high - slot->low));
-        std::memset(slot->low, 1, slot->stack_bytes());
+        std::memset(slot->low, 1, bytes_below(*slot));
     }
     release(cache, slots);
     cache.cool();
@@ -85,14 +94,14 @@ TEST_P(Pool, takes_all_memory_from_cooled_slots_but_a_page_of_a_few) {
     EXPECT_EQ(std::set<Slot*>(again.begin(), again.end()).size(), again.size());
     EXPECT_EQ(pool.slots(), again.size());
     for (std::size_t i = 0; i < again.size(); ++i) {
-        EXPECT_EQ(again[i]->stack_bytes(), again[0]->stack_bytes());
-        std::memset(again[i]->low, 1, again[i]->stack_bytes());
+        EXPECT_GE(bytes_below(*again[i]), minimum_stack_size);
+        std::memset(again[i]->low, 1, bytes_below(*again[i]));
     }
     release(cache, again);
 }
 
 TEST_P(Pool, unmaps_and_maps_again_and_again) {
-    StackCache cache(minimum_slot_size, pool);
+    StackCache cache(minimum_stack_size, pool);
     auto kept = acquire(cache, 40);  // all over the first regions
     for (int round = 0; round < 4; ++round) {
         auto slots = acquire(cache, 4000);
@@ -109,7 +118,7 @@ TEST_P(Pool, unmaps_and_maps_again_and_again) {
 }
 
 TEST_P(Pool, never_hands_out_a_slot_twice) {
-    StackCache cache(minimum_slot_size, pool);
+    StackCache cache(minimum_stack_size, pool);
     auto slots = acquire(cache, 3000);
     std::set<Slot*> distinct(slots.begin(), slots.end());
     EXPECT_EQ(distinct.size(), slots.size());
@@ -121,7 +130,7 @@ TEST_P(Pool, never_hands_out_a_slot_twice) {
 }
 
 TEST_P(Pool, slots_do_not_overlap) {
-    StackCache cache(minimum_slot_size, pool);
+    StackCache cache(minimum_stack_size, pool);
     auto slots = acquire(cache, 100);
     std::sort(slots.begin(), slots.end());
     for (std::size_t i = 1; i < slots.size(); ++i) {
@@ -131,7 +140,7 @@ TEST_P(Pool, slots_do_not_overlap) {
 }
 
 TEST_P(Pool, knows_how_many_slots_are_in_use) {
-    StackCache cache(minimum_slot_size, pool);
+    StackCache cache(minimum_stack_size, pool);
     EXPECT_EQ(pool.slots_in_use(), 0u);
     auto slots = acquire(cache, 40);
     EXPECT_EQ(pool.slots_in_use(), 40u);
@@ -144,7 +153,7 @@ TEST_P(Pool, knows_how_many_slots_are_in_use) {
 }
 
 TEST_P(Pool, cache_holds_a_bounded_number_of_slots) {
-    StackCache cache(minimum_slot_size, pool);
+    StackCache cache(minimum_stack_size, pool);
     auto slots = acquire(cache, 5000);
     release(cache, slots);
     EXPECT_LE(cache.count(), StackCache::capacity + StackCache::look_after_period);
@@ -158,19 +167,19 @@ TEST_P(Pool, cache_holds_a_bounded_number_of_slots) {
 TEST_P(Pool, cache_returns_its_slots_when_it_goes) {
     std::vector<Slot*> slots;
     {
-        StackCache cache(minimum_slot_size, pool);
+        StackCache cache(minimum_stack_size, pool);
         slots = acquire(cache, 10);
         release(cache, slots);
     }
     EXPECT_EQ(pool.slots_in_use(), 0u);
-    StackCache cache(minimum_slot_size, pool);
+    StackCache cache(minimum_stack_size, pool);
     auto again = acquire(cache, 10);
     EXPECT_EQ(std::set<Slot*>(slots.begin(), slots.end()), std::set<Slot*>(again.begin(), again.end()));
     release(cache, again);
 }
 
 TEST_P(Pool, trim_gives_the_free_slots_to_the_reserve) {
-    StackCache cache(minimum_slot_size, pool);
+    StackCache cache(minimum_stack_size, pool);
     release(cache, acquire(cache, 10));
     EXPECT_EQ(cache.count(), 10u);
     cache.trim();
@@ -180,27 +189,27 @@ TEST_P(Pool, trim_gives_the_free_slots_to_the_reserve) {
 }
 
 TEST_P(Pool, hands_out_slots_of_the_size_asked_for) {
-    StackCache cache(default_slot_size, pool);
+    StackCache cache(large_stack, pool);
     Slot* large = cache.acquire();
-    EXPECT_EQ(cache.slot_size(), default_slot_size);
-    EXPECT_EQ(static_cast<std::size_t>(large->high - large->begin()), default_slot_size);
-    cache.set_slot_size(minimum_slot_size);
+    EXPECT_EQ(cache.stack_size(), large_stack);
+    EXPECT_EQ(static_cast<std::size_t>(large->stack_base() - large->stack_end()), large_stack);
+    cache.set_stack_size(minimum_stack_size);
     Slot* small = cache.acquire();
-    EXPECT_EQ(static_cast<std::size_t>(small->high - small->begin()), minimum_slot_size);
+    EXPECT_EQ(static_cast<std::size_t>(small->stack_base() - small->stack_end()), minimum_stack_size);
     cache.release(large);
     cache.release(small);
     EXPECT_EQ(cache.acquire(), small);
     cache.release(small);
-    cache.set_slot_size(default_slot_size);
+    cache.set_stack_size(large_stack);
     EXPECT_EQ(cache.acquire(), large);
     cache.release(large);
 }
 
 TEST_P(Pool, takes_back_a_slot_in_a_cache_that_never_gave_one) {
-    StackCache cache(minimum_slot_size, pool);
+    StackCache cache(minimum_stack_size, pool);
     Slot* slot = cache.acquire();
     {
-        StackCache other(minimum_slot_size, pool);
+        StackCache other(minimum_stack_size, pool);
         other.release(slot);
     }
     EXPECT_EQ(pool.slots_in_use(), 0u);
@@ -211,7 +220,7 @@ TEST_P(Pool, threads_return_slots_to_the_reserve) {
         std::vector<std::thread> threads;
         for (int i = 0; i < 4; ++i) {
             threads.emplace_back([this] {
-                StackCache cache(minimum_slot_size, pool);
+                StackCache cache(minimum_stack_size, pool);
                 for (int repeat = 0; repeat < 3; ++repeat) {
                     release(cache, acquire(cache, 50));
                 }
@@ -226,10 +235,10 @@ TEST_P(Pool, threads_return_slots_to_the_reserve) {
 }
 
 TEST_P(Pool, slot_may_be_released_by_another_thread) {
-    StackCache here(minimum_slot_size, pool);
+    StackCache here(minimum_stack_size, pool);
     auto slots = acquire(here, 100);
     std::thread([&] {
-        StackCache there(minimum_slot_size, pool);
+        StackCache there(minimum_stack_size, pool);
         release(there, slots);
     }).join();
     EXPECT_EQ(pool.slots_in_use(), 0u);
@@ -238,7 +247,7 @@ TEST_P(Pool, slot_may_be_released_by_another_thread) {
 }
 
 TEST_P(Pool, slot_guarding_tells_the_guard_pages_from_everything_else) {
-    StackCache cache(minimum_slot_size, pool);
+    StackCache cache(minimum_stack_size, pool);
     auto slots = acquire(cache, 20);
     for (Slot* slot : slots) {
         EXPECT_EQ(pool.slot_guarding(slot->low - 1), slot);
@@ -254,7 +263,7 @@ TEST_P(Pool, slot_guarding_tells_the_guard_pages_from_everything_else) {
 
 TEST(SharedPool, is_the_default) {
     std::size_t before = StackPool::shared().slots_in_use();
-    StackCache cache;
+    StackCache cache(large_stack);
     Slot* slot = cache.acquire();
     EXPECT_EQ(StackPool::shared().slots_in_use(), before + 1);
     EXPECT_EQ(stackful::slot_guarding(slot->low - 1), slot);
@@ -267,8 +276,8 @@ TEST(SharedPool, is_the_default) {
 TEST_P(Pool, gives_memory_back_without_the_red_zones_of_frames_that_never_returned) {
     std::byte* low = nullptr;
     {
-        StackPool gone{GetParam()};
-        StackCache cache(minimum_slot_size, gone);
+        StackPool gone{GetParam().commit, GetParam().guard};
+        StackCache cache(minimum_stack_size, gone);
         Slot* slot = cache.acquire();
         low = slot->low;
         __asan_poison_memory_region(low, 64);
@@ -278,7 +287,7 @@ TEST_P(Pool, gives_memory_back_without_the_red_zones_of_frames_that_never_return
 }
 
 TEST(Leaks, are_not_what_only_a_suspended_stack_refers_to) {
-    StackCache cache;
+    StackCache cache(large_stack);
     {
         Coroutine coroutine(cache, [](Coroutine& self, void*) -> void* {
             std::unique_ptr<int[]> kept(new int[1000]);

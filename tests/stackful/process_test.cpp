@@ -2,14 +2,17 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -21,6 +24,8 @@ namespace {
 using stackful::Slot;
 using stackful::StackCache;
 using stackful::StackPool;
+using stackful::system::Commit;
+using stackful::system::Guard;
 
 volatile bool stop_recursion = false;
 
@@ -45,7 +50,7 @@ void overflow_a_stack() {
     };
     sigaction(SIGSEGV, &action, nullptr);
 
-    StackCache cache(stackful::minimum_slot_size);
+    StackCache cache(stackful::minimum_stack_size);
     Coroutine coroutine(cache, [](Coroutine& self, void*) {
         overflowing = self.slot();
         recurse_for_ever(0);
@@ -62,7 +67,7 @@ TEST(ProcessDeathTest, overflow_ends_in_a_signal_whose_address_tells_the_slot) {
 void fault_with_a_report(bool by_overflow) {
     ASSERT_TRUE(stackful::ensure_signal_stack());
     ASSERT_TRUE(stackful::report_overflows([](const Slot& slot) noexcept { _exit(&slot == overflowing ? 42 : 43); }));
-    StackCache cache(stackful::minimum_slot_size);
+    StackCache cache(stackful::minimum_stack_size);
     Coroutine coroutine(cache, [](Coroutine& self, void*) {
         overflowing = self.slot();
         self.suspend();
@@ -90,24 +95,103 @@ TEST(ProcessDeathTest, fault_in_the_guard_page_of_a_stack_that_does_not_run_is_n
     EXPECT_EXIT(fault_with_a_report(false), testing::KilledBySignal(SIGSEGV), "");
 }
 
-TEST(ProcessDeathTest, write_to_each_end_of_the_guard_page_is_fatal) {
-    if (with_sanitizer) {
-        GTEST_SKIP() << "the sanitizer handles the signal";
+// Each size of guard, and each way to have one.
+struct GuardedSize {
+    std::size_t stack_size;
+    Commit commit;
+    Guard guard;
+};
+
+class GuardDeathTest : public testing::TestWithParam<GuardedSize> {
+protected:
+    void SetUp() override {
+        if (with_sanitizer) {
+            GTEST_SKIP() << "the sanitizer handles the signal";
+        }
     }
-    for (auto commit : {stackful::system::Commit::at_once, stackful::system::Commit::when_needed}) {
-        StackPool pool(commit);
-        StackCache cache(stackful::minimum_slot_size, pool);
-        Slot* slot = cache.acquire();
-        EXPECT_EXIT(*slot->begin() = std::byte{1}, testing::KilledBySignal(SIGSEGV), "");
-        EXPECT_EXIT(slot->low[-1] = std::byte{1}, testing::KilledBySignal(SIGSEGV), "");
-        cache.release(slot);
+    StackPool pool{GetParam().commit, GetParam().guard};
+    StackCache cache{GetParam().stack_size, pool};
+};
+
+std::vector<GuardedSize> guarded_sizes() {
+    std::vector<GuardedSize> all;
+    for (std::size_t size : {stackful::minimum_stack_size, small_stack, std::size_t{1} << 20, std::size_t{2} << 20, large_stack,
+                             std::size_t{64} << 20}) {
+        all.push_back({size, Commit::at_once, Guard::marked});
+        all.push_back({size, Commit::at_once, Guard::mapped});
+        all.push_back({size, Commit::when_needed, Guard::mapped});
     }
+    return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Slots, GuardDeathTest, testing::ValuesIn(guarded_sizes()), [](const auto& info) {
+    return std::to_string(info.param.stack_size >> 10) + "_kib_" +
+           (info.param.commit == Commit::when_needed ? "when_needed"
+            : info.param.guard == Guard::marked      ? "marked"
+                                                     : "mapped");
+});
+
+TEST_P(GuardDeathTest, write_to_each_end_of_the_guard_is_fatal) {
+    Slot* slot = cache.acquire();
+    EXPECT_EXIT(*slot->begin() = std::byte{1}, testing::KilledBySignal(SIGSEGV), "");
+    EXPECT_EXIT(slot->low[-1] = std::byte{1}, testing::KilledBySignal(SIGSEGV), "");
+    cache.release(slot);
+}
+
+// Has a frame of so many bytes, and touches the far end of it only. OpenBLAS has such functions.
+template <std::size_t bytes>
+[[gnu::noinline, gnu::optimize("no-stack-clash-protection")]] void touch_far_end_of_frame() {
+    char frame[bytes];
+    frame[0] = 1;
+    asm volatile("" ::"r"(frame) : "memory");
+}
+
+[[gnu::noinline]] void touch_far_end_of_large_frame(const Slot& slot) {
+    constexpr std::size_t large = std::size_t{600} << 10;
+    constexpr std::size_t small = std::size_t{60} << 10;
+    slot.layout->guard_bytes > large ? touch_far_end_of_frame<large>() : touch_far_end_of_frame<small>();
+}
+
+// Ends the process with 42 if what touches the far end of a large frame, at the very bottom of the stack, is stopped by the
+// guard of that stack.
+void step_over_the_guard(StackCache& cache) {
+    ASSERT_TRUE(stackful::ensure_signal_stack());
+    // The one at the highest address has another one below.
+    std::vector<Slot*> slots(8);
+    for (Slot*& slot : slots) {
+        slot = cache.acquire();
+    }
+    std::sort(slots.begin(), slots.end());
+    cache.release(slots.back());
+    Coroutine coroutine(cache, [](Coroutine& self, void*) {
+        overflowing = self.slot();
+        struct sigaction action {};
+        action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+        action.sa_sigaction = [](int, siginfo_t* info, void*) {
+            auto* fault = static_cast<std::byte*>(info->si_addr);
+            _exit(fault >= overflowing->begin() && fault < overflowing->low ? 42 : 43);
+        };
+        sigaction(SIGSEGV, &action, nullptr);
+        auto here = static_cast<std::byte*>(__builtin_frame_address(0));
+        constexpr std::size_t room_for_calls = 2048;
+        auto* down_to_the_bottom = static_cast<volatile char*>(
+            __builtin_alloca(static_cast<std::size_t>(here - self.slot()->low) - room_for_calls));
+        touch_far_end_of_large_frame(*self.slot());
+        *down_to_the_bottom = 0;
+        return nullptr;
+    });
+    coroutine.resume();
+    _exit(1);
+}
+
+TEST_P(GuardDeathTest, stops_a_function_whose_frame_is_larger_than_many_pages) {
+    EXPECT_EXIT(step_over_the_guard(cache), testing::ExitedWithCode(42), "");
 }
 
 // Runs in a process of its own. 0 if all is as it should be, 77 if the limit is not enforced.
 int exhaust_memory() {
     StackPool pool;
-    StackCache cache(stackful::default_slot_size, pool);
+    StackCache cache(large_stack, pool);
     std::vector<Slot*> slots;
     slots.reserve(1000);
     std::FILE* file = std::fopen("/proc/self/statm", "r");
@@ -119,7 +203,7 @@ int exhaust_memory() {
     rlimit old_limit{};
     getrlimit(RLIMIT_AS, &old_limit);
     rlimit limit = old_limit;
-    limit.rlim_cur = pages * static_cast<unsigned long>(getpagesize()) + (50 << 20);
+    limit.rlim_cur = pages * static_cast<unsigned long>(getpagesize()) + (500 << 20);
     setrlimit(RLIMIT_AS, &limit);
 
     Slot* slot;
@@ -129,7 +213,7 @@ int exhaust_memory() {
             return 77;
         }
     }
-    // All but little of the 50 MiB: the last regions are small.
+    // All but little of the 500 MiB: the last regions are small.
     if (slots.size() < 45) {
         return 2;
     }
@@ -178,10 +262,84 @@ TEST(Process, exhausted_address_space_yields_no_slot_and_does_no_harm) {
     EXPECT_EQ(code, 0);
 }
 
+unsigned long kibibytes_of(const char* name) {
+    std::FILE* file = std::fopen("/proc/self/status", "r");
+    char line[256];
+    unsigned long value = 0;
+    while (file != nullptr && std::fgets(line, sizeof line, file) != nullptr) {
+        if (std::strncmp(line, name, std::strlen(name)) == 0) {
+            value = std::strtoul(line + std::strlen(name), nullptr, 10);
+        }
+    }
+    std::fclose(file);
+    return value;
+}
+
+TEST(Process, that_locks_its_memory_pays_for_what_stacks_use_and_no_more) {
+    if (with_sanitizer) {
+        GTEST_SKIP() << "the sanitizer's memory would be locked";
+    }
+    int code = exit_code_of_child([] {
+        if (mlockall(MCL_FUTURE) != 0) {
+            return 77;
+        }
+        for (std::size_t size : {small_stack, large_stack}) {
+            StackPool pool;
+            StackCache cache(size, pool);
+            std::vector<Slot*> slots(100);
+            unsigned long before = kibibytes_of("VmRSS:");
+            for (Slot*& slot : slots) {
+                slot = cache.acquire();
+                if (slot == nullptr) {
+                    return 1;
+                }
+                std::memset(slot->stack_base() - 100, 1, 100);
+            }
+            if (kibibytes_of("VmRSS:") - before > 2000) {
+                return 2;
+            }
+            for (Slot* slot : slots) {
+                cache.release(slot);
+            }
+        }
+        return 0;
+    });
+    if (code == 77) {
+        GTEST_SKIP() << "this process may not lock its memory";
+    }
+    EXPECT_EQ(code, 0);
+}
+
+// What was reserved can be locked later, and then it can't be marked any more.
+TEST(Process, that_locks_its_memory_later_has_guards_all_the_same) {
+    if (with_sanitizer) {
+        GTEST_SKIP() << "the sanitizer's memory would be locked";
+    }
+    int code = exit_code_of_child([] {
+        StackPool pool;
+        StackCache cache(stackful::minimum_stack_size, pool);
+        cache.release(cache.acquire());
+        if (mlockall(MCL_CURRENT) != 0) {
+            return 77;
+        }
+        Slot* reused = cache.acquire();
+        Slot* slot = cache.acquire();
+        if (reused == nullptr || slot == nullptr) {
+            return 1;
+        }
+        slot->low[-1] = std::byte{1};
+        return 0;
+    });
+    if (code == 77) {
+        GTEST_SKIP() << "this process may not lock its memory";
+    }
+    EXPECT_EQ(code, -SIGSEGV);
+}
+
 TEST(Process, fork_leaves_both_processes_working) {
     static StackCache* cache;
     static Coroutine* coroutine;
-    StackCache a_cache;
+    StackCache a_cache(large_stack);
     cache = &a_cache;
     Coroutine counter(a_cache, [](Coroutine& self, void*) {
         for (std::uintptr_t i = 1;; ++i) {
@@ -205,7 +363,7 @@ TEST(Process, fork_leaves_both_processes_working) {
 }
 
 TEST(Process, fork_on_a_slot_leaves_both_processes_working) {
-    StackCache cache;
+    StackCache cache(large_stack);
     Coroutine coroutine(cache, [](Coroutine&, void*) {
         pid_t child = fork();
         if (child == 0) {
@@ -228,14 +386,14 @@ TEST(Process, fork_while_another_thread_uses_the_reserve_does_not_deadlock) {
     stop = false;
     std::thread busy([] {
         while (!stop) {
-            StackCache cache(stackful::minimum_slot_size);
+            StackCache cache(stackful::minimum_stack_size);
             cache.release(cache.acquire());
         }
     });
     for (int i = 0; i < 300; ++i) {
         ASSERT_EQ(exit_code_of_child([] {
                       alarm(20);
-                      StackCache cache(stackful::minimum_slot_size);
+                      StackCache cache(stackful::minimum_stack_size);
                       Slot* slot = cache.acquire();
                       return slot != nullptr ? 0 : 1;
                   }),
@@ -250,7 +408,7 @@ TEST(ProcessDeathTest, guard_page_guards_after_a_fork) {
         GTEST_SKIP() << "the sanitizer handles the signal";
     }
     static Slot* slot;
-    StackCache cache(stackful::minimum_slot_size);
+    StackCache cache(stackful::minimum_stack_size);
     slot = cache.acquire();
     int code = exit_code_of_child([] {
         slot->low[-1] = std::byte{1};

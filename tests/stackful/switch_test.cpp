@@ -15,7 +15,7 @@ void* as_pointer(std::uintptr_t number) { return reinterpret_cast<void*>(number)
 std::uintptr_t as_number(void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); }
 
 TEST(Switch, passes_values_both_ways) {
-    StackCache cache;
+    StackCache cache(large_stack);
     Coroutine adder(cache, [](Coroutine& self, void* value) {
         for (int i = 0; i < 3; ++i) {
             value = self.suspend(as_pointer(as_number(value) + 1));
@@ -31,7 +31,7 @@ TEST(Switch, passes_values_both_ways) {
 }
 
 TEST(Switch, runs_the_body_on_the_slot) {
-    StackCache cache;
+    StackCache cache(large_stack);
     Coroutine coroutine(cache, [](Coroutine& self, void*) {
         volatile std::byte here{};
         // Under AddressSanitizer `here` may be on a fake stack; the frame is not.
@@ -46,7 +46,7 @@ TEST(Switch, runs_the_body_on_the_slot) {
 }
 
 TEST(Switch, begins_with_an_aligned_stack) {
-    StackCache cache;
+    StackCache cache(large_stack);
     Coroutine coroutine(cache, [](Coroutine&, void*) {
         struct alignas(16) Aligned {
             char bytes[16];
@@ -60,7 +60,7 @@ TEST(Switch, begins_with_an_aligned_stack) {
 }
 
 TEST(Switch, nests) {
-    StackCache cache;
+    StackCache cache(large_stack);
     std::string order;
     Coroutine inner(cache, [&](Coroutine& self, void*) {
         order += "c";
@@ -90,7 +90,7 @@ TEST(Switch, nests) {
 }
 
 TEST(Switch, may_resume_from_another_stack_than_before) {
-    StackCache cache;
+    StackCache cache(large_stack);
     int steps = 0;
     Coroutine counter(cache, [&](Coroutine& self, void*) {
         for (;;) {
@@ -120,7 +120,7 @@ int sum_down_to_zero(Coroutine& self, int depth) {
 }
 
 TEST(Switch, keeps_a_deep_stack) {
-    StackCache cache;
+    StackCache cache(large_stack);
     int depth = with_sanitizer ? 500 : 2000;
     std::vector<std::unique_ptr<Coroutine>> coroutines;
     for (int i = 0; i < 5; ++i) {
@@ -149,7 +149,7 @@ template <typename Number>
 
 template <typename Number>
 void expect_values_kept() {
-    StackCache cache;
+    StackCache cache(large_stack);
     Number results[3] = {};
     std::vector<std::unique_ptr<Coroutine>> coroutines;
     for (int n = 0; n < 3; ++n) {
@@ -183,7 +183,7 @@ TEST(Switch, preserves_each_callee_saved_register) {
     if (with_sanitizer) {
         GTEST_SKIP() << "calls the bare primitive";
     }
-    StackCache cache;
+    StackCache cache(large_stack);
     stackful::Slot* slot = cache.acquire();
     stackful::prepare(guest, slot->low, slot->stack_base(), [](void*) {
         for (;;) {
@@ -225,7 +225,7 @@ double one_third() {
 }
 
 TEST(Switch, gives_each_execution_its_own_rounding_mode) {
-    StackCache cache;
+    StackCache cache(large_stack);
     double nearest = one_third();
     Coroutine upward(cache, [](Coroutine& self, void*) {
         std::fesetround(FE_UPWARD);
@@ -258,7 +258,7 @@ unsigned mxcsr_control_bits() {
 }
 
 TEST(Switch, gives_each_execution_its_own_control_words) {
-    StackCache cache;
+    StackCache cache(large_stack);
     unsigned short x87 = x87_control_word();
     unsigned mxcsr = mxcsr_control_bits();
     static const unsigned short single_precision = x87 & ~0x300;
@@ -280,7 +280,7 @@ TEST(Switch, gives_each_execution_its_own_control_words) {
 #endif
 
 TEST(Switch, starts_with_the_rounding_mode_of_the_one_who_prepared) {
-    StackCache cache;
+    StackCache cache(large_stack);
     std::fesetround(FE_DOWNWARD);
     Coroutine coroutine(cache, [](Coroutine&, void*) {
         EXPECT_EQ(std::fegetround(), FE_DOWNWARD);
@@ -292,7 +292,7 @@ TEST(Switch, starts_with_the_rounding_mode_of_the_one_who_prepared) {
 }
 
 TEST(Switch, works_a_hundred_thousand_times) {
-    StackCache cache;
+    StackCache cache(large_stack);
     Coroutine counter(cache, [](Coroutine& self, void*) {
         for (std::uintptr_t i = 1;; ++i) {
             self.suspend(as_pointer(i));
@@ -305,7 +305,7 @@ TEST(Switch, works_a_hundred_thousand_times) {
 }
 
 TEST(Switch, starts_and_finishes_ten_thousand_executions_on_one_slot) {
-    StackCache cache;
+    StackCache cache(large_stack);
     for (std::uintptr_t i = 0; i < 10'000; ++i) {
         Coroutine coroutine(cache, [](Coroutine&, void* value) { return value; });
         ASSERT_EQ(as_number(coroutine.resume(as_pointer(i))), i);
@@ -313,7 +313,7 @@ TEST(Switch, starts_and_finishes_ten_thousand_executions_on_one_slot) {
 }
 
 TEST(Switch, keeps_a_thousand_executions_apart) {
-    StackCache cache(stackful::minimum_slot_size);
+    StackCache cache(stackful::minimum_stack_size);
     std::vector<std::unique_ptr<Coroutine>> coroutines;
     for (int i = 0; i < 1000; ++i) {
         coroutines.push_back(std::make_unique<Coroutine>(cache, [](Coroutine& self, void* value) {

@@ -28,7 +28,7 @@ constexpr int host_depth = 60;
 }
 
 TEST(Unwind, backtrace_stops_at_the_first_function_of_the_stack) {
-    StackCache cache;
+    StackCache cache(large_stack);
     static int frames;
     Coroutine coroutine(cache, [](Coroutine&, void*) {
         void* addresses[200];
@@ -41,7 +41,7 @@ TEST(Unwind, backtrace_stops_at_the_first_function_of_the_stack) {
 }
 
 TEST(Unwind, unwinder_reports_the_end_of_the_stack) {
-    StackCache cache;
+    StackCache cache(large_stack);
     static _Unwind_Reason_Code reason;
     static std::byte* last_frame;
     Coroutine coroutine(cache, [](Coroutine& self, void*) {
@@ -68,7 +68,7 @@ TEST(Unwind, unwinder_reports_the_end_of_the_stack) {
 }
 
 TEST(Unwind, exception_is_caught_within_its_stack) {
-    StackCache cache;
+    StackCache cache(large_stack);
     std::string caught;
     Coroutine coroutine(cache, [&](Coroutine&, void*) {
         try {
@@ -83,7 +83,7 @@ TEST(Unwind, exception_is_caught_within_its_stack) {
 }
 
 TEST(Unwind, exception_runs_destructors_on_its_stack) {
-    StackCache cache;
+    StackCache cache(large_stack);
     bool destroyed = false;
     Coroutine coroutine(cache, [&](Coroutine&, void*) {
         struct Sentinel {
@@ -107,7 +107,7 @@ TEST(UnwindDeathTest, uncaught_exception_reaches_terminate) {
             std::fputs("terminate was reached\n", stderr);
             std::_Exit(7);
         });
-        StackCache cache;
+        StackCache cache(large_stack);
         Coroutine coroutine(cache, [](Coroutine&, void*) -> void* { throw 1; });
         try {
             coroutine.resume();
@@ -124,7 +124,7 @@ TEST(Unwind, pthread_exit_on_a_slot_ends_only_the_thread) {
         GTEST_SKIP() << "the sanitizers do not expect a thread to end on another stack than its own";
     }
     struct Shared {
-        StackCache cache;
+        StackCache cache{large_stack};
         Coroutine* coroutine = nullptr;
         bool unwound = false;
     };

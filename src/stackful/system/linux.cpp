@@ -2,9 +2,15 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
 
 #include "stackful/system/system.hpp"
 
@@ -15,18 +21,109 @@ namespace {
 constexpr int madv_populate_read = 22;   // Linux 5.14 on
 constexpr int madv_guard_install = 102;  // Linux 6.13 on: marks page-table entries as guards, which takes no mapping
 
-enum class Guards { untried, installed, mapped };
-std::atomic<Guards> guards{Guards::untried};
-
-// Marks the pages as guards. Fails on an older kernel; or if the memory is locked (mlockall).
-bool install_in_page_table(std::byte* begin, std::size_t bytes) noexcept {
+bool mark_as_guard(std::byte* begin, std::size_t bytes) noexcept {
     return ::madvise(begin, bytes, madv_guard_install) == 0;
 }
 
-// Some that are not Linux but say they are (user-mode QEMU) accept any advice, and do nothing. A guard can not be
-// populated.
-bool is_really_installed(std::byte* begin, std::size_t bytes) noexcept {
-    return ::madvise(begin, bytes, madv_populate_read) != 0;
+// A file of the system, read without memory of one's own.
+class SystemFile {
+public:
+    explicit SystemFile(const char* path) noexcept : file_(::open(path, O_RDONLY | O_CLOEXEC)) {}
+    ~SystemFile() {
+        if (file_ >= 0) {
+            ::close(file_);
+        }
+    }
+    SystemFile(const SystemFile&) = delete;
+    SystemFile& operator=(const SystemFile&) = delete;
+
+    // The next part of it, which ends with a zero. nullptr at the end.
+    const char* next() noexcept {
+        ssize_t count = file_ >= 0 ? ::read(file_, text_, sizeof text_ - 1) : 0;
+        text_[std::max<ssize_t>(count, 0)] = '\0';
+        return count > 0 ? text_ : nullptr;
+    }
+
+private:
+    int file_;
+    char text_[4096];
+};
+
+// The number that follows `name` in a file, or that it begins with if there is no name. 0 if there is none.
+std::size_t number_in(const char* path, const char* name = "") noexcept {
+    SystemFile file(path);
+    const char* text = file.next();
+    const char* place = text != nullptr ? std::strstr(text, name) : nullptr;
+    return place != nullptr ? std::strtoull(place + std::strlen(name), nullptr, 10) : 0;
+}
+
+std::size_t lines_in(const char* path) noexcept {
+    SystemFile file(path);
+    std::size_t lines = 0;
+    while (const char* text = file.next()) {
+        lines += static_cast<std::size_t>(std::count(text, text + std::strlen(text), '\n'));
+    }
+    return lines;
+}
+
+constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+constexpr std::size_t kibibyte = 1024;
+
+template <class Resource>  // an enumeration of the C library's, or int
+std::size_t soft_limit(Resource resource) noexcept {
+    rlimit limit{};
+    bool is_limited = ::getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    return is_limited ? std::min<std::size_t>(limit.rlim_cur, no_limit) : no_limit;
+}
+
+// What a limit leaves of itself.
+std::size_t left_of(std::size_t limit, std::size_t used) noexcept {
+    return limit == no_limit ? no_limit : limit - std::min(limit, used);
+}
+
+constexpr const char* status = "/proc/self/status";
+
+std::size_t address_space_left() noexcept {
+    return left_of(soft_limit(RLIMIT_AS), number_in(status, "\nVmSize:") * kibibyte);
+}
+
+std::size_t data_left() noexcept { return left_of(soft_limit(RLIMIT_DATA), number_in(status, "\nVmData:") * kibibyte); }
+
+std::size_t promises_left(Commit commit) noexcept {
+    if (commit == Commit::at_once) {
+        return no_limit;
+    }
+    constexpr const char* memory = "/proc/meminfo";
+    return left_of(number_in(memory, "\nCommitLimit:") * kibibyte, number_in(memory, "\nCommitted_AS:") * kibibyte);
+}
+
+// Is an error one that may be gone the next time?
+bool is_want_of_memory(int error) noexcept { return error == ENOMEM || error == EAGAIN; }
+
+// Tries it on a page of its own. Some that are not Linux but say they are (user-mode QEMU) accept any advice, and do
+// nothing; a guard can not be populated.
+bool can_mark() noexcept {
+    std::byte* page = reserve(page_size(), page_size(), 0, Commit::at_once);
+    if (page == nullptr) {
+        return true;  // as far as is known
+    }
+    bool marked = mark_as_guard(page, page_size()) ? ::madvise(page, page_size(), madv_populate_read) != 0
+                                                   : is_want_of_memory(errno);
+    unreserve(page, page_size());
+    return marked;
+}
+
+// Unmaps what was reserved more than is needed. Where that fails, for want of mappings, it is lost.
+std::byte* cut(std::byte* mapped, std::size_t mapped_bytes, std::byte* begin, std::size_t bytes) noexcept {
+    if (begin != mapped) {
+        ::munmap(mapped, static_cast<std::size_t>(begin - mapped));
+    }
+    std::byte* end = begin + bytes;
+    std::byte* mapped_end = mapped + mapped_bytes;
+    if (end != mapped_end) {
+        ::munmap(end, static_cast<std::size_t>(mapped_end - end));
+    }
+    return begin;
 }
 
 }  // namespace
@@ -37,29 +134,30 @@ std::size_t page_size() noexcept {
 }
 
 Commit preferred_commit() noexcept {
-    static const Commit commit = [] {
-        char mode = '0';
-        int file = ::open("/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC);
-        if (file >= 0) {
-            if (::read(file, &mode, 1) != 1) {
-                mode = '0';
-            }
-            ::close(file);
-        }
-        return mode == '2' ? Commit::when_needed : Commit::at_once;
-    }();
+    static const Commit commit =
+        number_in("/proc/sys/vm/overcommit_memory") == 2 ? Commit::when_needed : Commit::at_once;
     return commit;
 }
 
-std::byte* reserve(std::size_t bytes, Commit commit) noexcept {
-    int protection = commit == Commit::at_once ? PROT_READ | PROT_WRITE : PROT_NONE;
-    void* memory = ::mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+// A program may have asked for all its memory to be locked (mlockall), and what is mapped accessible would then be filled with
+// pages at once.
+std::byte* reserve(std::size_t bytes, std::size_t alignment, std::size_t offset, Commit commit) noexcept {
+    std::size_t mapped_bytes = bytes + alignment - page_size();
+    void* memory = ::mmap(nullptr, mapped_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED) {
         return nullptr;
     }
+    auto* mapped = static_cast<std::byte*>(memory);
+    auto misaligned = static_cast<std::size_t>(-(reinterpret_cast<std::uintptr_t>(mapped) + offset)) % alignment;
+    std::byte* begin = cut(mapped, mapped_bytes, mapped + misaligned, bytes);
+    ::munlock(begin, bytes);
     // A huge page would make the first touch of a stack cost 2 MiB. Fails harmlessly where there are none.
-    ::madvise(memory, bytes, MADV_NOHUGEPAGE);
-    return static_cast<std::byte*>(memory);
+    ::madvise(begin, bytes, MADV_NOHUGEPAGE);
+    if (commit == Commit::at_once && !make_accessible(begin, bytes)) {
+        unreserve(begin, bytes);
+        return nullptr;
+    }
+    return begin;
 }
 
 bool unreserve(std::byte* begin, std::size_t bytes) noexcept { return ::munmap(begin, bytes) == 0; }
@@ -68,15 +166,49 @@ bool make_accessible(std::byte* begin, std::size_t bytes) noexcept {
     return ::mprotect(begin, bytes, PROT_READ | PROT_WRITE) == 0;
 }
 
-bool install_guard(std::byte* begin, std::size_t bytes) noexcept {
-    Guards kind = guards.load(std::memory_order_relaxed);
-    if (kind != Guards::mapped && install_in_page_table(begin, bytes) &&
-        (kind == Guards::installed || is_really_installed(begin, bytes))) {
-        guards.store(Guards::installed, std::memory_order_relaxed);
-        return true;
+Guard preferred_guard() noexcept {
+    static const Guard guard = can_mark() ? Guard::marked : Guard::mapped;
+    return guard;
+}
+
+bool install_guard(std::byte* begin, std::size_t bytes, Guard guard) noexcept {
+    if (guard == Guard::marked) {
+        if (mark_as_guard(begin, bytes)) {
+            return true;
+        }
+        if (is_want_of_memory(errno)) {
+            return false;
+        }
+        // It may have been locked in memory since it was reserved (mlockall), or no memory was there to find out.
     }
-    guards.store(Guards::mapped, std::memory_order_relaxed);
-    return ::mprotect(begin, bytes, PROT_NONE) == 0;  // two more mappings
+    return ::mprotect(begin, bytes, PROT_NONE) == 0;
+}
+
+std::size_t stack_limit() noexcept {
+    std::size_t limit = soft_limit(RLIMIT_STACK);
+    return limit != no_limit ? limit : 0;
+}
+
+std::size_t room(Commit commit) noexcept { return std::min({address_space_left(), data_left(), promises_left(commit)}); }
+
+Obstacle find_obstacle(std::size_t bytes, Commit commit) noexcept {
+    if (bytes > address_space_left()) {
+        return Obstacle::address_space;
+    }
+    if (bytes > data_left()) {
+        return Obstacle::data;
+    }
+    std::size_t locked = number_in(status, "\nVmLck:") * kibibyte;
+    if (locked > 0 && bytes > left_of(soft_limit(RLIMIT_MEMLOCK), locked)) {
+        return Obstacle::locked;
+    }
+    if (bytes > promises_left(commit)) {
+        return Obstacle::promises;
+    }
+    // A guard takes two, and whatever else is to be mapped now has to find room too.
+    constexpr std::size_t spare_mappings = 16;
+    std::size_t most = number_in("/proc/sys/vm/max_map_count");
+    return most != 0 && lines_in("/proc/self/maps") + spare_mappings > most ? Obstacle::mappings : Obstacle::memory;
 }
 
 void discard(std::byte* begin, std::size_t bytes) noexcept { ::madvise(begin, bytes, MADV_DONTNEED); }

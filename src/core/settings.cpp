@@ -1,0 +1,127 @@
+#include "core/settings.hpp"
+
+#include <strings.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cctype>
+#include <cerrno>
+#include <cstdlib>
+#include <optional>
+
+#include "interpreter/state.hpp"
+#include "stackful/limits.hpp"
+#include "stackful/stack.hpp"
+
+namespace core {
+
+namespace {
+
+constexpr const char* stack_size_variable = "GREENLET_STACK_SIZE";
+constexpr const char* report_variable = "GREENLET_REPORT_STACK_OVERFLOW";
+
+// The text of a variable. nullptr if it is not set, or empty.
+const char* variable(const char* name) noexcept {
+    const char* text = std::getenv(name);
+    return text != nullptr && *text != '\0' ? text : nullptr;
+}
+
+// How far a suffix shifts a number of bytes: k, M or G, in either case.
+std::optional<int> shift_of(const char* suffix) noexcept {
+    if (*suffix == '\0') {
+        return 0;
+    }
+    const char* units = "KMG";
+    const char* unit = std::find(units, units + 3, std::toupper(static_cast<unsigned char>(*suffix)));
+    return *unit != '\0' && suffix[1] == '\0' ? std::optional<int>(10 * (unit - units + 1)) : std::nullopt;
+}
+
+// A number of bytes that is a possible size: 8388608, 0x800000, 8192k, 8M.
+std::optional<std::size_t> parse_size(const char* text) noexcept {
+    if (!std::isdigit(static_cast<unsigned char>(*text))) {
+        return std::nullopt;
+    }
+    bool is_hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    char* end = nullptr;
+    errno = 0;
+    unsigned long long number = std::strtoull(text, &end, is_hexadecimal ? 16 : 10);
+    std::optional<int> shift = shift_of(end);
+    if (errno != 0 || !shift || number > (stackful::maximum_stack_size >> *shift)) {
+        return std::nullopt;
+    }
+    number <<= *shift;
+    return number >= stackful::minimum_stack_size ? std::optional<std::size_t>(number) : std::nullopt;
+}
+
+std::optional<bool> parse_switch(const char* text) noexcept {
+    for (const char* word : {"1", "yes", "true", "on"}) {
+        if (::strcasecmp(text, word) == 0) {
+            return true;
+        }
+    }
+    for (const char* word : {"0", "no", "false", "off"}) {
+        if (::strcasecmp(text, word) == 0) {
+            return false;
+        }
+    }
+    return std::nullopt;
+}
+
+std::size_t first_stack_size() noexcept {
+    const char* text = variable(stack_size_variable);
+    std::optional<std::size_t> size = text != nullptr ? parse_size(text) : std::nullopt;
+    return size ? *size : stackful::default_stack_size();
+}
+
+constexpr std::size_t signal_stacks_wanted = ~(~std::size_t{0} >> 1);
+static_assert(stackful::maximum_stack_size < signal_stacks_wanted);
+
+std::atomic<std::size_t>& settings() noexcept {
+    static std::atomic<std::size_t> value{first_stack_size()};
+    return value;
+}
+
+void change_settings(std::size_t kept, std::size_t added) noexcept {
+    std::size_t before = stack_settings();
+    while (!settings().compare_exchange_weak(before, (before & kept) | added, std::memory_order_relaxed)) {
+    }
+}
+
+}  // namespace
+
+std::size_t stack_settings() noexcept { return settings().load(std::memory_order_relaxed); }
+
+std::size_t stack_size() noexcept { return stack_settings() & ~signal_stacks_wanted; }
+
+void set_stack_size(std::size_t bytes) noexcept { change_settings(signal_stacks_wanted, bytes); }
+
+bool wants_signal_stacks() noexcept { return (stack_settings() & signal_stacks_wanted) != 0; }
+
+void set_signal_stacks(bool wanted) noexcept { change_settings(~signal_stacks_wanted, wanted ? signal_stacks_wanted : 0); }
+
+bool environment_wants_overflow_reports() noexcept {
+    const char* text = variable(report_variable);
+    return text != nullptr && parse_switch(text).value_or(false);
+}
+
+bool warn_of_environment() noexcept {
+    static std::atomic<bool> warned{false};
+    if (warned.exchange(true)) {
+        return true;
+    }
+    const char* size = variable(stack_size_variable);
+    if (size != nullptr && !parse_size(size) &&
+        PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
+                         "%s='%s' is ignored: it has to be a number of bytes from %zu to %zu, such as 8388608, 0x800000, "
+                         "8192k or 8M; stacks have %zu bytes",
+                         stack_size_variable, size, stackful::minimum_stack_size, stackful::maximum_stack_size,
+                         stack_size()) < 0) {
+        return false;
+    }
+    const char* report = variable(report_variable);
+    return report == nullptr || parse_switch(report) ||
+           PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "%s='%s' is ignored: it has to be 1, yes, true or on; or 0, no, false or off",
+                            report_variable, report) == 0;
+}
+
+}  // namespace core
