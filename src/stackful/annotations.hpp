@@ -57,6 +57,11 @@ struct Absent {
     void resumed() noexcept {}
     // An execution has begun.
     static void entered() noexcept {}
+    // This execution is about to go on on the stack of another one, which is suspended; it has arrived there; and it is about to
+    // return to its own stack, where it is resumed().
+    void go_below(const Absent&) noexcept {}
+    static void has_arrived_below() noexcept {}
+    void return_from_below() noexcept {}
     // This execution will not run again.
     void destroy() noexcept {}
 };
@@ -79,6 +84,10 @@ public:
     }
     void resumed() noexcept { arrive(fake_stack_); }
     static void entered() noexcept { arrive(nullptr); }
+    // The fake stack of the one that is suspended there is its own, so the call gets another one, for as long as it takes.
+    void go_below(AddressSanitizer& suspended) noexcept { leave(suspended, false); }
+    static void has_arrived_below() noexcept { arrive(nullptr); }
+    void return_from_below() noexcept { leave(*this, true); }
     void destroy() noexcept {
         if (created_) {
             __lsan_unregister_root_region(bottom_, size_);
@@ -124,6 +133,10 @@ public:
     }
     void resumed() noexcept {}
     static void entered() noexcept {}
+    // It does not ask where a fiber has its stack.
+    void go_below(ThreadSanitizer&) noexcept {}
+    static void has_arrived_below() noexcept {}
+    void return_from_below() noexcept {}
     void destroy() noexcept {
         if (created_) {
             __tsan_destroy_fiber(fiber_);
@@ -149,6 +162,9 @@ public:
     void leave(Valgrind&, bool) noexcept {}
     void resumed() noexcept {}
     static void entered() noexcept {}
+    void go_below(Valgrind&) noexcept {}
+    static void has_arrived_below() noexcept {}
+    void return_from_below() noexcept {}
     void destroy() noexcept {
         if (registered_) {
             VALGRIND_STACK_DEREGISTER(stack_);
@@ -186,6 +202,21 @@ public:
         AddressSanitizer::entered();
         ThreadSanitizer::entered();
         Valgrind::entered();
+    }
+    void go_below(Fiber& suspended) noexcept {
+        AddressSanitizer::go_below(suspended);
+        ThreadSanitizer::go_below(suspended);
+        Valgrind::go_below(suspended);
+    }
+    static void has_arrived_below() noexcept {
+        AddressSanitizer::has_arrived_below();
+        ThreadSanitizer::has_arrived_below();
+        Valgrind::has_arrived_below();
+    }
+    void return_from_below() noexcept {
+        AddressSanitizer::return_from_below();
+        ThreadSanitizer::return_from_below();
+        Valgrind::return_from_below();
     }
     void destroy() noexcept {
         AddressSanitizer::destroy();

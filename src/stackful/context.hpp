@@ -28,6 +28,10 @@
 //
 // A default-constructed Execution stands for the thread's own stack, and needs neither prepare() nor retire().
 //
+// Some code has to run on the thread's own stack, because it compares the stack pointer with the bounds that the system says the
+// thread has. call_below() has a function run there without a switch: below the frames of the execution that is suspended there,
+// which can't be resumed until the function has returned.
+//
 // How to keep a switch fast. The processor predicts where a `ret` goes to from the `call`s it has seen. A switch ends
 // in a `ret` that belongs to another stack's `call`, so the prediction is right if both were made at the same
 // place: let a program have *one* out-of-line function that calls switch_to, for starting, switching and finishing
@@ -40,10 +44,14 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "stackful/annotations.hpp"
 
 namespace stackful {
+
+// A function that is called on another stack.
+using Function = void* (*)(void* argument);
 
 // The first function of a stack. It gets what the first switch to it transfers, and never returns.
 using EntryPoint = void (*)(void* transfer);
@@ -60,6 +68,10 @@ void* stackful_switch(Context* from, Context to, void* transfer) noexcept;
 
 // For make_context(): its stack pointer.
 void* stackful_make_context(void* stack_base, EntryPoint entry) noexcept;
+
+// Calls function(argument) on the stack that grows down from `stack_pointer` (16-byte aligned), where a context is saved that is
+// not resumed meanwhile. Returns its result. What unwinds the stack, such as a C++ exception, passes.
+void* stackful_call_on(void* stack_pointer, Function function, void* argument);
 }
 
 // The context of an execution that will begin with entry(transfer) when first switched to, on the stack that grows
@@ -99,6 +111,38 @@ inline void prepare(Execution& execution, std::byte* low, std::byte* base, Entry
 [[noreturn, gnu::always_inline]] inline void finish(Execution& from, Execution& to, void* transfer) noexcept {
     switch_to(from, to, transfer, Leaving::for_ever);
     __builtin_unreachable();
+}
+
+// What call_below() passes to the other stack.
+struct CallBelow {
+    Execution& caller;
+    Function function;
+    void* argument;
+};
+
+inline void* make_call_below(void* passed) {
+    struct Stay {
+        Execution& caller;
+        explicit Stay(Execution& execution) : caller(execution) { annotations::Fiber::has_arrived_below(); }
+        ~Stay() { caller.fiber.return_from_below(); }
+    };
+    auto& call = *static_cast<CallBelow*>(passed);
+    Stay stay(call.caller);
+    return call.function(call.argument);
+}
+
+// Calls function(argument) on the stack of `suspended`, below its frames, and returns its result. `caller` is the running execution,
+// and stays it. Neither it nor `suspended` may be switched to meanwhile.
+inline void* call_below(Execution& caller, Execution& suspended, Function function, void* argument) {
+    struct Trip {
+        Execution& caller;
+        Trip(Execution& execution, Execution& host) : caller(execution) { caller.fiber.go_below(host.fiber); }
+        ~Trip() { caller.fiber.resumed(); }
+    };
+    CallBelow call{caller, function, argument};
+    auto free_below = reinterpret_cast<std::uintptr_t>(suspended.context.stack_pointer) & ~std::uintptr_t{15};
+    Trip trip(caller, suspended);
+    return stackful_call_on(reinterpret_cast<void*>(free_below), make_call_below, &call);
 }
 
 // Forgets an execution that finished, or that will not be resumed. Its stack is free for another use.

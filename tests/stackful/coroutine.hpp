@@ -65,6 +65,10 @@ public:
     bool finished() const { return finished_; }
     stackful::Slot* slot() const { return slot_; }
     const stackful::Execution& execution() const { return execution_; }
+    stackful::Execution& execution() { return execution_; }
+
+    // While the body runs: the execution that resumed it.
+    stackful::Execution& resumer() { return *resumer_; }
 
 private:
     static void entry(void* transfer) {

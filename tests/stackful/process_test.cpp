@@ -108,6 +108,9 @@ protected:
         if (with_sanitizer) {
             GTEST_SKIP() << "the sanitizer handles the signal";
         }
+        if (GetParam().guard == Guard::marked && stackful::system::preferred_guard() != Guard::marked) {
+            GTEST_SKIP() << "the system does not mark guards";
+        }
     }
     StackPool pool{GetParam().commit, GetParam().guard};
     StackCache cache{GetParam().stack_size, pool};
@@ -276,8 +279,8 @@ unsigned long kibibytes_of(const char* name) {
 }
 
 TEST(Process, that_locks_its_memory_pays_for_what_stacks_use_and_no_more) {
-    if (with_sanitizer) {
-        GTEST_SKIP() << "the sanitizer's memory would be locked";
+    if (with_sanitizer || with_emulator) {
+        GTEST_SKIP() << "the tool's memory would be locked";
     }
     int code = exit_code_of_child([] {
         if (mlockall(MCL_FUTURE) != 0) {
@@ -313,7 +316,7 @@ TEST(Process, that_locks_its_memory_pays_for_what_stacks_use_and_no_more) {
 // What was reserved can be locked later, and then it can't be marked any more.
 TEST(Process, that_locks_its_memory_later_has_guards_all_the_same) {
     if (with_sanitizer) {
-        GTEST_SKIP() << "the sanitizer's memory would be locked";
+        GTEST_SKIP() << "the tool's memory would be locked";
     }
     int code = exit_code_of_child([] {
         StackPool pool;

@@ -162,6 +162,68 @@ stackful_make_context:
         .cfi_endproc
         .size   stackful_make_context, . - stackful_make_context
 
+// A call on another stack: below the frames of an execution that is suspended there. The frame pointer keeps the place on our
+// own stack, and says where our frames are, whatever the stack pointer is:
+//
+//          our stack                               the other stack
+//     |  frames of the    |                     |  frames of the    |
+//     |     caller        |                     |    suspended one  |
+//     +-------------------+                     |   and its saved   |
+//     |  x29, x30         |                     |     registers     |
+//     |  x29, x30         | <- x29              +-------------------+ <- stack_pointer
+//     +-------------------+                     |  frames of        |
+//                                               |     function      | <- sp
+//
+// x86_64.S says why there are two frames, and why the one from which the function is called looks like a signal handler's.
+//
+// void* stackful_call_on(void* stack_pointer, Function function, void* argument)
+//                        x0                   x1                 x2
+        .globl  stackful_call_on
+        .hidden stackful_call_on
+        .type   stackful_call_on, %function
+        .p2align 4
+stackful_call_on:
+        .cfi_startproc
+        hint    #34                             // bti c
+        stp     x29, x30, [sp, #-16]!
+        .cfi_adjust_cfa_offset 16
+        .cfi_rel_offset x29, 0
+        .cfi_rel_offset x30, 8
+        mov     x29, sp
+        .cfi_def_cfa_register x29
+        bl      stackful_go_below
+        ldp     x29, x30, [sp], #16
+        .cfi_def_cfa sp, 0
+        .cfi_restore x29
+        .cfi_restore x30
+        ret
+        .cfi_endproc
+        .size   stackful_call_on, . - stackful_call_on
+
+        .type   stackful_go_below, %function
+        .p2align 4
+stackful_go_below:
+        .cfi_startproc
+        .cfi_signal_frame
+        stp     x29, x30, [sp, #-16]!
+        .cfi_adjust_cfa_offset 16
+        .cfi_rel_offset x29, 0
+        .cfi_rel_offset x30, 8
+        mov     x29, sp
+        .cfi_def_cfa_register x29
+        mov     sp, x0
+        mov     x0, x2
+        blr     x1
+        mov     sp, x29
+        .cfi_def_cfa_register sp
+        ldp     x29, x30, [sp], #16
+        .cfi_def_cfa sp, 0
+        .cfi_restore x29
+        .cfi_restore x30
+        ret
+        .cfi_endproc
+        .size   stackful_go_below, . - stackful_go_below
+
 // Nothing calls these two: they are return addresses.
         .type   stackful_begin, %function
         .p2align 4

@@ -26,6 +26,7 @@
 #include <sys/ucontext.h>
 #include <ucontext.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <new>
 
@@ -76,6 +77,33 @@ extern "C" void* stackful_make_context(void* stack_base, EntryPoint entry) noexc
     ::makecontext(&self->registers, reinterpret_cast<void (*)()>(begin), 2, static_cast<unsigned>(address),
                   static_cast<unsigned>(address >> 16 >> 16));
     return self;
+}
+
+namespace {
+
+struct CallInProgress {
+    Function function;
+    void* argument;
+    Context caller;
+    Context finished;  // of the execution that makes the call: never resumed
+};
+
+void make_call(void* transfer) {
+    auto* call = static_cast<CallInProgress*>(transfer);
+    void* result = call->function(call->argument);
+    stackful_switch(&call->finished, call->caller, result);
+    __builtin_unreachable();
+}
+
+}  // namespace
+
+// An execution of its own, for as long as the call takes. The one that is suspended there has a little more below its Suspended:
+// what the C library's function has on the stack.
+extern "C" void* stackful_call_on(void* stack_pointer, Function function, void* argument) {
+    constexpr std::size_t frames_of_swapcontext = 1024;
+    CallInProgress call{function, argument, {}, {}};
+    Context callee = make_context(static_cast<std::byte*>(stack_pointer) - frames_of_swapcontext, make_call);
+    return stackful_switch(&call.caller, callee, &call);
 }
 
 }  // namespace stackful

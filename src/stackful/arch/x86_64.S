@@ -167,6 +167,63 @@ stackful_make_context:
         .cfi_endproc
         .size   stackful_make_context, . - stackful_make_context
 
+// A call on another stack: below the frames of an execution that is suspended there. The frame pointer keeps the place on our
+// own stack, and says where our frames are, whatever the stack pointer is:
+//
+//          our stack                               the other stack
+//     |  frames of the    |                     |  frames of the    |
+//     |     caller        |                     |    suspended one  |
+//     +-------------------+                     |   and its saved   |
+//     |  return address   |                     |     registers     |
+//     |  rbp              | <- rbp              +-------------------+ <- stack_pointer
+//     |  return address   |                     |  return address   |
+//     +-------------------+                     |  frames of        |
+//                                               |     function      | <- rsp
+//
+// The processor predicts the `ret`s, because each has its `call`.
+//
+// An unwinder finds the way back through rbp. But a debugger believes that a stack only grows down, and stops where it seems to
+// turn. So the frame from which the function is called says that it is a signal handler's, which may lie anywhere. Of the
+// caller of such a frame the unwinder thinks that it was interrupted, and looks it up where the return address points to,
+// not one byte before, and so may miss its exception handler. Hence two frames: the caller of the upper one is
+// looked up as usual.
+//
+// void* stackful_call_on(void* stack_pointer, Function function, void* argument)
+//                        rdi                  rsi                rdx
+        .globl  stackful_call_on
+        .hidden stackful_call_on
+        .type   stackful_call_on, @function
+        .p2align 4
+stackful_call_on:
+        .cfi_startproc
+        endbr64
+        pushq   %rbp
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset %rbp, 0
+        movq    %rsp, %rbp
+        .cfi_def_cfa_register %rbp
+        call    stackful_go_below
+        popq    %rbp
+        .cfi_def_cfa %rsp, 8
+        .cfi_restore %rbp
+        ret
+        .cfi_endproc
+        .size   stackful_call_on, . - stackful_call_on
+
+        .type   stackful_go_below, @function
+        .p2align 4
+stackful_go_below:
+        .cfi_startproc
+        .cfi_signal_frame
+        .cfi_def_cfa %rbp, 0
+        movq    %rdi, %rsp
+        movq    %rdx, %rdi
+        call    *%rsi
+        leaq    -8(%rbp), %rsp
+        ret
+        .cfi_endproc
+        .size   stackful_go_below, . - stackful_go_below
+
 // Nothing calls these two: they are return addresses.
         .type   stackful_begin, @function
         .p2align 4

@@ -1,6 +1,7 @@
 // The operating-system interface on Linux.
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -182,6 +183,18 @@ bool install_guard(std::byte* begin, std::size_t bytes, Guard guard) noexcept {
         // It may have been locked in memory since it was reserved (mlockall), or no memory was there to find out.
     }
     return ::mprotect(begin, bytes, PROT_NONE) == 0;
+}
+
+Bounds thread_stack() noexcept {
+    pthread_attr_t attributes;
+    if (::pthread_getattr_np(::pthread_self(), &attributes) != 0) {
+        return {};
+    }
+    void* low = nullptr;
+    std::size_t size = 0;
+    ::pthread_attr_getstack(&attributes, &low, &size);
+    ::pthread_attr_destroy(&attributes);
+    return {static_cast<std::byte*>(low), static_cast<std::byte*>(low) + size};
 }
 
 std::size_t stack_limit() noexcept {

@@ -42,6 +42,15 @@ bool unreserve(std::byte* begin, std::size_t bytes) noexcept;
 // Makes each access to an accessible range end in SIGSEGV. False if there is no memory for it, or no mapping left.
 [[nodiscard]] bool install_guard(std::byte* begin, std::size_t bytes, Guard guard) noexcept;
 
+// The running thread's own stack. Empty if that is not known.
+struct Bounds {
+    std::byte* low;
+    std::byte* base;
+
+    bool holds(const void* address) const noexcept { return address >= low && address < base; }
+};
+Bounds thread_stack() noexcept;
+
 // The size of the stack that the process gives a thread: its soft limit. 0 if it has none, or it can't be had.
 std::size_t stack_limit() noexcept;
 
