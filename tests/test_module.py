@@ -43,6 +43,34 @@ OF_THE_EXTENSION = UNDOCUMENTED | {
     "settrace",
 }
 
+def test_functions_work_as_soon_as_the_extension_module_exists():
+    # As a profiler does that looks for it at each event.
+    assert output_of("""
+        import importlib.machinery, importlib.util, sys
+
+        def path_of_extension():
+            package = importlib.util.find_spec("greenlet")
+            finder = importlib.machinery.PathFinder.find_spec("greenlet._greenlet", package.submodule_search_locations)
+            return finder.origin
+
+        spec = importlib.util.spec_from_file_location("greenlet._greenlet", path_of_extension())
+        module = importlib.util.module_from_spec(spec)
+        events = []
+        print(module.gettrace(), module.settrace(lambda *event: events.append(event)))
+        main = module.getcurrent()
+        print(main.parent, module.stack_size() > 0, module.get_total_main_greenlets(), module.trim_stacks())
+        print(module.enable_optional_cleanup(True), module.get_clocks_used_doing_optional_cleanup())
+        print(module.on_thread_stack(len, "abc"), module.report_stack_overflow(False), module.get_pending_cleanup_count())
+        spec.loader.exec_module(module)
+        import greenlet
+        print(greenlet.getcurrent() is main, type(main) is greenlet.greenlet)
+        greenlet.greenlet(lambda: None).switch()
+        print(len(events))
+        greenlet.settrace(None)
+        """).split("\n") == [
+            "None None", "None True 1 None", "None 0", "3 False 0", "True True", "2", ""]
+
+
 OF_THE_CLASS = {
     "GreenletExit",
     "__bool__",

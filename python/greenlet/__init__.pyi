@@ -10,6 +10,7 @@ from ._greenlet import get_clocks_used_doing_optional_cleanup as get_clocks_used
 from ._greenlet import getcurrent as getcurrent
 from ._greenlet import greenlet as greenlet
 from ._greenlet import gettrace as gettrace
+from ._greenlet import on_thread_stack as on_thread_stack
 from ._greenlet import report_stack_overflow as report_stack_overflow
 from ._greenlet import settrace as settrace
 from ._greenlet import stack_size as stack_size
@@ -24,6 +25,7 @@ __all__ = [
     "getcurrent",
     "greenlet",
     "gettrace",
+    "on_thread_stack",
     "report_stack_overflow",
     "settrace",
     "stack_size",

@@ -6,6 +6,7 @@
 #include "core/parent.hpp"
 #include "core/raise.hpp"
 #include "core/reference.hpp"
+#include "core/thread_stack.hpp"
 #include "interpreter/frames.hpp"
 #include "interpreter/pending_exception.hpp"
 
@@ -177,6 +178,11 @@ PyObject* resume(Coroutine& coroutine, PyObject* value, AtEnd at_end) noexcept {
 }
 
 PyObject* give(Coroutine& coroutine, Thread& thread, PyObject* value, interpreter::CallSite call_site) noexcept {
+    if (thread.is_on_own_stack()) [[unlikely]] {
+        Py_DECREF(value);
+        refuse_switch_on_own_stack(thread.module->error);
+        return nullptr;
+    }
     PyGreenlet* body = coroutine.body;
     PyGreenlet* resumer = std::exchange(body->pimpl->resumer, nullptr);
     interpreter::State& state = body->pimpl->activation->state;

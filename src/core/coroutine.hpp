@@ -85,7 +85,8 @@ inline PySendResult send_result(const Coroutine& coroutine, PyObject* value) noe
 void refuse_running(const Coroutine& coroutine) noexcept;
 
 // Gives a value, a new reference that is taken over, to the resumer. Returns what the coroutine is resumed with: a
-// new reference, or nullptr with an exception. `coroutine` is running_coroutine().
+// new reference, or nullptr with an exception; that is greenlet.error, and nothing is given, in a function that on_thread_stack() has
+// called. `coroutine` is running_coroutine().
 PyObject* give(Coroutine& coroutine, Thread& thread, PyObject* value, interpreter::CallSite call_site) noexcept;
 
 // The innermost coroutine of a kind that the running greenlet is part of, as the body or started by the body: borrowed, or

@@ -48,6 +48,11 @@ struct alignas(64) Activation {
     Py_ssize_t argument_count;
 };
 
+// The activation that lies on a slot in use.
+inline const Activation& activation_on(const stackful::Slot& slot) noexcept {
+    return *reinterpret_cast<const Activation*>(slot.client_begin());
+}
+
 enum class Phase : std::uint8_t { unstarted, active, finished };
 
 // How the next switch to a greenlet is to fail. For tests only; heeded by switch_to().

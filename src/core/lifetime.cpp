@@ -1,7 +1,5 @@
 #include "core/lifetime.hpp"
 
-#include <pthread.h>
-
 #include <new>
 
 #include "core/held.hpp"
@@ -196,17 +194,11 @@ std::size_t stack_bytes_in_use(const PyGreenlet* g) noexcept {
     if (activation.slot != nullptr) {
         return activation.slot->has_on_stack(top) ? static_cast<std::size_t>(activation.slot->stack_base() - top) : 0;
     }
-    pthread_attr_t attributes;
-    if (g->pimpl->thread->thread_state != interpreter::current_thread_state() ||
-        pthread_getattr_np(pthread_self(), &attributes) != 0) {
+    if (g->pimpl->thread->thread_state != interpreter::current_thread_state()) {
         return 0;
     }
-    void* low = nullptr;
-    std::size_t size = 0;
-    pthread_attr_getstack(&attributes, &low, &size);
-    pthread_attr_destroy(&attributes);
-    std::byte* base = static_cast<std::byte*>(low) + size;
-    return top >= low && top <= base ? static_cast<std::size_t>(base - top) : 0;
+    stackful::system::Bounds stack = stackful::system::thread_stack();
+    return stack.holds(top) ? static_cast<std::size_t>(stack.base - top) : 0;
 }
 
 namespace {

@@ -44,8 +44,7 @@ private:
 
 // The greenlet runs, so it is alive; and it looks as repr() has it.
 void report(const stackful::Slot& slot) noexcept {
-    auto* client = const_cast<stackful::Slot&>(slot).client_begin();
-    const PyGreenlet* g = reinterpret_cast<const Activation*>(client)->greenlet;
+    const PyGreenlet* g = activation_on(slot).greenlet;
     Line line;
     line.add("Fatal error: the C stack of <");
     line.add(Py_TYPE(g)->tp_name);

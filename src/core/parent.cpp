@@ -1,6 +1,7 @@
 #include "core/parent.hpp"
 
 #include "core/reference.hpp"
+#include "core/thread_stack.hpp"
 
 namespace core {
 
@@ -8,6 +9,10 @@ void refuse_switch_to(PyGreenlet* g, Thread& running) noexcept {
     Thread* thread = thread_of(g);
     PyErr_Clear();  // an exception that was to be thrown
     PyObject* error = running.module->error;
+    if (running.is_on_own_stack()) {
+        refuse_switch_on_own_stack(error);
+        return;
+    }
     if (thread == nullptr) {
         PyErr_SetString(error, "cannot switch to a garbage collected greenlet");
         return;

@@ -26,7 +26,7 @@ void refuse_switch_to(PyGreenlet* g, Thread& running) noexcept;
 
 // Is it allowed? If not, sets greenlet.error.
 inline bool may_switch_to(PyGreenlet* g, Thread& running) noexcept {
-    if (thread_of(g) == &running) [[likely]] {
+    if (thread_of(g) == &running && !running.is_on_own_stack()) [[likely]] {
         return true;
     }
     refuse_switch_to(g, running);

@@ -84,7 +84,7 @@ inline bool is_plain_switch(PyGreenlet* g) noexcept {
     Greenlet& target = *g->pimpl;
     return target.activation != nullptr &&
            interpreter::is_running(target.thread->thread_state) && target.thread->current != g &&
-           target.thread->to_kill.load(std::memory_order_relaxed) == nullptr;
+           !target.thread->has_obstacles();
 }
 
 }  // namespace core

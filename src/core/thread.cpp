@@ -218,7 +218,8 @@ bool Thread::kill_later(PyGreenlet* g, bool condemned) noexcept {
                 last->pimpl->run = as_object(g);
             }
             else {
-                to_kill.store(g, std::memory_order_release);
+                to_kill = g;
+                obstacles.fetch_or(kills_wait, std::memory_order_release);
             }
         }
     }
@@ -231,13 +232,15 @@ bool Thread::kill_later(PyGreenlet* g, bool condemned) noexcept {
 // The next greenlet that others released, with the reference to it; nullptr if there is none.
 PyGreenlet* Thread::take_released(bool& condemned) noexcept {
     interpreter::Holding changing(after_end);
-    PyGreenlet* g = to_kill.load(std::memory_order_acquire);
+    PyGreenlet* g = to_kill;
     if (g == nullptr) {
         return nullptr;
     }
-    PyGreenlet* next = as_greenlet(std::exchange(g->pimpl->run, nullptr));
-    to_kill.store(next, std::memory_order_relaxed);
-    last_to_kill = next != nullptr ? last_to_kill : nullptr;
+    to_kill = as_greenlet(std::exchange(g->pimpl->run, nullptr));
+    if (to_kill == nullptr) {
+        last_to_kill = nullptr;
+        obstacles.fetch_and(~kills_wait, std::memory_order_relaxed);
+    }
     g->pimpl->is_to_be_killed = false;
     condemned = std::exchange(g->pimpl->is_condemned, false);
     return g;

@@ -19,13 +19,20 @@
 
 namespace core {
 
+// What keeps switches from taking the shortest way. A bit each.
+enum Obstacle : unsigned {
+    kills_wait = 1,   // greenlets that others released are to be killed first
+    on_own_stack = 2  // a function runs on the thread's own stack, below a greenlet that is suspended there: no switch can be made
+};
+
 struct Thread {
     interpreter::SharedValue<PyThreadState*> thread_state;  // nullptr once the thread has ended
     interpreter::SharedValue<PyGreenlet*> current;          // owned; the greenlet that runs
     PyGreenlet* origin;            // owned; the one that switched, until its successor has taken notice
     Activation* vacated;           // of one that finished, whose stack its successor returns
     PyObject* tracer;              // owned; called at each switch, or nullptr
-    std::atomic<PyGreenlet*> to_kill{nullptr};  // owned; the first of those that others released. Each owns the next one
+    std::atomic<unsigned> obstacles{0};  // set by any thread
+    PyGreenlet* to_kill;           // owned; the first of those that others released. Each owns the next one
     PyGreenlet* last_to_kill;      // changed, like the first one, while `after_end` is held
     stackful::StackCache stacks{stackful::minimum_stack_size};  // until the settings are looked at
     std::size_t stack_settings;    // what they were when `stacks` was last told
@@ -37,6 +44,7 @@ struct Thread {
     Activation* active;            // its active greenlets but the main one
     [[no_unique_address]] interpreter::Lock after_end;  // for what any thread may do with it once it has ended
     Activation main_activation;
+    stackful::system::Bounds own_stack;  // as far as it has been asked for
     interpreter::SharedCount owners{1};
 
     // A slot for a new greenlet, or nullptr with an exception.
@@ -61,10 +69,15 @@ struct Thread {
 
     // Kills the greenlets that others released. Called by the thread itself.
     void kill_released() noexcept {
-        if (to_kill.load(std::memory_order_relaxed) != nullptr && !postpones_kills) [[unlikely]] {
+        if (has_obstacles() && !postpones_kills) [[unlikely]] {
             kill_released_now();
         }
     }
+
+    bool has_obstacles() const noexcept { return obstacles.load(std::memory_order_relaxed) != 0; }
+
+    // Does a function run that on_thread_stack() has called?
+    bool is_on_own_stack() const noexcept { return (obstacles.load(std::memory_order_relaxed) & on_own_stack) != 0; }
 
     // Gives memory back that free stacks, and those of suspended greenlets, do not use any more.
     void trim_stacks() noexcept;

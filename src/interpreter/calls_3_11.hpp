@@ -124,6 +124,21 @@ inline void begin_calls(PyThreadState* ts, Calls& calls, CStack& c_stack, const 
 #endif
 }
 
+// How much C stack the interpreter thinks there is. Exchanged when a greenlet goes on on another stack.
+struct StackLimit {
+#if PY_VERSION_HEX >= 0x030C0000
+    int c_remaining;
+
+    static StackLimit of(const Calls& calls, const CStack&) noexcept { return {calls.c_remaining}; }
+    static StackLimit exchange(PyThreadState* ts, StackLimit limit) noexcept {
+        return {std::exchange(ts->c_recursion_remaining, limit.c_remaining)};
+    }
+#else
+    static StackLimit of(const Calls&, const CStack&) noexcept { return {}; }
+    static StackLimit exchange(PyThreadState*, StackLimit) noexcept { return {}; }
+#endif
+};
+
 // The deallocations put off so far belong to the thread: whoever finishes one does the rest. Nothing is left behind.
 inline constexpr bool has_postponed_deallocations(PyThreadState*) noexcept { return false; }
 inline void do_postponed_deallocations(PyThreadState*) noexcept {}

@@ -4,6 +4,8 @@
 
 #pragma once
 
+#include <utility>
+
 #include "interpreter/c_recursion.hpp"
 #include "interpreter/cpython.hpp"
 #include "interpreter/current_frame.hpp"
@@ -32,6 +34,16 @@ struct Calls : CurrentFrame {
 };
 
 using CStack = Occasional;
+
+// How much C stack the interpreter thinks there is. Exchanged when a greenlet goes on on another stack.
+struct StackLimit {
+    int c_remaining;
+
+    static StackLimit of(const Calls& calls, const CStack&) noexcept { return {calls.c_remaining}; }
+    static StackLimit exchange(PyThreadState* ts, StackLimit limit) noexcept {
+        return {std::exchange(ts->c_recursion_remaining, limit.c_remaining)};
+    }
+};
 
 // What the stack [low, base) begins with: nothing called yet.
 inline void begin_calls(PyThreadState*, Calls& calls, CStack& c_stack, const std::byte* low, const std::byte* base) noexcept {

@@ -97,6 +97,18 @@ struct CStack {
     void abandon() noexcept { occasional.abandon(); }
 };
 
+// How much C stack the interpreter thinks there is. Exchanged when a greenlet goes on on another stack.
+struct StackLimit {
+    Limits limits;
+
+    static StackLimit of(const Calls&, const CStack& c_stack) noexcept { return {c_stack.limits}; }
+    static StackLimit exchange(PyThreadState* ts, StackLimit limit) noexcept {
+        StackLimit before{Limits::of(ts)};
+        limit.limits.load(ts);
+        return before;
+    }
+};
+
 // What the stack [low, base) begins with: nothing called yet.
 inline void begin_calls(PyThreadState* ts, Calls& calls, CStack& c_stack, const std::byte* low, const std::byte* base) noexcept {
 #if PY_VERSION_HEX >= 0x030F0000

@@ -60,6 +60,8 @@ struct State {
         to.c_stack.load(ts);
     }
 
+    StackLimit stack_limit() const noexcept { return StackLimit::of(calls, c_stack); }
+
     // Where the unused part of the first chunk begins, while suspended: its end, if later chunks are in use.
     const void* first_chunk_top() const noexcept {
         const _PyStackChunk* chunk = datastack_chunk;

@@ -5,6 +5,7 @@
 #include "core/overflow.hpp"
 #include "core/settings.hpp"
 #include "core/thread.hpp"
+#include "core/thread_stack.hpp"
 #include "module/module.hpp"
 
 namespace module {
@@ -152,6 +153,34 @@ PyObject* trim_stacks(PyObject*, PyObject*) {
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(on_thread_stack_doc,
+"on_thread_stack(function, /, *args, **kwargs)\n--\n\n"
+"Call a function on the running thread's own stack, and return what it returns.\n\n"
+"For native code that knows the bounds of that stack, such as Java's virtual machine, V8 and Qt's\n"
+"JavaScript engine, or Boehm's collector: in a greenlet it runs on another one, and fails. Everything but the C stack stays\n"
+"the greenlet's: getcurrent(), frames, context, exceptions, recursion depth. In the main greenlet, and\n"
+"in a function that is so called already, this is a plain call.\n\n"
+"Until the function returns no greenlet can be switched to, no generator of greenlet.generators resumed and no\n"
+"tasklet scheduled, because the thread's stack is the main greenlet's, which is suspended there. Greenlets that are\n"
+"released meanwhile are killed afterwards.\n\n"
+"Parameters:\n"
+"    function: what to call, with the other arguments.\n"
+"Returns:\n"
+"    What the function returns.\n"
+"Raises:\n"
+"    greenlet.error: in the function, if it tries to switch; here, if the main greenlet was suspended by\n"
+"        a library that runs it on a stack of its own.\n"
+"    Whatever the function raises.");
+
+PyObject* on_thread_stack(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+    if (count == 0) {
+        PyErr_SetString(PyExc_TypeError, "on_thread_stack() missing 1 required positional argument: 'function'");
+        return nullptr;
+    }
+    // The function's own place is one that the callee may use.
+    return core::call_on_thread_stack(args[0], args + 1, static_cast<std::size_t>(count - 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
+}
+
 PyDoc_STRVAR(enable_optional_cleanup_doc,
 "enable_optional_cleanup(enabled, /)\n--\n\n"
 "Say whether garbage is collected when a thread ends that has suspended greenlets left.\n\n"
@@ -243,6 +272,8 @@ PyMethodDef functions[] = {
     {"report_stack_overflow", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(report_stack_overflow)),
      METH_VARARGS | METH_KEYWORDS, report_stack_overflow_doc},
     {"trim_stacks", trim_stacks, METH_NOARGS, trim_stacks_doc},
+    {"on_thread_stack", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(on_thread_stack)),
+     METH_FASTCALL | METH_KEYWORDS, on_thread_stack_doc},
     {"enable_optional_cleanup", enable_optional_cleanup, METH_O, enable_optional_cleanup_doc},
     {"get_clocks_used_doing_optional_cleanup", get_clocks_used_doing_optional_cleanup, METH_NOARGS,
      get_clocks_used_doing_optional_cleanup_doc},

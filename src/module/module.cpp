@@ -155,16 +155,21 @@ int add(PyObject* module, const char* name, void* object) noexcept {
     return PyModule_AddObjectRef(module, name, static_cast<PyObject*>(object));
 }
 
+// The interpreter's state, made by the first import. nullptr with an exception.
+ModuleState* ensure_state() noexcept {
+    bool first_import = !ModuleState::has_interpreter();
+    if (PyErr_Occurred()) {
+        return nullptr;
+    }
+    return first_import ? ModuleState::create() : ModuleState::of_interpreter();
+}
+
 int fill(PyObject* module) {
     if (!core::warn_of_environment()) {
         return -1;
     }
     core::report_stack_overflow_from_environment();
-    bool first_import = !ModuleState::has_interpreter();
-    if (PyErr_Occurred()) {
-        return -1;
-    }
-    ModuleState* state = first_import ? ModuleState::create() : ModuleState::of_interpreter();
+    ModuleState* state = ensure_state();
     if (state == nullptr) {
         return -1;
     }
@@ -192,15 +197,33 @@ int fill(PyObject* module) {
     return c_api ? add(module, "_C_API", c_api.get()) : -1;
 }
 
+// CPython up to 3.13 makes no type when memory runs out, and may not say why.
+void explain_failure() noexcept {
+    if (!PyErr_Occurred()) {
+        PyErr_NoMemory();
+    }
+}
+
+// The functions of the module work as soon as anybody can find it: tools look at modules while they are being imported.
+PyObject* create(PyObject* spec, PyModuleDef*) {
+    if (ensure_state() == nullptr) {
+        explain_failure();
+        return nullptr;
+    }
+    Reference name = Reference::steal(PyObject_GetAttrString(spec, "name"));
+    return name ? PyModule_NewObject(name.get()) : nullptr;
+}
+
 int execute(PyObject* module) {
     int result = fill(module);
-    if (result < 0 && !PyErr_Occurred()) {
-        PyErr_NoMemory();  // CPython up to 3.13 makes no type then, and may not say why
+    if (result < 0) {
+        explain_failure();
     }
     return result;
 }
 
 PyModuleDef_Slot slots[] = {
+    {Py_mod_create, reinterpret_cast<void*>(create)},
     {Py_mod_exec, reinterpret_cast<void*>(execute)},
 #ifdef Py_mod_multiple_interpreters
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},

@@ -68,19 +68,30 @@ StackPool::~StackPool() {
     }
 }
 
-const Slot* StackPool::slot_guarding(const void* address) const noexcept {
+StackPool::Place StackPool::place_of(const void* address) const noexcept {
     auto* byte = static_cast<const std::byte*>(address);
     for (Region* region = regions_.load(std::memory_order_acquire); region != nullptr; region = region->older) {
         const SlotLayout& layout = *region->layout;
         std::size_t carved = region->carved.load(std::memory_order_acquire);
         std::byte* begin = region->begin.load(std::memory_order_relaxed);
-        if (begin == nullptr || byte < begin || byte >= begin + carved * layout.size) {
-            continue;
+        if (begin != nullptr && byte >= begin && byte < begin + carved * layout.size) {
+            std::size_t offset = static_cast<std::size_t>(byte - begin);
+            return {begin, &layout, offset / layout.size, offset % layout.size};
         }
-        std::size_t offset = static_cast<std::size_t>(byte - begin);
-        return offset % layout.size < layout.guard_bytes ? slot_at(begin, offset / layout.size, layout) : nullptr;
     }
-    return nullptr;
+    return {};
+}
+
+const Slot* StackPool::slot_guarding(const void* address) const noexcept {
+    Place place = place_of(address);
+    bool is_guard = place.region_begin != nullptr && place.offset < place.layout->guard_bytes;
+    return is_guard ? slot_at(place.region_begin, place.number, *place.layout) : nullptr;
+}
+
+Slot* StackPool::slot_holding(const void* address) const noexcept {
+    Place place = place_of(address);
+    Slot* slot = place.region_begin != nullptr ? slot_at(place.region_begin, place.number, *place.layout) : nullptr;
+    return slot != nullptr && place.offset >= place.layout->guard_bytes && address <= slot->stack_base() ? slot : nullptr;
 }
 
 const Slot* slot_guarding(const void* address) noexcept { return StackPool::shared().slot_guarding(address); }

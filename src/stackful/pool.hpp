@@ -103,6 +103,9 @@ public:
     // The slot whose guard an address is in, or nullptr. Async-signal-safe.
     const Slot* slot_guarding(const void* address) const noexcept;
 
+    // The slot on whose stack an address is, or nullptr. The slot has to be in use.
+    Slot* slot_holding(const void* address) const noexcept;
+
     // Takes all memory from the slots in the reserve, but for a page of each of the `most_warm` that are used next, and
     // unmaps regions that have no other slots.
     void cool() noexcept;
@@ -130,6 +133,15 @@ private:
     void cool(SizeClass& size_class, Slot& slot) noexcept;
     void unmap(SizeClass& size_class, Region& region) noexcept;
     Region* add_region(SizeClass& size_class) noexcept;
+    // Which slot an address is in. Without a region if it is in none.
+    struct Place {
+        std::byte* region_begin;
+        const SlotLayout* layout;
+        std::size_t number;
+        std::size_t offset;  // in the slot
+    };
+    Place place_of(const void* address) const noexcept;
+
     template <class Condition>
     Region* find_region(const SizeClass& size_class, Condition condition) noexcept;
 

@@ -129,6 +129,7 @@ struct alignas(64) Slot {
 
     // The client's memory. Aligned to cache lines.
     std::byte* client_begin() noexcept { return stack_base() + sizeof(Slot); }
+    const std::byte* client_begin() const noexcept { return stack_base() + sizeof(Slot); }
     std::byte* client_end() noexcept { return high; }
 
     // The low end of the guard.

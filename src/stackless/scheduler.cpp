@@ -7,6 +7,7 @@
 #include "core/lifetime.hpp"
 #include "core/parent.hpp"
 #include "core/reference.hpp"
+#include "core/thread_stack.hpp"
 #include "interpreter/pending_exception.hpp"
 #include "interpreter/threads.hpp"
 #include "stackless/channel.hpp"
@@ -305,6 +306,10 @@ void Scheduler::call_schedule_callback(Tasklet* from, Tasklet* to) noexcept {
 }
 
 bool Scheduler::refuse_switch() noexcept {
+    if (thread->is_on_own_stack()) {
+        core::refuse_switch_on_own_stack(PyExc_RuntimeError);
+        return false;
+    }
     if (is_switching()) {
         PyErr_SetString(PyExc_RuntimeError, "no switch is possible here: another one is in progress");
         return false;
