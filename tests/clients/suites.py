@@ -36,6 +36,8 @@ SUITES: list[Suite] = [
     eventlet("eventlet-greenthread", (), FAST_EVENTLET, limit=120, fast=True),
     Pytest(name="greenback", client="greenback", requirements=(*PYTEST, "greenback", "trio", "anyio", "pytest-trio"),
            limit=120, fast=True, arguments=("-p", "no:anyio", "--pyargs", "greenback._tests")),
+    Session(name="memray", client="memray", requirements=("memray", "psutil"), limit=120, fast=True,
+            script="memory_profile.py"),
     Gevent(name="gevent-libev", client="gevent", requirements=GEVENT, limit=1500,
            variables=(("GEVENT_LOOP", "libev-cext"),)),
     Gevent(name="gevent-libuv", client="gevent", requirements=GEVENT, limit=1500,

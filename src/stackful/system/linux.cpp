@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include <cstring>
 #include <limits>
 
+#include "stackful/annotations.hpp"
 #include "stackful/system/system.hpp"
 
 namespace stackful::system {
@@ -114,6 +116,22 @@ bool can_mark() noexcept {
     return marked;
 }
 
+// Maps address space without access. By the system call itself: profilers of memory replace mmap(), and would take what is reserved
+// for memory in use. (They do not see the stacks of threads either.) ThreadSanitizer has to know of it.
+void* map_address_space(std::size_t bytes) noexcept {
+    constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK;
+#if defined(STACKFUL_THREAD_SANITIZER)
+    return ::mmap(nullptr, bytes, PROT_NONE, flags, -1, 0);
+#else
+#if defined(SYS_mmap2)
+    constexpr long number = SYS_mmap2;
+#else
+    constexpr long number = SYS_mmap;
+#endif
+    return reinterpret_cast<void*>(::syscall(number, nullptr, bytes, PROT_NONE, flags, -1, 0));
+#endif
+}
+
 // Unmaps what was reserved more than is needed. Where that fails, for want of mappings, it is lost.
 std::byte* cut(std::byte* mapped, std::size_t mapped_bytes, std::byte* begin, std::size_t bytes) noexcept {
     if (begin != mapped) {
@@ -144,7 +162,7 @@ Commit preferred_commit() noexcept {
 // pages at once.
 std::byte* reserve(std::size_t bytes, std::size_t alignment, std::size_t offset, Commit commit) noexcept {
     std::size_t mapped_bytes = bytes + alignment - page_size();
-    void* memory = ::mmap(nullptr, mapped_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    void* memory = map_address_space(mapped_bytes);
     if (memory == MAP_FAILED) {
         return nullptr;
     }
