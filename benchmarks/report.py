@@ -109,10 +109,38 @@ def alternatives(everything: list[dict]) -> str:
     return text
 
 
+NUMBERS = """\
+
+## By number
+
+There and back, from the main greenlet to one of N in random order; beside as many generators, whose `__next__()` is called.
+
+{table}
+
+![A switch against the number of greenlets](plots/switch-against-number.svg)
+
+A switch runs as many instructions among ten thousand as between two. What grows is the time that the processor waits for memory. A
+greenlet that waits has seven cache lines that a switch uses, and a page with them. A few hundred fit into the first two levels of the
+caches. From a few thousand on, the lines come from the last level or from memory, and the processor has to look up the address of each
+page in the page tables, because its own cache of addresses has a thousand or two entries. A generator is smaller, and shares its pages with
+others. The reference copies a stack both ways besides.
+"""
+
+
+def by_number(content: dict) -> str:
+    def ratio(figures, side, other):
+        return f"{figures[side]['median'] / figures[other]['median']:.2f}"
+
+    rows = [[f"{int(number):,}", *(time_of(figures[side]["median"]) for side in ("ours", "reference")),
+             ratio(figures, "ours", "reference"), time_of(figures["generators"]["median"]), ratio(figures, "ours", "generators")]
+            for number, figures in content.items()]
+    return NUMBERS.format(table=table(["N", "this package", "reference", "of its time", "generators", "of their time"], rows))
+
+
 def memory_rows(rows: list[dict]) -> str:
     return table(["parked", "frames deep", "package", "resident", "page tables", "resident when all have died", "page tables"],
                  [[f"{row['count']:,}", str(row["frames"]),
-                   f"this, slots of {row['slot']} KiB" if row["slot"] else "reference",
+                   f"this, stacks of {row['stack']} KiB" if row["stack"] else "reference",
                    *(f"{row[key]:,.0f} B" for key in ("resident", "page tables", "left resident", "left page tables"))]
                   for row in rows])
 
@@ -156,6 +184,8 @@ def page(everything: list[dict]) -> str:
             parts += [f"\n## {title}\n\n", comparison(main, name)]
             if name == "spawning":
                 parts.append("\n![Create, run and die](plots/spawn.svg)\n")
+    if content := group(main, "numbers"):
+        parts.append(by_number(content))
     parts += ["\n## Beside other ways\n\n", alternatives(everything)]
     parts += [f"\n{threads(measured)}" for measured in everything if group(measured, "threads")]
     if figures := group(main, "engine"):

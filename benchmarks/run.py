@@ -8,7 +8,7 @@ the machine does no great harm, because the processes that are compared take tur
 
     --quick     some rows, little effort, this interpreter, no page: two minutes
     --here      this interpreter only, no page
-    --groups    only these: switching, spawning, alternatives, clients, web, memory, million, engine, and threads on a
+    --groups    only these: switching, spawning, numbers, alternatives, clients, web, memory, million, engine, and threads on a
                 free-threaded interpreter
     --report    measure nothing, write the page from what was measured before
 
@@ -23,16 +23,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from suite import Row, Unavailable, alternatives, clients, compare, engine, environments, results, spawning, switching, web
+from suite import (Row, Unavailable, alternatives, clients, compare, engine, environments, numbers, results, spawning,
+                   switching, web)
 from suite.compare import Figure
 from suite.environments import OURS, REFERENCE, ROOT
 from suite.results import Comparison, Results
 
-GROUPS = ("switching", "spawning", "alternatives", "clients", "web", "memory", "million", "engine")
-GROUPS_ELSEWHERE = ("switching", "spawning", "alternatives", "clients", "memory")
+GROUPS = ("switching", "spawning", "numbers", "alternatives", "clients", "web", "memory", "million", "engine")
+GROUPS_ELSEWHERE = ("switching", "spawning", "numbers", "alternatives", "clients", "memory")
 GROUPS_WITHOUT_GIL = ("threads",)
 WITHOUT_GIL = "t" in sys.abiflags
-SLOTS = (256, 512, 1024)  # KiB
+STACKS = (256, 1024, 8192)  # KiB; the last one is what threads usually have
 PARKED_FRAMES = (1, 30)
 MEMORY_FOR_A_MILLION = 12 << 30
 
@@ -90,7 +91,7 @@ class Run:
         self.progress = Progress(sum(len(self.rows_of(group)) or 1 for group in groups))
 
     def rows_of(self, group: str) -> list[Row]:
-        module = {"switching": switching, "spawning": spawning, "alternatives": alternatives,
+        module = {"switching": switching, "spawning": spawning, "alternatives": alternatives, "numbers": numbers,
                   "clients": clients}.get(group)
         return [row for row in module.ROWS if row.is_quick or not self.quick] if module else []
 
@@ -141,6 +142,21 @@ class Run:
         if figures is not None:
             self.keep("web", [self.compared(title, figures, 1.0)])
 
+    def numbers(self) -> None:
+        self.progress.say("\nThere and back among many in random order, ns: this package, the reference, generators")
+        content = {}
+        for number in numbers.NUMBERS if not self.quick else numbers.QUICK:
+            switch = numbers.title("greenlets", number)
+            sides = {side: (python, "numbers", switch) for side, python in self.pythons.items()}
+            sides["generators"] = (self.pythons[OURS], "numbers", numbers.title("generators", number))
+            effort = compare.WARM_QUICK if self.quick else compare.WARM
+            figures = self.attempt(switch, lambda: compare.alternate(sides, effort))
+            if figures is not None:
+                content[number] = figures
+                self.progress.say(f"{number:>8,} " + "".join(f"{nanoseconds(figure):>10}" for figure in figures.values()) +
+                                  f"   {figures[OURS].median / figures[REFERENCE].median:.2f} of the reference's")
+        self.keep("numbers", content)
+
     def alternatives(self) -> None:
         rows = self.rows_of("alternatives")
         # All in turn with each other, because they are compared with each other.
@@ -159,11 +175,11 @@ class Run:
         rows = []
         for count in counts:
             for depth in frames:
-                for side, slot in [(REFERENCE, 0), *((OURS, slot) for slot in SLOTS)]:
-                    environment = os.environ | {"GREENLET_STACK_SIZE": str(slot << 10)} if slot else None
+                for side, stack in [(REFERENCE, 0), *((OURS, stack) for stack in STACKS)]:
+                    environment = os.environ | {"GREENLET_STACK_SIZE": str(stack << 10)} if stack else None
                     found = compare.memory_of(self.pythons[side], "parked", count, depth, environment=environment)
-                    rows.append({"side": side, "count": count, "frames": depth, "slot": slot} | found)
-                    where = f"{side}, slots of {slot} KiB" if slot else side
+                    rows.append({"side": side, "count": count, "frames": depth, "stack": stack} | found)
+                    where = f"{side}, stacks of {stack} KiB" if stack else side
                     self.progress.say(f"{count:>9,} parked {depth:>2} frames deep, {where:24} "
                                       f"{found['resident']:>7,.0f} B + {found['page tables']:>5,.0f} B of page tables; "
                                       f"when all died {found['left resident']:>6,.0f} + {found['left page tables']:,.0f}")
@@ -255,7 +271,7 @@ def main() -> int:
         write_report()
         return 0
     if arguments.quick:
-        return bool(Run(True, arguments.groups and groups or ("switching", "spawning", "clients", "alternatives", "memory")).all())
+        return bool(Run(True, arguments.groups and groups or ("switching", "spawning", "numbers", "clients", "alternatives", "memory")).all())
     here = GROUPS_WITHOUT_GIL if WITHOUT_GIL else GROUPS
     failures = Run(False, tuple(group for group in here if group in groups)).all()
     if not arguments.here:

@@ -26,12 +26,14 @@ class Effort:
 
 FULL = Effort(rounds=3, samples=15, seconds=0.008)
 LONG = Effort(rounds=3, samples=5, seconds=0.1, threads=True)  # other threads have to wake up first
+WARM = Effort(rounds=3, samples=7, seconds=0.15)  # the caches are filled with what the other side used
+WARM_QUICK = Effort(rounds=2, samples=5, seconds=0.1)
 QUICK = Effort(rounds=2, samples=12, seconds=0.004)
 
 
 # A row that can not be done in as little as a sample should take: fewer samples, after so many seconds of a round.
 FEWEST_SAMPLES = 3
-MOST_SECONDS = 2.0
+MOST_SECONDS = 4.0
 
 
 @dataclass(frozen=True)

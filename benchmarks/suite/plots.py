@@ -22,6 +22,8 @@ def draw(everything: list[dict], folder: Path) -> None:
         _switch_against_depth(compared, folder)
     if compared := [measured for measured in everything if "spawning" in measured["groups"]]:
         _spawn(compared, folder)
+    if compared := [measured for measured in everything if "numbers" in measured["groups"]]:
+        _switch_against_number(max(compared, key=lambda measured: len(measured["groups"])), folder)
     if compared := [measured for measured in everything if "memory" in measured["groups"]]:
         _memory(max(compared, key=lambda measured: len(measured["groups"])), folder)
 
@@ -67,6 +69,20 @@ def _switch_against_depth(everything: list[dict], folder: Path) -> None:
     _save(figure, folder, "switch-against-depth")
 
 
+def _switch_against_number(measured: dict, folder: Path) -> None:
+    figure, axes = _figure()
+    content = {int(number): figures for number, figures in measured["groups"]["numbers"]["content"].items()}
+    for side, name, colour in (*PACKAGES, ("generators", "generator.__next__()", OTHER)):
+        axes.plot(content.keys(), [figures[side]["median"] for figures in content.values()], "o-", markersize=3.5,
+                  linewidth=1.4, color=colour, label=name)
+    axes.set(xscale="log", yscale="log", xlabel="number of greenlets", ylabel="ns, there and back",
+             title=f"A switch there and back in random order, CPython {measured['python']}")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:,.0f}")
+    axes.legend(frameon=False)
+    _save(figure, folder, "switch-against-number")
+
+
 def _bars(axes, labels: list[str], series: list[tuple[str, str, list[float]]], form: str) -> None:
     """Groups of bars, side by side, each with its value."""
     width = 0.8 / len(series)
@@ -94,8 +110,8 @@ def _memory(measured: dict, folder: Path) -> None:
     rows = [row for row in measured["groups"]["memory"]["content"]["parked"] if row["frames"] == 1]
     most = max(row["count"] for row in rows)
     rows = [row for row in rows if row["count"] == most]
-    labels = [f"this package,\nslots of {row['slot']} KiB" if row["slot"] else "reference" for row in rows]
-    colours = [OURS if row["slot"] else REFERENCE for row in rows]
+    labels = [f"this package,\nstacks of {row['stack']} KiB" if row["stack"] else "reference" for row in rows]
+    colours = [OURS if row["stack"] else REFERENCE for row in rows]
     resident = [row["resident"] for row in rows]
     tables = [row["page tables"] for row in rows]
     axes.bar(labels, resident, 0.6, color=colours)

@@ -1,11 +1,12 @@
 """Recursion in C and in Python, in a greenlet, or in a thread that has a stack of the same size.
 
 usage: recursion.py CASE greenlet|thread     run to the end of the stack; prints how that ended
-       recursion.py depths                   prints how deep one gets in a greenlet of default size, a row of Markdown
+       recursion.py depths                   prints how deep one gets in the main thread, and in a greenlet: rows of Markdown
 """
 
 import ast
 import copy
+import functools
 import json
 import os
 import pickle
@@ -306,25 +307,30 @@ def map_levels(depth):
     return depth and max(map(map_levels, [depth - 1]))
 
 
-def works(function, argument):
-    """Does it return, in a greenlet, in a process of its own?"""
+@functools.lru_cache(maxsize=0)
+def cached_levels(depth):
+    return depth and cached_levels(depth - 1)
+
+
+def works(function, argument, run):
+    """Does it return, run so, in a process of its own?"""
     pid = os.fork()
     if pid == 0:
         try:
-            greenlet(function).switch(argument)
+            run(function, argument)
         except RecursionError:
             os._exit(1)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def deepest(function):
-    low, high, ended = 0, 200_000, works(function, 200_000)
+def deepest(function, run):
+    low, high, ended = 0, 200_000, works(function, 200_000, run)
     if ended == 0:
         return "200,000 and more"
     while high - low > max(1, low // 200):
         middle = (low + high) // 2
-        outcome = works(function, middle)
+        outcome = works(function, middle, run)
         if outcome == 0:
             low = middle
         else:
@@ -332,23 +338,26 @@ def deepest(function):
     return f"{low:,}" + ("" if ended == 1 else " (SIGSEGV)")
 
 
-def print_depths():
-    default = deepest(down)
+def depths(run):
+    yield deepest(down, run)
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(1_000_000)
-    raised = deepest(down)
+    yield deepest(down, run)
     if sys.version_info < (3, 12):
         sys.setrecursionlimit(before)  # which is for C calls too there: nothing else would notice the end of the stack
-    columns = [
-        default,
-        raised,
-        deepest(map_levels),
-        deepest(lambda depth: repr(nested(in_list, depth))),
-        deepest(lambda depth: json.dumps(nested(in_list, depth), check_circular=False)),
-        deepest(sort_levels),
-    ]
+    yield deepest(map_levels, run)
+    yield deepest(cached_levels, run)
+    yield deepest(lambda depth: repr(nested(in_list, depth)), run)
+    yield deepest(lambda depth: json.dumps(nested(in_list, depth), check_circular=False), run)
+    yield deepest(sort_levels, run)
+    sys.setrecursionlimit(before)
+
+
+def print_depths():
     version = ".".join(map(str, sys.version_info[:3]))
-    print("|", " | ".join([version, *columns]), "|")
+    for where, run in (("the thread", lambda function, argument: function(argument)),
+                       ("a greenlet", lambda function, argument: greenlet(function).switch(argument))):
+        print("|", " | ".join([version, where, *depths(run)]), "|")
 
 
 if __name__ == "__main__":
