@@ -1,13 +1,15 @@
 """gr_frame, and the frames behind it, of suspended greenlets."""
 
+import collections.abc
 import gc
 import inspect
 import sys
 import traceback
 
 import pytest
-from greenlet import getcurrent, greenlet
-from support import suspended
+from greenlet import getcurrent, greenlet, stackless
+from greenlet.generators import generator, yield_
+from support import collect, suspended
 
 
 def chain(frame):
@@ -254,3 +256,103 @@ def test_a_traceback_of_a_suspended_greenlet_is_intact_afterwards():
     g = suspended(run)
     chain(g.gr_frame)
     assert "kept" in "".join(g.switch())
+
+
+class Resumes:
+    """Garbage whose destructor resumes a greenlet."""
+
+    def __init__(self, resume):
+        self.resume = resume
+        self.itself = self
+
+    def __del__(self):
+        self.resume()
+
+
+def collected_during(function, resume):
+    """The result of *function*, of which the first allocation makes the collector run (CPython 3.11), and garbage resumes something."""
+    threshold = gc.get_threshold()
+    gc.collect()
+    gc.disable()
+    try:
+        Resumes(resume)
+        gc.set_threshold(1)
+        gc.enable()
+        result = function()
+    finally:
+        gc.enable()
+        gc.set_threshold(*threshold)
+    return result
+
+
+def outer():
+    def inner():
+        getcurrent().parent.switch()
+
+    inner()
+
+
+def use_the_stack_again():
+    def others(depth):
+        return others(depth - 1) if depth else [sys._getframe()]
+
+    greenlet(others).switch(20)
+
+
+def check_that_it_can_be_looked_at(frame):
+    use_the_stack_again()
+    while frame is not None:
+        assert frame.f_code.co_name in ("inner", "outer", "middle")
+        assert frame.f_lineno is None or frame.f_lineno > 0
+        assert isinstance(frame.f_locals, collections.abc.Mapping)
+        frame = frame.f_back
+
+
+def test_the_greenlet_may_finish_while_its_frame_is_asked_for():
+    for _ in range(20):
+        g = suspended(outer)
+        check_that_it_can_be_looked_at(collected_during(lambda: g.gr_frame, g.switch))
+        collect()
+        assert g.dead
+
+
+def test_the_greenlet_may_finish_while_the_frames_behind_are_asked_for():
+    for _ in range(20):
+        g = suspended(outer)
+        frame = g.gr_frame
+        check_that_it_can_be_looked_at(collected_during(lambda: frame.f_back, g.switch))
+        collect()
+        assert g.dead
+
+
+def test_a_generator_may_finish_while_its_frame_is_asked_for():
+    def middle():
+        yield_()
+
+    @generator
+    def outer():
+        middle()
+
+    for _ in range(20):
+        values = outer()
+        next(values)
+        check_that_it_can_be_looked_at(collected_during(lambda: values.gi_frame, lambda: list(values)))
+        collect()
+        assert list(values) == []
+
+
+@pytest.mark.usefixtures("scheduler_as_before")
+def test_a_tasklet_may_finish_while_its_frame_is_asked_for():
+    def middle():
+        channel.receive()
+
+    def outer():
+        middle()
+
+    for _ in range(20):
+        channel = stackless.channel()
+        tasklet = stackless.tasklet(outer)()
+        stackless.run()
+        check_that_it_can_be_looked_at(collected_during(lambda: tasklet.frame, lambda: channel.send(None)))
+        collect()
+        assert not tasklet.alive

@@ -10,11 +10,30 @@ import weakref
 import pytest
 from greenlet import GreenletExit, getcurrent, greenlet
 from greenlet._greenlet import get_total_main_greenlets
-from support import IS_FREE_THREADED, KEEPS_CLASSES, collect, in_thread, output_of, suspended
+from support import HAS_ADDRESS_SANITIZER, IS_FREE_THREADED, KEEPS_CLASSES, collect, in_thread, output_of, run_python, suspended
 
 
 class Local:
     pass
+
+
+@pytest.mark.skipif(not HAS_ADDRESS_SANITIZER, reason="needs AddressSanitizer, which reports it")
+@pytest.mark.parametrize("run", ["lambda: None", "None"], ids=["finished", "unstarted"])
+def test_the_use_of_a_freed_greenlet_is_reported(run):
+    # So builds with that tool keep no freed greenlet for reuse.
+    done = run_python(f"""
+        import ctypes
+        from greenlet import greenlet
+
+        g = greenlet({run})
+        if {run} is not None:
+            g.switch()
+        address = id(g)
+        del g
+        ctypes.string_at(address, 16)
+        """)
+    assert done.returncode != 0
+    assert "heap-use-after-free" in done.stderr
 
 
 def test_a_greenlet_that_its_own_frame_refers_to():

@@ -2,11 +2,18 @@
 //
 // The path of one switch, from Python to the registers and back:
 //
-//     module/greenlet_type.cpp    switch_method     greenlet.switch(...) as CPython calls it
-//     core/switching.cpp          switch_to         which greenlet is really meant; starts it if need be
-//                                 transfer          this greenlet's part of the thread state out, the other's in
-//     stackful/context.hpp        switch_to         registers out, registers in
-//     core/switching.cpp          arrive            the other greenlet: traces, lets go of where it came from
+//     module/greenlet_type.cpp    greenlet_switch     greenlet.switch(...) as CPython calls it
+//     core/switching.cpp          switch_to           if it is no plain switch: which greenlet is really meant; starts it if need be
+//     core/switching.cpp          transfer            a plain switch comes here at once
+//     core/switching.cpp          resume              the other greenlet becomes the current one
+//     core/switching.cpp          exchange            the only place where stacks are exchanged
+//     interpreter/state.hpp       State::exchange     this greenlet's part of the thread state out, the other's in
+//     stackful/context.hpp        switch_to           tools are told
+//     stackful/arch/x86_64.S      stackful_switch     registers out, registers in
+//     core/switching.cpp          resumed             on the other stack
+//     core/switching.cpp          arrive              the other greenlet: traces, drops the reference to where it came from
+//
+// tests/test_documented_paths.py checks that these are there.
 //
 // An exception crosses in the thread state, where CPython keeps the one in flight; the value is nullptr then.
 

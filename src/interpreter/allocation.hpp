@@ -11,6 +11,7 @@
 #include <iterator>
 
 #include "interpreter/cpython.hpp"
+#include "stackful/tools.hpp"
 
 namespace interpreter {
 
@@ -35,6 +36,13 @@ private:
     ~CollectorPaused() {}
 #endif
 };
+
+// Builds that look for errors keep nothing that was freed, so that its use is found.
+#if defined(Py_GIL_DISABLED) || defined(Py_DEBUG)
+inline constexpr bool keeps_freed_memory = false;
+#else
+inline constexpr bool keeps_freed_memory = !stackful::tools::watch_freed_memory;
+#endif
 
 // The bytes of an object that has an Extra behind its class's part.
 template <class Object, class Extra>
@@ -87,7 +95,8 @@ Extra* extra_of(Object*) noexcept {
 // Every object needs one, so some are kept for the next ones. All interpreters of a process share a GIL.
 template <class Extra>
 struct SpareExtras {
-    static inline void* blocks[64];
+    static constexpr std::size_t most = keeps_freed_memory ? 64 : 0;
+    static inline std::array<void*, most> blocks;
     static inline std::size_t count = 0;
 };
 
@@ -100,7 +109,7 @@ void* allocate_extra() noexcept {
 template <class Extra>
 void free_extra(void* memory) noexcept {
     using Spare = SpareExtras<Extra>;
-    if (memory != nullptr && Spare::count < std::size(Spare::blocks)) {
+    if (memory != nullptr && Spare::count < Spare::most) {
         Spare::blocks[Spare::count++] = memory;
     }
     else {
@@ -126,8 +135,7 @@ inline void drop_class(PyTypeObject* type) noexcept {
 }
 
 // Deallocated objects of one class, kept for the next ones: to allocate and free one takes longer than all else in the making of
-// a greenlet. They are an interpreter's own, and used with its GIL. Builds that look for errors keep none, so that the use
-// of an object that is gone is found.
+// a greenlet. They are an interpreter's own, and used with its GIL.
 class SpareObjects {
 public:
     SpareObjects() noexcept = default;
@@ -154,11 +162,7 @@ public:
     }
 
 private:
-#if defined(Py_GIL_DISABLED) || defined(Py_DEBUG) || defined(STACKFUL_VALGRIND) || defined(STACKFUL_ADDRESS_SANITIZER)
-    static constexpr std::size_t most = 0;
-#else
-    static constexpr std::size_t most = 64;
-#endif
+    static constexpr std::size_t most = keeps_freed_memory ? 64 : 0;
     std::array<PyObject*, most> objects_;
     std::size_t count_ = 0;
 };

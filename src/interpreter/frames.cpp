@@ -1,5 +1,6 @@
 #include "interpreter/frames.hpp"
 
+#include "interpreter/allocation.hpp"
 #include "interpreter/pending_exception.hpp"
 
 #pragma GCC diagnostic push
@@ -319,8 +320,35 @@ void free_added_chunks(State& state) noexcept {
 
 }  // namespace
 
+namespace {
+
+#if PY_VERSION_HEX < 0x030C0000
+
+// Up to 3.11 the allocation of a frame object may make the garbage collector run, and a destructor resume the very greenlet
+// whose frame the object is made for. So the collector is paused, and all outer frames get their objects now: `f_back` finds those
+// and makes none.
+PyFrameObject* make_frame_objects(PyThreadState* ts) noexcept {
+    PyFrameObject* innermost = PyThreadState_GetFrame(ts);
+    for (PyFrameObject* frame = reinterpret_cast<PyFrameObject*>(Py_XNewRef(innermost)); frame != nullptr;) {
+        PyFrameObject* back = PyFrame_GetBack(frame);
+        Py_DECREF(frame);
+        frame = back;
+    }
+    return innermost;
+}
+
+#else
+
+// The collector runs between two instructions of Python code only.
+PyFrameObject* make_frame_objects(PyThreadState* ts) noexcept { return PyThreadState_GetFrame(ts); }
+
+#endif
+
+}  // namespace
+
 PyFrameObject* innermost_frame_object(PyThreadState* ts, const State& state) noexcept {
-    return Calls::with_innermost_frame(ts, state.calls.innermost_frame(), [ts] { return PyThreadState_GetFrame(ts); });
+    CollectorPaused paused;
+    return Calls::with_innermost_frame(ts, state.calls.innermost_frame(), [ts] { return make_frame_objects(ts); });
 }
 
 int visit_frames(const State& state, const CallSite& call_site, visitproc visit, void* arg) noexcept {

@@ -17,20 +17,7 @@
 
 #include <cstddef>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define STACKFUL_ADDRESS_SANITIZER 1
-#endif
-#if __has_feature(thread_sanitizer)
-#define STACKFUL_THREAD_SANITIZER 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define STACKFUL_ADDRESS_SANITIZER 1
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define STACKFUL_THREAD_SANITIZER 1
-#endif
+#include "stackful/tools.hpp"
 
 #if defined(STACKFUL_ADDRESS_SANITIZER)
 #include <sanitizer/asan_interface.h>

@@ -7,17 +7,10 @@
 
 #include "stackful/context.hpp"
 #include "stackful/pool.hpp"
+#include "stackful/tools.hpp"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(STACKFUL_ADDRESS_SANITIZER)
-inline constexpr bool with_address_sanitizer = true;
-#else
-inline constexpr bool with_address_sanitizer = false;
-#endif
-#if defined(__SANITIZE_THREAD__) || defined(STACKFUL_THREAD_SANITIZER)
-inline constexpr bool with_thread_sanitizer = true;
-#else
-inline constexpr bool with_thread_sanitizer = false;
-#endif
+inline constexpr bool with_address_sanitizer = stackful::tools::has_address_sanitizer;
+inline constexpr bool with_thread_sanitizer = stackful::tools::has_thread_sanitizer;
 // Their own memory hides what is measured.
 inline constexpr bool with_sanitizer = with_address_sanitizer || with_thread_sanitizer;
 #if defined(STACKFUL_TESTS_ARE_EMULATED)
