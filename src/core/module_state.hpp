@@ -35,7 +35,6 @@ struct ModuleState {
     interpreter::SharedValue<Py_ssize_t> main_greenlets{0};    // that exist
     std::atomic<std::size_t> parent_changes;  // so often was a parent set
     interpreter::SpareObjects spare_greenlets;
-    void* c_api[12];              // what clients have of greenlet.h; they keep its address
 
     struct {
         PyTypeObject* generator_type;

@@ -1,5 +1,7 @@
 // The C API: the functions of greenlet.h, and the capsule that clients find them through.
 
+#include <mutex>
+
 #include "core/lifetime.hpp"
 #include "core/parent.hpp"
 #include "core/switching.hpp"
@@ -57,14 +59,7 @@ PyGreenlet* api_new(PyObject* run, PyGreenlet* parent) {
     return g;
 }
 
-PyGreenlet* api_get_current() {
-    Thread* thread = Thread::running();
-    if (thread == nullptr) {
-        return nullptr;
-    }
-    thread->kill_released();
-    return core::as_greenlet(Py_NewRef(as_object(thread->current)));
-}
+PyGreenlet* api_get_current() { return core::as_greenlet(get_current()); }
 
 PyObject* api_throw(PyGreenlet* g, PyObject* type, PyObject* value, PyObject* traceback) {
     return check(g) && is_in_order() ? throw_into(as_object(g), type, value, traceback) : nullptr;
@@ -113,24 +108,57 @@ PyGreenlet* api_get_parent(PyGreenlet* g) {
     return check(g) ? core::as_greenlet(core::get_parent(g)) : nullptr;
 }
 
+// The table. Each client has one pointer to it for the whole process, whatever interpreters it is loaded in, and may use it in
+// destructors when everything else is gone. So it is never freed, and its functions look up their interpreter. The class and the
+// exceptions are the main interpreter's; those of another one while that has not imported the package.
+void* table[PyGreenlet_API_pointers] = {
+    nullptr,
+    nullptr,
+    nullptr,
+    reinterpret_cast<void*>(api_new),
+    reinterpret_cast<void*>(api_get_current),
+    reinterpret_cast<void*>(api_throw),
+    reinterpret_cast<void*>(api_switch),
+    reinterpret_cast<void*>(api_set_parent),
+    reinterpret_cast<void*>(api_main),
+    reinterpret_cast<void*>(api_started),
+    reinterpret_cast<void*>(api_active),
+    reinterpret_cast<void*>(api_get_parent),
+};
+static_assert(PyGreenlet_New_NUM == 3 && PyGreenlet_GetCurrent_NUM == 4 && PyGreenlet_Throw_NUM == 5 && PyGreenlet_Switch_NUM == 6 &&
+              PyGreenlet_SetParent_NUM == 7 && PyGreenlet_MAIN_NUM == 8 && PyGreenlet_STARTED_NUM == 9 &&
+              PyGreenlet_ACTIVE_NUM == 10 && PyGreenlet_GET_PARENT_NUM == 11);
+
+std::mutex changing_table;
+const ModuleState* state_of_main = nullptr;  // the main interpreter's, while it has one
+
+// Keeps a reference for ever, because clients may use what is in the table after their interpreter has ended.
+void put(int entry, void* object) noexcept {
+    table[entry] = Py_NewRef(static_cast<PyObject*>(object));
+}
+
 }  // namespace
 
-PyObject* make_c_api(ModuleState& state) noexcept {
-    static_assert(sizeof(state.c_api) == PyGreenlet_API_pointers * sizeof(void*));
-    void** table = state.c_api;
-    table[PyGreenlet_Type_NUM] = state.greenlet_type;
-    table[PyExc_GreenletError_NUM] = state.error;
-    table[PyExc_GreenletExit_NUM] = state.greenlet_exit;
-    table[PyGreenlet_New_NUM] = reinterpret_cast<void*>(api_new);
-    table[PyGreenlet_GetCurrent_NUM] = reinterpret_cast<void*>(api_get_current);
-    table[PyGreenlet_Throw_NUM] = reinterpret_cast<void*>(api_throw);
-    table[PyGreenlet_Switch_NUM] = reinterpret_cast<void*>(api_switch);
-    table[PyGreenlet_SetParent_NUM] = reinterpret_cast<void*>(api_set_parent);
-    table[PyGreenlet_MAIN_NUM] = reinterpret_cast<void*>(api_main);
-    table[PyGreenlet_STARTED_NUM] = reinterpret_cast<void*>(api_started);
-    table[PyGreenlet_ACTIVE_NUM] = reinterpret_cast<void*>(api_active);
-    table[PyGreenlet_GET_PARENT_NUM] = reinterpret_cast<void*>(api_get_parent);
+PyObject* make_c_api(const ModuleState& state) noexcept {
+    {
+        std::lock_guard lock(changing_table);
+        bool is_main = PyInterpreterState_Get() == PyInterpreterState_Main();
+        bool is_new = table[PyGreenlet_Type_NUM] != static_cast<void*>(state.greenlet_type);
+        if (is_new && (is_main || state_of_main == nullptr)) {
+            put(PyGreenlet_Type_NUM, state.greenlet_type);
+            put(PyExc_GreenletError_NUM, state.error);
+            put(PyExc_GreenletExit_NUM, state.greenlet_exit);
+        }
+        state_of_main = is_main ? &state : state_of_main;
+    }
     return PyCapsule_New(table, capsule_name, nullptr);
+}
+
+void leave_c_api(const ModuleState& state) noexcept {
+    std::lock_guard lock(changing_table);
+    if (state_of_main == &state) {
+        state_of_main = nullptr;
+    }
 }
 
 }  // namespace module

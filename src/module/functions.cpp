@@ -22,18 +22,7 @@ PyDoc_STRVAR(getcurrent_doc,
 "Raises:\n"
 "    RuntimeError: the interpreter is shutting down.");
 
-PyObject* getcurrent(PyObject*, PyObject*) {
-    if (interpreter::is_finalizing()) [[unlikely]] {
-        PyErr_SetString(PyExc_RuntimeError, "greenlet is being finalized");
-        return nullptr;
-    }
-    Thread* thread = Thread::running();
-    if (thread == nullptr) {
-        return nullptr;
-    }
-    thread->kill_released();
-    return Py_NewRef(as_object(thread->current));
-}
+PyObject* getcurrent(PyObject*, PyObject*) { return get_current(); }
 
 PyDoc_STRVAR(settrace_doc,
 "settrace(callback, /)\n--\n\n"
@@ -262,6 +251,20 @@ PyObject* get_tstate_trash_delete_nesting(PyObject*, PyObject*) {
 }
 
 }  // namespace
+
+// Libraries take it for a sign that it is too late to wait for anything.
+PyObject* get_current() noexcept {
+    if (interpreter::is_finalizing()) [[unlikely]] {
+        PyErr_SetString(PyExc_RuntimeError, "greenlet is being finalized");
+        return nullptr;
+    }
+    Thread* thread = Thread::running();
+    if (thread == nullptr) {
+        return nullptr;
+    }
+    thread->kill_released();
+    return Py_NewRef(as_object(thread->current));
+}
 
 PyMethodDef functions[] = {
     {"getcurrent", getcurrent, METH_NOARGS, getcurrent_doc},

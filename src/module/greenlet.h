@@ -56,7 +56,8 @@ static void** _PyGreenlet_API = NULL;
         _PyGreenlet_API = (void**)PyCapsule_Import("greenlet._C_API", 0); \
     }
 
-/* The class greenlet.greenlet, and the exceptions greenlet.error and greenlet.GreenletExit. */
+/* The class greenlet.greenlet, and the exceptions greenlet.error and greenlet.GreenletExit. They are the main interpreter's: in
+ * another one, take them from the module, with PyImport_ImportModule("greenlet"). */
 #define PyGreenlet_Type (*(PyTypeObject*)_PyGreenlet_API[PyGreenlet_Type_NUM])
 #define PyExc_GreenletError ((PyObject*)_PyGreenlet_API[PyExc_GreenletError_NUM])
 #define PyExc_GreenletExit ((PyObject*)_PyGreenlet_API[PyExc_GreenletExit_NUM])

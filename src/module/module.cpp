@@ -24,7 +24,9 @@ namespace {
 constexpr const char* state_name = "greenlet._greenlet.state";
 
 void interpreter_ends(PyObject* capsule) {
-    static_cast<ModuleState*>(PyCapsule_GetPointer(capsule, state_name))->drop();
+    auto* state = static_cast<ModuleState*>(PyCapsule_GetPointer(capsule, state_name));
+    module::leave_c_api(*state);
+    state->drop();
 }
 
 // The capsule with the running interpreter's state: borrowed. nullptr without an exception if there is none, with one if

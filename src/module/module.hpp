@@ -18,13 +18,19 @@ PyObject* throw_into(PyObject* self, PyObject* type, PyObject* value, PyObject* 
 // unswitchable_type.cpp: the class that the tests of failing switches use.
 PyObject* make_unswitchable_type(PyObject* greenlet_type) noexcept;
 
+// functions.cpp: getcurrent().
+PyObject* get_current() noexcept;
+
 // functions.cpp: the functions of the module.
 extern PyMethodDef functions[];
 
 // The one that only some versions of CPython have a meaning for.
 extern PyMethodDef trash_nesting_function[];
 
-// c_api.cpp: fills in state.c_api, and makes the capsule greenlet._C_API of it.
-PyObject* make_c_api(core::ModuleState& state) noexcept;
+// c_api.cpp: the capsule greenlet._C_API for the running interpreter, whose state it is. A new reference, or nullptr with an exception.
+PyObject* make_c_api(const core::ModuleState& state) noexcept;
+
+// c_api.cpp: the interpreter whose state it is ends.
+void leave_c_api(const core::ModuleState& state) noexcept;
 
 }  // namespace module
