@@ -6,6 +6,7 @@
 #include "core/parent.hpp"
 #include "core/switching.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "interpreter/static_type.hpp"
 #include "module/module.hpp"
 
 namespace module {
@@ -142,7 +143,7 @@ void put(int entry, void* object) noexcept {
 PyObject* make_c_api(const ModuleState& state) noexcept {
     {
         std::lock_guard lock(changing_table);
-        bool is_main = PyInterpreterState_Get() == PyInterpreterState_Main();
+        bool is_main = interpreter::is_main_interpreter();
         bool is_new = table[PyGreenlet_Type_NUM] != static_cast<void*>(state.greenlet_type);
         if (is_new && (is_main || state_of_main == nullptr)) {
             put(PyGreenlet_Type_NUM, state.greenlet_type);

@@ -11,6 +11,7 @@
 #include "interpreter/allocation.hpp"
 #include "interpreter/frames.hpp"
 #include "interpreter/lock.hpp"
+#include "interpreter/static_type.hpp"
 #include "module/module.hpp"
 
 #include <structmember.h>  // after Python.h
@@ -427,11 +428,14 @@ PyType_Spec spec = {
 }  // namespace
 
 PyObject* make_greenlet_type() noexcept {
-    PyObject* type = PyType_FromSpec(&spec);
+    auto* type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
     if (type != nullptr) {
-        reinterpret_cast<PyTypeObject*>(type)->tp_vectorcall = greenlet_vectorcall;
+        type->tp_vectorcall = greenlet_vectorcall;
+        if (interpreter::is_main_interpreter()) {
+            interpreter::make_static(type);
+        }
     }
-    return type;
+    return reinterpret_cast<PyObject*>(type);
 }
 
 int initialize(PyObject* self, PyObject* run, PyObject* parent) noexcept {

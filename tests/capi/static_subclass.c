@@ -1,4 +1,4 @@
-/* A static type derived from greenlet, as extension modules define them (Cython made one of gevent.Greenlet). */
+/* Static types derived from greenlet, as extension modules define them (Cython made one of gevent.Greenlet). */
 
 #define PY_SSIZE_T_CLEAN
 #include "greenlet/greenlet.h"
@@ -8,34 +8,46 @@ typedef struct {
     PyObject* attribute;
 } StaticGreenlet;
 
-static PyTypeObject static_type;
+static PyTypeObject static_type, cython_type;
 
 static int traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(((StaticGreenlet*)self)->attribute);
-    return static_type.tp_base->tp_traverse(self, visit, arg);
+    return PyGreenlet_Type.tp_traverse(self, visit, arg);
 }
 
 static int clear(PyObject* self) {
     Py_CLEAR(((StaticGreenlet*)self)->attribute);
-    return static_type.tp_base->tp_clear(self);
+    return PyGreenlet_Type.tp_clear(self);
 }
 
 static void deallocate(PyObject* self) {
     PyObject_GC_UnTrack(self);
     Py_CLEAR(((StaticGreenlet*)self)->attribute);
     PyObject_GC_Track(self);
-    static_type.tp_base->tp_dealloc(self);
+    PyGreenlet_Type.tp_dealloc(self);
 }
 
-static PyTypeObject static_type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "static_subclass.StaticGreenlet",
-    .tp_basicsize = sizeof(StaticGreenlet),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .tp_traverse = traverse,
-    .tp_clear = clear,
-    .tp_dealloc = deallocate,
-};
+#define STATIC_TYPE(name)                                                             \
+    {                                                                                 \
+        PyVarObject_HEAD_INIT(NULL, 0)                                                \
+        .tp_name = "static_subclass." name,                                           \
+        .tp_basicsize = sizeof(StaticGreenlet),                                       \
+        .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,    \
+        .tp_traverse = traverse,                                                      \
+        .tp_clear = clear,                                                            \
+        .tp_dealloc = deallocate,                                                     \
+    }
+
+static PyTypeObject static_type = STATIC_TYPE("StaticGreenlet");
+static PyTypeObject cython_type = STATIC_TYPE("CythonGreenlet");
+
+/* Where the class is no static one, and PyType_Ready() does not let a static type derive from it, Cython says that this is none. */
+static int make_ready_as_cython_does(PyTypeObject* type) {
+    type->tp_flags |= Py_TPFLAGS_HEAPTYPE;
+    int ready = PyType_Ready(type);
+    type->tp_flags &= ~Py_TPFLAGS_HEAPTYPE;
+    return ready;
+}
 
 static struct PyModuleDef module_definition = {PyModuleDef_HEAD_INIT, "static_subclass", NULL, -1, NULL};
 
@@ -44,16 +56,13 @@ PyMODINIT_FUNC PyInit_static_subclass(void) {
     if (_PyGreenlet_API == NULL) {
         return NULL;
     }
-    static_type.tp_base = &PyGreenlet_Type;
-    /* A static type may not derive from a heap type, says PyType_Ready(). Cython gets round that so. */
-    static_type.tp_flags |= Py_TPFLAGS_HEAPTYPE;
-    int ready = PyType_Ready(&static_type);
-    static_type.tp_flags &= ~Py_TPFLAGS_HEAPTYPE;
-    if (ready < 0) {
+    static_type.tp_base = cython_type.tp_base = &PyGreenlet_Type;
+    if (PyType_Ready(&static_type) < 0 || make_ready_as_cython_does(&cython_type) < 0) {
         return NULL;
     }
     PyObject* module = PyModule_Create(&module_definition);
-    if (module != NULL && PyModule_AddObjectRef(module, "StaticGreenlet", (PyObject*)&static_type) < 0) {
+    if (module != NULL && (PyModule_AddObjectRef(module, "StaticGreenlet", (PyObject*)&static_type) < 0 ||
+                           PyModule_AddObjectRef(module, "CythonGreenlet", (PyObject*)&cython_type) < 0)) {
         Py_CLEAR(module);
     }
     return module;

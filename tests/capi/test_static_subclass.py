@@ -8,10 +8,12 @@ from greenlet import getcurrent, greenlet
 from support import KEEPS_CLASSES
 
 
-@pytest.fixture(params=["static", "below static", "Python"])
+@pytest.fixture(params=["StaticGreenlet", "below StaticGreenlet", "CythonGreenlet", "below CythonGreenlet", "Python"])
 def subclass(request, static_subclass):
-    base = greenlet if request.param == "Python" else static_subclass.StaticGreenlet
-    return base if request.param == "static" else type("Below", (base,), {})
+    if request.param == "Python":
+        return type("Below", (greenlet,), {})
+    base = getattr(static_subclass, request.param.split()[-1])
+    return type("Below", (base,), {}) if request.param.startswith("below") else base
 
 
 def test_the_references_to_the_type_balance(subclass):

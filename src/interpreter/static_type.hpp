@@ -1,0 +1,22 @@
+// Classes from which static types of extension modules may derive.
+//
+// CPython lets a static type derive from static types only, and frees no static type: fine for a class of the main
+// interpreter, which other modules find in a table that is never freed either. Other interpreters have classes that go with them.
+
+#pragma once
+
+#include "interpreter/cpython.hpp"
+
+namespace interpreter {
+
+// Does the running interpreter end last?
+inline bool is_main_interpreter() noexcept { return PyInterpreterState_Get() == PyInterpreterState_Main(); }
+
+// Has a new class without instances or subclasses count as static from now on: it lives for ever, and its instances do not refer to it.
+inline void make_static(PyTypeObject* type) noexcept {
+    PyObject_GC_UnTrack(type);
+    type->tp_flags &= ~Py_TPFLAGS_HEAPTYPE;
+    Py_INCREF(type);
+}
+
+}  // namespace interpreter
