@@ -301,6 +301,11 @@ void release_chain(PyGreenlet* g) noexcept {
 [[gnu::noinline]] void deallocate_active(PyGreenlet* g) {
     Release* release = release_of(g);
     if (!kill_unreferenced(g)) {
+        // It lives on. If a Python class called this for a static one, it releases the type all the same.
+        PyTypeObject* type = Py_TYPE(g);
+        if (PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) && !is_type_ours_to_release(type)) {
+            Py_INCREF(type);
+        }
         return;
     }
     PyObject_GC_UnTrack(g);

@@ -60,3 +60,27 @@ def test_a_suspended_one_in_a_cycle_is_killed(subclass):
     del g
     gc.collect()
     assert ended == [True]
+
+
+def test_the_references_to_the_type_balance_when_one_lives_on(subclass):
+    kept = []
+
+    def run():
+        try:
+            getcurrent().parent.switch()
+        finally:
+            kept.append(getcurrent())
+
+    def release_and_keep():
+        g = subclass(run)
+        g.switch()
+        del g
+        kept.pop()
+
+    release_and_keep()
+    gc.collect()
+    before = sys.getrefcount(subclass)
+    for _ in range(20):
+        release_and_keep()
+    gc.collect()
+    assert abs(sys.getrefcount(subclass) - before) <= 2
