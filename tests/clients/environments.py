@@ -39,6 +39,14 @@ def wheel() -> Path:
         return built.replace(FOLDER / built.name)
 
 
+def make_base(folder: Path, requirements: list[str]) -> Path:
+    """The interpreter of the environment in *folder*, made with *requirements* unless it is there. Raises Unavailable."""
+    try:
+        return environment.make(folder, requirements)
+    except RuntimeError as error:
+        raise Unavailable(str(error).strip()) from error
+
+
 def make(name: str, package: str, our_wheel: Path, requirements: tuple[str, ...], built: tuple[str, ...]) -> Path:
     """The interpreter of the environment of *name* on *package*: "reference", or "ours".
 
@@ -46,12 +54,8 @@ def make(name: str, package: str, our_wheel: Path, requirements: tuple[str, ...]
     place of the reference. Ends with `pip check`. Raises Unavailable.
     """
     from_source = [f"--no-binary={distribution}" for distribution in built]
-    try:
-        python = environment.make(
-            FOLDER / "environments" / f"{name}-{package}",
-            ["--only-binary=:all:", *from_source, environment.REFERENCE, *requirements, *built])
-    except RuntimeError as error:
-        raise Unavailable(str(error).strip()) from error
+    python = make_base(FOLDER / "environments" / f"{name}-{package}",
+                       ["--only-binary=:all:", *from_source, environment.REFERENCE, *requirements, *built])
     if package == "ours":
         pip(python, "install", "--no-deps", "--force-reinstall", our_wheel)
     pip(python, "check")

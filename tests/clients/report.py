@@ -54,11 +54,16 @@ def tables(results: list[dict], missing: list[str]) -> str:
     return "\n".join(lines)
 
 
+def put_between(page: Path, begin: str, end: str, text: str) -> None:
+    """Replace what stands between the marks *begin* and *end* of *page* by *text*."""
+    before, rest = page.read_text().split(begin)
+    page.write_text(f"{before}{begin}\n\n{text}{end}{rest.split(end)[1]}")
+
+
 def write(page: Path, folder: Path, order: list[str]) -> None:
     """Put the results kept in *folder* of the suites named in *order* between the marks of *page*."""
     results = [json.loads(path.read_text()) for path in folder.glob("*.json")]
     results = [result for result in results if result["suite"] in order]
     results.sort(key=lambda result: (order.index(result["suite"]), _version(result)))
     missing = [suite for suite in order if suite not in {result["suite"] for result in results}]
-    before, rest = page.read_text().split(BEGIN)
-    page.write_text(f"{before}{BEGIN}\n\n{tables(results, missing)}{END}{rest.split(END)[1]}")
+    put_between(page, BEGIN, END, tables(results, missing))

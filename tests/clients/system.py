@@ -1,0 +1,41 @@
+"""What a suite needs of the system: commands and shared libraries, installed from Debian where that is possible."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from environments import Unavailable
+
+# Debian's package for a command, or for a shared library.
+DEBIAN = {"postgres": "postgresql", "wrk": "wrk", "chromium": "chromium", "cc": "gcc", "java": "default-jre-headless",
+          "mono": "mono-runtime", "libgc.so.1": "libgc1", "libEGL.so.1": "libegl1", "libGL.so.1": "libgl1"}
+
+
+def _libraries() -> str:
+    return subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True).stdout
+
+
+def have(name: str) -> bool:
+    if ".so" in name:
+        return f"\t{name} " in _libraries()
+    # Debian keeps PostgreSQL's programs out of PATH.
+    return bool(shutil.which(name) or list(Path("/usr/lib/postgresql").glob(f"*/bin/{name}")))
+
+
+def install(names: tuple[str, ...]) -> None:
+    """Install the system packages that bring *names*, where that is possible. Raises Unavailable."""
+    missing = [DEBIAN[name] for name in names if not have(name)]
+    if missing and os.getuid() == 0 and shutil.which("apt-get"):
+        for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *missing]):
+            subprocess.run(["apt-get", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=1200,
+                           env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+    missing = [name for name in names if not have(name)]
+    if missing:
+        raise Unavailable(f"there is no {', '.join(missing)} here")
+
+
+def version(name: str) -> str:
+    """The version of Debian's package that brings *name*."""
+    found = subprocess.run(["dpkg-query", "--show", "--showformat=${Version}", DEBIAN[name]], capture_output=True, text=True)
+    return found.stdout.strip()

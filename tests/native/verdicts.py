@@ -1,0 +1,73 @@
+"""What the calls of a case came to, and whether that is good."""
+
+import json
+import signal
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from case import Case, as_deep
+
+
+@dataclass
+class Outcome:
+    """What one call came to."""
+
+    kind: str  # "result", "raised", "crashed", "timed out", "not available"
+    value: Any = None  # of a result
+    text: str = ""  # the exception's type, or the signal's name
+    detail: str = ""  # the exception's text
+    step: str = ""  # how far the case had come
+    seconds: float = 0.0
+
+    def as_json(self) -> dict:
+        return {name: value for name, value in asdict(self).items() if value not in ("", None)}
+
+
+def read(journal: Path, status: int | None) -> Outcome:
+    """The outcome of a process that ended with *status*, or None if its time was over."""
+    entries: dict[str, Any] = {}
+    for line in journal.read_text().splitlines() if journal.is_file() else []:
+        entries |= json.loads(line)
+    step = entries.get("step", "")
+    if status is None:
+        return Outcome("timed out", step=step)
+    if status < 0:
+        return Outcome("crashed", text=signal.Signals(-status).name, step="the end" if "result" in entries else step)
+    if "raised" in entries:
+        return Outcome("raised", text=entries["raised"], detail=entries["text"], step=step)
+    if "unavailable" in entries:
+        return Outcome("not available")
+    if status > 0 or "result" not in entries:
+        return Outcome("crashed", text=f"exit status {status}", step=step)
+    return Outcome("result", value=entries["result"])
+
+
+@dataclass
+class Result:
+    """What a case came to, in all ways of calling it that were tried."""
+
+    case: Case
+    outcomes: dict[str, Outcome]
+
+    def works(self, way: str) -> bool:
+        plainly, outcome = self.outcomes["plainly"], self.outcomes.get(way)
+        return (outcome is not None and plainly.kind == outcome.kind == "result"
+                and self.case.same(plainly.value, outcome.value))
+
+    @property
+    def is_good(self) -> bool:
+        """Whether what works plainly works here, or on the thread's stack where the case says so."""
+        return not self.works("plainly") or self.works("here") or self.works("on_thread_stack")
+
+    def describe(self, way: str) -> str:
+        """A few words for people."""
+        outcome = self.outcomes.get(way)
+        if outcome is None:
+            return ""
+        if outcome.kind == "result":
+            if self.case.same is as_deep:
+                return str(outcome.value)
+            return "works" if self.works(way) else "another result"
+        place = f" at {outcome.step}" if outcome.step and outcome.kind != "raised" else ""
+        return (outcome.text or outcome.kind) + place
