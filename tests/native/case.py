@@ -27,6 +27,9 @@ def pypi(name: str, *more: str, needs: tuple[str, ...] = ()) -> Library:
     return Library(name.partition("[")[0], (name, *more), needs)
 
 
+CPYTHON = Library("CPython")
+
+
 def equal(plainly: Any, elsewhere: Any) -> bool:
     return plainly == elsewhere
 
