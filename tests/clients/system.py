@@ -7,18 +7,17 @@ from pathlib import Path
 
 from environments import Unavailable
 
-# Debian's package for a command, or for a shared library.
+# Debian's package for a command, a shared library or a file.
 DEBIAN = {"postgres": "postgresql", "wrk": "wrk", "chromium": "chromium", "cc": "gcc", "java": "default-jre-headless",
-          "mono": "mono-runtime", "libgc.so.1": "libgc1", "libEGL.so.1": "libegl1", "libGL.so.1": "libgl1"}
-
-
-def _libraries() -> str:
-    return subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True).stdout
+          "libgc.so.1": "libgc1", "libEGL.so.1": "libegl1", "libGL.so.1": "libgl1", "libmonosgen-2.0.so.1": "libmonosgen-2.0-1",
+          "/usr/lib/mono/4.5/mscorlib.dll": "libmono-corlib4.5-cil"}
 
 
 def have(name: str) -> bool:
+    if name.startswith("/"):
+        return Path(name).exists()
     if ".so" in name:
-        return f"\t{name} " in _libraries()
+        return f"\t{name} " in subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True).stdout
     # Debian keeps PostgreSQL's programs out of PATH.
     return bool(shutil.which(name) or list(Path("/usr/lib/postgresql").glob(f"*/bin/{name}")))
 

@@ -40,8 +40,10 @@ def close(plainly: list[float], elsewhere: list[float]) -> bool:
         math.isclose(a, b, rel_tol=1e-5, abs_tol=1e-7) for a, b in zip(plainly, elsewhere))
 
 
-def as_deep(plainly: int, elsewhere: int) -> bool:
-    """Whether the depth reached elsewhere is at least 95 % of the depth reached plainly."""
+def as_deep(plainly: int | list[int], elsewhere: int | list[int]) -> bool:
+    """Whether the depth reached elsewhere, or each of several, is at least 95 % of the depth reached plainly."""
+    if isinstance(plainly, list):
+        return len(plainly) == len(elsewhere) and all(map(as_deep, plainly, elsewhere))
     return elsewhere >= 0.95 * plainly
 
 

@@ -43,6 +43,10 @@ def read(journal: Path, status: int | None) -> Outcome:
     return Outcome("result", value=entries["result"])
 
 
+def depth(value: int | list[int]) -> str:
+    return f"{min(value)} to {max(value)}" if isinstance(value, list) else str(value)
+
+
 @dataclass
 class Result:
     """What a case came to, in all ways of calling it that were tried."""
@@ -67,7 +71,7 @@ class Result:
             return ""
         if outcome.kind == "result":
             if self.case.same is as_deep:
-                return str(outcome.value)
+                return depth(outcome.value)
             return "works" if self.works(way) else "another result"
         place = f" at {outcome.step}" if outcome.step and outcome.kind != "raised" else ""
         return (outcome.text or outcome.kind) + place

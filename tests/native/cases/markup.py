@@ -110,7 +110,7 @@ def huge_tree():
 
 @case(LXML, same=as_deep)
 def copies_of_trees():
-    """deepcopy() and tostring() of trees of elements nested up to 20,000 deep."""
+    """deepcopy() and tostring() of trees of elements nested up to 10,000 deep."""
     import copy
 
     from lxml import etree
@@ -119,12 +119,12 @@ def copies_of_trees():
         root = nested_tree(etree, depth)
         assert len(etree.tostring(copy.deepcopy(root))) > 3 * depth
 
-    return deepest(use, 20_000, etree.LxmlError)
+    return deepest(use, 10_000, etree.LxmlError)
 
 
 @case(LXML, same=as_deep)
 def canonical_trees():
-    """Canonical XML, pretty printing and XPath of trees of elements nested up to 3,000 deep."""
+    """Canonical XML, pretty printing and XPath of trees of elements nested up to 5,000 deep."""
     from lxml import etree
 
     def use(depth):
@@ -133,7 +133,7 @@ def canonical_trees():
         etree.indent(root)
         assert len(etree.tostring(root, pretty_print=True)) > 3 * depth
 
-    return deepest(use, 3000, etree.LxmlError)
+    return deepest(use, 5000, etree.LxmlError)
 
 
 @case(LXML, same=as_deep)
