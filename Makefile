@@ -9,7 +9,7 @@ PYTHON ?= $(shell tools/interpreters --default)
 have_python = @test -n "$(PYTHON)" || { echo "CPython 3.11 to 3.15 with its headers is needed"; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engine test-python test-matrix test-clients test-differential test-stress gate bench bench-quick wheel clean
+.PHONY: help demo test test-engine test-python test-matrix test-clients test-native test-differential test-stress gate bench bench-quick wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +34,10 @@ test-matrix: ## the same on every interpreter found (tools/provide-pythons gets 
 test-clients: ## the suites of gevent, eventlet, SQLAlchemy, ... here and on the reference; CLIENT=name runs one
 	$(have_python)
 	@$(PYTHON) tools/test-clients $(CLIENT)
+
+test-native: ## native code of NumPy, pydantic, lxml, Java, Qt, ... in greenlets and plainly; LIBRARY=name runs one
+	$(have_python)
+	@$(PYTHON) tools/test-native $(LIBRARY)
 
 test-differential: ## 100,000 random operations on this package and on the reference, compared
 	$(have_python)
