@@ -6,6 +6,7 @@ from pathlib import Path
 
 import report
 
+WAYS = ("plainly", "reference", "here", "on_thread_stack")
 BEGIN, END = "<!-- results: written by tools/test-native -->", "<!-- end of results -->"
 HEADING = ["| library | case | CPython | plainly | reference greenlet | here | here, on the thread's stack |",
            "|---|---|---|---|---|---|---|"]
@@ -15,27 +16,43 @@ def _version(python: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", python)]
 
 
-def _row(python: str, result: dict) -> str:
-    cells = [result["words"].get(way, "") for way in ("plainly", "reference", "here", "on_thread_stack")]
-    mark = "" if result["good"] else "**"
-    return (f"| {result['library']} {result['version']}".rstrip() + f" | `{result['case']}` | {python} | {cells[0]} | {cells[1]} "
-            f"| {mark}{cells[2]}{mark} | {cells[3]} |")
+def _row(result: dict, pythons: list[str]) -> str:
+    plainly, reference, here, on_thread_stack = (result["words"].get(way, "") for way in WAYS)
+    if not result["good"]:
+        here = f"**{here}**"
+    cells = [f"{result['library']} {result['version']}".rstrip(), f"`{result['case']}`", ", ".join(pythons),
+             plainly, reference, here, on_thread_stack]
+    return f"| {' | '.join(cells)} |"
 
 
-def _left_out(python: str, left_out: dict[str, str]) -> list[str]:
-    """One line a reason."""
-    reasons: dict[str, list[str]] = {}
-    for case, reason in left_out.items():
-        reasons.setdefault(reason, []).append(case)
-    return [f"- CPython {python}, {reason}: {', '.join(f'`{case}`' for case in cases)}" for reason, cases in reasons.items()]
+def _rows(runs: list[dict], order: list[str]) -> list[str]:
+    """One row for each case, version of its library and outcome; the versions of CPython that share it are in one."""
+    libraries = list(dict.fromkeys(name.partition(".")[0] for name in order))
+    shared: dict[tuple, list[str]] = {}
+    of: dict[tuple, dict] = {}
+    for run in runs:
+        for name, result in run["cases"].items():
+            if name in order:
+                key = (libraries.index(name.partition(".")[0]), order.index(name), json.dumps([result["version"], result["words"]]))
+                shared.setdefault(key, []).append(run["python"])
+                of[key] = result
+    keys = sorted(shared, key=lambda key: (*key[:2], _version(shared[key][0])))
+    return [_row(of[key], shared[key]) for key in keys]
+
+
+def _left_out(runs: list[dict], order: list[str]) -> list[str]:
+    """One line for each reason."""
+    cases: dict[tuple[str, str], list[str]] = {}
+    for run in runs:
+        for name, reason in run["left_out"].items():
+            if name in order:
+                cases.setdefault((run["python"], reason), []).append(f"`{name}`")
+    return [f"- CPython {python}, {reason}: {', '.join(names)}" for (python, reason), names in cases.items()]
 
 
 def tables(runs: list[dict], order: list[str]) -> str:
-    rows = [(order.index(name), _version(run["python"]), _row(run["python"], result))
-            for run in runs for name, result in run["cases"].items() if name in order]
-    lines = [*HEADING, *(row for _, _, row in sorted(rows)), ""]
-    left_out = [line for run in runs for line in _left_out(
-        run["python"], {name: reason for name, reason in run["left_out"].items() if name in order})]
+    lines = [*HEADING, *_rows(runs, order), ""]
+    left_out = _left_out(runs, order)
     if left_out:
         lines += ["Not run:", "", *left_out, ""]
     return "\n".join(lines)

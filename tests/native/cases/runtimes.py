@@ -1,15 +1,18 @@
-"""Runtimes that watch the stack of their thread: Java, Mono, Qt, Boehm's collector, and faulthandler."""
+"""Runtimes that watch the stack of their thread: Java, Mono, R, Go, Qt, Boehm's collector, and faulthandler."""
 
 from case import CPYTHON, Library, case, pypi
 from journal import step
 
 JPYPE = pypi("jpype1", needs=("java",))
 MONO = Library("Mono", needs=("libmonosgen-2.0.so.1", "/usr/lib/mono/4.5/mscorlib.dll"))
+R = Library("R", needs=("/usr/lib/R/lib/libR.so",))
+GO = pypi("gojsonnet")
 QT = pypi("PySide6-Essentials", needs=("libEGL.so.1", "libGL.so.1"))
 LIBGC = Library("libgc", needs=("libgc.so.1",))
 
 JAVA = "the Java virtual machine compares the stack pointer with the thread's bounds"
 DOT_NET = "Mono's collector scans from the stack pointer to the thread's bounds"
+R_STACK = "R compares the stack pointer with the bottom of the main thread's stack"
 JAVASCRIPT = "Qt's JavaScript engine compares the stack pointer with the thread's bounds"
 COLLECTOR = "the collector scans from the stack pointer to the bottom of the thread's stack"
 
@@ -113,6 +116,50 @@ def methods_and_collector(started):
 def started_inside():
     """Mono is started there, then the same."""
     return use_mono(*mono())
+
+
+def r():
+    import ctypes
+    import os
+
+    os.environ["R_HOME"] = "/usr/lib/R"
+    library = ctypes.CDLL("/usr/lib/R/lib/libR.so", mode=ctypes.RTLD_GLOBAL)
+    library.Rf_initEmbeddedR(3, (ctypes.c_char_p * 3)(b"R", b"--silent", b"--vanilla"))
+    return library
+
+
+@case(R, prepare=r, on_thread_stack=R_STACK)
+def functions_of_r(library):
+    """R, embedded as by rpy2: recursion, endless recursion that R catches, and its collector."""
+    import ctypes
+
+    library.R_ParseEvalString.restype = ctypes.c_void_p
+    library.Rf_asInteger.argtypes = [ctypes.c_void_p]
+    results = []
+    for script in (b"sum(1:10)", b"{f <- function(n) if (n == 0) 0 else 1 + f(n - 1); f(300)}",
+                   b"{g <- function() g(); tryCatch(g(), error = function(e) 7)}", b"{x <- as.list(1:100000); gc(); length(x)}"):
+        step(script.decode())
+        value = library.R_ParseEvalString(script, ctypes.c_void_p.in_dll(library, "R_GlobalEnv"))
+        results.append(library.Rf_asInteger(value))
+    return results
+
+
+@case(GO)
+def jsonnet_in_go():
+    """The Go implementation of Jsonnet, whose runtime learns the stack when C calls Go; it calls Python, which calls it again."""
+    import _gojsonnet
+
+    def again(n):
+        source = f"1 + std.native('again')({n - 1:.0f})" if n else "0"
+        return int(_gojsonnet.evaluate_snippet("case", source, native_callbacks={"again": (("n",), again)}))
+
+    recursion = "local f(n) = if n == 0 then 0 else 1 + f(n - 1); f(400)"
+    results = [_gojsonnet.evaluate_snippet("case", recursion).strip(), again(10)]
+    try:
+        _gojsonnet.evaluate_snippet("case", "local f(n) = 1 + f(n + 1); f(0)")
+    except RuntimeError as error:
+        results.append("max stack frames" in str(error))
+    return results
 
 
 def application():

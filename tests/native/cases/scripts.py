@@ -1,6 +1,6 @@
 """Interpreters of other languages, in scripts that recurse without end: JavaScript, Lua, WebAssembly, Jsonnet, jq."""
 
-from case import as_deep, case, pypi
+from case import CPYTHON, as_deep, case, pypi
 from journal import deepest, step
 
 QUICKJS = pypi("quickjs")
@@ -215,3 +215,18 @@ def jq():
         assert jq.compile("1" + " + 1" * depth).input_value(None).first() == 1 + depth
 
     return [deepest(parse, 3000, ValueError), deepest(program, 1000, ValueError)]
+
+
+@case(CPYTHON)
+def scripts_of_tcl():
+    """Tcl, by tkinter without a window: recursion, and endless recursion is an error of the script."""
+    import tkinter
+
+    interpreter = tkinter.Tcl()
+    interpreter.createcommand("again", lambda n: interpreter.eval(f"expr 1 + [again {int(n) - 1}]") if int(n) else "0")
+    results = [interpreter.eval("proc f {n} {expr {$n ? 1 + [f [expr {$n - 1}]] : 0}}; f 300"), interpreter.eval("again 50")]
+    try:
+        interpreter.eval("proc g {} {expr {1 + [g]}}; g")
+    except tkinter.TclError as error:
+        results.append(str(error))
+    return results
