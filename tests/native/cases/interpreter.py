@@ -124,13 +124,13 @@ def compile_calls():
 
 @case(CPYTHON, same=as_deep)
 def compile_unary_operators():
-    """compile() of - - - ... a"""
+    """compile() of - - - ... a."""
     return compiles(lambda depth: "- " * depth + "a")
 
 
 @case(CPYTHON, same=as_deep)
 def compile_conditions():
-    """compile() of a if b else a if b else ..."""
+    """compile() of a if b else a if b else a."""
     return compiles(lambda depth: "a if b else " * depth + "a")
 
 

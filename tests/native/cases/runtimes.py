@@ -1,9 +1,10 @@
 """Runtimes that watch the stack of their thread: Java, Mono, R, Go, Qt, Boehm's collector, and faulthandler."""
 
-from case import CPYTHON, Library, case, pypi
+from case import CPYTHON, Library, case, in_greenlet, pypi
 from journal import step
 
 JPYPE = pypi("jpype1", needs=("java",))
+JPYPE_IN_GEVENT = pypi("jpype1", "gevent", needs=("java",))
 MONO = Library("Mono", needs=("libmonosgen-2.0.so.1", "/usr/lib/mono/4.5/mscorlib.dll"))
 R = Library("R", needs=("/usr/lib/R/lib/libR.so",))
 GO = pypi("gojsonnet")
@@ -61,6 +62,33 @@ def use_java(jpype):
 @case(JPYPE, prepare=java, on_thread_stack=JAVA, fast=True)
 def java_methods(jpype):
     """Methods of Java, exceptions, callbacks and a regular expression that exhausts Java's stack."""
+    return use_java(jpype)
+
+
+def in_gevent_pool(function):
+    """Call *function* in a thread of gevent's pool, where it is in a greenlet all the same: that of the worker."""
+    import gevent
+
+    return gevent.get_hub().threadpool.apply(function)
+
+
+@case(JPYPE_IN_GEVENT, prepare=java, inside=in_gevent_pool, on_thread_stack=JAVA)
+def java_in_gevent_pool(jpype):
+    """The same in a thread of gevent's pool."""
+    return use_java(jpype)
+
+
+def in_executor(function):
+    """Wait in a greenlet for *function* to be called in a thread of concurrent.futures."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        return in_greenlet(lambda: pool.submit(function).result())
+
+
+@case(JPYPE, prepare=java, inside=in_executor)
+def java_in_executor(jpype):
+    """The same in a thread of concurrent.futures, for which a greenlet waits."""
     return use_java(jpype)
 
 
@@ -221,10 +249,14 @@ def nested_event_loops(_):
         reached.append(depth)
 
     run(20)
+    def again(n):
+        reached.append(n)
+        if n:
+            sender.sent.emit(n - 1)
+
     sender = Sender()
-    sender.sent.connect(lambda n: n and sender.sent.emit(n - 1))
-    sender.sent.connect(reached.append)
-    sender.sent.emit(50)
+    sender.sent.connect(again)
+    sender.sent.emit(10)
     return reached
 
 

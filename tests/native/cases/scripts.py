@@ -49,8 +49,7 @@ def quickjs_context():
     return quickjs.Context()
 
 
-@case(QUICKJS, prepare=quickjs_context,
-      on_thread_stack="compares the stack pointer with that of the place where the context was made")
+@case(QUICKJS, prepare=quickjs_context)
 def context_made_outside(context):
     """A context of QuickJS that was made outside of the greenlet."""
     import quickjs
