@@ -20,6 +20,8 @@ del link
 os.write({fd}, b"%d" % count)
 """
 
+ITS_LIMITS = "from 3.14 on a thread state that CPython makes in a greenlet believes to be on the thread's stack"
+
 ENDLESS = """
 import os
 class Endless:
@@ -61,25 +63,25 @@ def output_of(source):
         return [file.read(), str(failure) if failure else "no exception"]
 
 
-@case(CPYTHON, since=(3, 13))
+@case(CPYTHON, since=(3, 13), on_thread_stack=ITS_LIMITS)
 def interpreter_with_finalizers():
     """20,000 objects in a chain with finalizers, in a sub-interpreter, are all finalized."""
     return output_of(FINALIZERS)
 
 
-@case(CPYTHON, since=(3, 13))
+@case(CPYTHON, since=(3, 13), on_thread_stack=ITS_LIMITS)
 def interpreter_with_endless_recursion():
     """Endless recursion in a sub-interpreter is a RecursionError there."""
     return output_of(ENDLESS)
 
 
-@case(CPYTHON, since=(3, 13))
+@case(CPYTHON, since=(3, 13), on_thread_stack=ITS_LIMITS)
 def interpreter_with_nested_data():
     """JSON, the compiler, sort keys and repr() in a sub-interpreter, nested 400 deep."""
     return output_of(NESTED)
 
 
-@case(CPYTHON, since=(3, 14))
+@case(CPYTHON, since=(3, 14), on_thread_stack=ITS_LIMITS)
 def interpreters_of_concurrent():
     """concurrent.interpreters: the same sources by its own exec(), call() and a queue."""
     from concurrent import interpreters
