@@ -1,12 +1,17 @@
 """The names that other packages use, of the package and of the extension module."""
 
 import importlib
+import platform
+import shutil
+import struct
+import subprocess
 import sys
+from pathlib import Path
 
 import greenlet
 import pytest
 from greenlet import _greenlet
-from support import output_of
+from support import HAS_ADDRESS_SANITIZER, output_of, run_python
 
 PUBLIC = {
     "__version__",
@@ -69,6 +74,49 @@ def test_functions_work_as_soon_as_the_extension_module_exists():
         greenlet.settrace(None)
         """).split("\n") == [
             "None None", "None True 1 None", "None 0", "3 False 0", "True True", "2", ""]
+
+
+def thread_local_bytes(path):
+    """How much room in each thread an ELF file of 64 bits asks for."""
+    content = Path(path).read_bytes()
+    assert content[:5] == b"\x7fELF\x02"
+    offset, size, count = struct.unpack_from("<Q", content, 32)[0], *struct.unpack_from("<HH", content, 54)
+    headers = (struct.unpack_from("<IIQQQQQQ", content, offset + i * size) for i in range(count))
+    return sum(header[6] for header in headers if header[0] == 7)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or sys.maxsize < 2**32, reason="reads ELF files of 64 bits")
+@pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="the tool has variables of its own")
+def test_a_thread_has_one_pointer_of_ours():
+    assert thread_local_bytes(_greenlet.__file__) <= 8
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries keep no room")
+def test_the_package_can_be_imported_where_other_libraries_have_taken_the_room_for_thread_local_variables(tmp_path):
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no compiler: cc")
+    source = Path(__file__).parent / "capi" / "crowded.c"
+
+    def library(size):
+        path = tmp_path / f"crowded{size}.so"
+        subprocess.run([compiler, "-shared", "-fPIC", f"-DBYTES={size}", source, "-o", path], check=True)
+        return str(path)
+
+    # As much as can be taken, in steps that leave less than we used to need.
+    done = run_python(f"""
+        import ctypes
+
+        for path in {[library(size) for size in (1024, 512, 256, 128, 64, 32)]!r}:
+            try:
+                ctypes.CDLL(path)
+            except OSError as error:
+                assert "static TLS" in str(error), error
+        from greenlet import greenlet
+        print(greenlet(lambda: "works").switch())
+        """)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "works\n"
 
 
 OF_THE_CLASS = {

@@ -251,6 +251,8 @@ void deallocate_finished(PyObject* self) {
     }
 }
 
+}  // namespace
+
 // A greenlet may be the last to refer to its parent, that one to its own, and so on. Such a chain can be too long to be
 // deallocated recursively. So whoever lets go of a parent also lets go of that one's parent: it is told which that is. (CPython's
 // way to end such recursion counts levels for all types together, and would put off what the greenlets refer to.)
@@ -258,12 +260,14 @@ struct Release {
     PyGreenlet* released;
     PyGreenlet* next = nullptr;  // owned
 };
-thread_local Release* release_in_progress = nullptr;
+
+namespace {
 
 // Who lets go of `g`, and wants to know its parent. Asked before any other code may run.
 Release* release_of(PyGreenlet* g) noexcept {
-    bool is_released = release_in_progress != nullptr && release_in_progress->released == g;
-    return is_released ? std::exchange(release_in_progress, nullptr) : nullptr;
+    Release* release = Notes::get().release;
+    bool is_of_it = release != nullptr && release->released == g;
+    return is_of_it ? std::exchange(Notes::make()->release, nullptr) : nullptr;
 }
 
 bool ends_parent(const Greenlet* greenlet) noexcept {
@@ -277,11 +281,16 @@ bool needs_killing(const Greenlet* greenlet) noexcept {
 void release_chain(PyGreenlet* g) noexcept {
     while (g != nullptr) {
         Release release{g};
-        if (Py_REFCNT(g) == 1 && Py_TYPE(g)->tp_dealloc == deallocate && (needs_killing(g->pimpl) || ends_parent(g->pimpl))) {
-            release_in_progress = &release;
+        bool passes_parent_on =
+            Py_REFCNT(g) == 1 && Py_TYPE(g)->tp_dealloc == deallocate && (needs_killing(g->pimpl) || ends_parent(g->pimpl));
+        Notes* notes = passes_parent_on ? Notes::make() : nullptr;  // without, the parent is released recursively
+        if (notes != nullptr) {
+            notes->release = &release;
         }
         Py_DECREF(g);
-        release_in_progress = nullptr;
+        if (notes != nullptr) {
+            notes->release = nullptr;
+        }
         g = release.next;
     }
 }

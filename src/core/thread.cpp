@@ -16,13 +16,9 @@
 
 namespace core {
 
-thread_local Thread::Cached Thread::cached{};
-thread_local Thread* Thread::ending = nullptr;
 std::atomic<std::size_t> Thread::ended_threads{0};
 
 namespace {
-
-thread_local interpreter::Clearing clearing;
 
 constexpr const char* capsule_name = "greenlet._greenlet.thread";
 
@@ -37,12 +33,21 @@ std::size_t sufficient(std::size_t stack_size) noexcept { return std::max(stack_
 
 }  // namespace
 
+void Thread::note(PyThreadState* ts, Thread* thread) noexcept {
+    if (Notes* notes = Notes::make()) {  // else it is looked up each time
+        notes->thread_state = ts;
+        notes->thread = thread;
+        notes->ended = ended_threads.load(std::memory_order_relaxed);
+    }
+}
+
 Thread* Thread::find_or_make(PyThreadState* ts) noexcept {
+    Thread* ending = Notes::get().ending;
     if (ending != nullptr && ending->thread_state == ts) {
-        cached = {ts, ending, ended_threads.load(std::memory_order_relaxed)};
+        note(ts, ending);
         return ending;
     }
-    if (clearing.is_of(ts) && !interpreter::has_dictionary(ts)) {
+    if (Notes::get().clearing.is_of(ts) && !interpreter::has_dictionary(ts)) {
         return refuse_to_make();
     }
     interpreter::CollectorPaused paused;      // or else destructors could make a record first
@@ -64,7 +69,7 @@ Thread* Thread::find_or_make(PyThreadState* ts) noexcept {
         in_flight.discard();
         return nullptr;
     }
-    cached = {ts, thread, ended_threads.load(std::memory_order_relaxed)};
+    note(ts, thread);
     return thread;
 }
 
@@ -73,7 +78,7 @@ Thread* Thread::make(PyThreadState* ts, ModuleState& module, PyObject* dict) noe
         PyErr_SetString(PyExc_RuntimeError, "greenlet is being finalized");
         return nullptr;
     }
-    if (clearing.is_of(ts)) {
+    if (Notes::get().clearing.is_of(ts)) {
         return refuse_to_make();
     }
     auto* thread = new (std::nothrow) Thread{};
@@ -105,7 +110,8 @@ void Thread::thread_state_cleared(PyObject* capsule) {
 
 void Thread::end() noexcept {
     bool can_still_run = interpreter::current_thread_state() == thread_state && !interpreter::is_finalizing();
-    Thread* before = std::exchange(ending, this);
+    Notes* notes = Notes::make();
+    Thread* before = notes != nullptr ? std::exchange(notes->ending, this) : nullptr;
     end_scheduler();
     if (can_still_run) {
         kill_released();
@@ -119,7 +125,9 @@ void Thread::end() noexcept {
             Py_XDECREF(interpreter::exchange_running_context(thread_state, nullptr));
         }
         Py_CLEAR(tracer);
-        clearing.begins(thread_state);
+        if (notes != nullptr) {
+            notes->clearing.begins(thread_state);
+        }
         end_scheduler();
         if (Py_REFCNT(main) == 2) {
             Py_CLEAR(main->dict);
@@ -128,7 +136,9 @@ void Thread::end() noexcept {
         kill_released();
     }
 
-    ending = before;
+    if (notes != nullptr) {
+        notes->ending = before;
+    }
     leave_thread_state();
     ended_threads.fetch_add(1, std::memory_order_relaxed);
     Py_CLEAR(tracer);

@@ -14,6 +14,7 @@
 #include <atomic>
 
 #include "core/greenlet.hpp"
+#include "core/notes.hpp"
 #include "interpreter/shared_count.hpp"
 #include "stackful/pool.hpp"
 
@@ -57,7 +58,7 @@ struct Thread {
     static Thread* running() noexcept;
 
     // The same, if there is one and it is at hand; else nullptr.
-    static Thread* known() noexcept { return is_cached(interpreter::current_thread_state()) ? cached.thread : nullptr; }
+    static Thread* known() noexcept { return is_noted(interpreter::current_thread_state()) ? Notes::get().thread : nullptr; }
 
     // The module's state in the running interpreter, looked up only if there is no Thread at hand. nullptr with an exception
     // if the module was never imported there.
@@ -102,29 +103,25 @@ private:
     void trim_free_stacks() noexcept;
     void end() noexcept;
 
-    // The last Thread that this operating-system thread asked for. Valid while no Thread has ended since.
-    struct Cached {
-        PyThreadState* thread_state;
-        Thread* thread;
-        std::size_t ended;
-    };
-    static thread_local Cached cached;
-    static thread_local Thread* ending;  // the one whose end is in progress, and which its thread state does not know any more
+    static void note(PyThreadState* thread_state, Thread* thread) noexcept;
+
     static std::atomic<std::size_t> ended_threads;
 
-    static bool is_cached(PyThreadState* thread_state) noexcept {
-        return cached.thread_state == thread_state && cached.ended == ended_threads.load(std::memory_order_relaxed);
+    // Is its Thread at hand?
+    static bool is_noted(PyThreadState* thread_state) noexcept {
+        const Notes& notes = Notes::get();
+        return notes.thread_state == thread_state && notes.ended == ended_threads.load(std::memory_order_relaxed);
     }
 };
 
 inline ModuleState* Thread::running_module() noexcept {
-    return is_cached(interpreter::current_thread_state()) ? cached.thread->module : ModuleState::of_interpreter();
+    return is_noted(interpreter::current_thread_state()) ? Notes::get().thread->module : ModuleState::of_interpreter();
 }
 
 inline Thread* Thread::running() noexcept {
     PyThreadState* thread_state = interpreter::current_thread_state();
-    if (is_cached(thread_state)) [[likely]] {
-        return cached.thread;
+    if (is_noted(thread_state)) [[likely]] {
+        return Notes::get().thread;
     }
     return find_or_make(thread_state);
 }

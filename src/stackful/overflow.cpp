@@ -1,11 +1,14 @@
 #include "stackful/overflow.hpp"
 
+#include <pthread.h>
 #include <signal.h>
 #include <ucontext.h>
 
 #include <atomic>
 #include <cerrno>
 #include <mutex>
+#include <new>
+#include <optional>
 
 #include "stackful/pool.hpp"
 #include "stackful/system/system.hpp"
@@ -182,7 +185,24 @@ private:
     std::byte* begin_ = nullptr;
 };
 
-thread_local SignalStack signal_stack;
+// Its signal stack belongs to each thread that has one until it ends. Not a thread-local variable: the C library has room for few bytes
+// of them in libraries that are loaded late.
+SignalStack* signal_stack_of_thread() noexcept {
+    static const std::optional<pthread_key_t> key = [] {
+        pthread_key_t made;
+        bool is_made = ::pthread_key_create(&made, [](void* stack) { delete static_cast<SignalStack*>(stack); }) == 0;
+        return is_made ? std::optional(made) : std::nullopt;
+    }();
+    if (!key) {
+        return nullptr;
+    }
+    auto* stack = static_cast<SignalStack*>(::pthread_getspecific(*key));
+    if (stack == nullptr && (stack = new (std::nothrow) SignalStack) != nullptr && ::pthread_setspecific(*key, stack) != 0) {
+        delete stack;
+        stack = nullptr;
+    }
+    return stack;
+}
 
 }  // namespace
 
@@ -203,7 +223,11 @@ bool report_overflows(OverflowReport report) noexcept {
 bool ensure_signal_stack() noexcept {
     stack_t current{};
     bool has_one = ::sigaltstack(nullptr, &current) == 0 && (current.ss_flags & SS_DISABLE) == 0;
-    return has_one || signal_stack.install();
+    if (has_one) {
+        return true;
+    }
+    SignalStack* stack = signal_stack_of_thread();
+    return stack != nullptr && stack->install();
 }
 
 }  // namespace stackful

@@ -1,0 +1,40 @@
+#include "core/notes.hpp"
+
+#include <pthread.h>
+
+#include <new>
+#include <optional>
+
+namespace core {
+
+Notes Notes::nothing{.thread_state = nullptr, .thread = nullptr, .ended = ~std::size_t{0}, .ending = nullptr, .release = nullptr, .clearing = {}};
+constinit thread_local Notes* Notes::notes = &Notes::nothing;
+
+namespace {
+
+// Has something called with a thread's notes when it ends. Without a key they are not freed.
+std::optional<pthread_key_t> make_key(void (*at_end)(void*)) noexcept {
+    pthread_key_t key;
+    return ::pthread_key_create(&key, at_end) == 0 ? std::optional(key) : std::nullopt;
+}
+
+}  // namespace
+
+Notes* Notes::allocate() noexcept {
+    static const std::optional<pthread_key_t> key = make_key(&Notes::free);
+    auto* made = new (std::nothrow) Notes{};
+    if (made != nullptr) {
+        notes = made;
+        if (key) {
+            ::pthread_setspecific(*key, made);
+        }
+    }
+    return made;
+}
+
+void Notes::free(void* old) noexcept {
+    notes = &nothing;  // what ends after this may note something again
+    delete static_cast<Notes*>(old);
+}
+
+}  // namespace core
