@@ -4,6 +4,7 @@ import asyncio
 import collections.abc
 import contextlib
 import contextvars
+import functools
 import gc
 import importlib
 import inspect
@@ -283,6 +284,24 @@ def test_futures_and_tasks_of_asyncio():
 def test_what_is_not_awaitable(value):
     with pytest.raises(TypeError):
         run(await_, value).send(None)
+
+
+async def asynchronous():
+    return "result"
+
+
+class Asynchronous:
+    async def method(self):
+        return "result"
+
+
+@pytest.mark.parametrize("function", [
+    asynchronous, Asynchronous().method, functools.partial(asynchronous), functools.partial(Asynchronous().method),
+    types.coroutine(lambda: (yield)),
+], ids=repr)
+def test_run_refuses_an_asynchronous_function_and_says_what_to_write(function):
+    with pytest.raises(TypeError, match=r"run\(\) calls ordinary functions, and .* is asynchronous: write `await function"):
+        run(function)
 
 
 def test_await_takes_one_argument():

@@ -3,6 +3,7 @@
 import collections.abc
 import contextlib
 import contextvars
+import functools
 import gc
 import inspect
 import sys
@@ -29,6 +30,36 @@ from support import (
 def count_to(n):
     for i in range(1, n + 1):
         yield_(i)
+
+
+def native():
+    yield 1
+
+
+async def coroutine():
+    pass
+
+
+async def asynchronous():
+    yield 1
+
+
+class Natives:
+    def method(self):
+        yield 1
+
+    @classmethod
+    def of_class(cls):
+        yield 1
+
+
+@pytest.mark.parametrize("function", [
+    native, coroutine, asynchronous, types.coroutine(native), Natives().method, Natives.of_class, functools.partial(native),
+    functools.partial(functools.partial(Natives().method)), classmethod(native), staticmethod(coroutine),
+], ids=repr)
+def test_a_function_that_makes_something_else_than_a_call_is_refused_with_what_to_write(function):
+    with pytest.raises(TypeError, match=r"needs a function that calls yield_\(\), not .* write yield_\(value\) for `yield value`"):
+        generator(function)
 
 
 @generator

@@ -42,7 +42,7 @@ def generator(function):
     Returns:
         The same kind of thing, that returns a `Generator`.
     Raises:
-        TypeError: it is not callable.
+        TypeError: it is not callable, or has ``yield`` or ``async`` in its definition.
     """
     if isinstance(function, (classmethod, staticmethod)):
         return type(function)(generator(function.__func__))

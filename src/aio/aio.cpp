@@ -7,6 +7,7 @@
 #include "aio/object.hpp"
 #include "aio/task.hpp"
 #include "core/reference.hpp"
+#include "coroutines/native_function.hpp"
 #include "coroutines/object.hpp"
 #include "interpreter/pending_exception.hpp"
 
@@ -29,7 +30,7 @@ PyDoc_STRVAR(run_doc,
 "Returns:\n"
 "    A coroutine, whose result is that of the function.\n"
 "Raises:\n"
-"    TypeError: there is no function, or it is not callable.\n"
+"    TypeError: there is no function, it is not callable, or it is asynchronous.\n"
 "    When awaited: whatever the function raises, but StopIteration as the cause of a RuntimeError.");
 
 PyObject* run(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* names) {
@@ -39,6 +40,13 @@ PyObject* run(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* name
     }
     if (!PyCallable_Check(args[0])) {
         PyErr_Format(PyExc_TypeError, "run() needs a function, not %.100s", Py_TYPE(args[0])->tp_name);
+        return nullptr;
+    }
+    if (coroutines::what_a_call_makes(args[0]) == coroutines::Makes::coroutine) {
+        PyErr_Format(PyExc_TypeError,
+                     "run() calls ordinary functions, and %R is asynchronous: write `await function(...)`, or "
+                     "`await portal(function(...))` if what it calls uses await_()",
+                     args[0]);
         return nullptr;
     }
     Thread* thread = Thread::running();

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "core/coroutine.hpp"
+#include "coroutines/native_function.hpp"
 #include "generators/object.hpp"
 
 #include <structmember.h>  // after Python.h
@@ -37,6 +38,13 @@ PyObject* function_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     }
     if (!PyCallable_Check(wrapped)) {
         PyErr_Format(PyExc_TypeError, "a function is needed, not %s", Py_TYPE(wrapped)->tp_name);
+        return nullptr;
+    }
+    if (coroutines::what_a_call_makes(wrapped) != coroutines::Makes::nothing) {
+        PyErr_Format(PyExc_TypeError,
+                     "generator() needs a function that calls yield_(), not %R, which has `yield` or `async` in its definition: write "
+                     "yield_(value) for `yield value`, or leave generator() out",
+                     wrapped);
         return nullptr;
     }
     PyObject* self = type->tp_alloc(type, 0);
