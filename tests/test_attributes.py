@@ -1,6 +1,7 @@
 """Attributes of a greenlet, its repr and truth value, and what can't be done with one."""
 
 import copy
+import functools
 import gc
 import pickle
 import re
@@ -168,6 +169,20 @@ def test_no_pickle_protocol_works(protocol):
         pickle.dumps(greenlet(), protocol)
 
 
+class TestCaller:
+    __test__ = False
+
+    def method(self):
+        pass
+
+    def __call__(self):
+        pass
+
+
+def wait():
+    getcurrent().parent.switch()
+
+
 class TestRepr:
     form = r"<%s object at 0x[0-9a-f]+ \(otid=%s\) %s>"
 
@@ -175,14 +190,31 @@ class TestRepr:
         assert re.fullmatch(self.form % (name, thread, status), repr(g))
 
     def test_of_an_unstarted_one(self):
-        self.check(greenlet(len), "pending")
+        self.check(greenlet(len), "pending; runs len")
+
+    def test_of_one_without_a_function(self):
+        self.check(greenlet(), "pending")
 
     def test_of_a_suspended_one(self):
-        self.check(suspended(), "suspended active started")
+        place = rf"in {wait.__qualname__} at {re.escape(__file__)}:{wait.__code__.co_firstlineno + 1}"
+        self.check(suspended(wait), f"suspended active started; runs wait, {place}")
+
+    def test_of_one_that_is_suspended_in_a_function_in_c(self):
+        g = greenlet(getcurrent().switch)
+        g.switch()
+        self.check(g, "suspended active started; runs switch")
 
     def test_of_the_current_one(self):
-        g = greenlet(lambda: self.check(getcurrent(), "current active started"))
-        g.switch()
+        def function():
+            self.check(getcurrent(), f"current active started; runs {re.escape(function.__qualname__)}")
+
+        greenlet(function).switch()
+
+    @pytest.mark.parametrize("run, name", [
+        (TestCaller().method, r"TestCaller\.method"), (TestCaller, "TestCaller"), (TestCaller(), "TestCaller"),
+        ([].append, "append"), (functools.partial(len, ""), r"functools\.partial"), (int, "int")], ids=str)
+    def test_says_what_it_runs(self, run, name):
+        self.check(greenlet(run), rf"pending; runs (.*\.)?{name}")
 
     def test_of_a_finished_one(self):
         g = greenlet(lambda: None)

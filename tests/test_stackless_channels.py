@@ -11,7 +11,7 @@ from support import WITH_A_SCHEDULER
 pytestmark = WITH_A_SCHEDULER
 
 
-DEADLOCK = "^Deadlock: the last runnable tasklet cannot be blocked.$"
+DEADLOCK = r"^Deadlock: the last runnable tasklet cannot be blocked\."
 
 
 def test_a_value_goes_from_a_waiting_sender_to_a_receiver():
@@ -323,10 +323,10 @@ def test_a_deadlock_that_is_not_caught_reaches_main():
 def test_main_is_told_when_the_last_other_tasklet_ends():
     c = channel()
     tasklet(schedule)()
-    with pytest.raises(RuntimeError, match="^the main tasklet is receiving without a sender available.$"):
+    with pytest.raises(RuntimeError, match=r"^the main tasklet is receiving without a sender available\."):
         c.receive()
     tasklet(schedule)()
-    with pytest.raises(RuntimeError, match="^the main tasklet is sending without a receiver available.$"):
+    with pytest.raises(RuntimeError, match=r"^the main tasklet is sending without a receiver available\."):
         c.send(1)
     assert c.balance == 0
 

@@ -95,9 +95,14 @@ PyDoc_STRVAR(portal_doc,
 "Returns:\n"
 "    A coroutine with the awaitable's result.\n"
 "Raises:\n"
-"    When awaited: TypeError if it is not awaitable, and whatever it raises.");
+"    TypeError: it is not awaitable.\n"
+"    When awaited: whatever it raises.");
 
 PyObject* portal(PyObject*, PyObject* awaitable) {
+    if (!is_awaitable(awaitable)) {
+        PyErr_Format(PyExc_TypeError, "portal() needs an awaitable, not %.100s", Py_TYPE(awaitable)->tp_name);
+        return nullptr;
+    }
     Thread* thread = Thread::running();
     if (thread == nullptr) {
         return nullptr;

@@ -17,11 +17,30 @@ using core::Thread;
 
 core::Coroutine* find_portal(Thread& thread) { return core::running_coroutine(thread, coroutine_kind, true); }
 
+Reference imported(const char* module) {
+    Reference name = Reference::steal(PyUnicode_FromString(module));
+    Reference found = Reference::steal(name ? PyImport_GetModule(name.get()) : nullptr);
+    PyErr_Clear();
+    return found;
+}
+
+// Is asyncio there, while no loop of it runs in this thread?
+bool is_beside_asyncio() {
+    Reference asyncio = imported("asyncio");
+    Reference loop = Reference::steal(asyncio ? PyObject_CallMethod(asyncio.get(), "_get_running_loop", nullptr) : nullptr);
+    PyErr_Clear();
+    return loop && loop.get() == Py_None;
+}
+
 void raise_no_portal() {
-    PyErr_SetString(PyExc_RuntimeError,
-                    "no portal to an event loop here: call the function that awaits with "
-                    "`await greenlet.aio.run(function, ...)`, or say `await greenlet.aio.ensure_portal()` "
-                    "in the task first");
+    const char* elsewhere = is_beside_asyncio() ? "; in another thread than an asyncio loop's, call "
+                                                  "`asyncio.run_coroutine_threadsafe(awaitable, loop).result()`"
+                                                : "";
+    PyErr_Format(PyExc_RuntimeError,
+                 "no portal to an event loop here: call the function that awaits with "
+                 "`await greenlet.aio.run(function, ...)`, or say `await greenlet.aio.ensure_portal()` "
+                 "in the task first%s",
+                 elsewhere);
 }
 
 // What `await` iterates over.
@@ -130,6 +149,11 @@ PyObject* drive(Thread& thread, Reference awaited, Reference received, interpret
 }
 
 }  // namespace
+
+bool is_awaitable(PyObject* object) noexcept {
+    const PyAsyncMethods* methods = Py_TYPE(object)->tp_as_async;
+    return (methods != nullptr && methods->am_await != nullptr) || interpreter::is_awaitable_generator(object);
+}
 
 bool has_portal(Thread& thread) noexcept {
     return find_own_portal(thread) != nullptr;

@@ -11,6 +11,9 @@
 
 namespace aio {
 
+// Does `await` take it?
+bool is_awaitable(PyObject* object) noexcept;
+
 // Is there a portal, and is it that of the running task?
 bool has_portal(core::Thread& thread) noexcept;
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/describe.hpp"
 #include "core/lifetime.hpp"
 #include "core/parent.hpp"
 #include "core/raise.hpp"
@@ -34,9 +35,27 @@ bool is_refused(const Coroutine& coroutine) noexcept {
         refuse_running(coroutine);
     }
     else {
-        PyErr_SetString(thread->module->error, "Cannot switch to a different thread");
+        PyErr_Format(thread->module->error, "Cannot switch to a different thread: the %s was begun in another one, and goes on there only",
+                     coroutine.kind->name);
     }
     return true;
+}
+
+// The coroutine was begun in another thread. Says so in an exception, in place of the one in flight.
+void refuse_thread(const Coroutine& coroutine, Thread& running) noexcept {
+    PyErr_Clear();
+    Thread* thread = thread_of(coroutine.body);
+    if (thread == nullptr || thread->thread_state == nullptr) {
+        refuse_switch_to(coroutine.body, running);
+        return;
+    }
+    Reference here = name_of(running);
+    Reference there = here ? name_of(*thread) : Reference();
+    if (there) {
+        PyErr_Format(running.module->error,
+                     "Cannot switch to a different thread: the %s was begun in thread %U, and goes on there only; this is thread %U",
+                     coroutine.kind->name, there.get(), here.get());
+    }
 }
 
 // Finds the greenlet to switch to, when it is not simply the one that gave the last value. nullptr with an exception.
@@ -55,6 +74,10 @@ PyGreenlet* find_giver(Coroutine& coroutine) {
     }
     if (coroutine.state != State::suspended) {
         refuse_running(coroutine);
+        return nullptr;
+    }
+    if (thread_of(coroutine.body) != thread) {
+        refuse_thread(coroutine, *thread);
         return nullptr;
     }
     if (!may_switch_to(coroutine.body, *thread)) {

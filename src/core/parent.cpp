@@ -1,5 +1,7 @@
 #include "core/parent.hpp"
 
+#include "core/describe.hpp"
+#include "core/raise.hpp"
 #include "core/reference.hpp"
 #include "core/thread_stack.hpp"
 
@@ -22,11 +24,19 @@ void refuse_switch_to(PyGreenlet* g, Thread& running) noexcept {
         interpreter::Holding lock(thread->after_end);
         other = Reference::borrow(as_object(thread->thread_state != nullptr ? thread->main : nullptr));
     }
-    if (other) {
-        PyErr_Format(error, "Cannot switch to a different thread\n\tCurrent:  %R\n\tExpected: %R", running.main, other.get());
+    Reference here = name_of(running);
+    Reference there = name_of(*thread);
+    if (!here || !there) {
+        PyErr_Clear();
+        PyErr_SetString(error, "Cannot switch to a different thread");
+    }
+    else if (other) {
+        PyErr_Format(error, "Cannot switch to a different thread\n\tCurrent:  %R of thread %U\n\tExpected: %R of thread %U",
+                     running.main, here.get(), other.get(), there.get());
     }
     else {
         PyErr_SetString(error, "cannot switch to a different thread (which happens to have exited)");
+        add_note("This is thread %U. The greenlet belongs to thread %U.", here.get(), there.get());
     }
 }
 
@@ -109,6 +119,7 @@ int set_parent(PyGreenlet* g, PyObject* parent) noexcept {
     }
     if (!PyObject_TypeCheck(parent, module->greenlet_type) || as_greenlet(parent)->pimpl == nullptr) {
         PyErr_Format(PyExc_TypeError, "GreenletChecker: Expected any type of greenlet, not %s", Py_TYPE(parent)->tp_name);
+        add_note("parent must be a greenlet, not %s", Py_TYPE(parent)->tp_name);
         return -1;
     }
     PyObject* old = nullptr;

@@ -1,5 +1,7 @@
 #include "core/raise.hpp"
 
+#include <cstdarg>
+
 #include "core/reference.hpp"
 #include "interpreter/pending_exception.hpp"
 
@@ -38,6 +40,17 @@ bool raise(PyObject* type, PyObject* value, PyObject* traceback) noexcept {
     PyErr_Restore(Py_NewRef(type), Py_XNewRef(value), held_traceback.release());
     interpreter::make_exception();
     return true;
+}
+
+void add_note(const char* format, ...) noexcept {
+    PyObject* exception = interpreter::take_exception();
+    std::va_list arguments;
+    va_start(arguments, format);
+    Reference note = Reference::steal(PyUnicode_FromFormatV(format, arguments));
+    va_end(arguments);
+    Reference added = Reference::steal(note ? PyObject_CallMethod(exception, "add_note", "O", note.get()) : nullptr);
+    PyErr_Clear();
+    interpreter::put_exception(exception);
 }
 
 }  // namespace core

@@ -87,6 +87,7 @@ Thread* Thread::make(PyThreadState* ts, ModuleState& module, PyObject* dict) noe
         return nullptr;
     }
     thread->thread_state = ts;
+    thread->identity = PyThread_get_thread_ident();
     thread->module = &module;
     module.owners.add();
     thread->main = create_main(*thread);

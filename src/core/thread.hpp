@@ -46,6 +46,7 @@ struct Thread {
     [[no_unique_address]] interpreter::Lock after_end;  // for what any thread may do with it once it has ended
     Activation main_activation;
     stackful::system::Bounds own_stack;  // as far as it has been asked for
+    unsigned long identity;              // as threading.get_ident() has it
     interpreter::SharedCount owners{1};
 
     // A slot for a new greenlet, or nullptr with an exception.

@@ -12,11 +12,24 @@ namespace interpreter {
 // Does the running interpreter end last?
 inline bool is_main_interpreter() noexcept { return PyInterpreterState_Get() == PyInterpreterState_Main(); }
 
+// Makes an object immortal, as CPython makes its static types. CPython 3.11 has no such objects: there one reference more does it.
+inline void make_immortal(PyObject* object) noexcept {
+#if PY_VERSION_HEX < 0x030c0000
+    Py_INCREF(object);
+#elif defined(Py_GIL_DISABLED)
+    Py_SET_REFCNT(object, PY_SSIZE_T_MAX);
+#elif PY_VERSION_HEX < 0x030e0000
+    Py_SET_REFCNT(object, _Py_IMMORTAL_REFCNT);
+#else
+    Py_SET_REFCNT(object, _Py_IMMORTAL_INITIAL_REFCNT);
+#endif
+}
+
 // Has a new class without instances or subclasses count as static from now on: it lives for ever, and its instances do not refer to it.
 inline void make_static(PyTypeObject* type) noexcept {
     PyObject_GC_UnTrack(type);
     type->tp_flags &= ~Py_TPFLAGS_HEAPTYPE;
-    Py_INCREF(type);
+    make_immortal(reinterpret_cast<PyObject*>(type));
 }
 
 }  // namespace interpreter

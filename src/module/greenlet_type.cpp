@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "core/describe.hpp"
 #include "core/lifetime.hpp"
 #include "core/parent.hpp"
 #include "core/raise.hpp"
@@ -203,9 +204,16 @@ PyObject* get_run(PyObject* self, void*) {
         return nullptr;
     }
     interpreter::SharedReference attribute(self, of(self).run);  // under whose lock it is started
-    PyObject* run = of(self).phase == Phase::unstarted ? attribute.get() : nullptr;
-    if (run == nullptr) {
-        PyErr_SetString(PyExc_AttributeError, "run");
+    bool has_begun = of(self).phase != Phase::unstarted;
+    PyObject* run = has_begun ? nullptr : attribute.get();
+    if (run == nullptr && has_begun) {
+        PyErr_SetString(PyExc_AttributeError, "run: a greenlet has none any more once it has started");
+    }
+    else if (run == nullptr) {
+        PyErr_Format(PyExc_AttributeError,
+                     "run: this %s has none. Pass a function when it is made, as in %s(function), set the attribute, or define a "
+                     "method run() in the class",
+                     Py_TYPE(self)->tp_name, Py_TYPE(self)->tp_name);
     }
     return run;
 }
@@ -239,12 +247,7 @@ bool is_suspended(PyObject* self) noexcept {
     return of(self).activation != nullptr && of(self).thread->current != as_greenlet(self);
 }
 
-// May frames be shown? Where threads do not take turns, the thread of a greenlet may resume it meanwhile.
-bool shows_frames(PyObject* self) noexcept {
-    PyThreadState* of_greenlet = of(self).thread->thread_state;
-    return interpreter::threads_take_turns || of_greenlet == nullptr ||
-           of_greenlet == interpreter::current_thread_state();
-}
+bool shows_frames(PyObject* self) noexcept { return core::shows_frames(as_greenlet(self)); }
 
 PyObject* get_frame(PyObject* self, void*) {
     PyFrameObject* frame = nullptr;
@@ -341,6 +344,7 @@ PyObject* get_stack_saved(PyObject* self, void*) {
 
 int greenlet_bool(PyObject* self) { return of(self).phase == Phase::active; }
 
+// It begins as the reference has it.
 PyObject* greenlet_repr(PyObject* self) {
     const char* type_name = Py_TYPE(self)->tp_name;
     bool ended = core::is_of_ended_thread(as_greenlet(self));
@@ -348,15 +352,19 @@ PyObject* greenlet_repr(PyObject* self) {
         return PyUnicode_FromFormat("<%s object at %p (otid=%p) %sdead>", type_name, self, of(self).thread.get(),
                                     ended ? "(thread exited) " : "");
     }
+    Reference work = core::work_of(as_greenlet(self));
+    if (!work) {
+        return nullptr;
+    }
     if (of(self).phase == Phase::unstarted) {
-        return PyUnicode_FromFormat("<%s object at %p (otid=%p) pending>", type_name, self,
-                                    core::thread_of(as_greenlet(self)));
+        return PyUnicode_FromFormat("<%s object at %p (otid=%p) pending%U>", type_name, self, core::thread_of(as_greenlet(self)),
+                                    work.get());
     }
     // "current" means in the thread that asks; to others even the running greenlet of a thread is not.
     bool current = of(self).thread->current == as_greenlet(self) &&
                    of(self).thread->thread_state == interpreter::current_thread_state();
-    return PyUnicode_FromFormat("<%s object at %p (otid=%p) %s active started%s>", type_name, self, of(self).thread.get(),
-                                current ? "current" : "suspended", of(self).is_main ? " main" : "");
+    return PyUnicode_FromFormat("<%s object at %p (otid=%p) %s active started%s%U>", type_name, self, of(self).thread.get(),
+                                current ? "current" : "suspended", of(self).is_main ? " main" : "", work.get());
 }
 
 PyObject* greenlet_getstate(PyObject* self, PyObject*) {
@@ -442,10 +450,15 @@ int initialize(PyObject* self, PyObject* run, PyObject* parent) noexcept {
     if (run != nullptr && set_run(self, run, nullptr) < 0) {
         return -1;
     }
-    if (parent != nullptr && parent != Py_None) {
-        return set_parent(self, parent, nullptr);
+    if (parent == nullptr || parent == Py_None) {
+        return 0;
     }
-    return 0;
+    ModuleState* module = Thread::running_module();
+    if (module != nullptr && !PyObject_TypeCheck(parent, module->greenlet_type)) {
+        PyErr_Format(PyExc_TypeError, "parent must be a greenlet, not %s", Py_TYPE(parent)->tp_name);
+        return -1;
+    }
+    return module != nullptr ? set_parent(self, parent, nullptr) : -1;
 }
 
 PyObject* throw_into(PyObject* self, PyObject* type, PyObject* value, PyObject* traceback) noexcept {

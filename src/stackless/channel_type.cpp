@@ -5,6 +5,7 @@
 
 #include "core/reference.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "stackless/describe.hpp"
 #include "stackless/channel.hpp"
 #include "stackless/scheduler.hpp"
 
@@ -493,6 +494,7 @@ PyType_Slot slots[] = {
     {Py_tp_doc, const_cast<char*>(channel_doc)},
     {Py_tp_new, reinterpret_cast<void*>(channel_new)},
     {Py_tp_init, reinterpret_cast<void*>(channel_init)},
+    {Py_tp_repr, reinterpret_cast<void*>(repr_of_channel)},
     {Py_tp_iter, reinterpret_cast<void*>(PyObject_SelfIter)},
     {Py_tp_iternext, reinterpret_cast<void*>(channel_next)},
     {Py_tp_dealloc, reinterpret_cast<void*>(deallocate)},

@@ -11,6 +11,7 @@
 #include "interpreter/pending_exception.hpp"
 #include "interpreter/threads.hpp"
 #include "stackless/channel.hpp"
+#include "stackless/describe.hpp"
 #include "stackless/watchdog.hpp"
 
 namespace stackless {
@@ -314,11 +315,29 @@ bool Scheduler::refuse_switch() noexcept {
         PyErr_SetString(PyExc_RuntimeError, "no switch is possible here: another one is in progress");
         return false;
     }
-    PyErr_SetString(PyExc_RuntimeError, "switch_trap");
+    PyErr_Format(PyExc_RuntimeError,
+                 "switch_trap: no tasklet can be switched to, because stackless.switch_trap() was called to forbid it; "
+                 "stackless.switch_trap(-%d) allows it again",
+                 switch_trap);
     return false;
 }
 
 // --- nobody is runnable ----------------------------------------------------------------------------------------------
+
+namespace {
+
+// Raises a RuntimeError that says why the thread is stuck, and who waits for what.
+void raise_stuck(const Scheduler& s, const char* message) noexcept {
+    Reference waiting = who_waits(s);
+    if (waiting) {
+        PyErr_Format(PyExc_RuntimeError, "%s%U", message, waiting.get());
+    }
+    else {
+        PyErr_SetString(PyExc_RuntimeError, message);
+    }
+}
+
+}  // namespace
 
 Tasklet* Scheduler::wake_somebody(Tasklet* leaving) noexcept {
     set_switching(true);  // handlers of signals may run here
@@ -339,13 +358,12 @@ Tasklet* Scheduler::wake_somebody(Tasklet* leaving) noexcept {
             continue;
         }
         if (is_stuck && !has_ended) {
-            PyErr_SetString(PyExc_RuntimeError, deadlock);
+            raise_stuck(*this, deadlock);
             return nullptr;
         }
         if (is_stuck) {
-            const char* message = candidate->sends ? nobody_receives : nobody_sends;
-            PyObject* error = PyObject_CallFunction(PyExc_RuntimeError, "s", message);
-            raise_in(candidate, error != nullptr ? error : interpreter::take_exception());
+            raise_stuck(*this, candidate->sends ? nobody_receives : nobody_sends);
+            raise_in(candidate, interpreter::take_exception());
             if (first != nullptr) {  // the candidate, unless what it had for a value has ended it
                 return first;
             }

@@ -5,6 +5,7 @@
 
 #include "core/reference.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "stackless/describe.hpp"
 #include "stackless/channel.hpp"
 #include "stackless/scheduler.hpp"
 
@@ -662,6 +663,7 @@ PyType_Slot slots[] = {
     {Py_tp_doc, const_cast<char*>(tasklet_doc)},
     {Py_tp_new, reinterpret_cast<void*>(tasklet_new)},
     {Py_tp_init, reinterpret_cast<void*>(tasklet_init)},
+    {Py_tp_repr, reinterpret_cast<void*>(repr_of_tasklet)},
     {Py_tp_call, reinterpret_cast<void*>(tasklet_setup)},
     {Py_tp_dealloc, reinterpret_cast<void*>(deallocate)},
     {Py_tp_traverse, reinterpret_cast<void*>(traverse)},

@@ -31,7 +31,7 @@ spec.loader.exec_module(client)
 
 STATES, CALLS, MOMENTS = {}, {}, {}
 main = getcurrent()
-MOST_ALLOCATIONS = 20  # that succeed before one fails
+MOST_ALLOCATIONS = 60  # that succeed before one fails
 
 
 def state(function):

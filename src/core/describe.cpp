@@ -1,0 +1,87 @@
+#include "core/describe.hpp"
+
+#include "interpreter/frames.hpp"
+#include "interpreter/pending_exception.hpp"
+
+namespace core {
+
+namespace {
+
+PyObject* text(const char* characters) noexcept { return PyUnicode_FromString(characters); }
+
+// The name that threading has for a thread, or nothing, without an exception.
+Reference name_in_threading(unsigned long identity) noexcept {
+    Reference name = Reference::steal(text("threading"));
+    Reference threading = Reference::steal(name ? PyImport_GetModule(name.get()) : nullptr);
+    Reference active = Reference::steal(threading ? PyObject_GetAttrString(threading.get(), "_active") : nullptr);
+    Reference key = Reference::steal(active && PyDict_CheckExact(active.get()) ? PyLong_FromUnsignedLong(identity) : nullptr);
+    Reference thread = key ? Reference::borrow(PyDict_GetItemWithError(active.get(), key.get())) : Reference();
+    Reference found = Reference::steal(thread ? PyObject_GetAttrString(thread.get(), "_name") : nullptr);
+    PyErr_Clear();
+    return found && PyUnicode_CheckExact(found.get()) ? std::move(found) : Reference();
+}
+
+// The innermost function of a suspended greenlet, and the line it is at; None if there is none.
+Reference place_of(PyGreenlet* g) noexcept {
+    Reference frame = Reference::steal(reinterpret_cast<PyObject*>(interpreter::innermost_frame_object(
+        interpreter::current_thread_state(), g->pimpl->activation->state)));
+    if (!frame) {
+        return PyErr_Occurred() ? Reference() : Reference::borrow(Py_None);
+    }
+    auto* object = reinterpret_cast<PyFrameObject*>(frame.get());
+    Reference code = Reference::steal(reinterpret_cast<PyObject*>(PyFrame_GetCode(object)));
+    auto* named = reinterpret_cast<PyCodeObject*>(code.get());
+    return Reference::steal(PyUnicode_FromFormat("in %U at %U:%d", named->co_qualname, named->co_filename, PyFrame_GetLineNumber(object)));
+}
+
+}  // namespace
+
+Reference name_of(PyObject* callable) noexcept {
+    while (PyMethod_Check(callable)) {
+        callable = PyMethod_GET_FUNCTION(callable);
+    }
+    if (PyFunction_Check(callable)) {
+        return Reference::borrow(reinterpret_cast<PyFunctionObject*>(callable)->func_qualname);
+    }
+    if (PyCFunction_Check(callable)) {
+        return Reference::steal(text(reinterpret_cast<PyCFunctionObject*>(callable)->m_ml->ml_name));
+    }
+    PyTypeObject* type = PyType_Check(callable) ? reinterpret_cast<PyTypeObject*>(callable) : Py_TYPE(callable);
+    return Reference::steal(text(type->tp_name));
+}
+
+bool shows_frames(const PyGreenlet* g) noexcept {
+    PyThreadState* of_greenlet = g->pimpl->thread->thread_state;
+    return interpreter::threads_take_turns || of_greenlet == nullptr || of_greenlet == interpreter::current_thread_state();
+}
+
+Reference work_of(PyGreenlet* g) noexcept {
+    const Greenlet& greenlet = *g->pimpl;
+    Reference run;
+    if (greenlet.activation == nullptr) {
+        run = Reference::steal(interpreter::SharedReference(as_object(g), g->pimpl->run).get());
+    }
+    else if (shows_frames(g)) {
+        run = Reference::borrow(greenlet.activation->run);
+    }
+    if (!run) {
+        return Reference::steal(text(""));
+    }
+    Reference name = name_of(run.get());
+    bool is_suspended = name && greenlet.activation != nullptr && greenlet.thread->current != g;
+    Reference place = is_suspended ? place_of(g) : Reference::borrow(Py_None);
+    if (!name || !place) {
+        return {};
+    }
+    bool has_place = place.get() != Py_None;
+    return Reference::steal(PyUnicode_FromFormat(has_place ? "; runs %U, %U" : "; runs %U", name.get(), place.get()));
+}
+
+Reference name_of(const Thread& thread) noexcept {
+    interpreter::PendingException in_flight;
+    Reference name = name_in_threading(thread.identity);
+    return Reference::steal(name ? PyUnicode_FromFormat("%R (%lu)", name.get(), thread.identity)
+                                 : PyUnicode_FromFormat("number %lu", thread.identity));
+}
+
+}  // namespace core
