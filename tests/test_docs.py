@@ -20,7 +20,7 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-PAGES = ["README.md", "docs/aio.md", "docs/generators.md", "docs/stackless.md"]
+PAGES = ["README.md", "docs/aio.md", "docs/compatibility.md", "docs/generators.md", "docs/stackless.md"]
 
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -3,7 +3,10 @@
 Create one with ``greenlet(run)``, enter it with ``g.switch(...)``; see the documentation of the class.
 """
 
-__version__ = "3.6.0"
+__version__ = "3.100.0"
+
+# Which package of this name it is: PyPI's has no such attribute.
+implementation = "stackful"
 
 __all__ = [
     "__version__",
@@ -13,6 +16,7 @@ __all__ = [
     "getcurrent",
     "greenlet",
     "gettrace",
+    "implementation",
     "on_thread_stack",
     "report_stack_overflow",
     "settrace",

@@ -17,6 +17,7 @@ from ._greenlet import stack_size as stack_size
 from ._greenlet import trim_stacks as trim_stacks
 
 __version__: str
+implementation: str
 __all__ = [
     "__version__",
     "_C_API",
@@ -25,6 +26,7 @@ __all__ = [
     "getcurrent",
     "greenlet",
     "gettrace",
+    "implementation",
     "on_thread_stack",
     "report_stack_overflow",
     "settrace",

@@ -99,6 +99,13 @@ bool wants_signal_stacks() noexcept { return (stack_settings() & signal_stacks_w
 
 void set_signal_stacks(bool wanted) noexcept { change_settings(~signal_stacks_wanted, wanted ? signal_stacks_wanted : 0); }
 
+std::array<Variable, 2> environment() noexcept {
+    const char* size = variable(stack_size_variable);
+    const char* report = variable(report_variable);
+    return {{{stack_size_variable, size, size != nullptr && parse_size(size)},
+             {report_variable, report, report != nullptr && parse_switch(report)}}};
+}
+
 bool environment_wants_overflow_reports() noexcept {
     const char* text = variable(report_variable);
     return text != nullptr && parse_switch(text).value_or(false);

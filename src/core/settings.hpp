@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstddef>
 
 namespace core {
@@ -17,6 +18,14 @@ void set_signal_stacks(bool wanted) noexcept;
 
 // Both in a number, so that a thread that starts a greenlet has one thing to compare.
 std::size_t stack_settings() noexcept;
+
+// A variable of the environment that means something to us.
+struct Variable {
+    const char* name;
+    const char* text;    // nullptr if it is not set, or empty
+    bool is_understood;  // and so holds
+};
+std::array<Variable, 2> environment() noexcept;
 
 // Does GREENLET_REPORT_STACK_OVERFLOW ask for reports?
 bool environment_wants_overflow_reports() noexcept;

@@ -50,6 +50,9 @@
 
 namespace stackful {
 
+// What the switch is made of: the name of the file in arch/.
+inline constexpr const char* switch_name = STACKFUL_SWITCH;
+
 // A function that is called on another stack.
 using Function = void* (*)(void* argument);
 
