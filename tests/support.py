@@ -22,6 +22,9 @@ HAS_ADDRESS_SANITIZER = hasattr(ctypes.CDLL(None), "__asan_init")
 DAEMON_THREADS_END_WELL = pytest.mark.skipif(
     HAS_ADDRESS_SANITIZER, reason="daemon threads read what CPython has freed when the process ends, without greenlets too")
 
+# How many times longer a program may take because of a tool.
+PATIENCE = 4 if HAS_ADDRESS_SANITIZER else 1
+
 # For modules that use greenlet.stackless. A thread that watches the time could wake a tasklet, for all the scheduler knows, and
 # then nothing is a deadlock: so the time limit is a signal's.
 WITH_A_SCHEDULER = [pytest.mark.timeout(60, method="signal"), pytest.mark.usefixtures("scheduler_as_before")]
@@ -37,7 +40,7 @@ def run_python(source, *, timeout=60, options=(), faulthandler=True, **environme
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=timeout,
+        timeout=PATIENCE * timeout,
     )
 
 

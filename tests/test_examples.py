@@ -7,13 +7,14 @@ import subprocess
 import sys
 
 import pytest
+from support import PATIENCE
 
 EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
 
 
 def output_of_example(name, *arguments):
     done = subprocess.run([sys.executable, EXAMPLES / name, *arguments], stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, timeout=60)
+                          text=True, timeout=PATIENCE * 60)
     assert (done.returncode, done.stderr) == (0, ""), done
     return done.stdout
 

@@ -92,6 +92,7 @@ def test_a_thread_has_one_pointer_of_ours():
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries keep no room")
+@pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="the tool has variables of its own")
 def test_the_package_can_be_imported_where_other_libraries_have_taken_the_room_for_thread_local_variables(tmp_path):
     compiler = shutil.which("cc")
     if compiler is None:

@@ -654,6 +654,7 @@ kind = {kind!r}
 @needs_stack_pointer
 @pytest.mark.skipif(sysconfig.get_config_var("Py_GIL_DISABLED") == 1 and sys.version_info < (3, 14),
                     reason="the main greenlet's stack is looked at by the collector of 3.13t")
+@pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="the tool does not know makecontext(), and says so")
 def test_it_is_refused_where_the_main_greenlet_runs_on_a_stack_that_is_not_the_threads():
     # The C library's own switch, to a stack of its own.
     assert output_of(STACKS + """
