@@ -31,6 +31,11 @@ def eventlet(name: str, more: tuple[str, ...], tests: tuple[str, ...], **options
                   leave_out=("eventlet",), arguments=tests, **options)
 
 
+def celery(pool: str, shutdowns: int, **more) -> Session:
+    return Session(name=f"celery-{pool}", client="celery", requirements=("celery[redis]", pool, "psutil"), limit=180,
+                   needs=("redis-server",), script="celery_worker.py", arguments=(pool, str(shutdowns)), **more)
+
+
 SUITES: list[Suite] = [
     Gevent(name="gevent-core", client="gevent", requirements=GEVENT, limit=240, fast=True, files=FAST_GEVENT),
     eventlet("eventlet-greenthread", (), FAST_EVENTLET, limit=120, fast=True),
@@ -38,6 +43,10 @@ SUITES: list[Suite] = [
            limit=120, fast=True, arguments=("-p", "no:anyio", "--pyargs", "greenback._tests")),
     Session(name="memray", client="memray", requirements=("memray", "psutil"), limit=120, fast=True,
             script="memory_profile.py"),
+    Session(name="exit-garbage", client="gevent", requirements=("gevent", "psutil"), limit=120, fast=True,
+            script="exit_garbage.py"),
+    celery("gevent", 3, fast=True),
+    celery("eventlet", 5),
     Gevent(name="gevent-libev", client="gevent", requirements=GEVENT, limit=1500,
            variables=(("GEVENT_LOOP", "libev-cext"),)),
     Gevent(name="gevent-libuv", client="gevent", requirements=GEVENT, limit=1500,

@@ -9,6 +9,7 @@ from environments import Unavailable
 
 # Debian's package for a command, a shared library or a file.
 DEBIAN = {"postgres": "postgresql", "wrk": "wrk", "chromium": "chromium", "cc": "gcc", "java": "default-jre-headless",
+          "redis-server": "redis-server", "nvim": "neovim",
           "libgc.so.1": "libgc1", "libEGL.so.1": "libegl1", "libGL.so.1": "libgl1", "libmonosgen-2.0.so.1": "libmonosgen-2.0-1",
           "/usr/lib/mono/4.5/mscorlib.dll": "libmono-corlib4.5-cil", "/usr/lib/R/lib/libR.so": "r-base-core"}
 

@@ -1,0 +1,162 @@
+"""Celery's worker with a green pool, on Redis: a mixed load, and warm shutdowns in the midst of it.
+
+usage: celery_worker.py gevent | eventlet SHUTDOWNS
+
+A worker is told to end while tasks run, wait for their time and are queued. The next one takes over what is left. In the end
+every task has its result, and none ran more often than it should.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+from celery.exceptions import TaskRevokedError, TimeLimitExceeded
+from celery.states import READY_STATES
+from celery.utils import uuid
+from redis_server import redis_server
+from session import check, figure, resident
+
+SECONDS_TO_END = 10
+FOR_EVER = 60  # seconds
+
+
+def wait_until(holds, seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {seconds} s")
+        time.sleep(0.02)
+
+
+class Worker:
+    def __init__(self, pool: str, number: int) -> None:
+        self.log = Path(f"worker-{number}.log")
+        with open(self.log, "wb") as log:
+            self.process = psutil.Popen(
+                [Path(sys.executable).parent / "celery", "--app", "celery_tasks", "--workdir", Path(__file__).parent, "worker",
+                 "--pool", pool, "--concurrency", "50", "--without-mingle", "--loglevel", "INFO", "--hostname", f"worker-{number}@here"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def wait_until_ready(self, control) -> None:
+        # It listens for commands after it has said that it is ready.
+        wait_until(lambda: control.ping(timeout=0.5, limit=1) or self.process.poll() is not None, 30, "the worker answers")
+        assert self.process.poll() is None, self.log.read_text()
+
+    def shut_down(self) -> float:
+        """Returns the seconds that it took."""
+        begin = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(timeout=SECONDS_TO_END)
+        finally:
+            self.kill()
+        assert status == 0, f"status {status}: {self.log.read_text()}"
+        return time.monotonic() - begin
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                self.process.kill()
+            self.process.wait()
+
+
+class Load:
+    """Tasks that were sent, by kind: each with what it gives, and how often it runs."""
+
+    def __init__(self, pool: str) -> None:
+        import celery_tasks  # asks for the server
+        self.tasks, self.app, self.redis = celery_tasks, celery_tasks.app, celery_tasks.app.backend.client
+        self.has_time_limits = pool == "gevent"  # eventlet's pool has none
+        self.sent: dict[str, list] = {}
+
+    def send(self, kind: str, count: int, signature, gives, runs: int = 1, **options) -> list[str]:
+        sent = [signature.apply_async(**options).id for _ in range(count)]
+        self.sent.setdefault(kind, []).extend((task, gives, runs) for task in sent)
+        return sent
+
+    def send_what_ends_soon(self, number: int) -> list[str]:
+        tasks, revoked = self.tasks, uuid()
+        assert self.app.control.revoke(revoked, reply=True, timeout=10, limit=1)
+        sent = [
+            *self.send("revoked tasks do not run", 1, tasks.sleeps.s(0, number), TaskRevokedError, runs=0, task_id=revoked),
+            *self.send("tasks that switch 40 frames deep give their results", 40, tasks.deep.s(40), 40),
+            *self.send("tasks that look up names do", 5, tasks.looks_up.s(number), number),
+            *self.send("exceptions come back", 5, tasks.fails.s(number), ValueError),
+            *self.send("retries succeed", 5, tasks.succeeds_the_second_time.s(number), number, runs=2),
+            *self.send("retries come to an end", 2, tasks.never_succeeds.s(number), tasks.RetryLater, runs=2),
+            *self.send("tasks with a countdown run", 5, tasks.sleeps.s(0, number), number, countdown=0.5),
+            *self.send("chords give the sum", 2, tasks.becomes_a_chord.s([1, 2, 3, 4]), 10, runs=2),
+        ]
+        if self.has_time_limits:
+            sent += self.send("time limits end tasks", 3, tasks.sleeps.s(FOR_EVER, number), TimeLimitExceeded, time_limit=0.5)
+        ended = self.send("running tasks are terminated", 3, tasks.sleeps.s(FOR_EVER, number), TaskRevokedError)
+        wait_until(lambda: all(map(self.runs, ended)), 10, "tasks to terminate run")
+        self.app.control.revoke(ended, terminate=True)
+        return sent + ended
+
+    def send_what_is_under_way(self, number: int) -> list[str]:
+        tasks = self.tasks
+        return [
+            *self.send("tasks that run at the shutdown come to their end", 80, tasks.sleeps.s(0.3, number), number),
+            *self.send("retries go on after a shutdown", 5, tasks.succeeds_the_second_time.s(number), number, runs=2),
+            *self.send("tasks with a countdown wait for the next worker", 5, tasks.sleeps.s(0, number), number, countdown=2),
+        ]
+
+    def runs(self, task: str) -> int:
+        return int(self.redis.get(f"runs-{task}") or 0)
+
+    def has_result(self, task: str) -> bool:
+        return self.app.backend.get_state(task) in READY_STATES
+
+    def wait_for(self, tasks: list[str]) -> None:
+        wait_until(lambda: all(map(self.has_result, tasks)), 20, "every task has a result")
+
+    def lost(self) -> list[str]:
+        """Tasks that have neither a result nor a message in the queue."""
+        queued = {json.loads(message)["headers"]["id"] for message in self.redis.lrange("celery", 0, -1)}
+        return [f"{kind}: {task}" for kind, sent in self.sent.items() for task, *_ in sent
+                if task not in queued and not self.has_result(task)]
+
+    def check(self) -> None:
+        for kind, sent in self.sent.items():
+            with check(kind):
+                for task, gives, runs in sent:
+                    result = self.app.backend.get_result(task)
+                    assert result == gives or isinstance(gives, type) and isinstance(result, gives), f"{result!r}, not {gives!r}"
+                    assert self.runs(task) == runs, f"ran {self.runs(task)} times, not {runs}"
+
+
+def run(pool: str, shutdowns: int) -> None:
+    load, times = Load(pool), []
+    for number in range(1, shutdowns + 1):
+        worker, is_last = Worker(pool, number), number == shutdowns
+        try:
+            with check(f"worker {number} does its work"):
+                worker.wait_until_ready(load.app.control)
+                load.wait_for(load.send_what_ends_soon(number))
+                under_way = load.send_what_is_under_way(number)
+                wait_until(lambda: any(map(load.runs, under_way)), 10, "tasks run")
+                if is_last:
+                    load.wait_for([task for sent in load.sent.values() for task, *_ in sent])
+                    figure("resident memory of the worker, MiB", round(resident(worker.process), 1))
+            with check(f"worker {number} ends within {SECONDS_TO_END} s"):
+                times.append(worker.shut_down())
+            with check(f"worker {number} loses nothing"):
+                assert not load.lost(), load.lost()
+        finally:
+            worker.kill()
+    load.check()
+    if times:
+        figure("longest shutdown, s", round(max(times), 1))
+
+
+if __name__ == "__main__":
+    with redis_server() as port:
+        os.environ["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
+        run(sys.argv[1], int(sys.argv[2]))

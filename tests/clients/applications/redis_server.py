@@ -1,0 +1,42 @@
+"""A Redis server of its own for a session: on the loopback interface, its data in a folder that goes with it."""
+
+import contextlib
+import socket
+import subprocess
+import tempfile
+import time
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(100) == b"+PONG\r\n"
+    except ConnectionError:
+        return False
+
+
+@contextlib.contextmanager
+def redis_server():
+    """Runs the server while the block runs. Gives its port."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="redis-") as folder:
+        process = subprocess.Popen(["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", folder, "--save", ""],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            for _ in range(100):
+                if answers(port):
+                    break
+                time.sleep(0.1)
+            else:
+                raise TimeoutError("the Redis server does not answer")
+            yield port
+        finally:
+            process.terminate()
+            process.wait()
