@@ -20,18 +20,10 @@ from celery.exceptions import TaskRevokedError, TimeLimitExceeded
 from celery.states import READY_STATES
 from celery.utils import uuid
 from redis_server import redis_server
-from session import check, figure, resident
+from session import check, figure, resident, wait_until
 
 SECONDS_TO_END = 10
 FOR_EVER = 60  # seconds
-
-
-def wait_until(holds, seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not within {seconds} s")
-        time.sleep(0.02)
 
 
 class Worker:

@@ -1,7 +1,9 @@
 """What a session reports: its checks, as the tests of a suite, and the figures that it measured."""
 
 import contextlib
+import time
 import traceback
+from collections.abc import Callable
 
 import psutil
 from sitecustomize import record
@@ -43,3 +45,11 @@ def check_flat(name: str, samples: list[float]) -> None:
     early, late = max(half[:third]), min(half[-third:])
     with check(name):
         assert late <= early * 1.05, f"grew from {early:.1f} to {late:.1f} MiB: {[round(sample) for sample in samples]}"
+
+
+def wait_until(holds: Callable[[], object], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {seconds} s")
+        time.sleep(0.02)
