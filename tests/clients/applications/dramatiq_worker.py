@@ -89,14 +89,14 @@ class Load:
         except self.missing:
             return None
 
-    def wait_for(self, messages: list) -> None:
+    def wait_for(self, messages: list, seconds: float = 30) -> None:
         missing = list(messages)
 
         def holds():
             missing[:] = [message for message in missing if self.outcome(message) is None]
             return not missing
 
-        wait_until(holds, 30, "every message has a result")
+        wait_until(holds, seconds, "every message has a result")
 
     def check(self) -> None:
         for kind, sent in self.sent.items():
@@ -116,7 +116,7 @@ def run() -> None:
                 under_way = load.send_what_is_under_way(number)
                 wait_until(lambda: any(map(load.runs, under_way)), 10, "actors run")
                 if number == WORKERS:
-                    load.wait_for([message for sent in load.sent.values() for message, *_ in sent])
+                    load.wait_for([message for sent in load.sent.values() for message, *_ in sent], seconds=60)
                     figure("resident memory of the worker, MiB", round(resident(worker.process), 1))
             with check(f"worker {number} ends within {SECONDS_TO_END} s"):
                 times.append(worker.shut_down())
