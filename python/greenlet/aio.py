@@ -81,8 +81,6 @@ def _async_generator_function(function):
             while (value := await run(_step, method, sent)) is not _END:
                 try:
                     method, sent = generator.send, (yield value)
-                except GeneratorExit:
-                    raise
                 except BaseException as error:
                     method, sent = generator.throw, error
         finally:

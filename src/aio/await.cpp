@@ -4,6 +4,7 @@
 
 #include "aio/object.hpp"
 #include "core/held.hpp"
+#include "interpreter/handled_exception.hpp"
 #include "interpreter/native_coroutine.hpp"
 #include "interpreter/pending_exception.hpp"
 
@@ -90,9 +91,30 @@ Reference call_method(PyObject* iterator, PyObject* name, PyObject* argument, bo
                                                 : PyObject_CallNoArgs(method.get()));
 }
 
+// While there is one, what runs does not see the exception that the greenlet handles, but that of its resumer.
+class HandledHidden {
+public:
+    explicit HandledHidden(Thread& thread) noexcept
+        : place_(interpreter::find_handled(thread.thread_state->exc_info, thread.current->pimpl->activation->state)),
+          exception_(thread, Reference::steal(place_ != nullptr ? std::exchange(place_->exc_value, nullptr) : nullptr)) {}
+    HandledHidden(const HandledHidden&) = delete;
+    HandledHidden& operator=(const HandledHidden&) = delete;
+    ~HandledHidden() {
+        if (place_ != nullptr) {
+            Reference old = Reference::steal(std::exchange(place_->exc_value, Py_NewRef(exception_.get())));
+        }
+    }
+
+private:
+    _PyErr_StackItem* place_;
+    Held exception_;
+};
+
 // Throws the exception in flight into an iterator, as `await` does.
-PySendResult throw_into(core::ModuleState& module, PyObject* iterator, PyObject** result) {
+PySendResult throw_into(Thread& thread, PyObject* iterator, PyObject** result) {
+    const core::ModuleState& module = *thread.module;
     *result = nullptr;
+    HandledHidden handled(thread);
     bool closes = PyErr_ExceptionMatches(PyExc_GeneratorExit);
     Reference exception = Reference::steal(interpreter::take_exception());
     bool has;
@@ -132,8 +154,11 @@ PyObject* drive(Thread& thread, Reference awaited, Reference received, interpret
     for (;;) {
         PyObject* result;
         PySendResult how = received ? PyIter_Send(iterator, received.get(), &result)
-                                    : throw_into(*thread.module, iterator, &result);
+                                    : throw_into(thread, iterator, &result);
         if (how != PYGEN_NEXT) {
+            if (how == PYGEN_ERROR && !received) {
+                interpreter::add_context(thread.thread_state, thread.current->pimpl->activation->state);
+            }
             return result;
         }
         received = Reference();  // which may run code, that has the portal wait elsewhere

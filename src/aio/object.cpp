@@ -100,7 +100,8 @@ bool take_name(PyObject* coroutine, PyObject* from, const char* name) {
 
 }  // namespace
 
-const core::CoroutineKind coroutine_kind{.name = "coroutine", .is_awaited_once = true, .running_task = running_task};
+const core::CoroutineKind coroutine_kind{
+    .name = "coroutine", .is_awaited_once = true, .running_task = running_task, .passes_exceptions_on = true};
 
 PyObject* make_coroutine(core::ModuleState& state, PyObject* function, const core::Message& message) noexcept {
     return coroutines::make(state.aio.coroutine_type, coroutine_kind, function, message);

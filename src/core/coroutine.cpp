@@ -9,6 +9,7 @@
 #include "core/reference.hpp"
 #include "core/thread_stack.hpp"
 #include "interpreter/frames.hpp"
+#include "interpreter/handled_exception.hpp"
 #include "interpreter/pending_exception.hpp"
 
 namespace core {
@@ -119,12 +120,13 @@ inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_st
     return switch_for_value(coroutine, thread_state, giver, value);
 }
 
-// Not by PyErr_SetObject(), which would make several arguments of a tuple, and raise an exception as it is.
+// Not by PyErr_SetObject() with the value, which would make several arguments of a tuple, and raise an exception as it is.
 void raise_stop_iteration(PyObject* value) {
     PyObject* exception = value != Py_None ? PyObject_CallOneArg(PyExc_StopIteration, value)
                                            : PyObject_CallNoArgs(PyExc_StopIteration);
     if (exception != nullptr) {
-        interpreter::put_exception(exception);
+        PyErr_SetObject(PyExc_StopIteration, exception);
+        Py_DECREF(exception);
     }
 }
 
@@ -268,6 +270,21 @@ Coroutine* running_coroutine(Thread& thread, const CoroutineKind& kind, bool thr
 
 namespace {
 
+// resume(), with the exception in flight.
+PyObject* resume_with_exception(Coroutine& coroutine, AtEnd at_end) noexcept {
+    if (is_refused(coroutine)) {
+        return nullptr;
+    }
+    PyGreenlet* giver = coroutine.giver != nullptr && is_active(coroutine.giver) ? coroutine.giver : coroutine.body;
+    PyThreadState* thread_state = interpreter::current_thread_state();
+    bool is_suspended_here = coroutine.state == State::suspended && is_active(giver) &&
+                             giver->pimpl->thread->thread_state == thread_state && giver->pimpl->thread->current != giver;
+    if (is_suspended_here && !coroutine.kind->passes_exceptions_on) {
+        interpreter::add_context_of(thread_state, giver->pimpl->activation->state);
+    }
+    return resume(coroutine, nullptr, at_end);
+}
+
 bool finish_unstarted(Coroutine& coroutine) noexcept {
     return coroutine.state == State::unstarted && coroutine.claim(State::finished);
 }
@@ -290,7 +307,7 @@ PyObject* throw_into(Coroutine& coroutine, PyObject* const* arguments, Py_ssize_
     if (coroutine.state == State::finished || finish_unstarted(coroutine)) {
         return nullptr;
     }
-    return resume(coroutine, nullptr, at_end);
+    return resume_with_exception(coroutine, at_end);
 }
 
 PyObject* close(Coroutine& coroutine) noexcept {
@@ -302,7 +319,7 @@ PyObject* close(Coroutine& coroutine) noexcept {
         return nullptr;
     }
     PyErr_SetNone(PyExc_GeneratorExit);
-    PyObject* result = resume(coroutine, nullptr, AtEnd::value);
+    PyObject* result = resume_with_exception(coroutine, AtEnd::value);
     if (result != nullptr && coroutine.state != State::finished) {
         Py_DECREF(result);
         PyErr_Format(PyExc_RuntimeError, "%s ignored GeneratorExit", coroutine.kind->name);

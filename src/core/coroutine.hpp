@@ -36,6 +36,7 @@ struct CoroutineKind {
     const char* name;      // as in "generator already executing"
     bool is_awaited_once;  // and has to be; a generator may be asked again and again after its end
     const void* (*running_task)(Thread& thread) noexcept;  // what it is noted to have begun in, or nullptr
+    bool passes_exceptions_on;  // what is thrown in goes to what it waits for first, and is raised in its own code after that
 };
 
 // How a resumer wants to be told that the function returned a value: by StopIteration; by StopIteration as tp_iternext may

@@ -9,6 +9,7 @@
 #include "interpreter/allocation.hpp"
 #include "interpreter/critical_sections.hpp"
 #include "interpreter/frames.hpp"
+#include "interpreter/handled_exception.hpp"
 #include "interpreter/pending_exception.hpp"
 
 namespace core {
@@ -567,6 +568,9 @@ namespace {
 void raise_exit(const PyGreenlet* g, const Thread& thread, bool condemned) {
     if (g->pimpl->is_coroutine) {
         PyErr_SetNone(PyExc_GeneratorExit);
+        if (is_active(g) && thread.current != g) {
+            interpreter::add_context_of(thread.thread_state, g->pimpl->activation->state);
+        }
     }
     else {
         PyErr_SetString(condemned ? thread.module->garbage_exit : thread.module->greenlet_exit,

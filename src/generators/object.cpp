@@ -81,7 +81,8 @@ constexpr coroutines::Class description{
 
 }  // namespace
 
-const core::CoroutineKind generator_kind{.name = "generator", .is_awaited_once = false, .running_task = nullptr};
+const core::CoroutineKind generator_kind{
+    .name = "generator", .is_awaited_once = false, .running_task = nullptr, .passes_exceptions_on = false};
 
 PyObject* make_generator(core::ModuleState& state, PyObject* function, const core::Message& message) noexcept {
     return coroutines::make(state.generators.generator_type, generator_kind, function, message);
