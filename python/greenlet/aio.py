@@ -28,8 +28,52 @@ Coroutine = _greenlet.aio.Coroutine
 await_ = _greenlet.aio.await_
 has_portal = _greenlet.aio.has_portal
 iter_ = _greenlet.aio.iter_
-portal = _greenlet.aio.portal
-run = _greenlet.aio.run
+
+
+def _written_in_c(described):
+    """The function of the same name that is written in C, with the attributes of this one.
+
+    By these `inspect` and `asyncio`, and so frameworks, know that it is to be awaited.
+    """
+    function = getattr(_greenlet.aio, described.__name__)
+    for name in ("__module__", "__doc__", "__code__", "__defaults__", "__kwdefaults__", "__annotations__"):
+        setattr(function, name, getattr(described, name))
+    return function
+
+
+@_written_in_c
+async def run(function, /, *args, **kwargs):
+    """Call an ordinary function that may await: ``result = await run(function, 1, x=2)``.
+
+    The function begins when the result is awaited, or made a task of. In it, and in all it calls, `await_` waits
+    for awaitables of the event loop while other tasks run. To its callees it is the task that awaits it: with its
+    context variables, its cancellation and its timeouts.
+
+    Parameters:
+        function: any callable; then what to call it with.
+    Returns:
+        A coroutine, whose result is that of the function.
+    Raises:
+        TypeError: there is no function, it is not callable, or it is asynchronous.
+        When awaited: whatever the function raises, but `StopIteration` as the cause of a `RuntimeError`.
+    """
+
+
+@_written_in_c
+async def portal(awaitable, /):
+    """Await something with a portal: ``await portal(main())``, ``asyncio.run(portal(main()))``.
+
+    Ordinary functions that the awaitable calls, and those they call, can use `await_`. What it awaits itself goes
+    through the portal too, at the price of two greenlet switches each time it has to wait.
+
+    Parameters:
+        awaitable: what ``await`` takes.
+    Returns:
+        A coroutine with the awaitable's result.
+    Raises:
+        TypeError: it is not awaitable.
+        When awaited: whatever it raises.
+    """
 
 
 def async_(function):

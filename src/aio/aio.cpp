@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "aio/await.hpp"
+#include "aio/function.hpp"
 #include "aio/iterator.hpp"
 #include "aio/object.hpp"
 #include "aio/task.hpp"
@@ -19,21 +20,8 @@ using core::ModuleState;
 using core::Reference;
 using core::Thread;
 
-PyDoc_STRVAR(run_doc,
-"run(function, /, *args, **kwargs)\n--\n\n"
-"Call an ordinary function that may await: `result = await run(function, 1, x=2)`.\n\n"
-"The function begins when the result is awaited, or made a task of. In it, and in all it calls,\n"
-"await_() waits for awaitables of the event loop while other tasks run. To its callees it is the\n"
-"task that awaits it: with its context variables, its cancellation and its timeouts.\n\n"
-"Parameters:\n"
-"    function: any callable.\n"
-"Returns:\n"
-"    A coroutine, whose result is that of the function.\n"
-"Raises:\n"
-"    TypeError: there is no function, it is not callable, or it is asynchronous.\n"
-"    When awaited: whatever the function raises, but StopIteration as the cause of a RuntimeError.");
-
-PyObject* run(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+PyObject* run(PyObject*, PyObject* const* args, std::size_t flagged_count, PyObject* names) {
+    Py_ssize_t count = PyVectorcall_NARGS(flagged_count);
     if (count < 1) {
         PyErr_SetString(PyExc_TypeError, "run() needs a function");
         return nullptr;
@@ -87,18 +75,13 @@ PyObject* await_function(PyObject*, PyObject* const* args, Py_ssize_t count) {
     return await(*thread, args[0], {args, count, nullptr});
 }
 
-PyDoc_STRVAR(portal_doc,
-"portal(awaitable, /)\n--\n\n"
-"Await something with a portal: `await portal(main())`, `asyncio.run(portal(main()))`.\n\n"
-"Ordinary functions that the awaitable calls, and those they call, can use await_(). What it awaits\n"
-"itself goes through the portal too, at the price of two greenlet switches each time it has to wait.\n\n"
-"Returns:\n"
-"    A coroutine with the awaitable's result.\n"
-"Raises:\n"
-"    TypeError: it is not awaitable.\n"
-"    When awaited: whatever it raises.");
-
-PyObject* portal(PyObject*, PyObject* awaitable) {
+PyObject* portal(PyObject*, PyObject* const* args, std::size_t flagged_count, PyObject* names) {
+    Py_ssize_t count = PyVectorcall_NARGS(flagged_count);
+    if (count != 1 || (names != nullptr && PyTuple_GET_SIZE(names) > 0)) {
+        PyErr_Format(PyExc_TypeError, "portal() takes exactly one positional argument (%zd given)", count);
+        return nullptr;
+    }
+    PyObject* awaitable = args[0];
     if (!is_awaitable(awaitable)) {
         PyErr_Format(PyExc_TypeError, "portal() needs an awaitable, not %.100s", Py_TYPE(awaitable)->tp_name);
         return nullptr;
@@ -163,9 +146,7 @@ PyObject* replace_coroutine_function(PyObject*, PyObject* args) {
 }
 
 PyMethodDef functions[] = {
-    {"run", coroutines::as_method(run), METH_FASTCALL | METH_KEYWORDS, run_doc},
     {"await_", coroutines::as_method(await_function), METH_FASTCALL, await_doc},
-    {"portal", portal, METH_O, portal_doc},
     {"has_portal", has_portal_function, METH_NOARGS, has_portal_doc},
     {"iter_", iter, METH_O, iter_doc},
     {"_take_over", take_over_function, METH_O, take_over_doc},
@@ -173,17 +154,25 @@ PyMethodDef functions[] = {
     {},
 };
 
+// Adds one that is a coroutine function.
+bool add_function(ModuleState& state, PyObject* names, const char* name, vectorcallfunc call) {
+    Reference function = Reference::steal(make_function(state, name, call));
+    return function && PyObject_SetAttrString(names, name, function.get()) == 0;
+}
+
 }  // namespace
 
 int add_to(PyObject* module, ModuleState& state) noexcept {
     auto& own = state.aio;
     bool complete = core::ensure(own.coroutine_type, make_coroutine_type) && core::ensure(own.iterator_type, make_iterator_type) &&
+                    core::ensure(own.function_type, make_function_type) &&
                     core::ensure(own.name_throw, [] { return PyUnicode_InternFromString("throw"); }) &&
                     core::ensure(own.name_close, [] { return PyUnicode_InternFromString("close"); }) &&
                     core::ensure(own.name_asyncio, [] { return PyUnicode_InternFromString("_asyncio"); });
     Reference names = Reference::steal(
         complete ? coroutines::add_namespace(module, "aio", "greenlet.aio", functions) : nullptr);
-    if (!names || PyModule_AddType(names.get(), own.coroutine_type) < 0) {
+    if (!names || PyModule_AddType(names.get(), own.coroutine_type) < 0 || !add_function(state, names.get(), "run", run) ||
+        !add_function(state, names.get(), "portal", portal)) {
         return -1;
     }
     Reference await_function = Reference::steal(PyObject_GetAttrString(names.get(), "await_"));
@@ -198,6 +187,7 @@ int add_to(PyObject* module, ModuleState& state) noexcept {
 void release(ModuleState& state) noexcept {
     Py_XDECREF(state.aio.coroutine_type);
     Py_XDECREF(state.aio.iterator_type);
+    Py_XDECREF(state.aio.function_type);
     Py_XDECREF(state.aio.await_function);
     Py_XDECREF(state.aio.name_throw);
     Py_XDECREF(state.aio.name_close);

@@ -44,6 +44,7 @@ struct ModuleState {
     struct {
         PyTypeObject* coroutine_type;
         PyTypeObject* iterator_type;
+        PyTypeObject* function_type;
         PyObject* await_function;  // await_()
         PyObject* name_throw;      // interned strings
         PyObject* name_close;
