@@ -2052,3 +2052,161 @@ def test_task_groups_of_anyio_start_them(backend):
     anyio.run(main, backend=backend)
     anyio.run(run, function, 5, backend=backend)
     assert sorted(done) == [1, 2, 3, 4, 5]
+
+
+# --- ensure_portal() is a checkpoint of trio -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("library", ["trio", "anyio"])
+@pytest.mark.parametrize("has_one", [False, True])
+def test_ensure_portal_is_a_checkpoint_under_trio(library, has_one):
+    trio, library = pytest.importorskip("trio"), pytest.importorskip(library)
+    order = []
+
+    async def main():
+        if has_one:
+            await ensure_portal()
+        with library.CancelScope() as scope:
+            scope.cancel()
+            with pytest.raises(trio.Cancelled):
+                await ensure_portal()
+            order.append("cancelled")
+            await ensure_portal()
+            order.append("not reached")
+        assert has_portal()  # it is opened all the same
+        with trio.testing.assert_checkpoints():
+            await ensure_portal()
+        order.append("scheduled")
+        await_(trio.sleep(0))
+
+    importlib.import_module("trio.testing")
+    trio.run(main)
+    assert order == ["cancelled", "scheduled"]
+
+
+# --- iter_() has the methods of a generator --------------------------------------------------------------------------
+
+
+async def echo_asynchronously(log):
+    value = None
+    try:
+        while True:
+            try:
+                value = yield value
+            except KeyError as error:
+                value = error
+            await asyncio.sleep(0)
+            if value == "end":
+                return
+    finally:
+        await asyncio.sleep(0)
+        log.append("closed")
+
+
+def test_an_iterator_sends_to_throws_into_and_closes_an_asynchronous_generator():
+    log = []
+
+    def function():
+        iterator = iter_(echo_asynchronously(log))
+        assert iterator.send(None) is None
+        assert iterator.send(1) == 1
+        error = KeyError("x")
+        assert iterator.throw(error) is error
+        assert isinstance(iterator.throw(KeyError), KeyError)
+        assert next(iterator) is None
+        assert iterator.close() is None
+        assert log == ["closed"]
+        assert list(iterator) == []
+        other = iter_(echo_asynchronously(log))
+        next(other)
+        with pytest.raises(StopIteration):
+            other.send("end")
+        with pytest.raises(StopIteration):
+            other.send(None)
+        last = iter_(echo_asynchronously(log))
+        next(last)
+        with pytest.raises(ValueError, match="thrown"):
+            last.throw(ValueError("thrown"))
+        with pytest.raises(TypeError):
+            last.throw(1)
+        with pytest.raises(TypeError):
+            last.throw()
+
+    asyncio.run(run(function))
+    assert log == ["closed"] * 3
+
+
+def test_yield_from_an_iterator_of_one():
+    log = []
+
+    def function():
+        def delegating():
+            yield from iter_(echo_asynchronously(log))
+
+        generator = delegating()
+        assert next(generator) is None
+        assert generator.send(3) == 3
+        error = KeyError("x")
+        assert generator.throw(error) is error
+        generator.close()
+        assert log == ["closed"]
+
+    asyncio.run(run(function))
+
+
+def test_an_iterator_of_what_is_no_generator():
+    class Numbers:
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            return 1
+
+    def function():
+        iterator = iter_(Numbers())
+        assert iterator.send(None) == 1
+        with pytest.raises(AttributeError, match="asend"):
+            iterator.send(2)
+        with pytest.raises(KeyError, match="thrown"):
+            iterator.throw(KeyError("thrown"))
+        assert iterator.close() is None
+        assert next(iterator) == 1
+
+    asyncio.run(run(function))
+
+
+@pytest.mark.parametrize("use", [
+    lambda iterator: iterator.send(1), lambda iterator: iterator.throw(KeyError), lambda iterator: iterator.close(),
+])
+def test_these_methods_need_a_portal(use):
+    with pytest.raises(RuntimeError, match=NO_PORTAL):
+        use(iter_(echo_asynchronously([])))
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("begun", [False, True])
+def test_nothing_with_a_stack_can_be_pickled_or_copied(protocol, begun):
+    coroutine = run(lambda: await_(asyncio.sleep(0)))
+    numbers = generator(lambda: yield_(1))()
+    if begun:
+        coroutine.send(None)
+        next(numbers)
+    iterator = iter_(echo_asynchronously([]))
+    for made in (coroutine, numbers, iterator):
+        for operation in (functools.partial(pickle.dumps, protocol=protocol), copy.copy, copy.deepcopy):
+            with pytest.raises(TypeError, match="cannot pickle"):
+                operation(made)
+    coroutine.close()
+
+
+@generator
+def of_the_module():
+    yield_(1)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_generator_function_is_pickled_and_copied_as_functions_are(protocol):
+    assert pickle.loads(pickle.dumps(of_the_module, protocol)) is of_the_module
+    assert copy.copy(of_the_module) is copy.deepcopy(of_the_module) is of_the_module
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickle.dumps(generator(lambda: None), protocol)

@@ -185,23 +185,24 @@ async def ensure_portal():
     """Open a portal for the running task: from now on, ordinary functions can use `await_` anywhere in it.
 
     That lasts as long as the task; a task that has a portal is left as it is. From now on the task runs in a
-    greenlet, so each time it has to wait costs two greenlet switches more.
+    greenlet, so each time it has to wait costs two greenlet switches more. Under trio this is a checkpoint, each
+    time: other tasks run, and it raises `trio.Cancelled` in a cancelled scope.
 
     Raises:
         RuntimeError: this is no task of asyncio or trio, or one of a kind whose coroutine can not be
             replaced; `portal` makes a portal for any awaitable from its start.
         What waiting raises: other tasks run once before it returns.
     """
-    if has_portal():
-        return
     if (task := _asyncio_task()) is not None:
-        _replace_in_asyncio(task)
-        await _next_step()
+        if not has_portal():
+            _replace_in_asyncio(task)
+            await _next_step()
     elif (task := _trio_task()) is not None:
-        task.coro = _adopt(task.coro, _as_native)
-        task.coro.send(None)
-        await sys.modules["trio"].lowlevel.cancel_shielded_checkpoint()
-    else:
+        if not has_portal():
+            task.coro = _adopt(task.coro, _as_native)
+            task.coro.send(None)
+        await sys.modules["trio"].lowlevel.checkpoint()
+    elif not has_portal():
         raise RuntimeError("ensure_portal() has to be awaited in a task of asyncio or trio")
 
 

@@ -113,7 +113,8 @@ PyDoc_STRVAR(iter_doc,
 "    iterable: what `async for` takes.\n"
 "Returns:\n"
 "    An iterator that awaits each value. Its __next__() raises RuntimeError if there is no portal to an\n"
-"    event loop, and whatever the asynchronous iterator raises.\n"
+"    event loop, and whatever the asynchronous iterator raises. send(), throw() and close() await what\n"
+"    asend(), athrow() and aclose() of an asynchronous generator give.\n"
 "Raises:\n"
 "    TypeError: the argument is no asynchronous iterable.");
 

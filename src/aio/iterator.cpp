@@ -2,7 +2,9 @@
 
 #include "aio/await.hpp"
 #include "core/held.hpp"
+#include "core/raise.hpp"
 #include "coroutines/object.hpp"
+#include "interpreter/pending_exception.hpp"
 
 namespace aio {
 
@@ -28,19 +30,110 @@ PyObject* next_awaitable(PyObject* asynchronous) {
     return type->tp_as_async->am_anext(asynchronous);
 }
 
-PyObject* iterator_next(PyObject* self) {
+// Awaits the next value, or what a method of the asynchronous iterator gives. `make_awaitable` is called with that iterator.
+template <class Function>
+PyObject* awaited(PyObject* self, Function make_awaitable) {
     core::Thread* thread = core::Thread::running();
     if (thread == nullptr || !check_portal(*thread)) {
         return nullptr;
     }
     Held asynchronous(*thread, Reference::borrow(of(self).asynchronous));
-    Held awaitable(*thread, Reference::steal(next_awaitable(asynchronous.get())));
-    PyObject* value = awaitable ? await(*thread, awaitable.get(), {}) : nullptr;
+    Held awaitable(*thread, Reference::steal(make_awaitable(asynchronous.get())));
+    return awaitable ? await(*thread, awaitable.get(), {}) : nullptr;
+}
+
+PyObject* iterator_next(PyObject* self) {
+    PyObject* value = awaited(self, next_awaitable);
     if (value == nullptr && PyErr_ExceptionMatches(PyExc_StopAsyncIteration)) {
         PyErr_Clear();  // which leaves what means StopIteration
     }
     return value;
 }
+
+PyObject* stop_as_ordinary(PyObject* value) {
+    if (value == nullptr && PyErr_ExceptionMatches(PyExc_StopAsyncIteration)) {
+        PyErr_Clear();
+        PyErr_SetNone(PyExc_StopIteration);
+    }
+    return value;
+}
+
+bool has(PyObject* self, const char* method) { return PyObject_HasAttrString(of(self).asynchronous, method) != 0; }
+
+PyDoc_STRVAR(send_doc,
+"send($self, value, /)\n--\n\n"
+"Await the next value of an asynchronous generator, and have its `yield` return `value`: what asend() gives.\n\n"
+"Raises:\n"
+"    StopIteration: there is no next value.\n"
+"    AttributeError: it is an iterator without asend(), and the value is not None.\n"
+"    RuntimeError: there is no portal to an event loop here.\n"
+"    Whatever the generator raises.");
+
+PyObject* send(PyObject* self, PyObject* value) {
+    if (value == Py_None) {
+        PyObject* next = iterator_next(self);
+        if (next == nullptr && !PyErr_Occurred()) {
+            PyErr_SetNone(PyExc_StopIteration);
+        }
+        return next;
+    }
+    return stop_as_ordinary(
+        awaited(self, [value](PyObject* generator) { return PyObject_CallMethod(generator, "asend", "O", value); }));
+}
+
+PyDoc_STRVAR(throw_doc,
+"throw($self, typ, val=None, tb=None, /)\n--\n\n"
+"Raise an exception where an asynchronous generator is suspended, and await the next value: what athrow() gives.\n\n"
+"An iterator without athrow() is left as it is.\n\n"
+"Parameters:\n"
+"    typ: an exception, or a class of exceptions.\n"
+"    val: what to make the exception with; only if typ is a class.\n"
+"    tb: the traceback to begin with.\n"
+"Raises:\n"
+"    StopIteration: there is no next value.\n"
+"    TypeError: the arguments are not of these kinds.\n"
+"    RuntimeError: there is no portal to an event loop here.\n"
+"    Whatever the generator raises; the exception, if there is no athrow().");
+
+PyObject* throw_into(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+    if (count < 1 || count > 3) {
+        PyErr_Format(PyExc_TypeError, "throw() takes 1 to 3 arguments (%zd given)", count);
+        return nullptr;
+    }
+    if (!core::raise(args[0], count > 1 ? args[1] : nullptr, count > 2 ? args[2] : nullptr)) {
+        return nullptr;
+    }
+    Reference exception = Reference::steal(interpreter::take_exception());
+    if (!has(self, "athrow")) {
+        interpreter::put_exception(exception.release());
+        return nullptr;
+    }
+    PyObject* error = exception.get();
+    return stop_as_ordinary(
+        awaited(self, [error](PyObject* generator) { return PyObject_CallMethod(generator, "athrow", "O", error); }));
+}
+
+PyDoc_STRVAR(close_doc,
+"close($self, /)\n--\n\n"
+"Close an asynchronous generator, and wait for that: aclose(). Nothing, if it has no such method.\n\n"
+"Raises:\n"
+"    RuntimeError: there is no portal to an event loop here, or the generator goes on.\n"
+"    Whatever the generator raises.");
+
+PyObject* close(PyObject* self, PyObject*) {
+    if (!has(self, "aclose")) {
+        Py_RETURN_NONE;
+    }
+    return awaited(self, [](PyObject* generator) { return PyObject_CallMethod(generator, "aclose", nullptr); });
+}
+
+PyMethodDef methods[] = {
+    {"send", send, METH_O, send_doc},
+    {"throw", coroutines::as_method(throw_into), METH_FASTCALL, throw_doc},
+    {"close", close, METH_NOARGS, close_doc},
+    {"__reduce__", coroutines::refuse_reduction, METH_NOARGS, nullptr},
+    {},
+};
 
 int iterator_traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(Py_TYPE(self));
@@ -60,6 +153,7 @@ PyType_Slot slots[] = {
     {Py_tp_doc, const_cast<char*>("An iterator that awaits the values of an asynchronous one: the result of iter_().")},
     {Py_tp_iter, reinterpret_cast<void*>(PyObject_SelfIter)},
     {Py_tp_iternext, reinterpret_cast<void*>(iterator_next)},
+    {Py_tp_methods, methods},
     {Py_tp_traverse, reinterpret_cast<void*>(iterator_traverse)},
     {Py_tp_dealloc, reinterpret_cast<void*>(iterator_deallocate)},
     {0, nullptr},

@@ -58,6 +58,7 @@ PyMethodDef methods[] = {
     {"send", coroutines::send, METH_O, send_doc},
     {"throw", as_method(coroutines::throw_into), METH_FASTCALL, throw_doc},
     {"close", coroutines::close, METH_NOARGS, close_doc},
+    {"__reduce__", coroutines::refuse_reduction, METH_NOARGS, nullptr},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, nullptr},
     {},
 };

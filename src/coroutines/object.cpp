@@ -238,6 +238,11 @@ PyObject* throw_into(PyObject* self, PyObject* const* arguments, Py_ssize_t coun
     return result;
 }
 
+PyObject* refuse_reduction(PyObject* self, PyObject*) {
+    PyErr_Format(PyExc_TypeError, "cannot pickle '%s' object", Py_TYPE(self)->tp_name);
+    return nullptr;
+}
+
 PyObject* close(PyObject* self, PyObject*) {
     PyObject* result = core::close(of(self).coroutine);
     if (of(self).coroutine.state == State::finished) {

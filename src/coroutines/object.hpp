@@ -63,6 +63,9 @@ struct Class {
 // A new reference, or nullptr with an exception.
 PyTypeObject* make_type(const Class& description) noexcept;
 
+// Raises TypeError, for the method __reduce__() of what can't be pickled or copied. Protocols 0 and 1 would do so otherwise.
+PyObject* refuse_reduction(PyObject* self, PyObject*);
+
 // A function as CPython's tables of methods take it.
 template <class Function>
 PyCFunction as_method(Function function) noexcept {

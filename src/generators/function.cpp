@@ -65,6 +65,9 @@ PyObject* function_repr(PyObject* self) {
     return PyUnicode_FromFormat("<generator function of %R>", of(self).wrapped);
 }
 
+// To pickle and copy it is its name, as a Python function is.
+PyObject* reduce(PyObject* self, PyObject*) { return PyObject_GetAttrString(self, "__qualname__"); }
+
 int function_traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(of(self).wrapped);
@@ -92,6 +95,11 @@ void function_deallocate(PyObject* self) {
 PyDoc_STRVAR(function_doc,
 "A function that generator() decorated: calling it makes a generator.");
 
+PyMethodDef methods[] = {
+    {"__reduce__", reduce, METH_NOARGS, nullptr},
+    {},
+};
+
 PyGetSetDef attributes[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {"__wrapped__", get_wrapped, nullptr, "The function that was decorated.", nullptr},
@@ -114,6 +122,7 @@ PyType_Slot slots[] = {
     {Py_tp_traverse, reinterpret_cast<void*>(function_traverse)},
     {Py_tp_clear, reinterpret_cast<void*>(function_clear)},
     {Py_tp_dealloc, reinterpret_cast<void*>(function_deallocate)},
+    {Py_tp_methods, methods},
     {Py_tp_getset, attributes},
     {Py_tp_members, offsets},
     {0, nullptr},
