@@ -54,7 +54,8 @@ async def run(function, /, *args, **kwargs):
     Returns:
         A coroutine, whose result is that of the function.
     Raises:
-        TypeError: there is no function, it is not callable, or it is asynchronous.
+        TypeError: there is no function, it is not callable, it is asynchronous, or a Python function that can't be
+            called with these arguments.
         When awaited: whatever the function raises, but `StopIteration` as the cause of a `RuntimeError`.
     """
 
@@ -100,9 +101,29 @@ def async_(function):
 
     @functools.wraps(function)
     async def asynchronous(*args, **kwargs):
-        return await run(function, *args, **kwargs)
+        made = [run(function, *args, **kwargs)]
+        del args, kwargs
+        return await made.pop()  # so that nothing in this frame, which a traceback may keep, refers to it
 
-    return asynchronous
+    return _with_arguments_checked(function, asynchronous, inspect.CO_COROUTINE)
+
+
+def _with_arguments_checked(function, asynchronous, flag):
+    """A function that raises `TypeError` when it is called, as `asynchronous` does when it is awaited.
+
+    To `inspect` it is asynchronous as its code has the flag for that. The interpreter does not go by this flag.
+    """
+    if isinstance(function, _greenlet.generators.GeneratorFunction):
+        function = function.__wrapped__
+    check_arguments = _greenlet.aio._check_arguments
+
+    def call(*args, **kwargs):
+        check_arguments(function, *args, **kwargs)
+        return asynchronous(*args, **kwargs)
+
+    code = call.__code__.replace(co_flags=call.__code__.co_flags | flag)
+    made = types.FunctionType(code, call.__globals__, call.__name__, None, call.__closure__)
+    return functools.update_wrapper(made, asynchronous.__wrapped__)
 
 
 _END = object()
@@ -120,6 +141,7 @@ def _async_generator_function(function):
     @functools.wraps(function)
     async def asynchronous(*args, **kwargs):
         generator = function(*args, **kwargs)
+        del args, kwargs
         method, sent = generator.send, None
         try:
             while (value := await run(_step, method, sent)) is not _END:
@@ -130,7 +152,7 @@ def _async_generator_function(function):
         finally:
             await run(generator.close)
 
-    return asynchronous
+    return _with_arguments_checked(function, asynchronous, inspect.CO_ASYNC_GENERATOR)
 
 
 class with_:

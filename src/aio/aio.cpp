@@ -8,6 +8,7 @@
 #include "aio/object.hpp"
 #include "aio/task.hpp"
 #include "core/reference.hpp"
+#include "coroutines/arguments.hpp"
 #include "coroutines/native_function.hpp"
 #include "coroutines/object.hpp"
 #include "interpreter/pending_exception.hpp"
@@ -38,7 +39,9 @@ PyObject* run(PyObject*, PyObject* const* args, std::size_t flagged_count, PyObj
         return nullptr;
     }
     Thread* thread = Thread::running();
-    return thread != nullptr ? make_coroutine(*thread->module, args[0], {args + 1, count - 1, names}) : nullptr;
+    core::Message message{args + 1, count - 1, names};
+    return thread != nullptr && coroutines::check_arguments(args[0], message) ? make_coroutine(*thread->module, args[0], message)
+                                                                              : nullptr;
 }
 
 PyDoc_STRVAR(await_doc,
@@ -146,7 +149,20 @@ PyObject* replace_coroutine_function(PyObject*, PyObject* args) {
     return PyBool_FromLong(replace_coroutine(task, reinterpret_cast<PyTypeObject*>(task_class), from, to));
 }
 
+PyDoc_STRVAR(check_arguments_doc,
+"_check_arguments(function, /, *args, **kwargs)\n--\n\n"
+"Raise TypeError if it is a Python function that can't be called with these arguments.");
+
+PyObject* check_arguments_function(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+    if (count < 1) {
+        PyErr_SetString(PyExc_TypeError, "_check_arguments() needs a function");
+        return nullptr;
+    }
+    return coroutines::check_arguments(args[0], {args + 1, count - 1, names}) ? Py_NewRef(Py_None) : nullptr;
+}
+
 PyMethodDef functions[] = {
+    {"_check_arguments", coroutines::as_method(check_arguments_function), METH_FASTCALL | METH_KEYWORDS, check_arguments_doc},
     {"await_", coroutines::as_method(await_function), METH_FASTCALL, await_doc},
     {"has_portal", has_portal_function, METH_NOARGS, has_portal_doc},
     {"iter_", iter, METH_O, iter_doc},

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "core/coroutine.hpp"
+#include "coroutines/arguments.hpp"
 #include "coroutines/native_function.hpp"
 #include "generators/object.hpp"
 
@@ -27,7 +28,9 @@ PyObject* call(PyObject* self, PyObject* const* args, std::size_t flagged_count,
     if (thread == nullptr) {
         return nullptr;
     }
-    return make_generator(*thread->module, of(self).wrapped, {args, PyVectorcall_NARGS(flagged_count), names});
+    core::Message message{args, PyVectorcall_NARGS(flagged_count), names};
+    return coroutines::check_arguments(of(self).wrapped, message) ? make_generator(*thread->module, of(self).wrapped, message)
+                                                                  : nullptr;
 }
 
 PyObject* function_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {

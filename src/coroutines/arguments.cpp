@@ -1,0 +1,114 @@
+#include "coroutines/arguments.hpp"
+
+#include "core/reference.hpp"
+
+namespace coroutines {
+
+namespace {
+
+using core::Message;
+using core::Reference;
+
+struct Parameters {
+    Py_ssize_t positional;       // those that can be given by position
+    Py_ssize_t positional_only;  // the first of them
+    Py_ssize_t all;              // with those that are given by name only
+    bool takes_more;             // *args
+    bool takes_other_names;      // **kwargs
+    PyObject* function;
+    PyCodeObject* code;
+
+    explicit Parameters(PyObject* python_function)
+        : function(python_function), code(reinterpret_cast<PyCodeObject*>(PyFunction_GET_CODE(python_function))) {
+        positional = code->co_argcount;
+        positional_only = code->co_posonlyargcount;
+        all = positional + code->co_kwonlyargcount;
+        takes_more = (code->co_flags & CO_VARARGS) != 0;
+        takes_other_names = (code->co_flags & CO_VARKEYWORDS) != 0;
+    }
+
+    // The first ones have no default.
+    Py_ssize_t required() const {
+        PyObject* defaults = PyFunction_GET_DEFAULTS(function);
+        return positional - (defaults != nullptr ? PyTuple_GET_SIZE(defaults) : 0);
+    }
+
+    bool has_default(PyObject* name) const {
+        PyObject* defaults = PyFunction_GET_KW_DEFAULTS(function);
+        int has = defaults != nullptr ? PyDict_Contains(defaults, name) : 0;
+        if (has < 0) {
+            PyErr_Clear();
+        }
+        return has > 0;
+    }
+};
+
+// Is a parameter among the names of keyword arguments?
+bool is_named(PyObject* parameter, PyObject* names) {
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); ++i) {
+        PyObject* name = PyTuple_GET_ITEM(names, i);
+        if (name == parameter || PyUnicode_Compare(name, parameter) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool fit_by_name(const Parameters& parameters, Py_ssize_t given, PyObject* names) {
+    Reference variables = Reference::steal(PyCode_GetVarnames(parameters.code));
+    if (!variables) {
+        PyErr_Clear();
+        return true;  // whoever calls it finds out
+    }
+    Py_ssize_t matched = 0;
+    Py_ssize_t required = parameters.required();
+    for (Py_ssize_t i = 0; i < parameters.all; ++i) {
+        PyObject* parameter = PyTuple_GET_ITEM(variables.get(), i);
+        bool named = names != nullptr && i >= parameters.positional_only && is_named(parameter, names);
+        matched += named;
+        if (i < parameters.positional ? (i < given ? named : !named && i < required)
+                                      : !named && !parameters.has_default(parameter)) {
+            return false;
+        }
+    }
+    return parameters.takes_other_names || names == nullptr || matched == PyTuple_GET_SIZE(names);
+}
+
+bool fit(const Parameters& parameters, Py_ssize_t given, PyObject* names) {
+    if (given > parameters.positional && !parameters.takes_more) {
+        return false;
+    }
+    if (names == nullptr && parameters.all == parameters.positional) {
+        return given >= parameters.required();
+    }
+    return fit_by_name(parameters, given, names);
+}
+
+// Has CPython say what is wrong: calls a function that has the same parameters and does nothing. True if nothing is.
+[[gnu::noinline]] bool call_empty(PyObject* function, PyObject* instance, const Message& message) {
+    Reference module = Reference::steal(PyImport_ImportModule("greenlet._arguments"));
+    Reference empty = Reference::steal(module ? PyObject_CallMethod(module.get(), "empty", "O", function) : nullptr);
+    if (empty && instance != nullptr) {
+        empty = Reference::steal(PyMethod_New(empty.get(), instance));
+    }
+    return empty && Reference::steal(PyObject_Vectorcall(empty.get(), message.arguments, static_cast<std::size_t>(message.positional),
+                                                         message.keyword_names));
+}
+
+}  // namespace
+
+bool check_arguments(PyObject* callable, const Message& message) noexcept {
+    PyObject* instance = nullptr;
+    if (PyMethod_Check(callable)) {
+        instance = PyMethod_GET_SELF(callable);
+        callable = PyMethod_GET_FUNCTION(callable);
+    }
+    if (!PyFunction_Check(callable)) {
+        return true;
+    }
+    Py_ssize_t given = message.positional + (instance != nullptr ? 1 : 0);
+    PyObject* names = message.keyword_names != nullptr && PyTuple_GET_SIZE(message.keyword_names) > 0 ? message.keyword_names : nullptr;
+    return fit(Parameters(callable), given, names) || call_empty(callable, instance, message);
+}
+
+}  // namespace coroutines
