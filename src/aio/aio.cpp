@@ -75,7 +75,7 @@ PyObject* await_function(PyObject*, PyObject* const* args, Py_ssize_t count) {
         }
         return nullptr;
     }
-    return await(*thread, args[0], {args, count, nullptr});
+    return await_argument(*thread, args, coroutines::as_method(await_function));
 }
 
 PyObject* portal(PyObject*, PyObject* const* args, std::size_t flagged_count, PyObject* names) {

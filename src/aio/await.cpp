@@ -4,6 +4,7 @@
 
 #include "aio/object.hpp"
 #include "core/held.hpp"
+#include "interpreter/given_up.hpp"
 #include "interpreter/handled_exception.hpp"
 #include "interpreter/native_coroutine.hpp"
 #include "interpreter/pending_exception.hpp"
@@ -195,6 +196,14 @@ bool check_portal(Thread& thread) noexcept {
 PyObject* await(Thread& thread, PyObject* awaitable, interpreter::CallSite call_site) noexcept {
     Reference iterator = iterator_of(awaitable);
     return iterator ? drive(thread, std::move(iterator), Reference::borrow(Py_None), call_site) : nullptr;
+}
+
+PyObject* await_argument(Thread& thread, PyObject* const* args, PyCFunction called) noexcept {
+    Reference iterator = iterator_of(args[0]);
+    if (iterator && iterator.get() != args[0]) {
+        Reference given_up = Reference::steal(interpreter::take_argument(thread.thread_state, args, called));
+    }
+    return iterator ? drive(thread, std::move(iterator), Reference::borrow(Py_None), {args, 1, nullptr}) : nullptr;
 }
 
 PyObject* take_over(Thread& thread, PyObject* coroutine) noexcept {

@@ -9,6 +9,7 @@
 #include "interpreter/allocation.hpp"
 #include "interpreter/critical_sections.hpp"
 #include "interpreter/frames.hpp"
+#include "interpreter/given_up.hpp"
 #include "interpreter/handled_exception.hpp"
 #include "interpreter/pending_exception.hpp"
 
@@ -151,7 +152,7 @@ bool expand_keywords(Start& start) {
 bool keep_many_arguments(Start& start) {
     Message& message = start.message;
     Py_ssize_t count = argument_count(message);
-    if (count <= few || start.many_arguments) {
+    if (count <= few || start.many_arguments || message.gives_arguments) {
         return true;
     }
     Reference values = Reference::steal(PyTuple_New(count));
@@ -255,11 +256,21 @@ PyObject* call_run(Thread& thread, PyGreenlet* self, Start& start) {
     Reference run = std::move(start.run);
     Reference many_arguments = std::move(start.many_arguments);
     Reference keyword_names = Reference::borrow(message.keyword_names);
-    PyObject* kept[1 + few];  // the first place is for the callee to use
     PyObject* const* arguments = message.arguments;
     Py_ssize_t count = message.is_exception ? 0 : argument_count(message);
+    PyObject* few_kept[1 + few];  // the first place is for the callee to use
+    PyObject** kept = few_kept;
+    if (count > few && !many_arguments) {
+        kept = static_cast<PyObject**>(__builtin_alloca(static_cast<std::size_t>(1 + count) * sizeof(PyObject*)));
+    }
     if (many_arguments) {
         kept[1] = many_arguments.get();
+    }
+    else if (message.gives_arguments) {
+        for (Py_ssize_t i = 0; i < count; ++i) {
+            kept[1 + i] = std::exchange(const_cast<PyObject**>(arguments)[i], nullptr);
+        }
+        arguments = kept + 1;
     }
     else {
         for (Py_ssize_t i = 0; i < count; ++i) {
@@ -280,6 +291,12 @@ PyObject* call_run(Thread& thread, PyGreenlet* self, Start& start) {
         std::size_t positional = static_cast<std::size_t>(message.positional);
         if (!many_arguments) {
             positional |= PY_VECTORCALL_ARGUMENTS_OFFSET;
+        }
+        if (message.gives_arguments && interpreter::makes_own_references(run.get(), count)) {
+            activation.argument_count = 0;
+            for (Py_ssize_t i = std::exchange(count, 0); i > 0; --i) {
+                interpreter::give_up(kept[i]);
+            }
         }
         result = PyObject_Vectorcall(run.get(), arguments, positional, keyword_names.get());
     }

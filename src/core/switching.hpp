@@ -32,6 +32,7 @@ struct Message {
     PyObject* keyword_names = nullptr;  // tuple of str, whose values follow the positional arguments, or nullptr
     PyObject* keywords = nullptr;       // dict, or nullptr: another way to give them
     bool is_exception = false;
+    bool gives_arguments = false;  // to a greenlet that is started: takes over the references, and leaves nullptr in their places
     bool is_exit = false;  // a GreenletExit that became a result: whoever is started by it gets no arguments
 
     interpreter::CallSite call_site() const noexcept { return {arguments, positional, keyword_names}; }

@@ -17,6 +17,9 @@ using State = core::Coroutine::State;
 
 namespace {
 
+// More are copied: they would need too much of the stack.
+constexpr Py_ssize_t most_given = 64;
+
 // Two threads may do so at once.
 void drop_shared(Object& object, PyObject*& reference) noexcept {
     PyObject* old = interpreter::SharedReference(reinterpret_cast<PyObject*>(&object), reference).exchange(nullptr);
@@ -48,8 +51,9 @@ void drop_arguments(Object& object) noexcept {
         object.task = thread != nullptr ? coroutine.kind->running_task(*thread) : nullptr;
     }
     Py_ssize_t named = object.keyword_names != nullptr ? PyTuple_GET_SIZE(object.keyword_names) : 0;
-    PyObject* result = core::start(coroutine, object.function,
-                                   {object.arguments, Py_SIZE(&object) - named, object.keyword_names}, at_end);
+    core::Message message{object.arguments, Py_SIZE(&object) - named, object.keyword_names};
+    message.gives_arguments = Py_SIZE(&object) <= most_given;
+    PyObject* result = core::start(coroutine, object.function, message, at_end);
     if (coroutine.state == State::running && coroutine.body == nullptr) {
         coroutine.state = State::unstarted;
     }

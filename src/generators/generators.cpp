@@ -5,6 +5,7 @@
 #include "coroutines/object.hpp"
 #include "generators/function.hpp"
 #include "generators/object.hpp"
+#include "interpreter/given_up.hpp"
 
 namespace generators {
 
@@ -39,7 +40,9 @@ PyObject* yield(PyObject*, PyObject* const* args, Py_ssize_t count) {
                                             "greenlet.generators.generator, and what it calls, can yield");
         return nullptr;
     }
-    return core::give(*generator, *thread, Py_NewRef(count == 1 ? args[0] : Py_None), {args, count, nullptr});
+    PyObject* value = count == 1 ? interpreter::take_argument(thread->thread_state, args, coroutines::as_method(yield))
+                                 : Py_NewRef(Py_None);
+    return core::give(*generator, *thread, value, {args, count, nullptr});
 }
 
 PyMethodDef functions[] = {

@@ -87,6 +87,8 @@ struct Calls {
 
     _PyInterpreterFrame* innermost_frame() const noexcept { return cframe->current_frame; }
 
+    static _PyInterpreterFrame* running_frame(PyThreadState* ts) noexcept { return ts->cframe->current_frame; }
+
     // Calls `function` with the thread state's innermost frame replaced by `frame`.
     template <class Function>
     static auto with_innermost_frame(PyThreadState* ts, _PyInterpreterFrame* frame, Function function) {

@@ -82,6 +82,8 @@ struct CurrentFrame {
 
     _PyInterpreterFrame* innermost_frame() const noexcept { return frame; }
 
+    static _PyInterpreterFrame* running_frame(PyThreadState* ts) noexcept { return ts->current_frame; }
+
     // Python calls in progress.
     static int depth_of(PyThreadState* ts) noexcept { return ts->py_recursion_limit - ts->py_recursion_remaining; }
 

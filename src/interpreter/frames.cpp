@@ -1,6 +1,7 @@
 #include "interpreter/frames.hpp"
 
 #include "interpreter/allocation.hpp"
+#include "interpreter/given_up.hpp"
 #include "interpreter/pending_exception.hpp"
 
 #pragma GCC diagnostic push
@@ -14,6 +15,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace interpreter {
 
@@ -345,6 +347,36 @@ PyFrameObject* make_frame_objects(PyThreadState* ts) noexcept { return PyThreadS
 #endif
 
 }  // namespace
+
+PyObject* take_caller_s_argument(PyThreadState* ts, PyObject* const* args, PyCFunction called) noexcept {
+    auto is_called = [called](PyObject* object) { return object != nullptr && PyCFunction_CheckExact(object) &&
+                                                         PyCFunction_GET_FUNCTION(object) == called; };
+    const Frame* frame = Calls::running_frame(ts);
+    if (frame == nullptr || frame->owner > FRAME_OWNED_BY_GENERATOR) {
+        return Py_NewRef(args[0]);
+    }
+#if PY_VERSION_HEX >= 0x030E0000
+    const Value* bottom = frame->localsplus + code_of(frame)->co_nlocalsplus;
+    const Value* callable = frame->stackpointer - 3;  // then `self` or nothing, and the argument
+    bool is_it = frame->instr_ptr->op.arg == 1 && callable >= bottom && callable == place_of_callable(frame) &&
+                 is_called(object_of(callable[0])) && object_of(callable[2]) == args[0];
+    if (!is_it) {
+        return Py_NewRef(args[0]);
+    }
+    auto* place = const_cast<Value*>(callable + 2);
+    PyObject* owned = owned_object(*place);
+    *place = Value{reinterpret_cast<std::uintptr_t>(Py_None) | 1};
+    return owned != nullptr ? owned : Py_NewRef(args[0]);
+#else
+    PyObject* const* bottom = frame->localsplus + code_of(frame)->co_nlocalsplus;
+    bool is_it = args >= bottom + 2 && args < bottom + code_of(frame)->co_stacksize &&
+                 _Py_OPARG(current_instruction(frame)) == 1 && (is_called(args[-1]) || is_called(args[-2]));
+    if (!is_it) {
+        return Py_NewRef(args[0]);
+    }
+    return std::exchange(const_cast<PyObject**>(args)[0], Py_NewRef(Py_None));
+#endif
+}
 
 PyFrameObject* innermost_frame_object(PyThreadState* ts, const State& state) noexcept {
     CollectorPaused paused;

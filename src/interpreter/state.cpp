@@ -1,6 +1,7 @@
 #include "interpreter/state.hpp"
 
 #include "interpreter/allocation.hpp"
+#include "interpreter/given_up.hpp"
 
 namespace interpreter {
 
@@ -37,10 +38,27 @@ bool check_c_stack_limits(PyThreadState* ts) noexcept {
 
 #endif
 
+// Learns how Python functions are called, from one that nobody has changed.
+bool find_python_call() noexcept {
+    PyObject* globals = PyDict_New();
+    PyCodeObject* code = PyCode_NewEmpty("greenlet", "function", 1);
+    PyObject* function = globals != nullptr && code != nullptr ? PyFunction_New(reinterpret_cast<PyObject*>(code), globals) : nullptr;
+    if (function != nullptr) {
+        python_call = reinterpret_cast<PyFunctionObject*>(function)->vectorcall;
+    }
+    Py_XDECREF(function);
+    Py_XDECREF(code);
+    Py_XDECREF(globals);
+    return function != nullptr;
+}
+
 }  // namespace
 
 bool prepare() noexcept {
     PyThreadState* ts = current_thread_state();
+    if (!find_python_call()) {
+        return false;
+    }
 #if PY_VERSION_HEX >= 0x030E0000
     return check_c_stack_limits(ts);
 #elif PY_VERSION_HEX >= 0x030C0000
