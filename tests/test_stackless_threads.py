@@ -1,5 +1,6 @@
 """greenlet.stackless: one scheduler a thread, and channels between threads."""
 
+import contextlib
 import threading
 import time
 
@@ -309,13 +310,99 @@ def test_tasklets_of_a_thread_that_ends_are_killed():
     assert sorted(log) == [("blocked", ident), ("paused", ident)]
     blocked, paused, unstarted = kept
     assert not blocked.alive and not paused.alive
-    assert unstarted.alive and unstarted.thread_id == -1 and not unstarted.scheduled
-    with pytest.raises(RuntimeError, match="thread"):
-        unstarted.insert()
-    with pytest.raises(RuntimeError, match="thread"):
-        unstarted.throw(ValueError)
-    unstarted.kill()
-    assert not unstarted.alive
+    assert not unstarted.alive and unstarted.thread_id == -1 and not unstarted.scheduled
+
+
+def of_an_ended_thread(make):
+    """What *make* returns, called in a thread that has ended since."""
+    made = in_thread(make)
+    deadline = time.monotonic() + 10
+    while made.thread_id != -1 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert made.thread_id == -1
+    return made
+
+
+WITHOUT_A_THREAD = {
+    "given arguments": lambda: tasklet(print, ()),
+    "scheduled": lambda: tasklet(print)(),
+    "removed": lambda: tasklet(print)().remove(),
+    "bound": lambda: tasklet(print),
+    "unbound": tasklet,
+    "ended": lambda: (tasklet(int)(), run())[0],
+    "killed": lambda: (tasklet(schedule_remove)(), run())[0],
+}
+
+
+@pytest.mark.parametrize("kind", WITHOUT_A_THREAD)
+def test_one_of_an_ended_thread_is_dead(kind):
+    # Those that had not begun were alive: "while t.alive: run()" never ended.
+    t = of_an_ended_thread(WITHOUT_A_THREAD[kind])
+    assert not (t.alive or t.paused or t.scheduled or t.blocked or t.is_current)
+    assert (t.next, t.prev, t.frame, t.recursion_depth) == (None, None, None, 0)
+    assert t.restorable and "not alive" in repr(t)
+    assert t.trace_function is t.profile_function is None
+    t.remove()
+    for name, *arguments in [
+        ("insert",), ("run",), ("switch",), ("setup",), ("__call__",), ("throw", ValueError), ("raise_exception", ValueError),
+        ("bind", None, ()), ("bind", None, None, {}), ("bind", print, ()), ("bind", print, None, {}), ("__init__", print, ()),
+    ]:  # fmt: skip
+        with pytest.raises(RuntimeError):
+            getattr(t, name)(*arguments)
+        assert not t.alive and t.thread_id == -1
+    t.bind(print)
+    assert not t.alive and t.tempval is print
+    with pytest.raises(RuntimeError, match="no thread"):
+        t.setup()
+    with pytest.raises(RuntimeError, match="no thread"):
+        t.bind(print, ())
+    t.bind(None)
+    assert not t.alive and t.tempval is None
+    t.kill()
+    t.throw(TaskletExit)
+    assert not t.alive and t.thread_id == -1
+
+
+def test_one_of_an_ended_thread_that_has_not_begun_refuses_even_to_end_but_by_kill():
+    t = of_an_ended_thread(lambda: tasklet(print, ()))
+    for pending in (False, True):
+        with pytest.raises(RuntimeError, match="no thread"):
+            t.throw(TaskletExit, pending=pending)
+    t.kill()
+    t.throw(TaskletExit)
+
+
+def test_one_of_an_ended_thread_shows_what_it_would_return():
+    t = of_an_ended_thread(lambda: tasklet(print, (1,)))
+    assert t.tempval is None
+    t.tempval = 5
+    assert t.tempval == 5
+    assert t.bind_thread().alive
+    t.kill()
+
+
+@pytest.mark.parametrize("kind", ["given arguments", "scheduled", "removed"])
+def test_one_of_an_ended_thread_lives_again_in_another(kind):
+    t = of_an_ended_thread(WITHOUT_A_THREAD[kind])
+    t.bind_thread()
+    assert t.alive and t.paused
+    t.kill()
+
+
+def test_one_of_an_ended_thread_that_had_begun_has_c_state():
+    def refuses():
+        while True:
+            with contextlib.suppress(TaskletExit):
+                schedule_remove()
+
+    t = of_an_ended_thread(lambda: (tasklet(refuses)(), run())[0])
+    for function in (t.bind, lambda: t.bind(None), lambda: t.bind(print), lambda: t.bind(print, ()), t.bind_thread):
+        with pytest.raises(RuntimeError, match="C state"):
+            function()
+    assert not (t.alive or t.paused or t.scheduled or t.blocked or t.restorable)
+    t.kill()
+    assert t.restorable
+    t.bind(None)
 
 
 def test_one_that_had_not_begun_can_be_bound_to_a_living_thread():

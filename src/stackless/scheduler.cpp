@@ -99,7 +99,7 @@ inline PyObject* arrive(Scheduler& s, Tasklet* self, PyObject* received) {
 }  // namespace
 
 bool is_alive(const Tasklet* t) noexcept {
-    return t->is_active ? has_stack(t) && t->scheduler->thread != nullptr : t->arguments != nullptr;
+    return t->scheduler->thread != nullptr && (t->is_active ? has_stack(t) : t->arguments != nullptr);
 }
 
 Tasklet* take_out(Tasklet* t) noexcept {

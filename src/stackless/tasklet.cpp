@@ -48,18 +48,19 @@ PyObject* running_context() noexcept {
 
 // The reasons to refuse are nullptr if there is none, and found while the lock is held.
 
-const char* why_not_to_bind(const Tasklet& t) noexcept {
+const char* why_not_to_bind(const Tasklet& t, bool gives_arguments) noexcept {
     return t.scheduler->is_busy_with(&t) ? "the current tasklet can't be bound anew"
            : t.is_main                   ? "a main tasklet can't be bound"
            : t.chain != Chain::none      ? "the tasklet is scheduled, so it can't be bound anew"
            : t.is_active                 ? "the tasklet has C state, its stack, so it can't be bound anew"
-                                         : nullptr;
+           : gives_arguments && t.scheduler->thread == nullptr ? thread_has_ended
+                                                               : nullptr;
 }
 
 const char* why_not_to_run(const Tasklet& t) noexcept {
     return t.chain == Chain::channel        ? "You cannot run a blocked tasklet"
+           : t.scheduler->thread == nullptr && is_ready_to_run(&t) ? thread_has_ended
            : !is_alive(&t)                  ? "You cannot run an unbound(dead) tasklet"
-           : t.scheduler->thread == nullptr ? thread_has_ended
                                             : nullptr;
 }
 
@@ -113,7 +114,7 @@ bool bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keyword
     bool gives_arguments = arguments != nullptr || keywords != nullptr;
     Holding lock(tasklets_lock);
     bool lacks_function = gives_arguments && function == nullptr && t.function == nullptr;
-    if (!is_allowed(why_not_to_bind(t), lock)) {
+    if (!is_allowed(why_not_to_bind(t, gives_arguments), lock)) {
         return false;
     }
     if (arguments != nullptr && !PyTuple_Check(arguments)) {
@@ -147,7 +148,7 @@ bool bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keyword
     Reference old_function, old_context, old_greenlet;
     lock.acquire_again();
     lacks_function = gives_arguments && function == nullptr && t.function == nullptr;
-    if (!interpreter::threads_take_turns && (lacks_function || why_not_to_bind(t) != nullptr)) {
+    if (!interpreter::threads_take_turns && (lacks_function || why_not_to_bind(t, gives_arguments) != nullptr)) {
         return is_allowed("another thread uses the tasklet at the same time", lock);
     }
     if (function != nullptr || !gives_arguments) {
@@ -301,7 +302,7 @@ PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
     Holding lock(tasklets_lock);
     s = t->scheduler == s ? s : nullptr;  // another thread may have bound it meanwhile
     bool is_busy = t->scheduler->is_busy_with(t);
-    if (t->scheduler->thread == nullptr && (t->is_active || is_alive(t))) {
+    if (t->scheduler->thread == nullptr && is_ready_to_run(t)) {
         lock.release();
         return fail(thread_has_ended);
     }

@@ -43,7 +43,7 @@ struct Tasklet {
     PyGreenlet* home;       // borrowed; while active: where it began. That holds it, as its argument
     PyObject* value;        // owned; what the call that suspended it returns, or raises; nullptr: None
     PyObject* function;     // owned, like the next three, until it ends
-    PyObject* arguments;    // a tuple; nullptr: not alive
+    PyObject* arguments;    // a tuple; nullptr: it was given none
     PyObject* keywords;     // a dict or nullptr
     PyObject* context;      // contextvars.Context, before it first runs
     Channel* channel;       // borrowed; if it is in the chain of a channel
@@ -70,7 +70,10 @@ inline bool has_stack(const Tasklet* t) noexcept {
     return t->is_active && t->greenlet->pimpl->phase == core::Phase::active;
 }
 
-// Can it run, now or when it is inserted? The lock is held.
+// Has it something to run, or to go on with?
+inline bool is_ready_to_run(const Tasklet* t) noexcept { return t->is_active || t->arguments != nullptr; }
+
+// Can it run, now or when it is inserted? Not if its thread has ended. The lock is held.
 bool is_alive(const Tasklet* t) noexcept;
 
 // Sets what a suspended tasklet is resumed with. The lock is held. Takes over the value; returns the old one, for the caller to

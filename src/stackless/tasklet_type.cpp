@@ -73,7 +73,7 @@ PyDoc_STRVAR(bind_doc,
 "    The tasklet.\n"
 "Raises:\n"
 "    RuntimeError: it is the main tasklet, is scheduled, or has begun to run and not ended; or\n"
-"        there are arguments, but no function.\n"
+"        there are arguments, but no function, or its thread has ended.\n"
 "    TypeError: func is not callable, args no tuple, or kwargs no dict.");
 
 PyObject* tasklet_bind(PyObject* self, PyObject* args, PyObject* kwargs) {
@@ -88,7 +88,7 @@ PyDoc_STRVAR(setup_doc,
 "Returns:\n"
 "    The tasklet.\n"
 "Raises:\n"
-"    RuntimeError: it is alive already, or bound to no function.");
+"    RuntimeError: it is alive already, or bound to no function, or its thread has ended.");
 
 PyObject* tasklet_setup(PyObject* self, PyObject* args, PyObject* kwargs) {
     if (is_alive_now(of(self))) {
@@ -472,7 +472,7 @@ PyObject* get_previous(PyObject* self, void*) {
 }
 
 // Before a tasklet is alive, its `tempval` is the function it is bound to. The lock is held.
-bool is_only_bound(Tasklet& t) noexcept { return t.function != nullptr && !is_alive(&t); }
+bool is_only_bound(const Tasklet& t) noexcept { return t.function != nullptr && !is_ready_to_run(&t); }
 
 PyObject* get_tempval(PyObject* self, void*) {
     Holding lock(tasklets_lock);
@@ -623,7 +623,7 @@ PyMethodDef methods[] = {
 };
 
 PyGetSetDef attributes[] = {
-    {"alive", get_alive, nullptr, "Has it a function and arguments, and has not ended?", nullptr},
+    {"alive", get_alive, nullptr, "Has it a function and arguments, and has neither it ended nor its thread?", nullptr},
     {"paused", get_paused, nullptr, "Is it alive, but neither runnable nor blocked on a channel?", nullptr},
     {"blocked", get_blocked, nullptr, "Does it wait on a channel?", nullptr},
     {"scheduled", get_scheduled, nullptr, "Is it runnable, or blocked on a channel?", nullptr},
