@@ -3,6 +3,7 @@
 import contextlib
 import threading
 import time
+import weakref
 
 import greenlet.stackless as stackless
 import pytest
@@ -31,13 +32,128 @@ def test_get_thread_info():
     assert in_thread(lambda: stackless.get_thread_info(threading.main_thread().ident)) == (main, main, 1)
     with pytest.raises(RuntimeError, match="no thread"):
         stackless.get_thread_info(1)
-    begun, done = threading.Event(), threading.Event()
-    thread = threading.Thread(target=lambda: (begun.set(), done.wait(60)))
+    assert stackless.get_thread_info(-1) == stackless.get_thread_info(None) == stackless.get_thread_info()
+
+
+@pytest.fixture
+def a_thread_without_tasklets():
+    """A thread, and a list of functions that it calls in turn when it is told to end."""
+    begun, told, to_do = threading.Event(), threading.Event(), []
+
+    def works():
+        begun.set()
+        told.wait(60)
+        for function in to_do:
+            function()
+
+    thread = threading.Thread(target=works)
     thread.start()
     begun.wait(60)
-    assert stackless.get_thread_info(thread.ident) == (None, None, 0)
-    done.set()
-    thread.join()
+
+    def end(*functions):
+        to_do.extend(functions)
+        told.set()
+        thread.join(60)
+        assert not thread.is_alive()
+
+    yield thread, end
+    end()
+
+
+@pytest.mark.skipif(IS_FREE_THREADED, reason="threads do not take turns")
+def test_the_main_tasklet_of_a_thread_that_has_not_used_tasklets(a_thread_without_tasklets):
+    thread, end = a_thread_without_tasklets
+    main, current, runnable = stackless.get_thread_info(thread.ident)
+    assert main is current is stackless.get_thread_info(thread.ident)[0] is not getmain() and runnable == 1
+    assert main.alive and main.is_main and main.is_current and main.scheduled and not main.paused
+    assert main.thread_id == thread.ident and main.frame is None
+    seen = []
+    end(lambda: seen.extend([getmain(), getcurrent(), *stackless.get_thread_info()]))
+    assert seen == [main, main, main, main, 1]
+    wait_for(lambda: main.thread_id == -1)
+    assert not (main.alive or main.is_current or main.scheduled)
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert condition()
+
+
+@pytest.mark.skipif(IS_FREE_THREADED, reason="threads do not take turns")
+def test_a_thread_that_never_uses_tasklets_may_have_been_asked_for_them(a_thread_without_tasklets):
+    thread, end = a_thread_without_tasklets
+    reference = weakref.ref(stackless.get_thread_info(thread.ident)[0])
+    end()
+    wait_for(lambda: reference() is None)
+    with pytest.raises(RuntimeError, match="no thread"):
+        stackless.get_thread_info(thread.ident)
+
+
+@pytest.mark.skipif(IS_FREE_THREADED, reason="threads do not take turns")
+def test_a_tasklet_can_be_bound_to_a_thread_that_has_not_used_tasklets(a_thread_without_tasklets):
+    thread, end = a_thread_without_tasklets
+    log = []
+    t = tasklet(lambda: log.append(threading.get_ident()), ()).bind_thread(thread.ident).insert()
+    assert t.thread_id == thread.ident and stackless.get_thread_info(thread.ident)[2] == 2
+    run()
+    assert log == []
+    end(run)
+    assert log == [thread.ident] and not t.alive
+
+
+@pytest.mark.skipif(IS_FREE_THREADED, reason="threads do not take turns")
+def test_a_thread_that_has_not_used_tasklets_is_interrupted_when_it_does(a_thread_without_tasklets):
+    thread, end = a_thread_without_tasklets
+    stackless.get_thread_info(thread.ident)[0].throw(LookupError, pending=True)
+    log = []
+
+    def uses():
+        try:
+            tasklet(log.append)("ran")
+            run()
+        except LookupError:
+            log.append("raised")
+            run()
+
+    end(uses)
+    assert sorted(log) == ["raised", "ran"]
+
+
+@pytest.mark.skipif(IS_FREE_THREADED, reason="threads do not take turns")
+def test_all_threads_may_be_asked_for_while_they_begin_and_end():
+    # Their thread states are cleared meanwhile: destructors that wait let others look at them then.
+    class Slow:
+        def __del__(self):
+            time.sleep(0.002)
+            seen.append(infos())
+
+    local = threading.local()
+    seen = []
+
+    def infos():
+        found = []
+        for ident in stackless.threads:
+            try:
+                found.append(stackless.get_thread_info(ident)[0])
+            except RuntimeError:
+                pass
+        return found
+
+    def short():
+        local.slow = Slow()
+        infos()
+
+    for _ in range(20):
+        threads = [threading.Thread(target=short if i % 2 else infos) for i in range(6)]
+        for thread in threads:
+            thread.start()
+        infos()
+        for thread in threads:
+            thread.join()
+    wait_for(lambda: len(seen) == 60)
+    wait_for(lambda: not any(main.alive and main is not getmain() for mains in seen for main in mains if main is not None))
 
 
 def test_a_tasklet_can_be_scheduled_by_another_thread():
@@ -316,10 +432,7 @@ def test_tasklets_of_a_thread_that_ends_are_killed():
 def of_an_ended_thread(make):
     """What *make* returns, called in a thread that has ended since."""
     made = in_thread(make)
-    deadline = time.monotonic() + 10
-    while made.thread_id != -1 and time.monotonic() < deadline:
-        time.sleep(0.001)
-    assert made.thread_id == -1
+    wait_for(lambda: made.thread_id == -1)
     return made
 
 

@@ -8,6 +8,7 @@
 #include "core/parent.hpp"
 #include "core/reference.hpp"
 #include "core/thread_stack.hpp"
+#include "interpreter/allocation.hpp"
 #include "interpreter/pending_exception.hpp"
 #include "interpreter/threads.hpp"
 #include "stackless/channel.hpp"
@@ -777,7 +778,7 @@ Scheduler* Scheduler::make(core::Thread& thread) noexcept {
     s->module = thread.module;
     s->module->owners.add();
     s->state = state;
-    s->thread_id = PyThread_get_thread_ident();
+    s->thread_id = thread.identity;
     s->wake_up = PyThread_allocate_lock();
     s->main = s->wake_up != nullptr ? make_tasklet(state->tasklet_type, *s) : nullptr;
     if (s->main == nullptr) {
@@ -800,6 +801,29 @@ Scheduler* Scheduler::make(core::Thread& thread) noexcept {
     s->next_scheduler = std::exchange(state->schedulers, s);
     thread.scheduler = reinterpret_cast<PyObject*>(s);
     return s;
+}
+
+Reference Scheduler::of_thread(State& state, unsigned long thread_id) noexcept {
+    auto find = [&state, thread_id]() noexcept {
+        Holding lock(tasklets_lock);
+        Scheduler* s = state.schedulers;
+        while (s != nullptr && s->thread_id != thread_id) {
+            s = s->next_scheduler;
+        }
+        return Reference::borrow(reinterpret_cast<PyObject*>(s));
+    };
+    Reference found = find();
+    PyThreadState* ts = !found ? interpreter::thread_state_of(thread_id) : nullptr;
+    if (ts == nullptr) {
+        return found;
+    }
+    interpreter::CollectorPaused paused;
+    core::Thread* thread = core::Thread::of(ts);
+    if (thread != nullptr && thread->scheduler == nullptr && !thread->scheduler_has_ended) {
+        make(*thread);
+    }
+    PyErr_Clear();
+    return find();
 }
 
 }  // namespace stackless

@@ -67,6 +67,10 @@ struct Scheduler {
         return thread != nullptr ? make(*thread) : nullptr;
     }
 
+    // That of the thread with this identifier. Empty, without an exception, if there is no such thread; or if it has not used
+    // tasklets yet, and threads do not take turns.
+    static core::Reference of_thread(State& state, unsigned long thread_id) noexcept;
+
     // Is the current tasklet allowed to switch? If not, sets RuntimeError.
     bool may_switch() noexcept { return (switch_trap <= 0 && !is_switching()) || refuse_switch(); }
 

@@ -80,6 +80,15 @@ const char* why_not_to_move(const Tasklet& t) noexcept {
 
 }  // namespace
 
+bool parse_thread_id(PyObject* number, unsigned long& id) noexcept {
+    int overflow = 0;
+    if (number == Py_None || (PyLong_Check(number) && PyLong_AsLongAndOverflow(number, &overflow) == -1 && overflow == 0)) {
+        return true;
+    }
+    id = PyLong_AsUnsignedLong(number);
+    return !(id == static_cast<unsigned long>(-1) && PyErr_Occurred());
+}
+
 PyObject* fail(const char* message) noexcept {
     PyErr_SetString(PyExc_RuntimeError, message);
     return nullptr;
@@ -164,11 +173,12 @@ bool bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keyword
 
 bool move(Tasklet& t, Scheduler& running, unsigned long thread_id) noexcept {
     Reference old, greenlet;
+    Reference found = Scheduler::of_thread(*running.state, thread_id);
+    auto* target = reinterpret_cast<Scheduler*>(found.get());
     Holding lock(tasklets_lock);
     const char* reason = why_not_to_move(t);
-    Scheduler* target = running.state->schedulers;
-    while (target != nullptr && target->thread_id != thread_id) {
-        target = target->next_scheduler;
+    if (target != nullptr && target->thread == nullptr) {
+        target = nullptr;  // it has ended meanwhile
     }
     if (reason == nullptr && target != nullptr) {
         if (t.is_active) {
@@ -182,7 +192,8 @@ bool move(Tasklet& t, Scheduler& running, unsigned long thread_id) noexcept {
         return false;
     }
     if (target == nullptr) {
-        PyErr_SetString(PyExc_ValueError, "no thread with this id has used tasklets");
+        PyErr_SetString(PyExc_ValueError, interpreter::threads_take_turns ? "there is no thread with this id"
+                                                                          : "no thread with this id has used tasklets");
     }
     return target != nullptr;
 }

@@ -129,6 +129,9 @@ PyObject* make_tasklet_type() noexcept;
 
 // --- tasklet.cpp: what can be done with one, by any thread. False or nullptr with an exception, unless said otherwise ---
 
+// The identifier of a thread, unless `number` is None or -1, which stand for what `id` is before. False with an exception.
+bool parse_thread_id(PyObject* number, unsigned long& id) noexcept;
+
 // Sets RuntimeError. nullptr.
 PyObject* fail(const char* message) noexcept;
 

@@ -125,12 +125,13 @@ PyDoc_STRVAR(bind_thread_doc,
 "bind_thread($self, thread_id=None, /)\n--\n\n"
 "Have the tasklet run by another thread.\n\n"
 "Parameters:\n"
-"    thread_id: the thread, which must have used this module; the running one if None.\n"
+"    thread_id: the thread; the running one if -1 or None. Where threads do not take turns it must have used\n"
+"        this module.\n"
 "Returns:\n"
 "    The tasklet.\n"
 "Raises:\n"
 "    RuntimeError: the tasklet has begun to run, or is scheduled.\n"
-"    ValueError: there is no such thread, or it has not used this module.");
+"    ValueError: there is no such thread.");
 
 PyObject* tasklet_bind_thread(PyObject* self, PyObject* args) {
     PyObject* id = nullptr;
@@ -142,11 +143,8 @@ PyObject* tasklet_bind_thread(PyObject* self, PyObject* args) {
         return nullptr;
     }
     unsigned long thread_id = running->thread_id;
-    if (id != nullptr && id != Py_None) {
-        thread_id = PyLong_AsUnsignedLong(id);
-        if (thread_id == static_cast<unsigned long>(-1) && PyErr_Occurred()) {
-            return nullptr;
-        }
+    if (id != nullptr && !parse_thread_id(id, thread_id)) {
+        return nullptr;
     }
     return move(of(self), *running, thread_id) ? Py_NewRef(self) : nullptr;
 }
