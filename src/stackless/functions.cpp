@@ -155,7 +155,7 @@ PyObject* schedule_remove(PyObject*, Arguments args, Py_ssize_t count, PyObject*
         old = exchange_value(s->current, Py_NewRef(value), false);
     }
     Py_XDECREF(old);
-    return s->step_aside({args, count, names});
+    return s->pause({args, count, names});
 }
 
 // --- what there is ---------------------------------------------------------------------------------------------------

@@ -28,11 +28,6 @@ bool is_allowed(const char* reason, Holding& lock) noexcept {
     return reason == nullptr;
 }
 
-bool has_no_thread(const Tasklet& t) noexcept {
-    Holding lock(tasklets_lock);
-    return t.scheduler->thread == nullptr;
-}
-
 // The context of the running greenlet: a new reference. Made if there is none yet.
 PyObject* running_context() noexcept {
     PyThreadState* ts = interpreter::current_thread_state();
@@ -106,6 +101,11 @@ Scheduler* own_scheduler(const Tasklet& t) noexcept {
     Holding lock(tasklets_lock);
     Scheduler* s = t.scheduler;
     return s->is_running_thread() ? s : nullptr;
+}
+
+bool has_ended_thread(const Tasklet& t) noexcept {
+    Holding lock(tasklets_lock);
+    return t.scheduler->thread == nullptr;
 }
 
 bool is_alive_now(const Tasklet& t) noexcept {
@@ -209,7 +209,7 @@ bool insert(Tasklet& t, bool is_next) noexcept {
     Holding lock(tasklets_lock);
     const char* reason = why_not_to_run(t);
     if (reason == nullptr && t.chain == Chain::none) {
-        t.scheduler->deliver(as_tasklet(Py_NewRef(as_object(&t))), is_next);
+        t.scheduler->deliver(take_out(&t), is_next);
     }
     return is_allowed(reason, lock);
 }
@@ -218,6 +218,9 @@ bool remove(Tasklet& t) noexcept {
     Holding lock(tasklets_lock);
     const char* reason = why_not_to_remove(t);
     Reference removed = Reference::steal(reason == nullptr && t.chain == Chain::runnable ? as_object(take_out(&t)) : nullptr);
+    if (removed) {
+        let_go(&t);
+    }
     return is_allowed(reason, lock);
 }
 
@@ -246,7 +249,8 @@ void end_unstarted(Tasklet& t, Holding& lock) noexcept {
     Py_DECREF(held);
 }
 
-// Ends a tasklet whose thread is gone.
+}  // namespace
+
 void drop_stack(Tasklet& t) noexcept {
     Holding lock(tasklets_lock);
     PyGreenlet* greenlet = std::exchange(t.greenlet, nullptr);
@@ -256,8 +260,6 @@ void drop_stack(Tasklet& t) noexcept {
     end_unstarted(t, lock);
     Py_XDECREF(greenlet);
 }
-
-}  // namespace
 
 PyObject* make_exception(PyObject* type, PyObject* value, PyObject* traceback) noexcept {
     value = given(value);
@@ -348,7 +350,7 @@ PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
 }
 
 PyObject* kill(Tasklet& t, bool pending) noexcept {
-    if (has_no_thread(t)) {
+    if (has_ended_thread(t)) {
         drop_stack(t);
         Py_RETURN_NONE;
     }

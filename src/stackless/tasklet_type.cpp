@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/reference.hpp"
+#include "interpreter/finalizer.hpp"
 #include "interpreter/pending_exception.hpp"
 #include "stackless/describe.hpp"
 #include "stackless/channel.hpp"
@@ -211,8 +212,7 @@ PyObject* tasklet_switch(PyObject* self, PyObject* const* args, Py_ssize_t count
         Holding lock(tasklets_lock);
         s->remove(current);
     }
-    Py_DECREF(current);
-    return s->go_on(current, &t, {args, count, nullptr});
+    return s->go_on_paused(current, &t, {args, count, nullptr});
 }
 
 // --- exceptions ------------------------------------------------------------------------------------------------------
@@ -474,7 +474,7 @@ bool is_only_bound(const Tasklet& t) noexcept { return t.function != nullptr && 
 
 PyObject* get_tempval(PyObject* self, void*) {
     Holding lock(tasklets_lock);
-    PyObject* value = is_only_bound(of(self)) ? of(self).function : of(self).value;
+    PyObject* value = is_only_bound(of(self)) ? of(self).function : of(self).value_is_itself ? self : of(self).value;
     return Py_NewRef(value != nullptr ? value : Py_None);
 }
 
@@ -483,6 +483,7 @@ int set_tempval(PyObject* self, PyObject* value, void*) {
     PyObject* old = is_only_bound(of(self)) && value != nullptr
                         ? std::exchange(of(self).function, Py_NewRef(value))
                         : exchange_value(&of(self), Py_XNewRef(value), false);
+    of(self).value_is_itself = false;
     lock.release();
     Py_XDECREF(old);
     return 0;
@@ -550,12 +551,38 @@ int clear(PyObject* self) {
     return 0;
 }
 
-// Garbage: runs its `finally` blocks.
+// What is let go of though it lives on is held again; `is_to_be_killed`: by the thread that it belongs to.
+void live_on(Tasklet& t, bool is_to_be_killed) noexcept {
+    Holding lock(tasklets_lock);
+    if (!t.is_let_go) {
+        return;
+    }
+    hold(&t);
+    Reference home = Reference::borrow(has_stack(&t) ? core::as_object(t.home) : nullptr);
+    lock.release();
+    interpreter::expect_finalizer(as_object(&t));
+    if (home && is_to_be_killed) {
+        PyGreenlet* g = core::as_greenlet(home.get());
+        if (g->pimpl->thread->kill_later(g, true)) {
+            home.release();
+        }
+    }
+}
+
+// Nobody refers to it, or it is garbage: runs its `finally` blocks.
 void finalize(PyObject* self) {
     Tasklet& t = of(self);
-    Scheduler* s = t.is_active && !t.is_main && !interpreter::is_finalizing() ? own_scheduler(t) : nullptr;
-    if (s == nullptr || s->is_switching()) {
-        return;  // its greenlet is garbage too, and is killed in its thread when that is possible
+    if (!t.is_active || t.is_main) {
+        return;
+    }
+    Scheduler* s = !interpreter::is_finalizing() ? own_scheduler(t) : nullptr;
+    if (s == nullptr || s->is_switching() || s->thread->is_on_own_stack()) {
+        if (t.is_let_go && !interpreter::is_finalizing() && has_ended_thread(t)) {
+            drop_stack(t);
+        }
+        // If its greenlet is garbage too, that is killed in its thread when it is possible.
+        live_on(t, !interpreter::is_finalizing() && (s == nullptr || !s->thread->is_on_own_stack()));
+        return;
     }
     interpreter::PendingException in_flight;
     long trap = std::exchange(s->switch_trap, 0);
@@ -566,10 +593,16 @@ void finalize(PyObject* self) {
         }
     }
     s->switch_trap += trap;
+    live_on(t, false);
 }
 
 void deallocate(PyObject* self) {
     Tasklet& t = of(self);
+    // Python classes have seen to that, and it is not let go of then.
+    if (t.is_let_go && PyObject_CallFinalizerFromDealloc(self) < 0) {
+        interpreter::expect_finalizer(self);
+        return;
+    }
     PyObject_GC_UnTrack(self);
     Py_TRASHCAN_BEGIN(self, deallocate);
     if (t.weak_references != nullptr) {
