@@ -1,5 +1,7 @@
 """greenlet.stackless: run(), schedule(), the watchdog, callbacks and traps."""
 
+import copy
+import pickle
 import signal
 import sys
 import textwrap
@@ -54,6 +56,10 @@ def test_import_of_all_names_brings_what_it_does_in_stackless():
         schedule_remove set_channel_callback set_error_handler set_schedule_callback stackless switch_trap tasklet
         TaskletExit pickle_flags pickle_flags_default PICKLEFLAGS_PRESERVE_TRACING_STATE""".split()
     assert set(theirs) <= set(names)
+
+
+def test_the_module_can_be_copied_and_pickled():
+    assert copy.copy(stackless) is copy.deepcopy(stackless) is pickle.loads(pickle.dumps(stackless)) is stackless
 
 
 def test_functions_about_what_there_is():

@@ -150,6 +150,9 @@ def pickle_flags(new_flags=-1, mask=-1):
 class _Module(_types.ModuleType):
     """The attributes of the module that are computed."""
 
+    def __reduce__(self):
+        return "stackless"  # the name of the attribute that it has in itself and in the package
+
     @property
     def current(self):
         """The tasklet that runs: getcurrent()."""
