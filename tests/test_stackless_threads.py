@@ -127,10 +127,10 @@ def test_all_threads_may_be_asked_for_while_they_begin_and_end():
     class Slow:
         def __del__(self):
             time.sleep(0.002)
-            seen.append(infos())
+            ended.append(1)
 
     local = threading.local()
-    seen = []
+    seen, ended = [], []
 
     def infos():
         found = []
@@ -139,7 +139,7 @@ def test_all_threads_may_be_asked_for_while_they_begin_and_end():
                 found.append(stackless.get_thread_info(ident)[0])
             except RuntimeError:
                 pass
-        return found
+        seen.append(found)
 
     def short():
         local.slow = Slow()
@@ -152,7 +152,7 @@ def test_all_threads_may_be_asked_for_while_they_begin_and_end():
         infos()
         for thread in threads:
             thread.join()
-    wait_for(lambda: len(seen) == 60)
+    wait_for(lambda: len(ended) == 60)
     wait_for(lambda: not any(main.alive and main is not getmain() for mains in seen for main in mains if main is not None))
 
 

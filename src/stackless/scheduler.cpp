@@ -89,18 +89,27 @@ void set_greenlet(Tasklet* t, PyGreenlet* g) noexcept {
     return received;
 }
 
+// The same when it was resumed with an exception, or with the tasklet that has paused, which is let go of now. That may end it.
+[[gnu::noinline]] PyObject* resumed_by_pause(Tasklet* self, PyObject* received) {
+    if (received == nullptr) {
+        return nullptr;
+    }
+    PyObject* value = take_value(self);
+    Py_DECREF(received);
+    return value;
+}
+
 // What a tasklet does first when its greenlet is resumed.
 inline PyObject* arrive(Scheduler& s, Tasklet* self, PyObject* received) {
     if (s.current != self) [[unlikely]] {
         return resumed_out_of_turn(s, self, received);
     }
     s.set_switching(false);
-    if (received == nullptr) [[unlikely]] {
-        return nullptr;
+    if (received != Py_None) [[unlikely]] {
+        return resumed_by_pause(self, received);
     }
-    PyObject* value = take_value(self);
-    Py_DECREF(received);  // maybe the tasklet that has paused, which this may end
-    return value;
+    Py_DECREF(received);
+    return take_value(self);
 }
 
 }  // namespace
@@ -237,20 +246,21 @@ PyObject* Scheduler::go_on_paused(Tasklet* from, Tasklet* to, interpreter::CallS
     make_current(to);
     from->is_outside = false;
     set_greenlet(from, thread->current);
-    bool is_plain_switch = core::is_plain_switch(to->greenlet);
     PyObject* value = nullptr;
-    if (pausing != nullptr && !to->is_outside && (is_plain_switch || !core::is_started(to->greenlet))) {
-        Holding lock(tasklets_lock);
-        let_go(from);
-        value = dropped.release();
+    if (pausing != nullptr) {
+        if (!to->is_outside && (core::is_plain_switch(to->greenlet) || !core::is_started(to->greenlet))) {
+            Holding lock(tasklets_lock);
+            let_go(from);
+            value = dropped.release();
+        }
+        dropped = Reference();
     }
-    dropped = Reference();
     if (to->is_outside) [[unlikely]] {
         to->is_outside = false;
         set_switching(false);
     }
     PyObject* received;
-    if (is_plain_switch) [[likely]] {
+    if (core::is_plain_switch(to->greenlet)) [[likely]] {
         received = core::transfer(*thread, to->greenlet, value != nullptr ? value : Py_NewRef(Py_None), call_site);
     }
     else {

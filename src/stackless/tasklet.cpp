@@ -44,19 +44,19 @@ PyObject* running_context() noexcept {
 // The reasons to refuse are nullptr if there is none, and found while the lock is held.
 
 const char* why_not_to_bind(const Tasklet& t, bool gives_arguments) noexcept {
-    return t.scheduler->is_busy_with(&t) ? "the current tasklet can't be bound anew"
-           : t.is_main                   ? "a main tasklet can't be bound"
-           : t.chain != Chain::none      ? "the tasklet is scheduled, so it can't be bound anew"
-           : t.is_active                 ? "the tasklet has C state, its stack, so it can't be bound anew"
+    return t.scheduler->is_busy_with(&t)                       ? "the current tasklet can't be bound anew"
+           : t.is_main                                         ? "a main tasklet can't be bound"
+           : t.chain != Chain::none                            ? "the tasklet is scheduled, so it can't be bound anew"
+           : t.is_active                                       ? "the tasklet has C state, its stack, so it can't be bound anew"
            : gives_arguments && t.scheduler->thread == nullptr ? thread_has_ended
                                                                : nullptr;
 }
 
 const char* why_not_to_run(const Tasklet& t) noexcept {
-    return t.chain == Chain::channel        ? "You cannot run a blocked tasklet"
+    return t.chain == Chain::channel                               ? "You cannot run a blocked tasklet"
            : t.scheduler->thread == nullptr && is_ready_to_run(&t) ? thread_has_ended
-           : !is_alive(&t)                  ? "You cannot run an unbound(dead) tasklet"
-                                            : nullptr;
+           : !is_alive(&t)                                         ? "You cannot run an unbound(dead) tasklet"
+                                                                   : nullptr;
 }
 
 const char* why_not_to_remove(const Tasklet& t) noexcept {
