@@ -1,5 +1,7 @@
 """greenlet.stackless: run(), schedule(), the watchdog, callbacks and traps."""
 
+import copy
+import pickle
 import signal
 import sys
 import textwrap
@@ -41,6 +43,30 @@ def test_all_names_exist_and_are_documented():
         for name, member in vars(cls).items():
             if not name.startswith("__"):
                 assert member.__doc__, name
+
+
+def test_import_of_all_names_brings_what_it_does_in_stackless():
+    names = {}
+    exec("from greenlet.stackless import *", names)
+    assert names["stackless"] is stackless
+    assert names["stackless"].current is names["getcurrent"]() is getcurrent()
+    # What the `stackless` of Stackless Python 3.8 names, and what its documentation describes besides.
+    theirs = """atomic channel enable_softswitch get_channel_callback get_schedule_callback get_thread_info getcurrent
+        getcurrentid getdebug getmain getruncount getthreads getuncollectables pickle_with_tracing_state run schedule
+        schedule_remove set_channel_callback set_error_handler set_schedule_callback stackless switch_trap tasklet
+        TaskletExit pickle_flags pickle_flags_default PICKLEFLAGS_PRESERVE_TRACING_STATE""".split()
+    assert set(theirs) <= set(names)
+
+
+def test_the_module_can_be_copied_and_pickled():
+    assert copy.copy(stackless) is copy.deepcopy(stackless) is pickle.loads(pickle.dumps(stackless)) is stackless
+
+
+def test_functions_about_what_there_is():
+    assert stackless.getcurrentid() == id(getcurrent())
+    assert stackless.getthreads() == stackless.threads
+    assert stackless.getdebug() is stackless.debug is False
+    assert stackless.getuncollectables() == stackless.uncollectables == []
 
 
 def test_soft_switching_is_refused():

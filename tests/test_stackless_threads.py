@@ -1,7 +1,9 @@
 """greenlet.stackless: one scheduler a thread, and channels between threads."""
 
+import contextlib
 import threading
 import time
+import weakref
 
 import greenlet.stackless as stackless
 import pytest
@@ -30,13 +32,128 @@ def test_get_thread_info():
     assert in_thread(lambda: stackless.get_thread_info(threading.main_thread().ident)) == (main, main, 1)
     with pytest.raises(RuntimeError, match="no thread"):
         stackless.get_thread_info(1)
-    begun, done = threading.Event(), threading.Event()
-    thread = threading.Thread(target=lambda: (begun.set(), done.wait(60)))
+    assert stackless.get_thread_info(-1) == stackless.get_thread_info(None) == stackless.get_thread_info()
+
+
+@pytest.fixture
+def a_thread_without_tasklets():
+    """A thread, and a list of functions that it calls in turn when it is told to end."""
+    begun, told, to_do = threading.Event(), threading.Event(), []
+
+    def works():
+        begun.set()
+        told.wait(60)
+        for function in to_do:
+            function()
+
+    thread = threading.Thread(target=works)
     thread.start()
     begun.wait(60)
-    assert stackless.get_thread_info(thread.ident) == (None, None, 0)
-    done.set()
-    thread.join()
+
+    def end(*functions):
+        to_do.extend(functions)
+        told.set()
+        thread.join(60)
+        assert not thread.is_alive()
+
+    yield thread, end
+    end()
+
+
+@pytest.mark.skipif(IS_FREE_THREADED, reason="threads do not take turns")
+def test_the_main_tasklet_of_a_thread_that_has_not_used_tasklets(a_thread_without_tasklets):
+    thread, end = a_thread_without_tasklets
+    main, current, runnable = stackless.get_thread_info(thread.ident)
+    assert main is current is stackless.get_thread_info(thread.ident)[0] is not getmain() and runnable == 1
+    assert main.alive and main.is_main and main.is_current and main.scheduled and not main.paused
+    assert main.thread_id == thread.ident and main.frame is None
+    seen = []
+    end(lambda: seen.extend([getmain(), getcurrent(), *stackless.get_thread_info()]))
+    assert seen == [main, main, main, main, 1]
+    wait_for(lambda: main.thread_id == -1)
+    assert not (main.alive or main.is_current or main.scheduled)
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert condition()
+
+
+@pytest.mark.skipif(IS_FREE_THREADED, reason="threads do not take turns")
+def test_a_thread_that_never_uses_tasklets_may_have_been_asked_for_them(a_thread_without_tasklets):
+    thread, end = a_thread_without_tasklets
+    reference = weakref.ref(stackless.get_thread_info(thread.ident)[0])
+    end()
+    wait_for(lambda: reference() is None)
+    with pytest.raises(RuntimeError, match="no thread"):
+        stackless.get_thread_info(thread.ident)
+
+
+@pytest.mark.skipif(IS_FREE_THREADED, reason="threads do not take turns")
+def test_a_tasklet_can_be_bound_to_a_thread_that_has_not_used_tasklets(a_thread_without_tasklets):
+    thread, end = a_thread_without_tasklets
+    log = []
+    t = tasklet(lambda: log.append(threading.get_ident()), ()).bind_thread(thread.ident).insert()
+    assert t.thread_id == thread.ident and stackless.get_thread_info(thread.ident)[2] == 2
+    run()
+    assert log == []
+    end(run)
+    assert log == [thread.ident] and not t.alive
+
+
+@pytest.mark.skipif(IS_FREE_THREADED, reason="threads do not take turns")
+def test_a_thread_that_has_not_used_tasklets_is_interrupted_when_it_does(a_thread_without_tasklets):
+    thread, end = a_thread_without_tasklets
+    stackless.get_thread_info(thread.ident)[0].throw(LookupError, pending=True)
+    log = []
+
+    def uses():
+        try:
+            tasklet(log.append)("ran")
+            run()
+        except LookupError:
+            log.append("raised")
+            run()
+
+    end(uses)
+    assert sorted(log) == ["raised", "ran"]
+
+
+@pytest.mark.skipif(IS_FREE_THREADED, reason="threads do not take turns")
+def test_all_threads_may_be_asked_for_while_they_begin_and_end():
+    # Their thread states are cleared meanwhile: destructors that wait let others look at them then.
+    class Slow:
+        def __del__(self):
+            time.sleep(0.002)
+            ended.append(1)
+
+    local = threading.local()
+    seen, ended = [], []
+
+    def infos():
+        found = []
+        for ident in stackless.threads:
+            try:
+                found.append(stackless.get_thread_info(ident)[0])
+            except RuntimeError:
+                pass
+        seen.append(found)
+
+    def short():
+        local.slow = Slow()
+        infos()
+
+    for _ in range(20):
+        threads = [threading.Thread(target=short if i % 2 else infos) for i in range(6)]
+        for thread in threads:
+            thread.start()
+        infos()
+        for thread in threads:
+            thread.join()
+    wait_for(lambda: len(ended) == 60)
+    wait_for(lambda: not any(main.alive and main is not getmain() for mains in seen for main in mains if main is not None))
 
 
 def test_a_tasklet_can_be_scheduled_by_another_thread():
@@ -309,13 +426,96 @@ def test_tasklets_of_a_thread_that_ends_are_killed():
     assert sorted(log) == [("blocked", ident), ("paused", ident)]
     blocked, paused, unstarted = kept
     assert not blocked.alive and not paused.alive
-    assert unstarted.alive and unstarted.thread_id == -1 and not unstarted.scheduled
-    with pytest.raises(RuntimeError, match="thread"):
-        unstarted.insert()
-    with pytest.raises(RuntimeError, match="thread"):
-        unstarted.throw(ValueError)
-    unstarted.kill()
-    assert not unstarted.alive
+    assert not unstarted.alive and unstarted.thread_id == -1 and not unstarted.scheduled
+
+
+def of_an_ended_thread(make):
+    """What *make* returns, called in a thread that has ended since."""
+    made = in_thread(make)
+    wait_for(lambda: made.thread_id == -1)
+    return made
+
+
+WITHOUT_A_THREAD = {
+    "given arguments": lambda: tasklet(print, ()),
+    "scheduled": lambda: tasklet(print)(),
+    "removed": lambda: tasklet(print)().remove(),
+    "bound": lambda: tasklet(print),
+    "unbound": tasklet,
+    "ended": lambda: (tasklet(int)(), run())[0],
+    "killed": lambda: (tasklet(schedule_remove)(), run())[0],
+}
+
+
+@pytest.mark.parametrize("kind", WITHOUT_A_THREAD)
+def test_one_of_an_ended_thread_is_dead(kind):
+    # Those that had not begun were alive: "while t.alive: run()" never ended.
+    t = of_an_ended_thread(WITHOUT_A_THREAD[kind])
+    assert not (t.alive or t.paused or t.scheduled or t.blocked or t.is_current)
+    assert (t.next, t.prev, t.frame, t.recursion_depth) == (None, None, None, 0)
+    assert t.restorable and "not alive" in repr(t)
+    assert t.trace_function is t.profile_function is None
+    t.remove()
+    for name, *arguments in [
+        ("insert",), ("run",), ("switch",), ("setup",), ("__call__",), ("throw", ValueError), ("raise_exception", ValueError),
+        ("bind", None, ()), ("bind", None, None, {}), ("bind", print, ()), ("bind", print, None, {}), ("__init__", print, ()),
+    ]:  # fmt: skip
+        with pytest.raises(RuntimeError):
+            getattr(t, name)(*arguments)
+        assert not t.alive and t.thread_id == -1
+    t.bind(print)
+    assert not t.alive and t.tempval is print
+    with pytest.raises(RuntimeError, match="no thread"):
+        t.setup()
+    with pytest.raises(RuntimeError, match="no thread"):
+        t.bind(print, ())
+    t.bind(None)
+    assert not t.alive and t.tempval is None
+    t.kill()
+    t.throw(TaskletExit)
+    assert not t.alive and t.thread_id == -1
+
+
+def test_one_of_an_ended_thread_that_has_not_begun_refuses_even_to_end_but_by_kill():
+    t = of_an_ended_thread(lambda: tasklet(print, ()))
+    for pending in (False, True):
+        with pytest.raises(RuntimeError, match="no thread"):
+            t.throw(TaskletExit, pending=pending)
+    t.kill()
+    t.throw(TaskletExit)
+
+
+def test_one_of_an_ended_thread_shows_what_it_would_return():
+    t = of_an_ended_thread(lambda: tasklet(print, (1,)))
+    assert t.tempval is None
+    t.tempval = 5
+    assert t.tempval == 5
+    assert t.bind_thread().alive
+    t.kill()
+
+
+@pytest.mark.parametrize("kind", ["given arguments", "scheduled", "removed"])
+def test_one_of_an_ended_thread_lives_again_in_another(kind):
+    t = of_an_ended_thread(WITHOUT_A_THREAD[kind])
+    t.bind_thread()
+    assert t.alive and t.paused
+    t.kill()
+
+
+def test_one_of_an_ended_thread_that_had_begun_has_c_state():
+    def refuses():
+        while True:
+            with contextlib.suppress(TaskletExit):
+                schedule_remove()
+
+    t = of_an_ended_thread(lambda: (tasklet(refuses)(), run())[0])
+    for function in (t.bind, lambda: t.bind(None), lambda: t.bind(print), lambda: t.bind(print, ()), t.bind_thread):
+        with pytest.raises(RuntimeError, match="C state"):
+            function()
+    assert not (t.alive or t.paused or t.scheduled or t.blocked or t.restorable)
+    t.kill()
+    assert t.restorable
+    t.bind(None)
 
 
 def test_one_that_had_not_begun_can_be_bound_to_a_living_thread():

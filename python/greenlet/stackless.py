@@ -23,16 +23,22 @@ __all__ = [
     "get_schedule_callback",
     "get_thread_info",
     "getcurrent",
+    "getcurrentid",
+    "getdebug",
     "getmain",
     "getruncount",
+    "getthreads",
+    "getuncollectables",
     "pickle_flags",
     "pickle_flags_default",
+    "pickle_with_tracing_state",
     "run",
     "schedule",
     "schedule_remove",
     "set_channel_callback",
     "set_error_handler",
     "set_schedule_callback",
+    "stackless",
     "switch_trap",
     "tasklet",
 ]
@@ -55,6 +61,8 @@ set_schedule_callback = _greenlet.stackless.set_schedule_callback
 switch_trap = _greenlet.stackless.switch_trap
 tasklet = _greenlet.stackless.tasklet
 
+stackless = _sys.modules[__name__]  # programs say `from stackless import *`, and then `stackless.current`
+
 PICKLEFLAGS_PRESERVE_TRACING_STATE = 1
 PICKLEFLAGS_PRESERVE_AG_FINALIZER = 2
 PICKLEFLAGS_RESET_AG_FINALIZER = 4
@@ -76,6 +84,26 @@ def enable_softswitch(flag):
             "to another"
         )
     return False
+
+
+def getcurrentid():
+    """The id() of the tasklet that runs."""
+    return id(getcurrent())
+
+
+def getthreads():
+    """The ids of all threads, the main one's first."""
+    return _greenlet.stackless._get_threads()
+
+
+def getdebug():
+    """False: this is no debug build of Stackless Python."""
+    return False
+
+
+def getuncollectables():
+    """A list of nothing: Stackless Python's names the tasklets that its collector could not end."""
+    return []
 
 
 _ALL_PICKLE_FLAGS = 7
@@ -122,6 +150,9 @@ def pickle_flags(new_flags=-1, mask=-1):
 class _Module(_types.ModuleType):
     """The attributes of the module that are computed."""
 
+    def __reduce__(self):
+        return "stackless"  # the name of the attribute that it has in itself and in the package
+
     @property
     def current(self):
         """The tasklet that runs: getcurrent()."""
@@ -140,7 +171,17 @@ class _Module(_types.ModuleType):
     @property
     def threads(self):
         """The ids of all threads, the main one's first."""
-        return _greenlet.stackless._get_threads()
+        return getthreads()
+
+    @property
+    def debug(self):
+        """False: getdebug()."""
+        return getdebug()
+
+    @property
+    def uncollectables(self):
+        """A list of nothing: getuncollectables()."""
+        return getuncollectables()
 
     @property
     def pickle_with_tracing_state(self):

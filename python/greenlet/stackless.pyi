@@ -1,6 +1,6 @@
 from collections.abc import Callable, Iterable
 from contextvars import Context
-from types import FrameType, TracebackType
+from types import FrameType, ModuleType, TracebackType
 from typing import Any, Final, Literal, NoReturn, ParamSpec, TypeAlias, TypeVar, final, overload
 
 from typing_extensions import Self, disjoint_base
@@ -17,16 +17,22 @@ __all__ = [
     "get_schedule_callback",
     "get_thread_info",
     "getcurrent",
+    "getcurrentid",
+    "getdebug",
     "getmain",
     "getruncount",
+    "getthreads",
+    "getuncollectables",
     "pickle_flags",
     "pickle_flags_default",
+    "pickle_with_tracing_state",
     "run",
     "schedule",
     "schedule_remove",
     "set_channel_callback",
     "set_error_handler",
     "set_schedule_callback",
+    "stackless",
     "switch_trap",
     "tasklet",
 ]
@@ -48,7 +54,11 @@ current: Final[tasklet]
 main: Final[tasklet]
 runcount: Final[int]
 threads: Final[list[int]]
+debug: Final[bool]
+uncollectables: Final[list[tasklet]]
 pickle_with_tracing_state: bool
+
+stackless: Final[ModuleType]
 
 class TaskletExit(SystemExit): ...
 
@@ -181,6 +191,10 @@ def schedule_remove() -> Any: ...
 @overload
 def schedule_remove(retval: object) -> Any: ...
 def getcurrent() -> tasklet: ...
+def getcurrentid() -> int: ...
+def getdebug() -> bool: ...
+def getthreads() -> list[int]: ...
+def getuncollectables() -> list[tasklet]: ...
 def getmain() -> tasklet: ...
 def getruncount() -> int: ...
 def get_thread_info(thread_id: int | None = ..., /) -> tuple[tasklet | None, tasklet | None, int]: ...

@@ -28,6 +28,7 @@ public:
     }
 
     PyObject* get() const noexcept { return object_; }
+    PyObject* exchange(PyObject* object) noexcept { return std::exchange(object_, object); }
     explicit operator bool() const noexcept { return object_ != nullptr; }
 
     // For a greenlet that is suspended.

@@ -51,7 +51,20 @@ Thread* Thread::find_or_make(PyThreadState* ts) noexcept {
         return refuse_to_make();
     }
     interpreter::CollectorPaused paused;      // or else destructors could make a record first
-    PyObject* dict = PyThreadState_GetDict();  // borrowed; made when first asked for
+    Thread* thread = find_or_make_in(PyThreadState_GetDict(), ts);
+    if (thread != nullptr) {
+        note(ts, thread);
+    }
+    return thread;
+}
+
+Thread* Thread::of(PyThreadState* ts) noexcept {
+    interpreter::CollectorPaused paused;  // or else other threads could run meanwhile, this one too
+    return find_or_make_in(interpreter::dictionary_of(ts), ts);
+}
+
+// `dict`: that of the thread state, borrowed; nullptr if there was no memory for it.
+Thread* Thread::find_or_make_in(PyObject* dict, PyThreadState* ts) noexcept {
     if (dict == nullptr) {
         PyErr_NoMemory();
         return nullptr;
@@ -67,9 +80,7 @@ Thread* Thread::find_or_make(PyThreadState* ts) noexcept {
                                         : make(ts, *module, dict);
     if (thread == nullptr) {
         in_flight.discard();
-        return nullptr;
     }
-    note(ts, thread);
     return thread;
 }
 
@@ -87,7 +98,7 @@ Thread* Thread::make(PyThreadState* ts, ModuleState& module, PyObject* dict) noe
         return nullptr;
     }
     thread->thread_state = ts;
-    thread->identity = PyThread_get_thread_ident();
+    thread->identity = ts->thread_id;
     thread->module = &module;
     module.owners.add();
     thread->main = create_main(*thread);

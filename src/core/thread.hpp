@@ -58,7 +58,10 @@ struct Thread {
     // The running thread's. nullptr with an exception if there was none and it could not be made.
     static Thread* running() noexcept;
 
-    // The same, if there is one and it is at hand; else nullptr.
+    // That of another thread, which may not have used greenlets yet. nullptr with an exception if it could not be made.
+    static Thread* of(PyThreadState* thread_state) noexcept;
+
+    // The running thread's, if there is one and it is at hand; else nullptr.
     static Thread* known() noexcept { return is_noted(interpreter::current_thread_state()) ? Notes::get().thread : nullptr; }
 
     // The module's state in the running interpreter, looked up only if there is no Thread at hand. nullptr with an exception
@@ -93,6 +96,7 @@ struct Thread {
 private:
     Thread() noexcept = default;
     static Thread* find_or_make(PyThreadState* thread_state) noexcept;
+    static Thread* find_or_make_in(PyObject* dict, PyThreadState* thread_state) noexcept;
     static Thread* make(PyThreadState* thread_state, ModuleState& module, PyObject* dict) noexcept;
     static void thread_state_cleared(PyObject* capsule);
     void follow_settings() noexcept;

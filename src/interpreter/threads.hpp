@@ -27,6 +27,51 @@ void for_each_thread(Visit visit) {
 #endif
 }
 
+// May CPython be clearing the state of another thread? What is put there then stays for ever.
+#if PY_VERSION_HEX >= 0x030C0000
+inline bool may_be_clearing(const PyThreadState* ts) noexcept { return ts->_status.finalizing; }
+#else
+// 3.11 does not say. The module threading has those that it began in its table until they end; for others there may be a stand-in,
+// which stays.
+inline bool may_be_clearing(const PyThreadState* ts) noexcept {
+    PyObject* name = PyUnicode_InternFromString("threading");
+    PyObject* module = name != nullptr ? PyImport_GetModule(name) : nullptr;
+    PyObject* table = module != nullptr ? PyObject_GetAttrString(module, "_active") : nullptr;
+    PyObject* stand_in = table != nullptr ? PyObject_GetAttrString(module, "_DummyThread") : nullptr;
+    PyObject* key = stand_in != nullptr ? PyLong_FromUnsignedLong(ts->thread_id) : nullptr;
+    PyObject* thread = key != nullptr && PyDict_Check(table) ? PyDict_GetItemWithError(table, key) : nullptr;
+    bool goes_on = thread != nullptr && reinterpret_cast<PyObject*>(Py_TYPE(thread)) != stand_in;
+    for (PyObject* each : {key, stand_in, table, module, name}) {
+        Py_XDECREF(each);
+    }
+    PyErr_Clear();
+    return !goes_on;
+}
+#endif
+
+// The state of another thread, which has this identifier. nullptr if there is none in the running interpreter, if CPython may be
+// clearing it, or if threads do not take turns: then only the thread itself may make something for it.
+inline PyThreadState* thread_state_of([[maybe_unused]] unsigned long identifier) noexcept {
+#ifndef Py_GIL_DISABLED
+    PyThreadState* ts = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    for (; ts != nullptr; ts = PyThreadState_Next(ts)) {
+        if (ts->thread_id == identifier) {
+            return !may_be_clearing(ts) ? ts : nullptr;
+        }
+    }
+#endif
+    return nullptr;
+}
+
+// The dictionary of a thread state, made if there is none: borrowed. nullptr if memory ran out. Of other threads where they take turns.
+inline PyObject* dictionary_of(PyThreadState* ts) noexcept {
+    if (ts->dict == nullptr) {
+        ts->dict = PyDict_New();
+    }
+    PyErr_Clear();
+    return ts->dict;
+}
+
 // Has a thread state a dictionary? It is made when first asked for.
 inline bool has_dictionary(const PyThreadState* ts) noexcept { return ts->dict != nullptr; }
 

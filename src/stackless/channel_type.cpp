@@ -430,6 +430,7 @@ int clear(PyObject* self) {
             return 0;
         }
         c.remove(t);
+        let_go(t);
         lock.release();
         Py_DECREF(t);
     }

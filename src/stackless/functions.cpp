@@ -155,7 +155,7 @@ PyObject* schedule_remove(PyObject*, Arguments args, Py_ssize_t count, PyObject*
         old = exchange_value(s->current, Py_NewRef(value), false);
     }
     Py_XDECREF(old);
-    return s->step_aside({args, count, names});
+    return s->pause({args, count, names});
 }
 
 // --- what there is ---------------------------------------------------------------------------------------------------
@@ -188,10 +188,12 @@ PyObject* getruncount(PyObject*, PyObject*) {
 }
 
 PyDoc_STRVAR(get_thread_info_doc,
-"get_thread_info($module, thread_id=<the running thread>, /)\n--\n\n"
+"get_thread_info($module, thread_id=-1, /)\n--\n\n"
+"Parameters:\n"
+"    thread_id: the thread; the running one if -1 or None.\n"
 "Returns:\n"
-"    The main tasklet of a thread, its current one, and how many are runnable. (None, None, 0) for a\n"
-"    thread that has not used tasklets.\n"
+"    The main tasklet of a thread, its current one, and how many are runnable. Where threads do not take\n"
+"    turns, (None, None, 0) for one that has not used tasklets.\n"
 "Raises:\n"
 "    RuntimeError: there is no such thread.");
 
@@ -201,26 +203,20 @@ PyObject* get_thread_info(PyObject*, Arguments args, Py_ssize_t count) {
         return nullptr;
     }
     unsigned long id = running->thread_id;
-    if (count == 1 && args[0] != Py_None) {
-        id = PyLong_AsUnsignedLong(args[0]);
-        if (id == static_cast<unsigned long>(-1) && PyErr_Occurred()) {
-            return nullptr;
-        }
+    if (count == 1 && !parse_thread_id(args[0], id)) {
+        return nullptr;
     }
     Reference main, current;
     Py_ssize_t runnable = 0;
     bool exists = false;
-    {
+    Reference found = Scheduler::of_thread(*running->state, id);
+    if (found) {
         Holding lock(tasklets_lock);
-        for (Scheduler* s = running->state->schedulers; s != nullptr; s = s->next_scheduler) {
-            if (s->thread_id == id) {
-                exists = true;
-                main = Reference::borrow(as_object(s->main));
-                current = Reference::borrow(as_object(s->current));
-                runnable = s->runnable;
-                break;
-            }
-        }
+        auto* s = reinterpret_cast<Scheduler*>(found.get());
+        exists = s->thread != nullptr;  // else it has ended meanwhile
+        main = Reference::borrow(as_object(s->main));
+        current = Reference::borrow(as_object(s->current));
+        runnable = s->runnable;
     }
     if (!exists) {
         interpreter::for_each_thread([&exists, id](unsigned long other) { exists = exists || other == id; });

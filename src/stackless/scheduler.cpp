@@ -8,6 +8,8 @@
 #include "core/parent.hpp"
 #include "core/reference.hpp"
 #include "core/thread_stack.hpp"
+#include "interpreter/allocation.hpp"
+#include "interpreter/finalizer.hpp"
 #include "interpreter/pending_exception.hpp"
 #include "interpreter/threads.hpp"
 #include "stackless/channel.hpp"
@@ -58,6 +60,10 @@ void set_greenlet(Tasklet* t, PyGreenlet* g) noexcept {
 
 // What a tasklet does when something else than the scheduler resumed it.
 [[gnu::noinline]] PyObject* resumed_out_of_turn(Scheduler& s, Tasklet* self, PyObject* received) {
+    {
+        Holding lock(tasklets_lock);
+        hold(self);
+    }
     if (!self->is_active || s.thread == nullptr) {
         // It has ended, and left a greenlet behind, which unwinds now as part of the current tasklet. Or its thread does.
         if (s.current == s.first) {  // else that one is in the middle of a switch
@@ -83,14 +89,24 @@ void set_greenlet(Tasklet* t, PyGreenlet* g) noexcept {
     return received;
 }
 
+// The same when it was resumed with an exception, or with the tasklet that has paused, which is let go of now. That may end it.
+[[gnu::noinline]] PyObject* resumed_by_pause(Tasklet* self, PyObject* received) {
+    if (received == nullptr) {
+        return nullptr;
+    }
+    PyObject* value = take_value(self);
+    Py_DECREF(received);
+    return value;
+}
+
 // What a tasklet does first when its greenlet is resumed.
 inline PyObject* arrive(Scheduler& s, Tasklet* self, PyObject* received) {
     if (s.current != self) [[unlikely]] {
         return resumed_out_of_turn(s, self, received);
     }
     s.set_switching(false);
-    if (received == nullptr) [[unlikely]] {
-        return nullptr;
+    if (received != Py_None) [[unlikely]] {
+        return resumed_by_pause(self, received);
     }
     Py_DECREF(received);
     return take_value(self);
@@ -99,7 +115,39 @@ inline PyObject* arrive(Scheduler& s, Tasklet* self, PyObject* received) {
 }  // namespace
 
 bool is_alive(const Tasklet* t) noexcept {
-    return t->is_active ? has_stack(t) && t->scheduler->thread != nullptr : t->arguments != nullptr;
+    return t->scheduler->thread != nullptr && (t->is_active ? has_stack(t) : t->arguments != nullptr);
+}
+
+void let_go(Tasklet* t) noexcept {
+    const Scheduler& s = *t->scheduler;
+    bool is_at_home = t->is_active && !t->is_main && !t->is_outside && has_stack(t) && t->greenlet == t->home;
+    // A class with a destructor of its own may not call the one that ends a tasklet.
+    bool ends_then = Py_TYPE(t)->tp_finalize == s.state->tasklet_type->tp_finalize;
+    if (t->is_let_go || t->chain != Chain::none || !is_at_home || !ends_then || s.thread == nullptr) {
+        return;
+    }
+    t->is_let_go = true;
+    if (interpreter::was_finalized(as_object(t))) {
+        interpreter::expect_finalizer(as_object(t));
+    }
+    t->value_is_itself = t->value == as_object(t);
+    if (t->value_is_itself) {
+        Py_DECREF(std::exchange(t->value, nullptr));
+    }
+    Py_DECREF(t->holder->exchange(nullptr));
+}
+
+void hold(Tasklet* t) noexcept {
+    if (!t->is_let_go) {
+        return;
+    }
+    t->is_let_go = false;
+    if (std::exchange(t->value_is_itself, false) && t->value == nullptr) {
+        t->value = Py_NewRef(as_object(t));
+    }
+    if (has_stack(t)) {
+        t->holder->exchange(Py_NewRef(as_object(t)));
+    }
 }
 
 Tasklet* take_out(Tasklet* t) noexcept {
@@ -111,6 +159,7 @@ Tasklet* take_out(Tasklet* t) noexcept {
             t->channel->remove(t);
             return t;
         case Chain::none:
+            hold(t);
             break;
     }
     return as_tasklet(Py_NewRef(as_object(t)));
@@ -135,6 +184,13 @@ bool make_greenlet(Scheduler& s, Tasklet* t) noexcept {
 
 namespace {
 
+void drop_parting(Scheduler& s) {
+    if (s.parting != nullptr) [[unlikely]] {
+        interpreter::PendingException in_flight;
+        Py_CLEAR(s.parting);
+    }
+}
+
 // Switches to a tasklet whose greenlet has not begun, has finished, or is the running one: `to` goes on where that returns to then.
 PyObject* switch_otherwise(core::Thread& thread, Tasklet* to, interpreter::CallSite call_site) {
     PyObject* argument = core::is_started(to->greenlet) ? Py_None : as_object(to);
@@ -148,19 +204,34 @@ PyObject* switch_otherwise(core::Thread& thread, Tasklet* to, interpreter::CallS
 }  // namespace
 
 // What runs on the stack of the current tasklet's own greenlet holds the tasklet. Elsewhere it may have ended when this goes on, and
-// nobody else may hold it; as it may by what is called besides.
+// nobody else may hold it; as may the main one by what is called besides.
 PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept {
     set_switching(true);
     return from->home == thread->current && is_plain() ? go_on_held(from, to, call_site, true) : hold_and_go_on(from, to, call_site);
 }
 
+PyObject* Scheduler::go_on_paused(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept {
+    if (from->is_main || from->home != thread->current) {
+        Py_DECREF(from);
+        return go_on(from, to, call_site);
+    }
+    set_switching(true);
+    return go_on_held(from, to, call_site, is_plain(), as_object(from));
+}
+
 [[gnu::noinline]] PyObject* Scheduler::hold_and_go_on(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept {
+    if (from->home == thread->current && !from->is_main) {
+        return go_on_held(from, to, call_site, is_plain());
+    }
     core::Held held(*thread, Reference::borrow(as_object(from)));
     return go_on_held(from, to, call_site, is_plain());
 }
 
-[[gnu::always_inline]] inline PyObject* Scheduler::go_on_held(Tasklet* from, Tasklet* to, interpreter::CallSite call_site,
-                                                              bool is_plain) noexcept {
+// `pausing`: a reference to `from` that is taken over, if it pauses; else nullptr. Whoever goes on drops it, so that nothing on the
+// stack of a paused tasklet holds it.
+[[gnu::always_inline]] inline PyObject* Scheduler::go_on_held(Tasklet* from, Tasklet* to, interpreter::CallSite call_site, bool is_plain,
+                                                              PyObject* pausing) noexcept {
+    Reference dropped = Reference::steal(pausing);
     to = prepare(from, to, is_plain);
     if (to == from) {
         return arrive(*this, from, Py_NewRef(Py_None));
@@ -175,16 +246,27 @@ PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite cal
     make_current(to);
     from->is_outside = false;
     set_greenlet(from, thread->current);
+    PyObject* value = nullptr;
+    if (pausing != nullptr) {
+        if (!to->is_outside && (core::is_plain_switch(to->greenlet) || !core::is_started(to->greenlet))) {
+            Holding lock(tasklets_lock);
+            let_go(from);
+            value = dropped.release();
+        }
+        dropped = Reference();
+    }
     if (to->is_outside) [[unlikely]] {
         to->is_outside = false;
         set_switching(false);
     }
     PyObject* received;
     if (core::is_plain_switch(to->greenlet)) [[likely]] {
-        received = core::transfer(*thread, to->greenlet, Py_NewRef(Py_None), call_site);
+        received = core::transfer(*thread, to->greenlet, value != nullptr ? value : Py_NewRef(Py_None), call_site);
     }
     else {
+        Reference before = Reference::steal(std::exchange(parting, value));
         received = switch_otherwise(*thread, to, call_site);
+        drop_parting(*this);
     }
     return arrive(*this, from, received);
 }
@@ -222,6 +304,32 @@ PyObject* Scheduler::step_aside(interpreter::CallSite call_site) noexcept {
     }
     Py_DECREF(self);
     return first != nullptr ? go_on(self, first, call_site) : let_go_and_go_on(self, nullptr, nullptr, call_site);
+}
+
+PyObject* Scheduler::pause(interpreter::CallSite call_site) noexcept {
+    Tasklet* self = current;
+    if (self->is_main || self->home != thread->current) {
+        return step_aside(call_site);
+    }
+    {
+        Holding lock(tasklets_lock);
+        remove(self);
+    }
+    Tasklet* next = first;
+    if (next == nullptr) {
+        set_switching(true);
+        next = next_turn(self);
+        if (next == nullptr || is_superseded(self)) {
+            Reference chained = Reference::steal(as_object(self));
+            if (next != nullptr) {
+                return give_up_switch(self);
+            }
+            take_turn(self);
+            clear_value(self);
+            return nullptr;
+        }
+    }
+    return go_on_paused(self, next, call_site);
 }
 
 void Scheduler::take_turn(Tasklet* t) noexcept {
@@ -436,6 +544,7 @@ void Scheduler::remove_active(Tasklet* t) noexcept {
 
 void Scheduler::forget_active(Tasklet* t) noexcept {
     t->is_active = false;
+    t->is_let_go = false;
     (t->newer_active != nullptr ? t->newer_active->older_active : active) = t->older_active;
     if (t->older_active != nullptr) {
         t->older_active->newer_active = t->newer_active;
@@ -512,9 +621,13 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t count) noexce
     if (self == nullptr || self->greenlet != s.thread->current || self->is_active) {
         return fail("only a scheduler runs tasklets");
     }
+    // Nothing else on this stack holds it.
+    core::Held holder(*s.thread, Reference::steal(std::exchange(const_cast<PyObject**>(args)[0], Py_NewRef(Py_None))));
     self->home = s.thread->current;
+    self->holder = &holder;
     s.add_active(self);
     Reference result = Reference::steal(arrive(s, self, Py_NewRef(Py_None)));
+    drop_parting(s);
     if (result) {
         result = Reference::steal(PyObject_Call(self->function, self->arguments, self->keywords));
     }
@@ -529,6 +642,7 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t count) noexce
         Holding lock(tasklets_lock);
         s.forget_active(self);
         self->home = nullptr;
+        self->holder = nullptr;
         greenlet = Reference::steal(core::as_object(std::exchange(self->greenlet, nullptr)));
     }
     if (s.current != self) [[unlikely]] {
@@ -589,7 +703,7 @@ void Scheduler::end(const Run& run) noexcept {
             stop_watchdog();
         }
         if (inner->tasklet->chain == Chain::none) {
-            append(as_tasklet(Py_NewRef(as_object(inner->tasklet))));
+            append(take_out(inner->tasklet));
         }
     } while (inner != &run);
 }
@@ -620,6 +734,10 @@ PyObject* run_others(Scheduler& s, Run& run, interpreter::CallSite call_site) no
     Py_DECREF(run.tasklet);
     if (run.interrupted != nullptr) {
         Py_XDECREF(value);
+        {
+            Holding lock(tasklets_lock);
+            let_go(run.interrupted);
+        }
         value = value != nullptr ? Py_NewRef(as_object(run.interrupted)) : nullptr;
         Py_CLEAR(run.interrupted);
     }
@@ -736,6 +854,7 @@ void finalize(PyObject* self) {
     }
     s.current = nullptr;
     Py_CLEAR(s.main);
+    Py_CLEAR(s.parting);
 }
 
 void deallocate(PyObject* self) {
@@ -777,7 +896,7 @@ Scheduler* Scheduler::make(core::Thread& thread) noexcept {
     s->module = thread.module;
     s->module->owners.add();
     s->state = state;
-    s->thread_id = PyThread_get_thread_ident();
+    s->thread_id = thread.identity;
     s->wake_up = PyThread_allocate_lock();
     s->main = s->wake_up != nullptr ? make_tasklet(state->tasklet_type, *s) : nullptr;
     if (s->main == nullptr) {
@@ -800,6 +919,29 @@ Scheduler* Scheduler::make(core::Thread& thread) noexcept {
     s->next_scheduler = std::exchange(state->schedulers, s);
     thread.scheduler = reinterpret_cast<PyObject*>(s);
     return s;
+}
+
+Reference Scheduler::of_thread(State& state, unsigned long thread_id) noexcept {
+    auto find = [&state, thread_id]() noexcept {
+        Holding lock(tasklets_lock);
+        Scheduler* s = state.schedulers;
+        while (s != nullptr && s->thread_id != thread_id) {
+            s = s->next_scheduler;
+        }
+        return Reference::borrow(reinterpret_cast<PyObject*>(s));
+    };
+    Reference found = find();
+    PyThreadState* ts = !found ? interpreter::thread_state_of(thread_id) : nullptr;
+    if (ts == nullptr) {
+        return found;
+    }
+    interpreter::CollectorPaused paused;
+    core::Thread* thread = core::Thread::of(ts);
+    if (thread != nullptr && thread->scheduler == nullptr && !thread->scheduler_has_ended) {
+        make(*thread);
+    }
+    PyErr_Clear();
+    return find();
 }
 
 }  // namespace stackless

@@ -46,6 +46,7 @@ struct Scheduler {
     interpreter::SharedValue<Tasklet*> first;  // owned, all of the ring. But for the steps of a switch this is `current`
     interpreter::SharedValue<Py_ssize_t> runnable;  // in the ring
     Tasklet* active;                // the newest active tasklet
+    PyObject* parting;              // owned; a paused tasklet that the one which begins to run lets go of
     Run* runs;                      // the innermost run()
     Run* watchdog;                  // the one with a timeout
     long switch_trap;               // above zero: no switches
@@ -66,6 +67,10 @@ struct Scheduler {
         }
         return thread != nullptr ? make(*thread) : nullptr;
     }
+
+    // That of the thread with this identifier. Empty, without an exception, if there is no such thread; or if it has not used
+    // tasklets yet, and threads do not take turns.
+    static core::Reference of_thread(State& state, unsigned long thread_id) noexcept;
 
     // Is the current tasklet allowed to switch? If not, sets RuntimeError.
     bool may_switch() noexcept { return (switch_trap <= 0 && !is_switching()) || refuse_switch(); }
@@ -143,6 +148,12 @@ struct Scheduler {
 
     // The current tasklet leaves the ring for no other chain, and the next one goes on.
     PyObject* step_aside(interpreter::CallSite call_site) noexcept;
+
+    // The same, and the last reference of others ends it until it goes on.
+    PyObject* pause(interpreter::CallSite call_site) noexcept;
+
+    // go_on() from a tasklet that has left the ring so, whose reference it takes over.
+    PyObject* go_on_paused(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept;
 
     // Makes a tasklet the current one out of its turn, wherever it was.
     void take_turn(Tasklet* t) noexcept;
@@ -248,7 +259,7 @@ private:
     bool refuse_switch() noexcept;
     Tasklet* prepare_otherwise(Tasklet* from, Tasklet* to) noexcept;
     Tasklet* settle(Tasklet* from) noexcept;
-    PyObject* go_on_held(Tasklet* from, Tasklet* to, interpreter::CallSite call_site, bool is_plain) noexcept;
+    PyObject* go_on_held(Tasklet* from, Tasklet* to, interpreter::CallSite call_site, bool is_plain, PyObject* pausing = nullptr) noexcept;
     PyObject* hold_and_go_on(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept;
     PyObject* give_up_switch(Tasklet* from) noexcept;
     void stop_watchdog() noexcept;
@@ -260,7 +271,13 @@ private:
     bool somebody_may_run() noexcept;
 };
 
-// Takes a tasklet out of the chain it is in. The lock is held. Gives the caller a reference.
+// Has what holds a paused tasklet let go of it, if that is possible. The lock is held; the caller has a reference.
+void let_go(Tasklet* t) noexcept;
+
+// Has it held again. The lock is held.
+void hold(Tasklet* t) noexcept;
+
+// Takes a tasklet out of the chain it is in, and has it held. The lock is held. Gives the caller a reference.
 Tasklet* take_out(Tasklet* t) noexcept;
 
 // Makes the greenlet that a tasklet will run on. False with an exception if memory ran out.

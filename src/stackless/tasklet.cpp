@@ -28,11 +28,6 @@ bool is_allowed(const char* reason, Holding& lock) noexcept {
     return reason == nullptr;
 }
 
-bool has_no_thread(const Tasklet& t) noexcept {
-    Holding lock(tasklets_lock);
-    return t.scheduler->thread == nullptr;
-}
-
 // The context of the running greenlet: a new reference. Made if there is none yet.
 PyObject* running_context() noexcept {
     PyThreadState* ts = interpreter::current_thread_state();
@@ -48,19 +43,20 @@ PyObject* running_context() noexcept {
 
 // The reasons to refuse are nullptr if there is none, and found while the lock is held.
 
-const char* why_not_to_bind(const Tasklet& t) noexcept {
-    return t.scheduler->is_busy_with(&t) ? "the current tasklet can't be bound anew"
-           : t.is_main                   ? "a main tasklet can't be bound"
-           : t.chain != Chain::none      ? "the tasklet is scheduled, so it can't be bound anew"
-           : t.is_active                 ? "the tasklet has C state, its stack, so it can't be bound anew"
-                                         : nullptr;
+const char* why_not_to_bind(const Tasklet& t, bool gives_arguments) noexcept {
+    return t.scheduler->is_busy_with(&t)                       ? "the current tasklet can't be bound anew"
+           : t.is_main                                         ? "a main tasklet can't be bound"
+           : t.chain != Chain::none                            ? "the tasklet is scheduled, so it can't be bound anew"
+           : t.is_active                                       ? "the tasklet has C state, its stack, so it can't be bound anew"
+           : gives_arguments && t.scheduler->thread == nullptr ? thread_has_ended
+                                                               : nullptr;
 }
 
 const char* why_not_to_run(const Tasklet& t) noexcept {
-    return t.chain == Chain::channel        ? "You cannot run a blocked tasklet"
-           : !is_alive(&t)                  ? "You cannot run an unbound(dead) tasklet"
-           : t.scheduler->thread == nullptr ? thread_has_ended
-                                            : nullptr;
+    return t.chain == Chain::channel                               ? "You cannot run a blocked tasklet"
+           : t.scheduler->thread == nullptr && is_ready_to_run(&t) ? thread_has_ended
+           : !is_alive(&t)                                         ? "You cannot run an unbound(dead) tasklet"
+                                                                   : nullptr;
 }
 
 const char* why_not_to_remove(const Tasklet& t) noexcept {
@@ -78,6 +74,15 @@ const char* why_not_to_move(const Tasklet& t) noexcept {
 }
 
 }  // namespace
+
+bool parse_thread_id(PyObject* number, unsigned long& id) noexcept {
+    int overflow = 0;
+    if (number == Py_None || (PyLong_Check(number) && PyLong_AsLongAndOverflow(number, &overflow) == -1 && overflow == 0)) {
+        return true;
+    }
+    id = PyLong_AsUnsignedLong(number);
+    return !(id == static_cast<unsigned long>(-1) && PyErr_Occurred());
+}
 
 PyObject* fail(const char* message) noexcept {
     PyErr_SetString(PyExc_RuntimeError, message);
@@ -98,6 +103,11 @@ Scheduler* own_scheduler(const Tasklet& t) noexcept {
     return s->is_running_thread() ? s : nullptr;
 }
 
+bool has_ended_thread(const Tasklet& t) noexcept {
+    Holding lock(tasklets_lock);
+    return t.scheduler->thread == nullptr;
+}
+
 bool is_alive_now(const Tasklet& t) noexcept {
     Holding lock(tasklets_lock);
     return is_alive(&t);
@@ -113,7 +123,7 @@ bool bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keyword
     bool gives_arguments = arguments != nullptr || keywords != nullptr;
     Holding lock(tasklets_lock);
     bool lacks_function = gives_arguments && function == nullptr && t.function == nullptr;
-    if (!is_allowed(why_not_to_bind(t), lock)) {
+    if (!is_allowed(why_not_to_bind(t, gives_arguments), lock)) {
         return false;
     }
     if (arguments != nullptr && !PyTuple_Check(arguments)) {
@@ -147,7 +157,7 @@ bool bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keyword
     Reference old_function, old_context, old_greenlet;
     lock.acquire_again();
     lacks_function = gives_arguments && function == nullptr && t.function == nullptr;
-    if (!interpreter::threads_take_turns && (lacks_function || why_not_to_bind(t) != nullptr)) {
+    if (!interpreter::threads_take_turns && (lacks_function || why_not_to_bind(t, gives_arguments) != nullptr)) {
         return is_allowed("another thread uses the tasklet at the same time", lock);
     }
     if (function != nullptr || !gives_arguments) {
@@ -163,11 +173,12 @@ bool bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keyword
 
 bool move(Tasklet& t, Scheduler& running, unsigned long thread_id) noexcept {
     Reference old, greenlet;
+    Reference found = Scheduler::of_thread(*running.state, thread_id);
+    auto* target = reinterpret_cast<Scheduler*>(found.get());
     Holding lock(tasklets_lock);
     const char* reason = why_not_to_move(t);
-    Scheduler* target = running.state->schedulers;
-    while (target != nullptr && target->thread_id != thread_id) {
-        target = target->next_scheduler;
+    if (target != nullptr && target->thread == nullptr) {
+        target = nullptr;  // it has ended meanwhile
     }
     if (reason == nullptr && target != nullptr) {
         if (t.is_active) {
@@ -181,7 +192,8 @@ bool move(Tasklet& t, Scheduler& running, unsigned long thread_id) noexcept {
         return false;
     }
     if (target == nullptr) {
-        PyErr_SetString(PyExc_ValueError, "no thread with this id has used tasklets");
+        PyErr_SetString(PyExc_ValueError, interpreter::threads_take_turns ? "there is no thread with this id"
+                                                                          : "no thread with this id has used tasklets");
     }
     return target != nullptr;
 }
@@ -197,7 +209,7 @@ bool insert(Tasklet& t, bool is_next) noexcept {
     Holding lock(tasklets_lock);
     const char* reason = why_not_to_run(t);
     if (reason == nullptr && t.chain == Chain::none) {
-        t.scheduler->deliver(as_tasklet(Py_NewRef(as_object(&t))), is_next);
+        t.scheduler->deliver(take_out(&t), is_next);
     }
     return is_allowed(reason, lock);
 }
@@ -206,6 +218,9 @@ bool remove(Tasklet& t) noexcept {
     Holding lock(tasklets_lock);
     const char* reason = why_not_to_remove(t);
     Reference removed = Reference::steal(reason == nullptr && t.chain == Chain::runnable ? as_object(take_out(&t)) : nullptr);
+    if (removed) {
+        let_go(&t);
+    }
     return is_allowed(reason, lock);
 }
 
@@ -234,7 +249,8 @@ void end_unstarted(Tasklet& t, Holding& lock) noexcept {
     Py_DECREF(held);
 }
 
-// Ends a tasklet whose thread is gone.
+}  // namespace
+
 void drop_stack(Tasklet& t) noexcept {
     Holding lock(tasklets_lock);
     PyGreenlet* greenlet = std::exchange(t.greenlet, nullptr);
@@ -244,8 +260,6 @@ void drop_stack(Tasklet& t) noexcept {
     end_unstarted(t, lock);
     Py_XDECREF(greenlet);
 }
-
-}  // namespace
 
 PyObject* make_exception(PyObject* type, PyObject* value, PyObject* traceback) noexcept {
     value = given(value);
@@ -301,7 +315,7 @@ PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
     Holding lock(tasklets_lock);
     s = t->scheduler == s ? s : nullptr;  // another thread may have bound it meanwhile
     bool is_busy = t->scheduler->is_busy_with(t);
-    if (t->scheduler->thread == nullptr && (t->is_active || is_alive(t))) {
+    if (t->scheduler->thread == nullptr && is_ready_to_run(t)) {
         lock.release();
         return fail(thread_has_ended);
     }
@@ -336,7 +350,7 @@ PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
 }
 
 PyObject* kill(Tasklet& t, bool pending) noexcept {
-    if (has_no_thread(t)) {
+    if (has_ended_thread(t)) {
         drop_stack(t);
         Py_RETURN_NONE;
     }

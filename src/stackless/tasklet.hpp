@@ -9,7 +9,8 @@
 //                                                     send, receive v |
 //                                                                  blocked
 //
-// Who holds it: the chain it is in, and its greenlet while it is active. So an active tasklet that leaves its chain stays.
+// Who holds it: the chain it is in, and its greenlet while it is active. That lets go of a tasklet which is paused, so that the last
+// reference of others ends it.
 //
 // A tasklet is no greenlet: it is what goes on, and a greenlet is where. It gets a greenlet when it first runs, and
 // each time it is suspended it notes which greenlet that happened in: code in a tasklet may use greenlets of its own.
@@ -19,6 +20,7 @@
 #include <utility>
 
 #include "core/greenlet.hpp"
+#include "core/held.hpp"
 #include "interpreter/lock.hpp"
 #include "stackless/hooks.hpp"
 
@@ -40,10 +42,11 @@ struct Tasklet {
     Tasklet* next;
     interpreter::SharedValue<Scheduler*> scheduler;   // owned; of the thread it belongs to
     PyGreenlet* greenlet;   // owned; where it goes on. nullptr before it first runs
-    PyGreenlet* home;       // borrowed; while active: where it began. That holds it, as its argument
+    PyGreenlet* home;       // borrowed; while active: where it began
+    core::Held* holder;     // borrowed; while active: what holds it, on the stack of that
     PyObject* value;        // owned; what the call that suspended it returns, or raises; nullptr: None
     PyObject* function;     // owned, like the next three, until it ends
-    PyObject* arguments;    // a tuple; nullptr: not alive
+    PyObject* arguments;    // a tuple; nullptr: it was given none
     PyObject* keywords;     // a dict or nullptr
     PyObject* context;      // contextvars.Context, before it first runs
     Channel* channel;       // borrowed; if it is in the chain of a channel
@@ -55,6 +58,8 @@ struct Tasklet {
     bool raises;            // `value` is to be raised
     bool sends;             // what it waits for in the chain of a channel
     interpreter::SharedValue<bool> is_active;  // it has begun to run, and has not ended
+    bool is_let_go;         // its holder has let go of it, because it is paused
+    bool value_is_itself;   // then `value` is nullptr and stands for the tasklet
     bool is_outside;        // it was suspended by something else than its scheduler, which resumed another tasklet
     bool is_main;           // it is what the thread does when it runs no tasklet
     interpreter::SharedValue<bool> atomic;
@@ -70,7 +75,10 @@ inline bool has_stack(const Tasklet* t) noexcept {
     return t->is_active && t->greenlet->pimpl->phase == core::Phase::active;
 }
 
-// Can it run, now or when it is inserted? The lock is held.
+// Has it something to run, or to go on with?
+inline bool is_ready_to_run(const Tasklet* t) noexcept { return t->is_active || t->arguments != nullptr; }
+
+// Can it run, now or when it is inserted? Not if its thread has ended. The lock is held.
 bool is_alive(const Tasklet* t) noexcept;
 
 // Sets what a suspended tasklet is resumed with. The lock is held. Takes over the value; returns the old one, for the caller to
@@ -126,6 +134,9 @@ PyObject* make_tasklet_type() noexcept;
 
 // --- tasklet.cpp: what can be done with one, by any thread. False or nullptr with an exception, unless said otherwise ---
 
+// The identifier of a thread, unless `number` is None or -1, which stand for what `id` is before. False with an exception.
+bool parse_thread_id(PyObject* number, unsigned long& id) noexcept;
+
 // Sets RuntimeError. nullptr.
 PyObject* fail(const char* message) noexcept;
 
@@ -134,6 +145,10 @@ Tasklet* make_tasklet(PyTypeObject* type, Scheduler& scheduler) noexcept;
 
 // The scheduler of a tasklet of the running thread; nullptr without an exception if it is of another thread, or one that has ended.
 Scheduler* own_scheduler(const Tasklet& t) noexcept;
+
+// Has the thread that it belongs to ended? Then ends the tasklet.
+bool has_ended_thread(const Tasklet& t) noexcept;
+void drop_stack(Tasklet& t) noexcept;
 
 // The same as is_alive(), without the lock.
 bool is_alive_now(const Tasklet& t) noexcept;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/reference.hpp"
+#include "interpreter/finalizer.hpp"
 #include "interpreter/pending_exception.hpp"
 #include "stackless/describe.hpp"
 #include "stackless/channel.hpp"
@@ -73,7 +74,7 @@ PyDoc_STRVAR(bind_doc,
 "    The tasklet.\n"
 "Raises:\n"
 "    RuntimeError: it is the main tasklet, is scheduled, or has begun to run and not ended; or\n"
-"        there are arguments, but no function.\n"
+"        there are arguments, but no function, or its thread has ended.\n"
 "    TypeError: func is not callable, args no tuple, or kwargs no dict.");
 
 PyObject* tasklet_bind(PyObject* self, PyObject* args, PyObject* kwargs) {
@@ -88,7 +89,7 @@ PyDoc_STRVAR(setup_doc,
 "Returns:\n"
 "    The tasklet.\n"
 "Raises:\n"
-"    RuntimeError: it is alive already, or bound to no function.");
+"    RuntimeError: it is alive already, or bound to no function, or its thread has ended.");
 
 PyObject* tasklet_setup(PyObject* self, PyObject* args, PyObject* kwargs) {
     if (is_alive_now(of(self))) {
@@ -125,12 +126,13 @@ PyDoc_STRVAR(bind_thread_doc,
 "bind_thread($self, thread_id=None, /)\n--\n\n"
 "Have the tasklet run by another thread.\n\n"
 "Parameters:\n"
-"    thread_id: the thread, which must have used this module; the running one if None.\n"
+"    thread_id: the thread; the running one if -1 or None. Where threads do not take turns it must have used\n"
+"        this module.\n"
 "Returns:\n"
 "    The tasklet.\n"
 "Raises:\n"
 "    RuntimeError: the tasklet has begun to run, or is scheduled.\n"
-"    ValueError: there is no such thread, or it has not used this module.");
+"    ValueError: there is no such thread.");
 
 PyObject* tasklet_bind_thread(PyObject* self, PyObject* args) {
     PyObject* id = nullptr;
@@ -142,11 +144,8 @@ PyObject* tasklet_bind_thread(PyObject* self, PyObject* args) {
         return nullptr;
     }
     unsigned long thread_id = running->thread_id;
-    if (id != nullptr && id != Py_None) {
-        thread_id = PyLong_AsUnsignedLong(id);
-        if (thread_id == static_cast<unsigned long>(-1) && PyErr_Occurred()) {
-            return nullptr;
-        }
+    if (id != nullptr && !parse_thread_id(id, thread_id)) {
+        return nullptr;
     }
     return move(of(self), *running, thread_id) ? Py_NewRef(self) : nullptr;
 }
@@ -213,8 +212,7 @@ PyObject* tasklet_switch(PyObject* self, PyObject* const* args, Py_ssize_t count
         Holding lock(tasklets_lock);
         s->remove(current);
     }
-    Py_DECREF(current);
-    return s->go_on(current, &t, {args, count, nullptr});
+    return s->go_on_paused(current, &t, {args, count, nullptr});
 }
 
 // --- exceptions ------------------------------------------------------------------------------------------------------
@@ -472,11 +470,11 @@ PyObject* get_previous(PyObject* self, void*) {
 }
 
 // Before a tasklet is alive, its `tempval` is the function it is bound to. The lock is held.
-bool is_only_bound(Tasklet& t) noexcept { return t.function != nullptr && !is_alive(&t); }
+bool is_only_bound(const Tasklet& t) noexcept { return t.function != nullptr && !is_ready_to_run(&t); }
 
 PyObject* get_tempval(PyObject* self, void*) {
     Holding lock(tasklets_lock);
-    PyObject* value = is_only_bound(of(self)) ? of(self).function : of(self).value;
+    PyObject* value = is_only_bound(of(self)) ? of(self).function : of(self).value_is_itself ? self : of(self).value;
     return Py_NewRef(value != nullptr ? value : Py_None);
 }
 
@@ -485,6 +483,7 @@ int set_tempval(PyObject* self, PyObject* value, void*) {
     PyObject* old = is_only_bound(of(self)) && value != nullptr
                         ? std::exchange(of(self).function, Py_NewRef(value))
                         : exchange_value(&of(self), Py_XNewRef(value), false);
+    of(self).value_is_itself = false;
     lock.release();
     Py_XDECREF(old);
     return 0;
@@ -552,12 +551,38 @@ int clear(PyObject* self) {
     return 0;
 }
 
-// Garbage: runs its `finally` blocks.
+// What is let go of though it lives on is held again; `is_to_be_killed`: by the thread that it belongs to.
+void live_on(Tasklet& t, bool is_to_be_killed) noexcept {
+    Holding lock(tasklets_lock);
+    if (!t.is_let_go) {
+        return;
+    }
+    hold(&t);
+    Reference home = Reference::borrow(has_stack(&t) ? core::as_object(t.home) : nullptr);
+    lock.release();
+    interpreter::expect_finalizer(as_object(&t));
+    if (home && is_to_be_killed) {
+        PyGreenlet* g = core::as_greenlet(home.get());
+        if (g->pimpl->thread->kill_later(g, true)) {
+            home.release();
+        }
+    }
+}
+
+// Nobody refers to it, or it is garbage: runs its `finally` blocks.
 void finalize(PyObject* self) {
     Tasklet& t = of(self);
-    Scheduler* s = t.is_active && !t.is_main && !interpreter::is_finalizing() ? own_scheduler(t) : nullptr;
-    if (s == nullptr || s->is_switching()) {
-        return;  // its greenlet is garbage too, and is killed in its thread when that is possible
+    if (!t.is_active || t.is_main) {
+        return;
+    }
+    Scheduler* s = !interpreter::is_finalizing() ? own_scheduler(t) : nullptr;
+    if (s == nullptr || s->is_switching() || s->thread->is_on_own_stack()) {
+        if (t.is_let_go && !interpreter::is_finalizing() && has_ended_thread(t)) {
+            drop_stack(t);
+        }
+        // If its greenlet is garbage too, that is killed in its thread when it is possible.
+        live_on(t, !interpreter::is_finalizing() && (s == nullptr || !s->thread->is_on_own_stack()));
+        return;
     }
     interpreter::PendingException in_flight;
     long trap = std::exchange(s->switch_trap, 0);
@@ -568,10 +593,16 @@ void finalize(PyObject* self) {
         }
     }
     s->switch_trap += trap;
+    live_on(t, false);
 }
 
 void deallocate(PyObject* self) {
     Tasklet& t = of(self);
+    // Python classes have seen to that, and it is not let go of then.
+    if (t.is_let_go && PyObject_CallFinalizerFromDealloc(self) < 0) {
+        interpreter::expect_finalizer(self);
+        return;
+    }
     PyObject_GC_UnTrack(self);
     Py_TRASHCAN_BEGIN(self, deallocate);
     if (t.weak_references != nullptr) {
@@ -623,7 +654,7 @@ PyMethodDef methods[] = {
 };
 
 PyGetSetDef attributes[] = {
-    {"alive", get_alive, nullptr, "Has it a function and arguments, and has not ended?", nullptr},
+    {"alive", get_alive, nullptr, "Has it a function and arguments, and has neither it ended nor its thread?", nullptr},
     {"paused", get_paused, nullptr, "Is it alive, but neither runnable nor blocked on a channel?", nullptr},
     {"blocked", get_blocked, nullptr, "Does it wait on a channel?", nullptr},
     {"scheduled", get_scheduled, nullptr, "Is it runnable, or blocked on a channel?", nullptr},
