@@ -17,7 +17,7 @@ def is_defined(name, path):
 
 
 def steps_of_comment():
-    comment = (ROOT / "src/core/switching.hpp").read_text().split("#pragma once")[0]
+    comment = (ROOT / "src/core/switch.hpp").read_text().split("#pragma once")[0]
     return re.findall(r"^//     (\S+\.\w+)\s+([\w:]+)\s+\S", comment, re.MULTILINE)
 
 

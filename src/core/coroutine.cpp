@@ -2,12 +2,14 @@
 
 #include <utility>
 
+#include "core/create.hpp"
 #include "core/describe.hpp"
-#include "core/lifetime.hpp"
 #include "core/parent.hpp"
 #include "core/raise.hpp"
 #include "core/reference.hpp"
+#include "core/switch.hpp"
 #include "core/thread_stack.hpp"
+#include "core/transfer.hpp"
 #include "interpreter/frames.hpp"
 #include "interpreter/handled_exception.hpp"
 #include "interpreter/pending_exception.hpp"

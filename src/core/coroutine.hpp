@@ -26,7 +26,7 @@
 #pragma once
 
 #include "core/greenlet.hpp"
-#include "core/switching.hpp"
+#include "core/message.hpp"
 #include "core/thread.hpp"
 
 namespace core {
@@ -107,7 +107,7 @@ void finalize(Coroutine& coroutine, PyObject* object) noexcept;
 // The innermost frame of one that is suspended, else None: a new reference; nullptr with an exception if memory ran out.
 PyObject* suspended_frame(const Coroutine& coroutine) noexcept;
 
-// --- for switching.cpp -----------------------------------------------------------------------------------------------
+// --- for transfer, finish, kill -----------------------------------------------------------------------------------------------
 
 // The running greenlet was not given a value by the coroutine it awaits. If that has come to wait for the greenlet itself, nobody
 // waits any more, as if it had given something: true. To be asked before anything else runs: to look for the exception that

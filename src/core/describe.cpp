@@ -77,6 +77,19 @@ Reference work_of(PyGreenlet* g) noexcept {
     return Reference::steal(PyUnicode_FromFormat(has_place ? "; runs %U, %U" : "; runs %U", name.get(), place.get()));
 }
 
+std::size_t stack_bytes_in_use(const PyGreenlet* g) noexcept {
+    const Activation& activation = *g->pimpl->activation;
+    auto* top = static_cast<std::byte*>(g->pimpl->execution.context.stack_pointer);
+    if (activation.slot != nullptr) {
+        return activation.slot->has_on_stack(top) ? static_cast<std::size_t>(activation.slot->stack_base() - top) : 0;
+    }
+    if (g->pimpl->thread->thread_state != interpreter::current_thread_state()) {
+        return 0;
+    }
+    stackful::system::Bounds stack = stackful::system::thread_stack();
+    return stack.holds(top) ? static_cast<std::size_t>(stack.base - top) : 0;
+}
+
 Reference name_of(const Thread& thread) noexcept {
     interpreter::PendingException in_flight;
     Reference name = name_in_threading(thread.identity);

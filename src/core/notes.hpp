@@ -22,7 +22,7 @@ struct Notes {
     std::size_t ended;  // so many had
 
     Thread* ending;                      // the one whose end is in progress, and which its thread state does not know any more
-    Release* release;                    // of a parent, in progress (lifetime.cpp)
+    Release* release;                    // of a parent, in progress (collect.cpp)
     interpreter::Clearing clearing;
 
     // To be read. There always are some.

@@ -119,6 +119,11 @@ private:
     }
 };
 
+// Did the thread of a started greenlet end?
+inline bool is_of_ended_thread(const PyGreenlet* g) noexcept {
+    return g->pimpl->thread != nullptr && g->pimpl->thread->thread_state == nullptr;
+}
+
 inline ModuleState* Thread::running_module() noexcept {
     return is_noted(interpreter::current_thread_state()) ? Notes::get().thread->module : ModuleState::of_interpreter();
 }

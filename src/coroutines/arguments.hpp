@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include "core/switching.hpp"
+#include "core/message.hpp"
 
 namespace coroutines {
 

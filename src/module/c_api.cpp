@@ -2,9 +2,10 @@
 
 #include <mutex>
 
-#include "core/lifetime.hpp"
+#include "core/create.hpp"
+#include "core/switch.hpp"
+#include "core/transfer.hpp"
 #include "core/parent.hpp"
-#include "core/switching.hpp"
 #include "interpreter/pending_exception.hpp"
 #include "interpreter/static_type.hpp"
 #include "module/module.hpp"

@@ -3,12 +3,15 @@
 #include <cstddef>
 #include <utility>
 
+#include "core/collect.hpp"
+#include "core/create.hpp"
+#include "core/kill.hpp"
+#include "core/switch.hpp"
+#include "core/transfer.hpp"
 #include "core/describe.hpp"
-#include "core/lifetime.hpp"
 #include "core/parent.hpp"
 #include "core/raise.hpp"
 #include "core/reference.hpp"
-#include "core/switching.hpp"
 #include "interpreter/allocation.hpp"
 #include "interpreter/frames.hpp"
 #include "interpreter/lock.hpp"

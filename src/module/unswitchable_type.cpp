@@ -1,7 +1,6 @@
 // UnswitchableGreenlet, for tests: a greenlet whose switches fail when they are told to.
 
-#include "core/greenlet.hpp"
-#include "core/switching.hpp"
+#include "core/switch.hpp"
 #include "module/module.hpp"
 
 namespace module {

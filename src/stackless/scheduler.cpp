@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/create.hpp"
+#include "core/switch.hpp"
 #include "core/held.hpp"
-#include "core/lifetime.hpp"
 #include "core/parent.hpp"
 #include "core/reference.hpp"
 #include "core/thread_stack.hpp"

@@ -12,7 +12,7 @@
 
 #pragma once
 
-#include "core/switching.hpp"
+#include "core/transfer.hpp"
 #include "core/thread.hpp"
 #include "interpreter/lock.hpp"
 #include "stackless/state.hpp"

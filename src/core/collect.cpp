@@ -1,9 +1,7 @@
-#include "core/lifetime.hpp"
-
-#include <new>
+#include "core/collect.hpp"
 
 #include "core/held.hpp"
-#include "core/switching.hpp"
+#include "core/kill.hpp"
 #include "interpreter/allocation.hpp"
 #include "interpreter/finalizer.hpp"
 #include "interpreter/frames.hpp"
@@ -12,32 +10,6 @@
 namespace core {
 
 namespace {
-
-// Gives a new object what it points to. False with an exception, and without the object, if memory ran out.
-bool give_implementation(PyGreenlet* g) noexcept {
-    void* memory = interpreter::allocate_extra<Greenlet>();
-    if (memory == nullptr) {
-        Py_DECREF(g);
-        PyErr_NoMemory();
-        return false;
-    }
-    g->pimpl = new (memory) Greenlet{};
-    return true;
-}
-
-// An unstarted greenlet of the class itself, not yet tracked by the garbage collector. nullptr with an exception if memory ran
-// out.
-PyGreenlet* create_plain(ModuleState& module) noexcept {
-    PyGreenlet* g = as_greenlet(module.spare_greenlets.take(module.greenlet_type));
-    if (g == nullptr) {
-        g = interpreter::new_with_extra<PyGreenlet, Greenlet>(module.greenlet_type);
-    }
-    if (g == nullptr) {
-        return nullptr;
-    }
-    g->pimpl = interpreter::extra_of<Greenlet>(g);  // all zero, as an unstarted one is
-    return g->pimpl != nullptr || give_implementation(g) ? g : nullptr;
-}
 
 // Frees it, unless it is part of the object: then true.
 bool free_implementation(PyGreenlet* g) noexcept {
@@ -90,118 +62,6 @@ bool kill_unreferenced(PyGreenlet* g) noexcept {
     Py_SET_REFCNT(self, Py_REFCNT(self) - 1);
     return Py_REFCNT(self) == 0;
 }
-
-}  // namespace
-
-PyGreenlet* create(PyTypeObject* type, Thread& thread) noexcept {
-    interpreter::CollectorPaused paused;
-    bool is_plain = type == thread.module->greenlet_type;
-    PyGreenlet* g;
-    if (is_plain) {
-        g = create_plain(*thread.module);
-    }
-    else {
-        g = as_greenlet(PyBaseObject_Type.tp_new(type, thread.module->no_arguments, nullptr));
-        g = g != nullptr && give_implementation(g) ? g : nullptr;
-    }
-    if (g == nullptr) {
-        return nullptr;
-    }
-    g->pimpl->parent = as_greenlet(Py_NewRef(as_object(thread.current)));
-    if (is_plain) {
-        PyObject_GC_Track(as_object(g));
-    }
-    return g;
-}
-
-PyGreenlet* create_main(Thread& thread) noexcept {
-    PyGreenlet* g = create_plain(*thread.module);
-    if (g == nullptr) {
-        return nullptr;
-    }
-    thread.main_activation.greenlet = g;
-    thread.share();
-    thread.module->main_greenlets += 1;
-    *g->pimpl = Greenlet{.thread = &thread,
-                         .activation = &thread.main_activation,
-                         .execution = {},
-                         .phase = Phase::active,
-                         .fault = Fault::none,
-                         .is_main = true,
-                         .parent = nullptr,
-                         .run = nullptr,
-                         .context = nullptr};
-    PyObject_GC_Track(as_object(g));
-    return g;
-}
-
-namespace {
-
-// Of several threads that abandon a greenlet at once one gets its activation.
-Activation* take_activation(PyGreenlet* g) noexcept {
-    interpreter::ObjectLock lock(as_object(g));  // another one may be looking at its frames
-    g->pimpl->phase = Phase::finished;
-    return g->pimpl->activation.exchange(nullptr);
-}
-
-// Takes it off its thread's list. True if the greenlet had a reference to itself, which is the caller's now.
-bool take_off(Thread& thread, Activation& activation) noexcept {
-    interpreter::Holding changing(thread.after_end);
-    thread.remove_active(activation);
-    return std::exchange(activation.greenlet->pimpl->holds_itself, false);
-}
-
-void return_stack(Thread& thread, Activation& activation) noexcept {
-    interpreter::Holding changing(thread.after_end);
-    thread.return_stack(activation);
-}
-
-}  // namespace
-
-void abandon(PyGreenlet* g) noexcept {
-    Greenlet& greenlet = *g->pimpl;
-    Activation* activation = take_activation(g);
-    if (activation == nullptr || interpreter::is_finalizing() || greenlet.thread->current == g) {
-        return;  // what it holds goes with the process
-    }
-    interpreter::PendingException in_flight;
-    bool held_itself = take_off(*greenlet.thread, *activation);
-    PyObject* context = std::exchange(activation->state.context, nullptr);
-    Py_XDECREF(interpreter::SharedReference(as_object(g), greenlet.context).exchange(context));
-    Py_CLEAR(greenlet.resumer);
-    interpreter::abandon_frames(activation->state, activation->call_site);
-    Held::release(activation->held);
-    Py_XDECREF(activation->run);
-    for (Py_ssize_t i = activation->argument_count; i > 0; --i) {
-        Py_DECREF(activation->arguments[i - 1]);
-    }
-    return_stack(*greenlet.thread, *activation);
-    if (held_itself) {
-        Py_DECREF(g);
-    }
-}
-
-void keep_survivor(PyGreenlet* g) noexcept {
-    if (!g->pimpl->holds_itself) {
-        g->pimpl->holds_itself = true;
-        Py_INCREF(g);
-    }
-}
-
-std::size_t stack_bytes_in_use(const PyGreenlet* g) noexcept {
-    const Activation& activation = *g->pimpl->activation;
-    auto* top = static_cast<std::byte*>(g->pimpl->execution.context.stack_pointer);
-    if (activation.slot != nullptr) {
-        return activation.slot->has_on_stack(top) ? static_cast<std::size_t>(activation.slot->stack_base() - top) : 0;
-    }
-    if (g->pimpl->thread->thread_state != interpreter::current_thread_state()) {
-        return 0;
-    }
-    stackful::system::Bounds stack = stackful::system::thread_stack();
-    return stack.holds(top) ? static_cast<std::size_t>(stack.base - top) : 0;
-}
-
-namespace {
 
 // Does the object's reference to its type fall to the slots here, visit and release? It does for the type itself and for
 // subclasses that are heap types too. Where a static type lies in between, as extension modules define them, the object

@@ -1,0 +1,81 @@
+#include "core/create.hpp"
+
+#include <new>
+
+#include "interpreter/allocation.hpp"
+
+namespace core {
+
+namespace {
+
+// Gives a new object what it points to. False with an exception, and without the object, if memory ran out.
+bool give_implementation(PyGreenlet* g) noexcept {
+    void* memory = interpreter::allocate_extra<Greenlet>();
+    if (memory == nullptr) {
+        Py_DECREF(g);
+        PyErr_NoMemory();
+        return false;
+    }
+    g->pimpl = new (memory) Greenlet{};
+    return true;
+}
+
+// An unstarted greenlet of the class itself, not yet tracked by the garbage collector. nullptr with an exception if memory ran
+// out.
+PyGreenlet* create_plain(ModuleState& module) noexcept {
+    PyGreenlet* g = as_greenlet(module.spare_greenlets.take(module.greenlet_type));
+    if (g == nullptr) {
+        g = interpreter::new_with_extra<PyGreenlet, Greenlet>(module.greenlet_type);
+    }
+    if (g == nullptr) {
+        return nullptr;
+    }
+    g->pimpl = interpreter::extra_of<Greenlet>(g);  // all zero, as an unstarted one is
+    return g->pimpl != nullptr || give_implementation(g) ? g : nullptr;
+}
+
+}  // namespace
+
+PyGreenlet* create(PyTypeObject* type, Thread& thread) noexcept {
+    interpreter::CollectorPaused paused;
+    bool is_plain = type == thread.module->greenlet_type;
+    PyGreenlet* g;
+    if (is_plain) {
+        g = create_plain(*thread.module);
+    }
+    else {
+        g = as_greenlet(PyBaseObject_Type.tp_new(type, thread.module->no_arguments, nullptr));
+        g = g != nullptr && give_implementation(g) ? g : nullptr;
+    }
+    if (g == nullptr) {
+        return nullptr;
+    }
+    g->pimpl->parent = as_greenlet(Py_NewRef(as_object(thread.current)));
+    if (is_plain) {
+        PyObject_GC_Track(as_object(g));
+    }
+    return g;
+}
+
+PyGreenlet* create_main(Thread& thread) noexcept {
+    PyGreenlet* g = create_plain(*thread.module);
+    if (g == nullptr) {
+        return nullptr;
+    }
+    thread.main_activation.greenlet = g;
+    thread.share();
+    thread.module->main_greenlets += 1;
+    *g->pimpl = Greenlet{.thread = &thread,
+                         .activation = &thread.main_activation,
+                         .execution = {},
+                         .phase = Phase::active,
+                         .fault = Fault::none,
+                         .is_main = true,
+                         .parent = nullptr,
+                         .run = nullptr,
+                         .context = nullptr};
+    PyObject_GC_Track(as_object(g));
+    return g;
+}
+
+}  // namespace core

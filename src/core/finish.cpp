@@ -1,0 +1,108 @@
+#include "core/finish.hpp"
+
+#include "core/coroutine.hpp"
+#include "core/parent.hpp"
+#include "core/start.hpp"
+#include "core/transfer.hpp"
+#include "interpreter/frames.hpp"
+#include "interpreter/pending_exception.hpp"
+
+namespace core {
+
+namespace {
+
+inline bool can_go_on(Thread& thread, PyGreenlet* self, PyGreenlet* parent) {
+    return is_active(parent) && parent->pimpl->thread == &thread && parent != self;
+}
+
+// The greenlet that goes on when `self` finishes: its resumer, if it is the body of a coroutine that somebody resumed, else
+// the first of its parents that can. A new reference. If it has to be started, `start` is made ready for it.
+// What fails on the way replaces the result, and is passed to the next parent.
+PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool is_exit, Start& start, bool& starts) {
+    if (PyGreenlet* resumer = std::exchange(self->pimpl->resumer, nullptr)) {
+        return resumer;
+    }
+    Reference next = Reference::steal(get_parent(self));
+    while (next) {
+        PyGreenlet* g = as_greenlet(next.get());
+        if (can_go_on(thread, self, g)) {
+            return as_greenlet(next.release());
+        }
+        if (!is_started(g)) {
+            start = Start{};
+            Message message = Message::exception();
+            if (result) {
+                start.many_arguments = Reference::steal(PyTuple_Pack(1, result.get()));
+                message = start.many_arguments ? Message{&PyTuple_GET_ITEM(start.many_arguments.get(), 0), 1} : message;
+                message.is_exit = is_exit;
+            }
+            bool may = (!result || start.many_arguments) && may_switch_to(g, thread);
+            switch (may ? prepare_start(thread, g, message, start) : Preparation::failed) {
+                case Preparation::ready:
+                    starts = true;
+                    result = Reference();
+                    return as_greenlet(next.release());
+                case Preparation::already_started:
+                    continue;
+                case Preparation::failed:
+                    result = Reference();
+            }
+        }
+        next = Reference::steal(get_parent(g));
+    }
+    // The chain of parents was cut. The main greenlet is always there.
+    if (result) {
+        result = Reference();
+        PyErr_SetString(thread.module->error, "a greenlet finished whose parent was garbage collected");
+    }
+    return as_greenlet(Py_NewRef(as_object(thread.main)));
+}
+
+// Switches from a greenlet that has finished to `target`, of which it takes over a reference, for ever.
+[[noreturn]] inline void leave(Thread& thread, PyGreenlet* self, PyGreenlet* target, void* payload) {
+    Activation& activation = *self->pimpl->activation;
+    {
+        interpreter::ObjectLock lock(as_object(self));  // as at the start
+        self->pimpl->context = interpreter::exchange_running_context(thread.thread_state, nullptr);
+        self->pimpl->activation = nullptr;
+        self->pimpl->phase = Phase::finished;
+    }
+    if (std::exchange(self->pimpl->holds_itself, false)) [[unlikely]] {
+        Py_DECREF(self);
+    }
+    thread.remove_active(activation);
+    thread.vacated = &activation;
+    thread.origin = thread.current;
+    thread.current = target;
+    exchange(*self->pimpl, activation, *target->pimpl, payload, thread.thread_state);
+    __builtin_unreachable();
+}
+
+}  // namespace
+
+[[noreturn]] void finish_greenlet(Thread& thread, PyGreenlet* self, PyObject* result_of_run) {
+    bool is_coroutine = self->pimpl->is_coroutine;
+    Reference result = Reference::steal(is_coroutine ? settle(self, result_of_run) : result_of_run);
+    bool is_exit = !result && !is_coroutine && PyErr_ExceptionMatches(thread.module->greenlet_exit);
+    if (is_exit) {
+        result = Reference::steal(interpreter::take_exception(true));
+    }
+    if (interpreter::has_leftovers(thread.thread_state)) {
+        interpreter::PendingException in_flight;
+        interpreter::clear_leftovers(thread.thread_state);
+    }
+    Reference parent = Reference::steal(get_parent(self));
+    if (self->pimpl->resumer == nullptr && parent && can_go_on(thread, self, as_greenlet(parent.get()))) [[likely]] {
+        leave(thread, self, as_greenlet(parent.release()), result.release());
+    }
+    parent = Reference();
+    bool starts = false;
+    Start start;
+    PyGreenlet* target = successor(thread, self, result, is_exit, start, starts);
+    if (!starts) {
+        start = Start{};  // of one that could not be started
+    }
+    leave(thread, self, target, starts ? static_cast<void*>(&start) : result.release());
+}
+
+}  // namespace core

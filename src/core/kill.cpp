@@ -1,0 +1,206 @@
+#include "core/kill.hpp"
+
+#include "core/coroutine.hpp"
+#include "core/held.hpp"
+#include "core/parent.hpp"
+#include "core/transfer.hpp"
+#include "interpreter/frames.hpp"
+#include "interpreter/handled_exception.hpp"
+#include "interpreter/pending_exception.hpp"
+
+namespace core {
+
+// --- the exception ---------------------------------------------------------------------------------------------------
+
+bool must_be_killed_later(PyGreenlet* g) noexcept {
+    Thread* thread = g->pimpl->thread;
+    if (thread->thread_state == nullptr || interpreter::is_finalizing()) {
+        return false;
+    }
+    return thread->thread_state != interpreter::current_thread_state() || thread->postpones_kills;
+}
+
+namespace {
+
+// Puts in flight what kills a greenlet.
+void raise_exit(const PyGreenlet* g, const Thread& thread, bool condemned) {
+    if (g->pimpl->is_coroutine) {
+        PyErr_SetNone(PyExc_GeneratorExit);
+        if (is_active(g) && thread.current != g) {
+            interpreter::add_context_of(thread.thread_state, g->pimpl->activation->state);
+        }
+    }
+    else {
+        PyErr_SetString(condemned ? thread.module->garbage_exit : thread.module->greenlet_exit,
+                        "Killing the greenlet because all references have vanished.");
+    }
+}
+
+}  // namespace
+
+void kill(PyGreenlet* g, bool condemned) noexcept {
+    interpreter::PendingException in_flight;
+    Thread* thread = g->pimpl->thread;
+    if (thread->thread_state == nullptr || interpreter::is_finalizing()) {
+        abandon(g);
+        return;
+    }
+    if (thread->thread_state == interpreter::current_thread_state() && thread->current == g) {
+        return;
+    }
+    if (must_be_killed_later(g)) {
+        Py_INCREF(g);
+        if (!thread->kill_later(g, condemned)) {
+            abandon(g);
+            Py_DECREF(g);
+        }
+        return;
+    }
+    raise_exit(outermost_resumer(g), *thread, condemned);  // first, because the exception's methods may be a program's
+    if (!is_active(g) || thread->current == g) {
+        PyErr_Clear();
+        return;
+    }
+    PyGreenlet* victim = g;
+    // It returns to here, whatever its parent is.
+    g = outermost_resumer(g);  // which passes the exception on
+    Reference held = Reference::borrow(g != victim ? as_object(g) : nullptr);  // nobody else may refer to it when it has done so
+    if (g->pimpl->is_main || is_ancestor(g, thread->current)) {
+        PyErr_Clear();  // it is no garbage, whoever said so
+        return;
+    }
+    Reference parent = Reference::steal(exchange_parent(g, Py_NewRef(as_object(thread->current))));
+    std::size_t parent_changes = thread->module->parent_changes.load(std::memory_order_relaxed);
+    PyObject* result = transfer(*thread, g, nullptr, {});
+    // The parent may have become a child meanwhile. Then it does not come back: there would be a cycle.
+    bool is_as_before = thread->module->parent_changes.load(std::memory_order_relaxed) == parent_changes;
+    if (is_as_before || !is_ancestor(g, as_greenlet(parent.get()))) {
+        parent = Reference::steal(exchange_parent(g, parent.release()));
+    }
+    parent = Reference();  // at once: what follows may run code that never comes back
+    if (result == nullptr) {
+        PyErr_WriteUnraisable(as_object(g));
+    }
+    Py_XDECREF(result);
+    if (condemned && is_active(victim)) {
+        keep_survivor(victim);
+    }
+}
+
+void keep_survivor(PyGreenlet* g) noexcept {
+    if (!g->pimpl->holds_itself) {
+        g->pimpl->holds_itself = true;
+        Py_INCREF(g);
+    }
+}
+
+// --- the queue -------------------------------------------------------------------------------------------------------
+
+bool Thread::kill_later(PyGreenlet* g, bool condemned) noexcept {
+    bool is_known;
+    {
+        interpreter::Holding changing(after_end);  // or else the thread ends meanwhile, and nobody kills it
+        if (thread_state == nullptr) {
+            return false;
+        }
+        g->pimpl->is_condemned |= condemned;
+        is_known = std::exchange(g->pimpl->is_to_be_killed, true);
+        if (!is_known) {
+            PyGreenlet* last = std::exchange(last_to_kill, g);
+            if (last != nullptr) {
+                last->pimpl->run = as_object(g);
+            }
+            else {
+                to_kill = g;
+                obstacles.fetch_or(kills_wait, std::memory_order_release);
+            }
+        }
+    }
+    if (is_known) {
+        Py_DECREF(g);
+    }
+    return true;
+}
+
+// The next greenlet that others released, with the reference to it; nullptr if there is none.
+PyGreenlet* Thread::take_released(bool& condemned) noexcept {
+    interpreter::Holding changing(after_end);
+    PyGreenlet* g = to_kill;
+    if (g == nullptr) {
+        return nullptr;
+    }
+    to_kill = as_greenlet(std::exchange(g->pimpl->run, nullptr));
+    if (to_kill == nullptr) {
+        last_to_kill = nullptr;
+        obstacles.fetch_and(~kills_wait, std::memory_order_relaxed);
+    }
+    g->pimpl->is_to_be_killed = false;
+    condemned = std::exchange(g->pimpl->is_condemned, false);
+    return g;
+}
+
+// One after the other: what one of them does when it is killed may kill or finish others, or never come back here.
+void Thread::kill_released_now() noexcept {
+    interpreter::PendingException in_flight;
+    bool condemned;
+    while (!postpones_kills) {
+        PyGreenlet* g = take_released(condemned);
+        if (g == nullptr) {
+            return;
+        }
+        if (condemned && is_active(g)) {
+            kill(g, true);
+        }
+        Py_DECREF(g);
+    }
+}
+
+// --- without an exception --------------------------------------------------------------------------------------------
+
+namespace {
+
+// Of several threads that abandon a greenlet at once one gets its activation.
+Activation* take_activation(PyGreenlet* g) noexcept {
+    interpreter::ObjectLock lock(as_object(g));  // another one may be looking at its frames
+    g->pimpl->phase = Phase::finished;
+    return g->pimpl->activation.exchange(nullptr);
+}
+
+// Takes it off its thread's list. True if the greenlet had a reference to itself, which is the caller's now.
+bool take_off(Thread& thread, Activation& activation) noexcept {
+    interpreter::Holding changing(thread.after_end);
+    thread.remove_active(activation);
+    return std::exchange(activation.greenlet->pimpl->holds_itself, false);
+}
+
+void return_stack(Thread& thread, Activation& activation) noexcept {
+    interpreter::Holding changing(thread.after_end);
+    thread.return_stack(activation);
+}
+
+}  // namespace
+
+void abandon(PyGreenlet* g) noexcept {
+    Greenlet& greenlet = *g->pimpl;
+    Activation* activation = take_activation(g);
+    if (activation == nullptr || interpreter::is_finalizing() || greenlet.thread->current == g) {
+        return;  // what it holds goes with the process
+    }
+    interpreter::PendingException in_flight;
+    bool held_itself = take_off(*greenlet.thread, *activation);
+    PyObject* context = std::exchange(activation->state.context, nullptr);
+    Py_XDECREF(interpreter::SharedReference(as_object(g), greenlet.context).exchange(context));
+    Py_CLEAR(greenlet.resumer);
+    interpreter::abandon_frames(activation->state, activation->call_site);
+    Held::release(activation->held);
+    Py_XDECREF(activation->run);
+    for (Py_ssize_t i = activation->argument_count; i > 0; --i) {
+        Py_DECREF(activation->arguments[i - 1]);
+    }
+    return_stack(*greenlet.thread, *activation);
+    if (held_itself) {
+        Py_DECREF(g);
+    }
+}
+
+}  // namespace core

@@ -1,0 +1,239 @@
+#include "core/start.hpp"
+
+#include <new>
+
+#include "core/finish.hpp"
+#include "core/parent.hpp"
+#include "core/transfer.hpp"
+#include "interpreter/allocation.hpp"
+#include "interpreter/given_up.hpp"
+#include "interpreter/pending_exception.hpp"
+
+namespace core {
+
+namespace {
+
+// So many arguments are kept on the stack of the greenlet itself.
+constexpr Py_ssize_t few = 6;
+
+Py_ssize_t argument_count(const Message& message) noexcept {
+    return message.positional + (message.keyword_names != nullptr ? PyTuple_GET_SIZE(message.keyword_names) : 0);
+}
+
+// Expands a dictionary of keyword arguments.
+bool expand_keywords(Start& start) {
+    Message& message = start.message;
+    if (message.keywords == nullptr || PyDict_GET_SIZE(message.keywords) == 0) {
+        return true;
+    }
+    // Where threads do not take turns another one may change it.
+    Reference own = Reference::steal(interpreter::threads_take_turns ? Py_NewRef(message.keywords) : PyDict_Copy(message.keywords));
+    if (!own) {
+        return false;
+    }
+    PyObject* keywords = own.get();
+    interpreter::CollectorPaused paused;  // what it calls may change the dictionary
+    Reference values = Reference::steal(PyTuple_New(message.positional + PyDict_GET_SIZE(keywords)));
+    Reference names = Reference::steal(PyTuple_New(PyDict_GET_SIZE(keywords)));
+    if (!values || !names) {
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < message.positional; ++i) {
+        PyTuple_SET_ITEM(values.get(), i, Py_NewRef(message.arguments[i]));
+    }
+    PyObject *name, *value;
+    Py_ssize_t position = 0;
+    for (Py_ssize_t i = 0; PyDict_Next(keywords, &position, &name, &value); ++i) {
+        if (!PyUnicode_Check(name)) {
+            PyErr_SetString(PyExc_TypeError, "keywords must be strings");
+            return false;
+        }
+        PyTuple_SET_ITEM(names.get(), i, Py_NewRef(name));
+        PyTuple_SET_ITEM(values.get(), message.positional + i, Py_NewRef(value));
+    }
+    message.arguments = &PyTuple_GET_ITEM(values.get(), 0);
+    message.keyword_names = names.get();
+    start.many_arguments = std::move(values);
+    start.keyword_names = std::move(names);
+    return true;
+}
+
+bool keep_many_arguments(Start& start) {
+    Message& message = start.message;
+    Py_ssize_t count = argument_count(message);
+    if (count <= few || start.many_arguments || message.gives_arguments) {
+        return true;
+    }
+    Reference values = Reference::steal(PyTuple_New(count));
+    if (!values) {
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < count; ++i) {
+        PyTuple_SET_ITEM(values.get(), i, Py_NewRef(message.arguments[i]));
+    }
+    message.arguments = &PyTuple_GET_ITEM(values.get(), 0);
+    start.many_arguments = std::move(values);
+    return true;
+}
+
+// Finds out what an unstarted greenlet will run. May run Python code, which may do anything, start the greenlet included, or
+// give it a parent of another thread.
+bool find_run(Thread& thread, PyGreenlet* g, Start& start) {
+    if (Py_TYPE(g) == thread.module->greenlet_type) {
+        interpreter::SharedReference run(as_object(g), g->pimpl->run);  // under whose lock it is started
+        if (is_started(g)) {
+            return true;  // prepare_start() finds out
+        }
+        start.run = Reference::steal(run.get());
+        if (start.run) {
+            return true;
+        }
+    }
+    {
+        interpreter::PendingException in_flight;
+        start.run = Reference::steal(PyObject_GetAttr(as_object(g), thread.module->name_run));
+        if (!start.run && !interpreter::threads_take_turns && is_started(g)) {
+            PyErr_Clear();  // another thread did so meanwhile
+            return true;
+        }
+        if (!start.run) {
+            in_flight.discard();
+        }
+    }
+    return start.run && (is_started(g) || may_switch_to(g, thread));
+}
+
+// The first function on a greenlet's stack.
+void run_greenlet(void* payload);
+
+// False if another thread has started it, where they do not take turns: its parent was of that one then.
+bool lay_out(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
+    static_assert(sizeof(Activation) % alignof(_PyStackChunk) == 0);
+    interpreter::ObjectLock lock(as_object(g));  // also because its context moves, and another thread may ask for it
+    if (!interpreter::threads_take_turns && is_started(g)) {
+        return false;
+    }
+    auto* activation = new (slot.client_begin()) Activation{};
+    std::byte* chunk = slot.client_begin() + sizeof(Activation);
+    PyObject* context = std::exchange(g->pimpl->context, nullptr);
+    activation->slot = &slot;
+    activation->greenlet = g;
+    activation->state.begin(thread.thread_state, slot.stack_end(), slot.stack_base(), chunk, slot.client_end(), context);
+    if (g->pimpl->is_coroutine) {
+        activation->state.nest(thread.thread_state);
+        activation->state.join(thread.thread_state);
+    }
+    stackful::prepare(g->pimpl->execution, slot.low, slot.stack_base(), run_greenlet);
+    thread.share();
+    thread.add_active(*activation);
+    g->pimpl->thread = &thread;
+    g->pimpl->activation = activation;
+    g->pimpl->phase = Phase::active;
+    return true;
+}
+
+}  // namespace
+
+Preparation prepare_start(Thread& thread, PyGreenlet* g, const Message& message, Start& start) {
+    start.thread = &thread;
+    start.message = message;
+    if (message.is_exit) {
+        start.message.positional = 0;
+    }
+    if (!find_run(thread, g, start)) {
+        return Preparation::failed;
+    }
+    if (!expand_keywords(start) || !keep_many_arguments(start)) {
+        return Preparation::failed;
+    }
+    // By what was called to find `run`, or to get memory for the arguments.
+    if (is_started(g)) {
+        return Preparation::already_started;
+    }
+    stackful::Slot* slot = thread.acquire_slot();
+    if (slot == nullptr) {
+        return Preparation::failed;
+    }
+    if (!lay_out(thread, g, *slot)) {
+        thread.stacks.release(slot);
+        return Preparation::already_started;
+    }
+    return Preparation::ready;
+}
+
+namespace {
+
+// Calls run(*arguments), in the new greenlet. Returns its result, or nullptr with an exception.
+PyObject* call_run(Thread& thread, PyGreenlet* self, Start& start) {
+    // Take over what the starter has, before anything else can run.
+    Message message = start.message;
+    Reference run = std::move(start.run);
+    Reference many_arguments = std::move(start.many_arguments);
+    Reference keyword_names = Reference::borrow(message.keyword_names);
+    PyObject* const* arguments = message.arguments;
+    Py_ssize_t count = message.is_exception ? 0 : argument_count(message);
+    PyObject* few_kept[1 + few];  // the first place is for the callee to use
+    PyObject** kept = few_kept;
+    if (count > few && !many_arguments) {
+        kept = static_cast<PyObject**>(__builtin_alloca(static_cast<std::size_t>(1 + count) * sizeof(PyObject*)));
+    }
+    if (many_arguments) {
+        kept[1] = many_arguments.get();
+    }
+    else if (message.gives_arguments) {
+        for (Py_ssize_t i = 0; i < count; ++i) {
+            kept[1 + i] = std::exchange(const_cast<PyObject**>(arguments)[i], nullptr);
+        }
+        arguments = kept + 1;
+    }
+    else {
+        for (Py_ssize_t i = 0; i < count; ++i) {
+            kept[1 + i] = Py_NewRef(arguments[i]);
+        }
+        arguments = kept + 1;
+    }
+    Activation& activation = *self->pimpl->activation;
+    activation.run = run.get();
+    activation.arguments = kept + 1;
+    activation.argument_count = many_arguments ? 1 : count;
+
+    // Only now other code may run: the tracer, and the destructor of a `run` attribute that was not the one found.
+    PyObject* attribute = interpreter::SharedReference(as_object(self), self->pimpl->run).exchange(nullptr);
+    PyObject* result = arrive(thread, message.is_exception ? nullptr : Py_None);
+    Py_XDECREF(attribute);
+    if (result != nullptr) {
+        std::size_t positional = static_cast<std::size_t>(message.positional);
+        if (!many_arguments) {
+            positional |= PY_VECTORCALL_ARGUMENTS_OFFSET;
+        }
+        if (message.gives_arguments && interpreter::makes_own_references(run.get(), count)) {
+            activation.argument_count = 0;
+            for (Py_ssize_t i = std::exchange(count, 0); i > 0; --i) {
+                interpreter::give_up(kept[i]);
+            }
+        }
+        result = PyObject_Vectorcall(run.get(), arguments, positional, keyword_names.get());
+    }
+    activation.run = nullptr;
+    activation.argument_count = 0;
+    if (!many_arguments) {
+        for (Py_ssize_t i = count; i > 0; --i) {  // as a tuple would
+            Py_DECREF(kept[i]);
+        }
+    }
+    return result;
+}
+
+// Not noexcept, and without destructors of its own: a thread that is ended by pthread_exit() unwinds it.
+void run_greenlet(void* payload) {
+    stackful::entered();
+    Start& start = *static_cast<Start*>(payload);
+    Thread& thread = *start.thread;
+    PyGreenlet* self = thread.current;
+    PyObject* result = call_run(thread, self, start);
+    finish_greenlet(thread, self, result);
+}
+
+}  // namespace
+
+}  // namespace core

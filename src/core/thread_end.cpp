@@ -1,0 +1,117 @@
+// The end of a thread: see thread.hpp.
+
+#include "core/kill.hpp"
+#include "core/reference.hpp"
+#include "core/thread.hpp"
+#include "interpreter/frames.hpp"
+#include "interpreter/pending_exception.hpp"
+#include "interpreter/threads.hpp"
+
+namespace core {
+
+void Thread::end() noexcept {
+    bool can_still_run = interpreter::current_thread_state() == thread_state && !interpreter::is_finalizing();
+    Notes* notes = Notes::make();
+    Thread* before = notes != nullptr ? std::exchange(notes->ending, this) : nullptr;
+    end_scheduler();
+    if (can_still_run) {
+        kill_released();
+        if (active != nullptr && module->collects_at_end) {
+            std::clock_t begin = std::clock();
+            PyGC_Collect();
+            module->cleanup_clocks += std::clock() - begin;
+        }
+        // What goes now may still use greenlets. If it did later, that would make a new record of a thread that is no more.
+        if (current == main) {
+            Py_XDECREF(interpreter::exchange_running_context(thread_state, nullptr));
+        }
+        Py_CLEAR(tracer);
+        if (notes != nullptr) {
+            notes->clearing.begins(thread_state);
+        }
+        end_scheduler();
+        if (Py_REFCNT(main) == 2) {
+            Py_CLEAR(main->dict);
+        }
+        end_scheduler();
+        kill_released();
+    }
+
+    if (notes != nullptr) {
+        notes->ending = before;
+    }
+    leave_thread_state();
+    ended_threads.fetch_add(1, std::memory_order_relaxed);
+    Py_CLEAR(tracer);
+    end_scheduler();
+    kill_released();
+    if (can_still_run) {
+        while (PyGreenlet* survivor = take_survivor()) {
+            abandon(survivor);
+            Py_DECREF(survivor);
+        }
+    }
+    trim_free_stacks();
+    if (current == main) {
+        Py_DECREF(as_object(current.exchange(nullptr)));
+    }
+    // Else it ended in the middle of a greenlet: other threads do in the child of a fork. That greenlet stays the current
+    // one for ever, because nobody knows what state it is in.
+    Reference ended_main;
+    {
+        interpreter::Holding lock(after_end);
+        ended_main = Reference::steal(as_object(std::exchange(main, nullptr)));
+    }
+    ended_main = Reference();
+    drop();
+}
+
+// A scheduler takes itself off the thread when it is finalized. Code that runs because of that can make another one, but not for
+// ever, and not once the thread has left its thread state.
+void Thread::end_scheduler() noexcept {
+    for (int round = 0; scheduler != nullptr && round < 10; ++round) {
+        Reference held = Reference::borrow(scheduler);
+        PyObject_CallFinalizer(held.get());
+    }
+}
+
+// From here on other threads may abandon its greenlets.
+void Thread::leave_thread_state() noexcept {
+    interpreter::Holding changing(after_end);
+    for (Activation* activation = active; activation != nullptr; activation = activation->next) {
+        if (activation->greenlet != current) {
+            interpreter::leave_thread_state(activation->state, thread_state);
+        }
+    }
+    if (current != main) {
+        main_activation.state.return_data_stack(thread_state);
+    }
+    main->pimpl->phase = Phase::finished;
+    main->pimpl->activation = nullptr;
+    thread_state = nullptr;
+}
+
+// A greenlet that only refers to itself, with that reference. nullptr if there is none.
+PyGreenlet* Thread::take_survivor() noexcept {
+    interpreter::Holding changing(after_end);
+    for (Activation* activation = active; activation != nullptr; activation = activation->next) {
+        if (std::exchange(activation->greenlet->pimpl->holds_itself, false)) {
+            return activation->greenlet;
+        }
+    }
+    return nullptr;
+}
+
+void Thread::trim_free_stacks() noexcept {
+    interpreter::Holding changing(after_end);
+    stacks.trim();
+}
+
+void Thread::drop() noexcept {
+    if (owners.remove()) {
+        module->drop();
+        delete this;
+    }
+}
+
+}  // namespace core
