@@ -24,7 +24,7 @@
 namespace core {
 struct Greenlet;
 }
-#include "module/greenlet.h"
+#include "greenlet.h"
 
 namespace core {
 
