@@ -79,12 +79,9 @@ def begun(coroutine):
 
 
 class TestWhatIsNoGreenlet:
-    def test_as_a_parent(self):
-        failure = failure_of(greenlet, len, 5, type=TypeError)
-        assert str(failure) == "parent must be a greenlet, not int"
-
-    def test_set_as_a_parent(self):
-        failure = failure_of(setattr, greenlet(), "parent", 5, type=TypeError)
+    @pytest.mark.parametrize("attempt", [lambda: greenlet(len, 5), lambda: setattr(greenlet(), "parent", 5)])
+    def test_as_a_parent(self, attempt):
+        failure = failure_of(attempt, type=TypeError)
         assert str(failure) == "GreenletChecker: Expected any type of greenlet, not int"
         assert failure.__notes__ == ["parent must be a greenlet, not int"]
 

@@ -453,15 +453,7 @@ int initialize(PyObject* self, PyObject* run, PyObject* parent) noexcept {
     if (run != nullptr && set_run(self, run, nullptr) < 0) {
         return -1;
     }
-    if (parent == nullptr || parent == Py_None) {
-        return 0;
-    }
-    ModuleState* module = Thread::running_module();
-    if (module != nullptr && !PyObject_TypeCheck(parent, module->greenlet_type)) {
-        PyErr_Format(PyExc_TypeError, "parent must be a greenlet, not %s", Py_TYPE(parent)->tp_name);
-        return -1;
-    }
-    return module != nullptr ? set_parent(self, parent, nullptr) : -1;
+    return parent != nullptr && parent != Py_None ? set_parent(self, parent, nullptr) : 0;
 }
 
 PyObject* throw_into(PyObject* self, PyObject* type, PyObject* value, PyObject* traceback) noexcept {

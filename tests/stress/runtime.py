@@ -104,6 +104,12 @@ run = Run(0)
 is_storm = False  # does garbage collection run all the time?
 _object_at = re.compile(r"object at (0x[0-9a-fA-F]+)")
 _address = re.compile(r"0x(?:[0-9a-fA-F]+|\(nil\))")
+_work = re.compile(r"; runs (?:<\w+>|[^<>])*(?=>)")
+
+
+def without_what_may_differ(text: str) -> str:
+    """Without addresses, and without what only this package's repr() tells: what a greenlet runs, and where."""
+    return _address.sub("0x", _work.sub("", text))
 
 
 def show(value, depth: int = 3) -> str:
@@ -114,14 +120,16 @@ def show(value, depth: int = 3) -> str:
     if depth and type(value) is dict:
         return "{" + ", ".join(f"{k}: {show(v, depth - 1)}" for k, v in value.items()) + "}"
     if isinstance(value, BaseException):
-        text = _address.sub("0x", str(value))
+        text = without_what_may_differ(str(value))
         if "different thread" in text:
             text = "different thread"  # the reference may take a while to know that it ended
+        if isinstance(value, AttributeError) and text.startswith("run: "):
+            text = "run"  # which is all that the reference says
         return f"{type(value).__name__}({text})"
     if isinstance(value, Guard):
         return f"guard{value.number}"
     if value is None or type(value) in (int, str, bool):
-        return _address.sub("0x", repr(value))
+        return without_what_may_differ(repr(value))
     return f"<{type(value).__name__}>"
 
 
@@ -259,7 +267,7 @@ def ask(slot: int) -> None:
         frame = frame.f_back
     context = type(context_of(g)).__name__
     note(f"  {show(g)} {bool(g)} dead={g.dead} parent={show(g.parent)} frame={' '.join(text)} context={context} "
-         f"run={hasattr(g, 'run')} {_address.sub('0x', repr(g))}")
+         f"run={hasattr(g, 'run')} {without_what_may_differ(repr(g))}")
 
 
 def root():
@@ -628,7 +636,7 @@ class Stderr:
     def write(self, text: str) -> None:
         self.keep_survivor(text)
         if text.strip():
-            note(f"  stderr {_address.sub('0x', text.strip())}")
+            note(f"  stderr {without_what_may_differ(text.strip())}")
 
     def keep_survivor(self, text: str) -> None:
         match = _object_at.search(text)
