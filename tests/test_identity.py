@@ -11,7 +11,7 @@ from pathlib import Path
 import greenlet
 import pytest
 from greenlet import _greenlet
-from support import HAS_ADDRESS_SANITIZER
+from support import HAS_ADDRESS_SANITIZER, IS_DEBUG_BUILD
 
 
 def about(*arguments, options=(), **environment):
@@ -85,7 +85,7 @@ def test_a_package_installed_over_this_one_is_noticed(tmp_path):
     assert "pip has greenlet 3.5.6 on record" in about(PYTHONPATH=str(tmp_path))[0]
 
 
-@pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="that build is made for debugging")
+@pytest.mark.skipif(HAS_ADDRESS_SANITIZER or IS_DEBUG_BUILD, reason="that build is made for debugging")
 def test_the_symbol_table_is_there_and_debug_sections_are_not():
     if shutil.which("readelf") is None:
         pytest.skip("there is no readelf")
