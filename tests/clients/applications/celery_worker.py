@@ -6,13 +6,10 @@ A worker is told to end while tasks run, wait for their time and are queued. The
 every task has its result, and none ran more often than it should.
 """
 
-import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -20,42 +17,24 @@ from celery.exceptions import TaskRevokedError, TimeLimitExceeded
 from celery.states import READY_STATES
 from celery.utils import uuid
 from redis_server import redis_server
-from session import check, figure, resident, wait_until
+from session import check, wait_until
+from task_queue import check_results, run_workers
 
 SECONDS_TO_END = 10
 FOR_EVER = 60  # seconds
 
 
-class Worker:
-    def __init__(self, pool: str, number: int) -> None:
-        self.log = Path(f"worker-{number}.log")
-        with open(self.log, "wb") as log:
-            self.process = psutil.Popen(
-                [Path(sys.executable).parent / "celery", "--app", "celery_tasks", "--workdir", Path(__file__).parent, "worker",
-                 "--pool", pool, "--concurrency", "50", "--without-mingle", "--loglevel", "INFO", "--hostname", f"worker-{number}@here"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+def start(pool: str, number: int) -> psutil.Popen:
+    return psutil.Popen(
+        [Path(sys.executable).parent / "celery", "--app", "celery_tasks", "--workdir", Path(__file__).parent, "worker",
+         "--pool", pool, "--concurrency", "50", "--without-mingle", "--loglevel", "INFO", "--hostname", f"worker-{number}@here"],
+        stdin=subprocess.DEVNULL)
 
-    def wait_until_ready(self, control) -> None:
-        # It listens for commands after it has said that it is ready.
-        wait_until(lambda: control.ping(timeout=0.5, limit=1) or self.process.poll() is not None, 30, "the worker answers")
-        assert self.process.poll() is None, self.log.read_text()
 
-    def shut_down(self) -> float:
-        """Returns the seconds that it took."""
-        begin = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            status = self.process.wait(timeout=SECONDS_TO_END)
-        finally:
-            self.kill()
-        assert status == 0, f"status {status}: {self.log.read_text()}"
-        return time.monotonic() - begin
-
-    def kill(self) -> None:
-        if self.process.poll() is None:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                self.process.kill()
-            self.process.wait()
+def wait_until_ready(process: psutil.Popen, control) -> None:
+    # It listens for commands after it has said that it is ready.
+    wait_until(lambda: control.ping(timeout=0.5, limit=1) or process.poll() is not None, 30, "the worker answers")
+    assert process.poll() is None, "the worker has ended"
 
 
 class Load:
@@ -115,37 +94,24 @@ class Load:
         return [f"{kind}: {task}" for kind, sent in self.sent.items() for task, *_ in sent
                 if task not in queued and not self.has_result(task)]
 
-    def check(self) -> None:
-        for kind, sent in self.sent.items():
-            with check(kind):
-                for task, gives, runs in sent:
-                    result = self.app.backend.get_result(task)
-                    assert result == gives or isinstance(gives, type) and isinstance(result, gives), f"{result!r}, not {gives!r}"
-                    assert self.runs(task) == runs, f"ran {self.runs(task)} times, not {runs}"
-
 
 def run(pool: str, shutdowns: int) -> None:
-    load, times = Load(pool), []
-    for number in range(1, shutdowns + 1):
-        worker, is_last = Worker(pool, number), number == shutdowns
-        try:
-            with check(f"worker {number} does its work"):
-                worker.wait_until_ready(load.app.control)
-                load.wait_for(load.send_what_ends_soon(number))
-                under_way = load.send_what_is_under_way(number)
-                wait_until(lambda: any(map(load.runs, under_way)), 10, "tasks run")
-                if is_last:
-                    load.wait_for([task for sent in load.sent.values() for task, *_ in sent])
-                    figure("resident memory of the worker, MiB", round(resident(worker.process), 1))
-            with check(f"worker {number} ends within {SECONDS_TO_END} s"):
-                times.append(worker.shut_down())
-            with check(f"worker {number} loses nothing"):
-                assert not load.lost(), load.lost()
-        finally:
-            worker.kill()
-    load.check()
-    if times:
-        figure("longest shutdown, s", round(max(times), 1))
+    load = Load(pool)
+
+    def work(process: psutil.Popen, number: int) -> None:
+        wait_until_ready(process, load.app.control)
+        load.wait_for(load.send_what_ends_soon(number))
+        under_way = load.send_what_is_under_way(number)
+        wait_until(lambda: any(map(load.runs, under_way)), 10, "tasks run")
+        if number == shutdowns:
+            load.wait_for([task for sent in load.sent.values() for task, *_ in sent])
+
+    def check_nothing_is_lost(number: int) -> None:
+        with check(f"worker {number} loses nothing"):
+            assert not load.lost(), load.lost()
+
+    run_workers("worker", shutdowns, SECONDS_TO_END, lambda number: start(pool, number), work, check_nothing_is_lost)
+    check_results(load.sent, load.app.backend.get_result, load.runs)
 
 
 if __name__ == "__main__":

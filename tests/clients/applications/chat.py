@@ -1,17 +1,13 @@
 """Flask-SocketIO on gevent (chat_server.py), and python-socketio's clients in threads of this process, on both transports."""
 
-import signal
-import subprocess
-import sys
 import threading
 import time
 import urllib.request
 from pathlib import Path
 
-import psutil
 import socketio
 from engineio.payload import Payload
-from session import check, figure, resident, wait_until
+from session import check, figure, resident, serving, tell_to_end, wait_until
 
 SERVER = Path(__file__).with_name("chat_server.py")
 CLIENTS = 16
@@ -100,18 +96,12 @@ def use(url: str, clients: list[Client]) -> None:
 
 
 def main() -> None:
-    process = psutil.Popen([sys.executable, SERVER], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-    try:
-        url = f"http://127.0.0.1:{int(process.stdout.readline())}"
+    with serving(SERVER) as (process, port):
+        url = f"http://127.0.0.1:{port}"
         use(url, [Client(url, number) for number in range(CLIENTS)])
         figure("resident memory of the server, MiB", round(resident(process), 1))
         with check("the server ends when it is told to, with clients connected"):
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=20) == 0
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+            tell_to_end(process, 20)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """dramatiq-gevent on Redis: a mixed load, and shutdowns in the midst of it. In the end every message has its result."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -9,31 +8,17 @@ from pathlib import Path
 
 import psutil
 from redis_server import redis_server
-from session import check, figure, resident, wait_until
+from session import wait_until
+from task_queue import check_results, run_workers
 
 WORKERS = 3
 SECONDS_TO_END = 20
 
 
-class Worker:
-    def __init__(self) -> None:
-        self.process = psutil.Popen(
-            [Path(sys.executable).parent / "dramatiq-gevent", "dramatiq_tasks", "--path", Path(__file__).parent,
-             "--processes", "1", "--threads", "16"], stdin=subprocess.DEVNULL)
-
-    def shut_down(self) -> float:
-        """Returns the seconds that it took."""
-        begin = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(timeout=SECONDS_TO_END) == 0
-        return time.monotonic() - begin
-
-    def kill(self) -> None:
-        if self.process.poll() is None:
-            for child in self.process.children(recursive=True):
-                child.kill()
-            self.process.kill()
-            self.process.wait()
+def start(number: int) -> psutil.Popen:
+    return psutil.Popen(
+        [Path(sys.executable).parent / "dramatiq-gevent", "dramatiq_tasks", "--path", Path(__file__).parent,
+         "--processes", "1", "--threads", "16"], stdin=subprocess.DEVNULL)
 
 
 class Load:
@@ -98,33 +83,19 @@ class Load:
 
         wait_until(holds, seconds, "every message has a result")
 
-    def check(self) -> None:
-        for kind, sent in self.sent.items():
-            with check(kind):
-                for message, gives, runs in sent:
-                    assert self.outcome(message) == gives, f"{self.outcome(message)!r}, not {gives!r}"
-                    assert self.runs(message) == runs, f"ran {self.runs(message)} times, not {runs}"
-
 
 def run() -> None:
-    load, times = Load(), []
-    for number in range(1, WORKERS + 1):
-        worker = Worker()
-        try:
-            with check(f"worker {number} does its work"):
-                load.wait_for(load.send_what_ends_soon(number))
-                under_way = load.send_what_is_under_way(number)
-                wait_until(lambda: any(map(load.runs, under_way)), 10, "actors run")
-                if number == WORKERS:
-                    load.wait_for([message for sent in load.sent.values() for message, *_ in sent], seconds=60)
-                    figure("resident memory of the worker, MiB", round(resident(worker.process), 1))
-            with check(f"worker {number} ends within {SECONDS_TO_END} s"):
-                times.append(worker.shut_down())
-        finally:
-            worker.kill()
-    load.check()
-    if times:
-        figure("longest shutdown, s", round(max(times), 1))
+    load = Load()
+
+    def work(process: psutil.Popen, number: int) -> None:
+        load.wait_for(load.send_what_ends_soon(number))
+        under_way = load.send_what_is_under_way(number)
+        wait_until(lambda: any(map(load.runs, under_way)), 10, "actors run")
+        if number == WORKERS:
+            load.wait_for([message for sent in load.sent.values() for message, *_ in sent], seconds=60)
+
+    run_workers("worker", WORKERS, SECONDS_TO_END, start, work)
+    check_results(load.sent, load.outcome, load.runs)
 
 
 if __name__ == "__main__":

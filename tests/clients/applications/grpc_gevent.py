@@ -10,17 +10,15 @@ grpc.experimental.gevent.init_gevent()
 
 import json  # noqa: E402
 import signal  # noqa: E402
-import subprocess  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
 from concurrent import futures  # noqa: E402
 
 import gevent  # noqa: E402
 import grpc  # noqa: E402
-import psutil  # noqa: E402
 from gevent.event import Event  # noqa: E402
 from gevent.pool import Pool  # noqa: E402
-from session import check, figure, resident  # noqa: E402
+from session import check, figure, resident, serving, tell_to_end  # noqa: E402
 
 JSON = {"request_deserializer": json.loads, "response_serializer": lambda value: json.dumps(value).encode()}
 CLIENTS = 30
@@ -185,9 +183,8 @@ def callbacks_run_greenlets(service, port) -> None:
 
 
 def main() -> None:
-    process = psutil.Popen([sys.executable, __file__, "serve"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-    try:
-        port = int(process.stdout.readline())
+    with serving(__file__, "serve") as (process, line):
+        port = int(line)
         service = Service(port)
         for step in (calls_give_their_results, calls_wait_at_the_same_time, many_channels, errors_come_back, deadlines_end_calls,
                      calls_are_cancelled, streams_come_whole, streams_go_whole, callbacks_run_greenlets):
@@ -196,12 +193,7 @@ def main() -> None:
         figure("resident memory of the server, MiB", round(resident(process), 1))
         service.channel.close()
         with check("the server ends when it is told to"):
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=20) == 0
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+            tell_to_end(process, 20)
 
 
 if __name__ == "__main__":

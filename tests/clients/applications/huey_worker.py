@@ -1,39 +1,25 @@
 """huey's consumer with greenlets, on Redis: a mixed load, and graceful shutdowns in the midst of it. Every task has its result."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 from redis_server import redis_server
-from session import check, figure, resident, wait_until
+from session import wait_until
+from task_queue import check_results, run_workers
 
 CONSUMERS = 3
 SECONDS_TO_END = 10
 
 
-class Consumer:
-    def __init__(self) -> None:
-        # gevent runs the consumer with everything patched: huey leaves that to its users.
-        self.process = psutil.Popen(
-            [sys.executable, "-m", "gevent.monkey", Path(sys.executable).parent / "huey_consumer", "huey_tasks.huey",
-             "--worker-type", "greenlet", "--workers", "16", "--graceful-signal", "TERM", "--max-delay", "0.2"],
-            stdin=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": f"{os.environ['PYTHONPATH']}:{Path(__file__).parent}"})
-
-    def shut_down(self) -> float:
-        """Returns the seconds that it took."""
-        begin = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(timeout=SECONDS_TO_END) == 0
-        return time.monotonic() - begin
-
-    def kill(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+def start(number: int) -> psutil.Popen:
+    # gevent runs the consumer with everything patched: huey leaves that to its users.
+    return psutil.Popen(
+        [sys.executable, "-m", "gevent.monkey", Path(sys.executable).parent / "huey_consumer", "huey_tasks.huey",
+         "--worker-type", "greenlet", "--workers", "16", "--graceful-signal", "TERM", "--max-delay", "0.2"],
+        stdin=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": f"{os.environ['PYTHONPATH']}:{Path(__file__).parent}"})
 
 
 class Load:
@@ -95,33 +81,19 @@ class Load:
 
         wait_until(holds, 30, "every task has its result")
 
-    def check(self) -> None:
-        for kind, sent in self.sent.items():
-            with check(kind):
-                for result, gives, runs in sent:
-                    assert self.outcome(result) == gives, f"{self.outcome(result)!r}, not {gives!r}"
-                    assert self.runs(result) == runs, f"ran {self.runs(result)} times, not {runs}"
-
 
 def run() -> None:
-    load, times = Load(), []
-    for number in range(1, CONSUMERS + 1):
-        consumer = Consumer()
-        try:
-            with check(f"consumer {number} does its work"):
-                load.wait_for(load.send_what_ends_soon(number))
-                under_way = load.send_what_is_under_way(number)
-                wait_until(lambda: any(load.runs(result) for result, *_ in under_way), 10, "tasks run")
-                if number == CONSUMERS:
-                    load.wait_for([one for sent in load.sent.values() for one in sent])
-                    figure("resident memory of the consumer, MiB", round(resident(consumer.process), 1))
-            with check(f"consumer {number} ends within {SECONDS_TO_END} s"):
-                times.append(consumer.shut_down())
-        finally:
-            consumer.kill()
-    load.check()
-    if times:
-        figure("longest shutdown, s", round(max(times), 1))
+    load = Load()
+
+    def work(process: psutil.Popen, number: int) -> None:
+        load.wait_for(load.send_what_ends_soon(number))
+        under_way = load.send_what_is_under_way(number)
+        wait_until(lambda: any(load.runs(result) for result, *_ in under_way), 10, "tasks run")
+        if number == CONSUMERS:
+            load.wait_for([one for sent in load.sent.values() for one in sent])
+
+    run_workers("consumer", CONSUMERS, SECONDS_TO_END, start, work)
+    check_results(load.sent, load.outcome, load.runs)
 
 
 if __name__ == "__main__":

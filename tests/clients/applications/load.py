@@ -7,9 +7,8 @@ import time
 import urllib.request
 from pathlib import Path
 
-import psutil
 from redis_server import free_port
-from session import check, figure
+from session import check, figure, serving
 
 USERS = 40
 TURNS = 15  # of each, as in locust_users.py
@@ -50,9 +49,8 @@ def locust(url: str, name: str) -> tuple[int, dict]:
 
 
 def main() -> None:
-    process = psutil.Popen([sys.executable, __file__, "serve"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-    try:
-        url = f"http://127.0.0.1:{int(process.stdout.readline())}"
+    with serving(__file__, "serve") as (_, port):
+        url = f"http://127.0.0.1:{port}"
         begin = time.monotonic()
         status, statistics = locust(url, "statistics")
         figure("seconds", round(time.monotonic() - begin, 1))
@@ -68,9 +66,6 @@ def main() -> None:
             # An address where nobody listens.
             status, statistics = locust(f"http://127.0.0.1:{free_port()}", "failures")
             assert status == 1 and statistics["page"]["num_failures"] == statistics["page"]["num_requests"] > 0, statistics
-    finally:
-        process.kill()
-        process.wait()
 
 
 if __name__ == "__main__":

@@ -2,16 +2,14 @@
 """
 
 import signal
-import subprocess
 import sys
 import time
 
 import gevent
-import psutil
 import zerorpc
 from gevent.event import Event
 from gevent.pool import Pool
-from session import check, figure, resident
+from session import check, figure, resident, serving
 
 ENDPOINT = "ipc://service"  # in the folder where it runs
 
@@ -149,16 +147,15 @@ def a_killed_caller_leaves_the_client_usable(client) -> None:
 
 
 def main() -> None:
-    process = subprocess.Popen([sys.executable, __file__, "serve"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout.readline() == "ready\n"
+    with serving(__file__, "serve") as (process, line):
+        assert line == "ready"
         client = zerorpc.Client(ENDPOINT, timeout=30)
         for step in (calls_give_their_results, calls_run_at_the_same_time, many_clients_call_at_once, exceptions_come_back,
                      streams_come_whole, streams_end_with_an_exception, a_service_calls_itself, calls_time_out,
                      a_killed_caller_leaves_the_client_usable):
             with check(step.__name__.replace("_", " ")), gevent.Timeout(30, TimeoutError("after 30 s")):
                 step(client)
-        figure("resident memory of the server, MiB", round(resident(psutil.Process(process.pid)), 1))
+        figure("resident memory of the server, MiB", round(resident(process), 1))
         client.close()
         with check("a call that runs when the server ends is answered"):
             waiting = zerorpc.Client(ENDPOINT, timeout=60)
@@ -169,9 +166,6 @@ def main() -> None:
             waiting.close()
         with check("the server ends when it is told to"):
             assert process.wait(timeout=10) == 0
-    finally:
-        process.kill()
-        process.wait()
 
 
 if __name__ == "__main__":

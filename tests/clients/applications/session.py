@@ -1,6 +1,9 @@
 """What a session reports: its checks, as the tests of a suite, and the figures that it measured."""
 
 import contextlib
+import signal
+import subprocess
+import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -53,3 +56,31 @@ def wait_until(holds: Callable[[], object], seconds: float, what: str) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {seconds} s")
         time.sleep(0.02)
+
+
+def kill(process: psutil.Popen) -> None:
+    """Kills *process* and its descendants, if it still runs."""
+    if process.poll() is None:
+        for member in (*process.children(recursive=True), process):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
+        process.wait()
+
+
+def tell_to_end(process: psutil.Popen, seconds: float) -> float:
+    """Sends SIGTERM, after which *process* has to end with status 0 within *seconds*. Returns the seconds that it took."""
+    begin = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    status = process.wait(timeout=seconds)
+    assert status == 0, f"status {status}"
+    return time.monotonic() - begin
+
+
+@contextlib.contextmanager
+def serving(*command: object):
+    """Runs a Python program while the block runs. Gives the process, and the line that it prints when it serves."""
+    process = psutil.Popen([sys.executable, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process, process.stdout.readline().strip()
+    finally:
+        kill(process)
