@@ -22,6 +22,8 @@ HAS_ADDRESS_SANITIZER = hasattr(ctypes.CDLL(None), "__asan_init")
 DAEMON_THREADS_END_WELL = pytest.mark.skipif(
     HAS_ADDRESS_SANITIZER, reason="daemon threads read what CPython has freed when the process ends, without greenlets too")
 
+# How often a test lets threads race. Where they take turns there is little to find.
+RACES = 100 if IS_FREE_THREADED else 10
 # How many times longer a program may take because of a tool.
 PATIENCE = 4 if HAS_ADDRESS_SANITIZER else 1
 

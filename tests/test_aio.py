@@ -24,7 +24,8 @@ import pytest
 from greenlet import getcurrent
 from greenlet.aio import Coroutine, async_, await_, ensure_portal, has_portal, iter_, portal, run, with_
 from greenlet.generators import generator, yield_
-from support import IS_DEBUG_BUILD, IS_FREE_THREADED, begun_by_one_of_several_threads, output_of, output_of_stress, run_python
+from support import (
+    IS_DEBUG_BUILD, IS_FREE_THREADED, RACES, begun_by_one_of_several_threads, output_of, output_of_stress, run_python)
 
 NO_PORTAL = r"no portal to an event loop here: .*await greenlet\.aio\.run\("
 
@@ -1780,7 +1781,7 @@ def test_threads_that_begin_a_coroutine_at_once():
         await_(switch_out(1))
         return 2
 
-    for _ in range(100):
+    for _ in range(RACES):
         begun = []
         coroutine = run(function, 3)
         begun_by_one_of_several_threads(lambda: coroutine.send(None), 1)

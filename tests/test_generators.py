@@ -18,6 +18,7 @@ from greenlet import getcurrent
 from greenlet.generators import Generator, generator, yield_
 from support import (
     IS_FREE_THREADED,
+    RACES,
     begun_by_one_of_several_threads,
     in_thread,
     outcomes_in_threads,
@@ -683,7 +684,7 @@ def test_threads_that_begin_one_at_once():
         begun.append(arguments)
         yield_(1)
 
-    for _ in range(100):
+    for _ in range(RACES):
         begun = []
         g = function([], named=[])
         begun_by_one_of_several_threads(lambda: next(g), 1)
@@ -696,7 +697,7 @@ def test_threads_that_begin_and_close_one_at_once():
     def function(*arguments, **named):
         begun.append(sys.getrefcount(arguments[0]) > 0)
 
-    for _ in range(100):
+    for _ in range(RACES):
         begun = []
         g = function([], [], [], named=[])
         use = [list, lambda g: g.close(), lambda g: g.throw(LookupError), lambda g: g.gi_frame]

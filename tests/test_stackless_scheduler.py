@@ -797,7 +797,8 @@ def test_the_preparation_of_a_timeout_may_run_other_tasklets():
 
 
 def test_what_is_killed_when_a_tasklet_is_interrupted_may_end_the_run():
-    # Then there was no timeout any more, at which the handler of the alarm looked: crash.
+    # Then there was no timeout any more, at which the handler of the alarm looked: crash. The alarm goes off every 5 ms. The
+    # tasklet is atomic, so that one which goes off while the killed greenlet runs does not interrupt that.
     assert output_of("""
         import threading
         import greenlet
@@ -823,6 +824,7 @@ def test_what_is_killed_when_a_tasklet_is_interrupted_may_end_the_run():
         held = [greenlet.greenlet(waits)]
         held[0].switch()
         interrupted = tasklet(busy)()
+        interrupted.set_atomic(True)
         run(50_000_000)
         log.append("returned")
         interrupted.run()
