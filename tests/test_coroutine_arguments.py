@@ -1,4 +1,4 @@
-"""Arguments of generators and coroutines: refused, and let go of, as those of native ones are."""
+"""Arguments of generators and coroutines: refused and released as those of native ones are."""
 
 import asyncio
 import gc
@@ -164,7 +164,7 @@ def test_what_async_makes_is_what_it_is_to_inspect(is_asked):
     assert inspect.isfunction(async_(lambda: 1))
 
 
-# --- when they are let go of -----------------------------------------------------------------------------------------
+# --- when they are released -----------------------------------------------------------------------------------------
 
 GIVES_UP = not (IS_DEBUG_BUILD or IS_FREE_THREADED)
 only_where_given_up = pytest.mark.skipif(not GIVES_UP, reason="the counts of references are not to be touched here")
@@ -175,7 +175,7 @@ class Chunk:
 
 
 def log_of_arguments(make, number):
-    """When a function lets go of its arguments: before and after `del`, each argument, as it is seen in the function and outside."""
+    """When a function releases its arguments: before and after `del`, each argument, as it is seen in the function and outside."""
     log, alive = [], []
 
     def note(*text):

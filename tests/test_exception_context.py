@@ -215,7 +215,7 @@ def test_random_coroutines_log_the_same_as_native_ones(part):
             return await native(log)
 
         log = use(awaiting, seed)
-        # What is suspended still when its coroutine has ended is let go of, some time.
+        # What is still suspended when its coroutine has ended is released at some later time.
         ended = next((i for i, line in enumerate(log) if "ignored GeneratorExit" in str(line)), None)
         assert use(async_(function), seed)[:ended] == log[:ended], "\n".join(lines)
         contexts += sum(" < " in str(line) for line in log)

@@ -16,7 +16,7 @@ CORE = [
     "module_state|reference|raise",
     "greenlet|notes|thread|parent|settings|held|message",
     "describe|shortage|overflow|create",
-    "transfer",
+    "transfer|coroutine_hooks",
     "start|finish",
     "kill",
     "switch|collect|coroutine|thread_stack|thread_end",
@@ -26,9 +26,7 @@ CORE = [
 UPWARD = {
     "src/core/parent.cpp": {"core/describe.hpp", "core/thread_stack.hpp"},  # what a refusal says
     "src/core/thread.cpp": {"core/create.hpp", "core/shortage.hpp"},        # a thread's main greenlet; no room for a stack
-    "src/core/transfer.cpp": {"core/coroutine.hpp"},                        # the hooks of coroutines
-    "src/core/finish.cpp": {"core/coroutine.hpp"},
-    "src/core/kill.cpp": {"core/coroutine.hpp"},
+    "src/core/coroutine_hooks.cpp": {"core/coroutine.hpp"},                 # what a coroutine is
 }
 
 

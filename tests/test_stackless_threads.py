@@ -527,7 +527,7 @@ def test_one_that_had_not_begun_can_be_bound_to_a_living_thread():
     assert log == [1]
 
 
-def test_one_that_refuses_to_be_killed_is_let_go_of():
+def test_one_that_refuses_to_be_killed_is_released():
     def in_the_thread():
         def function():
             while True:

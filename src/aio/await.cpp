@@ -6,29 +6,28 @@
 #include "core/held.hpp"
 #include "interpreter/given_up.hpp"
 #include "interpreter/handled_exception.hpp"
+#include "interpreter/modules.hpp"
 #include "interpreter/native_coroutine.hpp"
 #include "interpreter/pending_exception.hpp"
 
 namespace aio {
 
-namespace {
-
 using core::Held;
 using core::Reference;
 using core::Thread;
 
-core::Coroutine* find_portal(Thread& thread) { return core::running_coroutine(thread, coroutine_kind, true); }
-
-Reference imported(const char* module) {
-    Reference name = Reference::steal(PyUnicode_FromString(module));
-    Reference found = Reference::steal(name ? PyImport_GetModule(name.get()) : nullptr);
-    PyErr_Clear();
-    return found;
+bool is_awaitable(PyObject* object) noexcept {
+    const PyAsyncMethods* methods = Py_TYPE(object)->tp_as_async;
+    return (methods != nullptr && methods->am_await != nullptr) || interpreter::is_awaitable_generator(object);
 }
+
+namespace {
+
+core::Coroutine* find_portal(Thread& thread) { return core::running_coroutine(thread, coroutine_kind, true); }
 
 // Is asyncio there, while no loop of it runs in this thread?
 bool is_beside_asyncio() {
-    Reference asyncio = imported("asyncio");
+    Reference asyncio = Reference::steal(interpreter::imported_module("asyncio"));
     Reference loop = Reference::steal(asyncio ? PyObject_CallMethod(asyncio.get(), "_get_running_loop", nullptr) : nullptr);
     PyErr_Clear();
     return loop && loop.get() == Py_None;
@@ -54,13 +53,13 @@ Reference iterator_of(PyObject* awaitable) {
         }
         return Reference::borrow(awaitable);
     }
-    PyAsyncMethods* methods = Py_TYPE(awaitable)->tp_as_async;
-    if (methods == nullptr || methods->am_await == nullptr) {
-        if (interpreter::is_awaitable_generator(awaitable)) {
-            return Reference::borrow(awaitable);
-        }
+    if (!is_awaitable(awaitable)) {
         PyErr_Format(PyExc_TypeError, "object %.100s can't be used in await_()", Py_TYPE(awaitable)->tp_name);
         return {};
+    }
+    const PyAsyncMethods* methods = Py_TYPE(awaitable)->tp_as_async;
+    if (methods == nullptr || methods->am_await == nullptr) {
+        return Reference::borrow(awaitable);  // a generator
     }
     Reference iterator = Reference::steal(methods->am_await(awaitable));
     if (iterator && (PyCoro_CheckExact(iterator.get()) || interpreter::is_awaitable_generator(iterator.get()))) {
@@ -175,11 +174,6 @@ PyObject* drive(Thread& thread, Reference awaited, Reference received, interpret
 }
 
 }  // namespace
-
-bool is_awaitable(PyObject* object) noexcept {
-    const PyAsyncMethods* methods = Py_TYPE(object)->tp_as_async;
-    return (methods != nullptr && methods->am_await != nullptr) || interpreter::is_awaitable_generator(object);
-}
 
 bool has_portal(Thread& thread) noexcept {
     return find_own_portal(thread) != nullptr;

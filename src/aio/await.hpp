@@ -23,7 +23,7 @@ bool check_portal(core::Thread& thread) noexcept;
 // The result of an awaitable: a new reference, or nullptr with an exception. There is a portal.
 PyObject* await(core::Thread& thread, PyObject* awaitable, interpreter::CallSite call_site) noexcept;
 
-// The same for the argument of a function in C that is being called. Lets go of it when `await` would.
+// The same for the argument of a function in C that is being called. Releases it when `await` does.
 PyObject* await_argument(core::Thread& thread, PyObject* const* args, PyCFunction called) noexcept;
 
 // Takes over a coroutine that is suspended, or about to be, and that others drove till now: gives None to the resumer, and

@@ -1,5 +1,5 @@
-// A function written in C that is a coroutine function to `inspect`, and so to event loops and frameworks: with the attributes of a
-// function of the language, `__code__` among them, which that module goes by. Functions in C have none.
+// A function written in C that `inspect`, and so event loops and frameworks, take for a coroutine function. It has the attributes of a
+// Python function that `inspect` looks at, `__code__` among them; ordinary functions in C have none.
 
 #pragma once
 

@@ -22,9 +22,10 @@ bool give_implementation(PyGreenlet* g) noexcept {
 
 // An unstarted greenlet of the class itself, not yet tracked by the garbage collector. nullptr with an exception if memory ran
 // out.
-PyGreenlet* create_plain(ModuleState& module) noexcept {
+inline PyGreenlet* create_plain(ModuleState& module) noexcept {
     PyGreenlet* g = as_greenlet(module.spare_greenlets.take(module.greenlet_type));
     if (g == nullptr) {
+        interpreter::CollectorPaused paused;
         g = interpreter::new_with_extra<PyGreenlet, Greenlet>(module.greenlet_type);
     }
     if (g == nullptr) {
@@ -37,13 +38,13 @@ PyGreenlet* create_plain(ModuleState& module) noexcept {
 }  // namespace
 
 PyGreenlet* create(PyTypeObject* type, Thread& thread) noexcept {
-    interpreter::CollectorPaused paused;
     bool is_plain = type == thread.module->greenlet_type;
     PyGreenlet* g;
     if (is_plain) {
         g = create_plain(*thread.module);
     }
     else {
+        interpreter::CollectorPaused paused;
         g = as_greenlet(PyBaseObject_Type.tp_new(type, thread.module->no_arguments, nullptr));
         g = g != nullptr && give_implementation(g) ? g : nullptr;
     }

@@ -1,6 +1,7 @@
 #include "core/describe.hpp"
 
 #include "interpreter/frames.hpp"
+#include "interpreter/modules.hpp"
 #include "interpreter/pending_exception.hpp"
 
 namespace core {
@@ -11,11 +12,7 @@ PyObject* text(const char* characters) noexcept { return PyUnicode_FromString(ch
 
 // The name that threading has for a thread, or nothing, without an exception.
 Reference name_in_threading(unsigned long identity) noexcept {
-    Reference name = Reference::steal(text("threading"));
-    Reference threading = Reference::steal(name ? PyImport_GetModule(name.get()) : nullptr);
-    Reference active = Reference::steal(threading ? PyObject_GetAttrString(threading.get(), "_active") : nullptr);
-    Reference key = Reference::steal(active && PyDict_CheckExact(active.get()) ? PyLong_FromUnsignedLong(identity) : nullptr);
-    Reference thread = key ? Reference::borrow(PyDict_GetItemWithError(active.get(), key.get())) : Reference();
+    Reference thread = Reference::steal(interpreter::thread_object(identity));
     Reference found = Reference::steal(thread ? PyObject_GetAttrString(thread.get(), "_name") : nullptr);
     PyErr_Clear();
     return found && PyUnicode_CheckExact(found.get()) ? std::move(found) : Reference();

@@ -1,6 +1,6 @@
 #include "core/finish.hpp"
 
-#include "core/coroutine.hpp"
+#include "core/coroutine_hooks.hpp"
 #include "core/parent.hpp"
 #include "core/start.hpp"
 #include "core/transfer.hpp"
@@ -58,7 +58,7 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
     return as_greenlet(Py_NewRef(as_object(thread.main)));
 }
 
-// Switches from a greenlet that has finished to `target`, of which it takes over a reference, for ever.
+// Switches from a greenlet that has finished to `target`, and never returns. Takes over a reference to `target`.
 [[noreturn]] inline void leave(Thread& thread, PyGreenlet* self, PyGreenlet* target, void* payload) {
     Activation& activation = *self->pimpl->activation;
     {

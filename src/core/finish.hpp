@@ -7,7 +7,7 @@
 
 namespace core {
 
-// Ends the running greenlet: passes the result, or the exception in flight, to its parent, for ever.
+// Ends the running greenlet: passes the result, or the exception in flight, to its parent, and never returns.
 [[noreturn]] void finish_greenlet(Thread& thread, PyGreenlet* self, PyObject* result_of_run);
 
 }  // namespace core

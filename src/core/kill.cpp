@@ -1,6 +1,6 @@
 #include "core/kill.hpp"
 
-#include "core/coroutine.hpp"
+#include "core/coroutine_hooks.hpp"
 #include "core/held.hpp"
 #include "core/parent.hpp"
 #include "core/transfer.hpp"

@@ -18,7 +18,7 @@ void kill(PyGreenlet* g, bool condemned) noexcept;
 bool must_be_killed_later(PyGreenlet* g) noexcept;
 
 // Ends a greenlet that is active but will never run again, because its thread is gone or the interpreter is ending:
-// lets go of what its frames own and returns its stack.
+// releases what its frames own and returns its stack.
 void abandon(PyGreenlet* g) noexcept;
 
 // For a greenlet that caught GreenletExit and switched away when it was garbage: keeps it as it is until it finishes, because

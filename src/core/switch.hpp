@@ -31,7 +31,7 @@ namespace core {
 // belongs to another thread, MemoryError if there is no memory for a stack.
 PyObject* switch_to(PyGreenlet* g, const Message& message) noexcept;
 
-// The same, when the arguments of the call in progress are not those of the message. The reference is let go of before the switch.
+// The same, when the arguments of the call in progress are not those of the message. The reference is released before the switch.
 PyObject* switch_to(Reference target, const Message& message, interpreter::CallSite call_site) noexcept;
 
 // Raises the exception in flight in `g`. Like switch_to(), but GreenletExit for a finished one becomes the result.

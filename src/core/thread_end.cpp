@@ -56,7 +56,7 @@ void Thread::end() noexcept {
         Py_DECREF(as_object(current.exchange(nullptr)));
     }
     // Else it ended in the middle of a greenlet: other threads do in the child of a fork. That greenlet stays the current
-    // one for ever, because nobody knows what state it is in.
+    // one permanently, because nobody knows what state it is in.
     Reference ended_main;
     {
         interpreter::Holding lock(after_end);

@@ -1,24 +1,18 @@
 #include "generators/function.hpp"
 
-#include <cstddef>
-
 #include "core/coroutine.hpp"
 #include "coroutines/arguments.hpp"
+#include "coroutines/callable.hpp"
 #include "coroutines/native_function.hpp"
 #include "generators/object.hpp"
-
-#include <structmember.h>  // after Python.h
 
 namespace generators {
 
 namespace {
 
 struct Function {
-    PyObject_HEAD
-    vectorcallfunc vectorcall;
+    coroutines::Callable base;
     PyObject* wrapped;  // owned; what was decorated
-    PyObject* dict;     // owned; its name, documentation and so on, as functools.wraps() has it
-    PyObject* weak_references;
 };
 
 Function& of(PyObject* self) noexcept { return *reinterpret_cast<Function*>(self); }
@@ -52,7 +46,7 @@ PyObject* function_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     }
     PyObject* self = type->tp_alloc(type, 0);
     if (self != nullptr) {
-        of(self).vectorcall = call;
+        of(self).base.vectorcall = call;
         of(self).wrapped = Py_NewRef(wrapped);
     }
     return self;
@@ -68,51 +62,23 @@ PyObject* function_repr(PyObject* self) {
     return PyUnicode_FromFormat("<generator function of %R>", of(self).wrapped);
 }
 
-// To pickle and copy it is its name, as a Python function is.
-PyObject* reduce(PyObject* self, PyObject*) { return PyObject_GetAttrString(self, "__qualname__"); }
-
 int function_traverse(PyObject* self, visitproc visit, void* arg) {
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(of(self).wrapped);
-    Py_VISIT(of(self).dict);
-    return 0;
-}
-
-int function_clear(PyObject* self) {
-    Py_CLEAR(of(self).dict);
-    return 0;  // `wrapped` stays, for whoever calls it still: to clear what it refers to breaks any cycle
+    Py_VISIT(of(self).wrapped);  // never cleared, for whoever calls it still: to clear what it refers to breaks any cycle
+    return coroutines::traverse_callable(self, visit, arg);
 }
 
 void function_deallocate(PyObject* self) {
-    PyObject_GC_UnTrack(self);
-    if (of(self).weak_references != nullptr) {
-        PyObject_ClearWeakRefs(self);
-    }
-    Py_CLEAR(of(self).dict);
-    Py_CLEAR(of(self).wrapped);
-    PyTypeObject* type = Py_TYPE(self);
-    type->tp_free(self);
-    Py_DECREF(type);
+    PyObject* wrapped = of(self).wrapped;
+    coroutines::deallocate_callable(self);
+    Py_XDECREF(wrapped);
 }
 
 PyDoc_STRVAR(function_doc,
 "A function that generator() decorated: calling it makes a generator.");
 
-PyMethodDef methods[] = {
-    {"__reduce__", reduce, METH_NOARGS, nullptr},
-    {},
-};
-
 PyGetSetDef attributes[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {"__wrapped__", get_wrapped, nullptr, "The function that was decorated.", nullptr},
-    {},
-};
-
-PyMemberDef offsets[] = {
-    {"__dictoffset__", T_PYSSIZET, offsetof(Function, dict), READONLY, nullptr},
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(Function, weak_references), READONLY, nullptr},
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Function, vectorcall), READONLY, nullptr},
     {},
 };
 
@@ -123,11 +89,11 @@ PyType_Slot slots[] = {
     {Py_tp_descr_get, reinterpret_cast<void*>(bind)},
     {Py_tp_repr, reinterpret_cast<void*>(function_repr)},
     {Py_tp_traverse, reinterpret_cast<void*>(function_traverse)},
-    {Py_tp_clear, reinterpret_cast<void*>(function_clear)},
+    {Py_tp_clear, reinterpret_cast<void*>(coroutines::clear_callable)},
     {Py_tp_dealloc, reinterpret_cast<void*>(function_deallocate)},
-    {Py_tp_methods, methods},
+    {Py_tp_methods, coroutines::callable_methods},
     {Py_tp_getset, attributes},
-    {Py_tp_members, offsets},
+    {Py_tp_members, coroutines::callable_offsets},
     {0, nullptr},
 };
 

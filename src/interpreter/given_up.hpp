@@ -1,7 +1,7 @@
 // References that are given up earlier than CPython's calling convention has it.
 //
 // Who calls a function owns its arguments until that returns. A native generator is different: its arguments belong to its frame
-// alone, and what it yields to the consumer alone. For these to be let go of as early here, the caller's references have to go.
+// alone, and what it yields to the consumer alone. To release them as early here, the caller's references have to go.
 
 #pragma once
 
@@ -19,7 +19,7 @@ inline bool makes_own_references(PyObject*, Py_ssize_t) noexcept { return false;
 
 #else
 
-// Does a callable, called with so many arguments, first of all make references of its own to each, and then let go of exactly these,
+// Does a callable, called with so many arguments, first of all make references of its own to each, and then release exactly these,
 // whatever happens? Python functions do: the frame's. From 3.14 on they need memory first if there are more than a few.
 inline bool makes_own_references(PyObject* callable, Py_ssize_t count) noexcept {
     if (PyMethod_Check(callable)) {

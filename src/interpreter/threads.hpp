@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "interpreter/modules.hpp"
 #include "interpreter/state.hpp"
 
 #ifdef Py_GIL_DISABLED
@@ -27,23 +28,20 @@ void for_each_thread(Visit visit) {
 #endif
 }
 
-// May CPython be clearing the state of another thread? What is put there then stays for ever.
+// May CPython be clearing the state of another thread? What is stored there then is never released.
 #if PY_VERSION_HEX >= 0x030C0000
 inline bool may_be_clearing(const PyThreadState* ts) noexcept { return ts->_status.finalizing; }
 #else
 // 3.11 does not say. The module threading has those that it began in its table until they end; for others there may be a stand-in,
 // which stays.
 inline bool may_be_clearing(const PyThreadState* ts) noexcept {
-    PyObject* name = PyUnicode_InternFromString("threading");
-    PyObject* module = name != nullptr ? PyImport_GetModule(name) : nullptr;
-    PyObject* table = module != nullptr ? PyObject_GetAttrString(module, "_active") : nullptr;
-    PyObject* stand_in = table != nullptr ? PyObject_GetAttrString(module, "_DummyThread") : nullptr;
-    PyObject* key = stand_in != nullptr ? PyLong_FromUnsignedLong(ts->thread_id) : nullptr;
-    PyObject* thread = key != nullptr && PyDict_Check(table) ? PyDict_GetItemWithError(table, key) : nullptr;
-    bool goes_on = thread != nullptr && reinterpret_cast<PyObject*>(Py_TYPE(thread)) != stand_in;
-    for (PyObject* each : {key, stand_in, table, module, name}) {
-        Py_XDECREF(each);
-    }
+    PyObject* thread = thread_object(ts->thread_id);
+    PyObject* module = imported_module("threading");
+    PyObject* stand_in = module != nullptr ? PyObject_GetAttrString(module, "_DummyThread") : nullptr;
+    bool goes_on = thread != nullptr && stand_in != nullptr && reinterpret_cast<PyObject*>(Py_TYPE(thread)) != stand_in;
+    Py_XDECREF(stand_in);
+    Py_XDECREF(module);
+    Py_XDECREF(thread);
     PyErr_Clear();
     return !goes_on;
 }

@@ -37,7 +37,7 @@ const char* way_to_guard() noexcept {
 
 }  // namespace
 
-PyObject* about() noexcept {
+PyObject* about(PyObject*, PyObject*) {
     std::size_t page_size = system::page_size();
     SlotLayout layout = SlotLayout::for_stack(core::stack_size(), page_size);
     std::size_t limit = system::stack_limit();

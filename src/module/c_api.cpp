@@ -3,9 +3,9 @@
 #include <mutex>
 
 #include "core/create.hpp"
+#include "core/parent.hpp"
 #include "core/switch.hpp"
 #include "core/transfer.hpp"
-#include "core/parent.hpp"
 #include "interpreter/pending_exception.hpp"
 #include "interpreter/static_type.hpp"
 #include "module/module.hpp"

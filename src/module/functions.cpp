@@ -208,8 +208,6 @@ PyDoc_STRVAR(about_doc,
 "_about()\n--\n\n"
 "What `python -m greenlet` shows of this process, as a dict: sizes in bytes, None for what is unlimited or not set.");
 
-PyObject* about_this_process(PyObject*, PyObject*) { return about(); }
-
 // --- for tests -------------------------------------------------------------------------------------------------------
 
 PyDoc_STRVAR(get_pending_cleanup_count_doc,
@@ -286,7 +284,7 @@ PyMethodDef functions[] = {
     {"enable_optional_cleanup", enable_optional_cleanup, METH_O, enable_optional_cleanup_doc},
     {"get_clocks_used_doing_optional_cleanup", get_clocks_used_doing_optional_cleanup, METH_NOARGS,
      get_clocks_used_doing_optional_cleanup_doc},
-    {"_about", about_this_process, METH_NOARGS, about_doc},
+    {"_about", about, METH_NOARGS, about_doc},
     {"get_pending_cleanup_count", get_pending_cleanup_count, METH_NOARGS, get_pending_cleanup_count_doc},
     {"get_total_main_greenlets", get_total_main_greenlets, METH_NOARGS, get_total_main_greenlets_doc},
     {"set_thread_local", set_thread_local, METH_VARARGS, set_thread_local_doc},

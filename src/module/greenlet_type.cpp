@@ -5,13 +5,13 @@
 
 #include "core/collect.hpp"
 #include "core/create.hpp"
-#include "core/kill.hpp"
-#include "core/switch.hpp"
-#include "core/transfer.hpp"
 #include "core/describe.hpp"
+#include "core/kill.hpp"
 #include "core/parent.hpp"
 #include "core/raise.hpp"
 #include "core/reference.hpp"
+#include "core/switch.hpp"
+#include "core/transfer.hpp"
 #include "interpreter/allocation.hpp"
 #include "interpreter/frames.hpp"
 #include "interpreter/lock.hpp"
@@ -60,6 +60,25 @@ int greenlet_init(PyObject* self, PyObject* args, PyObject* kwargs) {
     return initialize(self, run, parent);
 }
 
+// Leaves it to the common parser to say what is wrong with the arguments of a call.
+[[gnu::cold]] int initialize_unusual(PyObject* self, PyObject* const* args, Py_ssize_t positional, PyObject* names) {
+    Py_ssize_t named = names != nullptr ? PyTuple_GET_SIZE(names) : 0;
+    Reference tuple = Reference::steal(PyTuple_New(positional));
+    Reference dict = Reference::steal(PyDict_New());
+    if (!tuple || !dict) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < positional; ++i) {
+        PyTuple_SET_ITEM(tuple.get(), i, Py_NewRef(args[i]));
+    }
+    for (Py_ssize_t i = 0; i < named; ++i) {
+        if (PyDict_SetItem(dict.get(), PyTuple_GET_ITEM(names, i), args[positional + i]) < 0) {
+            return -1;
+        }
+    }
+    return greenlet_init(self, tuple.get(), dict.get());
+}
+
 // greenlet.greenlet(...), without a tuple of the arguments. Not inherited by subclasses, whose __init__ must be called.
 PyObject* greenlet_vectorcall(PyObject* type, PyObject* const* args, std::size_t flagged_count, PyObject* names) {
     Py_ssize_t positional = PyVectorcall_NARGS(flagged_count);
@@ -84,23 +103,7 @@ PyObject* greenlet_vectorcall(PyObject* type, PyObject* const* args, std::size_t
     if (self == nullptr) {
         return nullptr;
     }
-    int failed;
-    if (usual) [[likely]] {
-        failed = initialize(self, values[0], values[1]);
-    }
-    else {
-        // Leave it to the common parser to say what is wrong.
-        Reference tuple = Reference::steal(PyTuple_New(positional));
-        Reference dict = Reference::steal(PyDict_New());
-        failed = tuple && dict ? 0 : -1;
-        for (Py_ssize_t i = 0; failed == 0 && i < positional; ++i) {
-            PyTuple_SET_ITEM(tuple.get(), i, Py_NewRef(args[i]));
-        }
-        for (Py_ssize_t i = 0; failed == 0 && i < named; ++i) {
-            failed = PyDict_SetItem(dict.get(), PyTuple_GET_ITEM(names, i), args[positional + i]);
-        }
-        failed = failed == 0 ? greenlet_init(self, tuple.get(), dict.get()) : failed;
-    }
+    int failed = usual ? initialize(self, values[0], values[1]) : initialize_unusual(self, args, positional, names);
     if (failed != 0) {
         Py_DECREF(self);
         return nullptr;
@@ -127,10 +130,8 @@ PyDoc_STRVAR(switch_doc,
 "    MemoryError: it is to be started, and there is no memory for its stack.\n"
 "    Whatever is thrown into the current greenlet, or is raised by a child.");
 
+// With arguments from which a value has to be made, to a greenlet for which a plain switch will do.
 [[gnu::noinline]] PyObject* switch_with(PyGreenlet* g, const Message& message) {
-    if (!core::is_plain_switch(g)) {
-        return core::switch_to(g, message);
-    }
     Thread& thread = *g->pimpl->thread;
     PyObject* value = core::as_value(message, *thread.module);
     if (value == nullptr) {
@@ -145,8 +146,11 @@ PyDoc_STRVAR(switch_doc,
 
 PyObject* greenlet_switch(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
     PyGreenlet* g = as_greenlet(self);
+    if (!core::is_plain_switch(g)) {
+        return core::switch_to(g, Message{args, count, names});
+    }
     // What most switches are takes the shortest way, without a Message.
-    if (count <= 1 && names == nullptr && core::is_plain_switch(g)) [[likely]] {
+    if (count <= 1 && names == nullptr) [[likely]] {
         Thread& thread = *g->pimpl->thread;
         PyObject* value = Py_NewRef(count == 1 ? args[0] : thread.module->no_arguments);
         return core::transfer(thread, g, value, {args, count, nullptr});

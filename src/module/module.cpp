@@ -6,11 +6,11 @@
 #include <new>
 #include <type_traits>
 
+#include "aio/aio.hpp"
 #include "core/overflow.hpp"
 #include "core/reference.hpp"
 #include "core/settings.hpp"
 #include "core/thread.hpp"
-#include "aio/aio.hpp"
 #include "generators/generators.hpp"
 #include "interpreter/frames.hpp"
 #include "interpreter/pending_exception.hpp"

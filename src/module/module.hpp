@@ -21,8 +21,8 @@ PyObject* make_unswitchable_type(PyObject* greenlet_type) noexcept;
 // functions.cpp: getcurrent().
 PyObject* get_current() noexcept;
 
-// about.cpp: what `python -m greenlet` shows of this process. A new reference, or nullptr with an exception.
-PyObject* about() noexcept;
+// about.cpp: the function _about(), for `python -m greenlet`.
+PyObject* about(PyObject* module, PyObject*);
 
 // functions.cpp: the functions of the module.
 extern PyMethodDef functions[];

@@ -5,8 +5,8 @@
 
 #include "core/reference.hpp"
 #include "interpreter/pending_exception.hpp"
-#include "stackless/describe.hpp"
 #include "stackless/channel.hpp"
+#include "stackless/describe.hpp"
 #include "stackless/scheduler.hpp"
 
 #include <structmember.h>  // after Python.h
@@ -430,7 +430,7 @@ int clear(PyObject* self) {
             return 0;
         }
         c.remove(t);
-        let_go(t);
+        unhold(t);
         lock.release();
         Py_DECREF(t);
     }

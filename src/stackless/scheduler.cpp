@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "core/create.hpp"
-#include "core/switch.hpp"
 #include "core/held.hpp"
 #include "core/parent.hpp"
 #include "core/reference.hpp"
+#include "core/switch.hpp"
 #include "core/thread_stack.hpp"
 #include "interpreter/allocation.hpp"
 #include "interpreter/finalizer.hpp"
@@ -90,7 +90,7 @@ void set_greenlet(Tasklet* t, PyGreenlet* g) noexcept {
     return received;
 }
 
-// The same when it was resumed with an exception, or with the tasklet that has paused, which is let go of now. That may end it.
+// The same when it was resumed with an exception, or with the tasklet that has paused. Releases that one, which may end it.
 [[gnu::noinline]] PyObject* resumed_by_pause(Tasklet* self, PyObject* received) {
     if (received == nullptr) {
         return nullptr;
@@ -119,15 +119,15 @@ bool is_alive(const Tasklet* t) noexcept {
     return t->scheduler->thread != nullptr && (t->is_active ? has_stack(t) : t->arguments != nullptr);
 }
 
-void let_go(Tasklet* t) noexcept {
+void unhold(Tasklet* t) noexcept {
     const Scheduler& s = *t->scheduler;
     bool is_at_home = t->is_active && !t->is_main && !t->is_outside && has_stack(t) && t->greenlet == t->home;
     // A class with a destructor of its own may not call the one that ends a tasklet.
     bool ends_then = Py_TYPE(t)->tp_finalize == s.state->tasklet_type->tp_finalize;
-    if (t->is_let_go || t->chain != Chain::none || !is_at_home || !ends_then || s.thread == nullptr) {
+    if (t->is_unheld || t->chain != Chain::none || !is_at_home || !ends_then || s.thread == nullptr) {
         return;
     }
-    t->is_let_go = true;
+    t->is_unheld = true;
     if (interpreter::was_finalized(as_object(t))) {
         interpreter::expect_finalizer(as_object(t));
     }
@@ -139,10 +139,10 @@ void let_go(Tasklet* t) noexcept {
 }
 
 void hold(Tasklet* t) noexcept {
-    if (!t->is_let_go) {
+    if (!t->is_unheld) {
         return;
     }
-    t->is_let_go = false;
+    t->is_unheld = false;
     if (std::exchange(t->value_is_itself, false) && t->value == nullptr) {
         t->value = Py_NewRef(as_object(t));
     }
@@ -251,7 +251,7 @@ PyObject* Scheduler::go_on_paused(Tasklet* from, Tasklet* to, interpreter::CallS
     if (pausing != nullptr) {
         if (!to->is_outside && (core::is_plain_switch(to->greenlet) || !core::is_started(to->greenlet))) {
             Holding lock(tasklets_lock);
-            let_go(from);
+            unhold(from);
             value = dropped.release();
         }
         dropped = Reference();
@@ -545,7 +545,7 @@ void Scheduler::remove_active(Tasklet* t) noexcept {
 
 void Scheduler::forget_active(Tasklet* t) noexcept {
     t->is_active = false;
-    t->is_let_go = false;
+    t->is_unheld = false;
     (t->newer_active != nullptr ? t->newer_active->older_active : active) = t->older_active;
     if (t->older_active != nullptr) {
         t->older_active->newer_active = t->newer_active;
@@ -737,7 +737,7 @@ PyObject* run_others(Scheduler& s, Run& run, interpreter::CallSite call_site) no
         Py_XDECREF(value);
         {
             Holding lock(tasklets_lock);
-            let_go(run.interrupted);
+            unhold(run.interrupted);
         }
         value = value != nullptr ? Py_NewRef(as_object(run.interrupted)) : nullptr;
         Py_CLEAR(run.interrupted);

@@ -12,8 +12,8 @@
 
 #pragma once
 
-#include "core/transfer.hpp"
 #include "core/thread.hpp"
+#include "core/transfer.hpp"
 #include "interpreter/lock.hpp"
 #include "stackless/state.hpp"
 #include "stackless/tasklet.hpp"
@@ -46,7 +46,7 @@ struct Scheduler {
     interpreter::SharedValue<Tasklet*> first;  // owned, all of the ring. But for the steps of a switch this is `current`
     interpreter::SharedValue<Py_ssize_t> runnable;  // in the ring
     Tasklet* active;                // the newest active tasklet
-    PyObject* parting;              // owned; a paused tasklet that the one which begins to run lets go of
+    PyObject* parting;              // owned; a paused tasklet, which the one that begins to run releases
     Run* runs;                      // the innermost run()
     Run* watchdog;                  // the one with a timeout
     long switch_trap;               // above zero: no switches
@@ -271,10 +271,10 @@ private:
     bool somebody_may_run() noexcept;
 };
 
-// Has what holds a paused tasklet let go of it, if that is possible. The lock is held; the caller has a reference.
-void let_go(Tasklet* t) noexcept;
+// Drops the reference that a paused tasklet's greenlet holds to it, if that is possible. The lock is held; the caller has a reference.
+void unhold(Tasklet* t) noexcept;
 
-// Has it held again. The lock is held.
+// Gives its greenlet the reference again. The lock is held.
 void hold(Tasklet* t) noexcept;
 
 // Takes a tasklet out of the chain it is in, and has it held. The lock is held. Gives the caller a reference.

@@ -219,7 +219,7 @@ bool remove(Tasklet& t) noexcept {
     const char* reason = why_not_to_remove(t);
     Reference removed = Reference::steal(reason == nullptr && t.chain == Chain::runnable ? as_object(take_out(&t)) : nullptr);
     if (removed) {
-        let_go(&t);
+        unhold(&t);
     }
     return is_allowed(reason, lock);
 }

@@ -9,8 +9,8 @@
 //                                                     send, receive v |
 //                                                                  blocked
 //
-// Who holds it: the chain it is in, and its greenlet while it is active. That lets go of a tasklet which is paused, so that the last
-// reference of others ends it.
+// Who holds it: the chain it is in, and its greenlet while it is active. The greenlet of a paused tasklet does not hold it, so that the
+// last reference of others ends it.
 //
 // A tasklet is no greenlet: it is what goes on, and a greenlet is where. It gets a greenlet when it first runs, and
 // each time it is suspended it notes which greenlet that happened in: code in a tasklet may use greenlets of its own.
@@ -58,7 +58,7 @@ struct Tasklet {
     bool raises;            // `value` is to be raised
     bool sends;             // what it waits for in the chain of a channel
     interpreter::SharedValue<bool> is_active;  // it has begun to run, and has not ended
-    bool is_let_go;         // its holder has let go of it, because it is paused
+    bool is_unheld;         // `holder` does not hold it, because it is paused
     bool value_is_itself;   // then `value` is nullptr and stands for the tasklet
     bool is_outside;        // it was suspended by something else than its scheduler, which resumed another tasklet
     bool is_main;           // it is what the thread does when it runs no tasklet

@@ -6,8 +6,8 @@
 #include "core/reference.hpp"
 #include "interpreter/finalizer.hpp"
 #include "interpreter/pending_exception.hpp"
-#include "stackless/describe.hpp"
 #include "stackless/channel.hpp"
+#include "stackless/describe.hpp"
 #include "stackless/scheduler.hpp"
 
 #include <structmember.h>  // after Python.h
@@ -551,10 +551,10 @@ int clear(PyObject* self) {
     return 0;
 }
 
-// What is let go of though it lives on is held again; `is_to_be_killed`: by the thread that it belongs to.
+// Holds a tasklet again that lives on though its last reference has gone. `is_to_be_killed`: the thread that it belongs to kills it.
 void live_on(Tasklet& t, bool is_to_be_killed) noexcept {
     Holding lock(tasklets_lock);
-    if (!t.is_let_go) {
+    if (!t.is_unheld) {
         return;
     }
     hold(&t);
@@ -569,7 +569,7 @@ void live_on(Tasklet& t, bool is_to_be_killed) noexcept {
     }
 }
 
-// Nobody refers to it, or it is garbage: runs its `finally` blocks.
+// It is unreferenced, or garbage: runs its `finally` blocks.
 void finalize(PyObject* self) {
     Tasklet& t = of(self);
     if (!t.is_active || t.is_main) {
@@ -577,7 +577,7 @@ void finalize(PyObject* self) {
     }
     Scheduler* s = !interpreter::is_finalizing() ? own_scheduler(t) : nullptr;
     if (s == nullptr || s->is_switching() || s->thread->is_on_own_stack()) {
-        if (t.is_let_go && !interpreter::is_finalizing() && has_ended_thread(t)) {
+        if (t.is_unheld && !interpreter::is_finalizing() && has_ended_thread(t)) {
             drop_stack(t);
         }
         // If its greenlet is garbage too, that is killed in its thread when it is possible.
@@ -598,8 +598,8 @@ void finalize(PyObject* self) {
 
 void deallocate(PyObject* self) {
     Tasklet& t = of(self);
-    // Python classes have seen to that, and it is not let go of then.
-    if (t.is_let_go && PyObject_CallFinalizerFromDealloc(self) < 0) {
+    // An instance of a Python class was finalized before it comes here, and is held again if it lives on.
+    if (t.is_unheld && PyObject_CallFinalizerFromDealloc(self) < 0) {
         interpreter::expect_finalizer(self);
         return;
     }

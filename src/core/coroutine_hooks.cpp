@@ -1,0 +1,150 @@
+#include "core/coroutine_hooks.hpp"
+
+#include <utility>
+
+#include "core/coroutine.hpp"
+#include "core/reference.hpp"
+#include "core/transfer.hpp"
+#include "interpreter/pending_exception.hpp"
+
+namespace core {
+
+namespace {
+
+using State = Coroutine::State;
+
+// Not by PyErr_SetObject() with the value, which would make several arguments of a tuple, and raise an exception as it is.
+void raise_stop_iteration(PyObject* value) {
+    PyObject* exception = value != Py_None ? PyObject_CallOneArg(PyExc_StopIteration, value)
+                                           : PyObject_CallNoArgs(PyExc_StopIteration);
+    if (exception != nullptr) {
+        PyErr_SetObject(PyExc_StopIteration, exception);
+        Py_DECREF(exception);
+    }
+}
+
+// An exception that is StopIteration would look like the end of the coroutine to its resumer.
+void replace_stop_iteration(const char* name) {
+    Reference cause = Reference::steal(interpreter::take_exception());
+    PyErr_Format(PyExc_RuntimeError, "%s raised StopIteration", name);
+    Reference error = Reference::steal(interpreter::take_exception());
+    PyException_SetContext(error.get(), Py_NewRef(cause.get()));
+    PyException_SetCause(error.get(), cause.release());
+    interpreter::put_exception(error.release());
+}
+
+// The body that a greenlet waits for, or nullptr.
+const PyGreenlet* awaited_body(const PyGreenlet* g) noexcept {
+    const Activation* activation = g->pimpl->activation;
+    const Coroutine* coroutine = activation != nullptr ? activation->awaited : nullptr;
+    return coroutine != nullptr && coroutine->state == State::running ? coroutine->body : nullptr;
+}
+
+// Does it lead to a ring to follow who waits for whom? `behind` goes half as fast.
+bool waits_in_ring(const PyGreenlet* g) noexcept {
+    const PyGreenlet* behind = g;
+    bool follow = false;
+    while ((g = awaited_body(g)) != nullptr) {
+        if (g == behind) {
+            return true;
+        }
+        behind = follow ? awaited_body(behind) : behind;
+        follow = !follow;
+    }
+    return false;
+}
+
+// Does the running greenlet still wait for a coroutine?
+bool waits_for(const Coroutine& coroutine, const Thread& thread) noexcept {
+    return coroutine.state == State::running && coroutine.body->pimpl->resumer == thread.current;
+}
+
+PyObject* raise_ring(const Coroutine& coroutine, const Thread& thread, PyObject* value) noexcept {
+    if (value != nullptr) {
+        Py_DECREF(value);
+        PyErr_Format(thread.module->error, "the %s waits for the greenlet that resumed it", coroutine.kind->name);
+    }
+    return nullptr;
+}
+
+// What resume() returns at the end of a coroutine. Takes over the value.
+PyObject* returned(Coroutine& coroutine, PyObject* value) noexcept {
+    if (coroutine.body != nullptr) {
+        interpreter::PendingException in_flight;
+        coroutine.drop();
+    }
+    if (value == nullptr || coroutine.at_end == AtEnd::value) {
+        return value;
+    }
+    if (value != Py_None || coroutine.at_end == AtEnd::stop_iteration) {
+        raise_stop_iteration(value);
+    }
+    Py_DECREF(value);
+    return nullptr;
+}
+
+}  // namespace
+
+bool stop_waiting_in_ring(Coroutine& coroutine, Thread& thread) noexcept {
+    if (!waits_in_ring(thread.current)) {
+        return false;
+    }
+    Greenlet& body = *coroutine.body->pimpl;
+    thread.current->pimpl->activation->awaited = nullptr;
+    coroutine.state = State::suspended;
+    body.activation->state.part();
+    Py_CLEAR(body.resumer);  // the running one
+    return true;
+}
+
+PyObject* awaited_otherwise(Coroutine& coroutine, Thread& thread, PyObject* value, bool was_in_ring) noexcept {
+    if (was_in_ring) {
+        return raise_ring(coroutine, thread, value);
+    }
+    if (waits_for(coroutine, thread)) {
+        thread.current->pimpl->activation->awaited = &coroutine;
+        return stop_waiting_in_ring(coroutine, thread) ? raise_ring(coroutine, thread, value)
+                                                       : transfer(thread, coroutine.body, value, {});
+    }
+    // It may be that the tracer had others go on with it.
+    return coroutine.state == State::finished ? returned(coroutine, value) : value;
+}
+
+PyGreenlet* outermost_resumer(PyGreenlet* g) noexcept {
+    PyGreenlet* outer = g;
+    const PyGreenlet* behind = g;
+    for (bool follow = false; outer->pimpl->resumer != nullptr; follow = !follow) {
+        outer = outer->pimpl->resumer;
+        behind = follow ? behind->pimpl->resumer : behind;
+        if (outer == behind) {
+            return g;
+        }
+    }
+    return outer;
+}
+
+PyObject* settle(PyGreenlet* body, PyObject* result) noexcept {
+    bool is_awaited = body->pimpl->resumer != nullptr;
+    const CoroutineKind* kind = nullptr;
+    {
+        interpreter::ObjectLock lock(as_object(body));  // another thread may be dropping it
+        // From here on the body is nobody's: what is let go of now can't give values.
+        if (Coroutine* coroutine = std::exchange(body->pimpl->coroutine, nullptr)) {
+            kind = coroutine->kind;
+            coroutine->state = State::finished;
+        }
+    }
+    if (result != nullptr) {
+        return result;
+    }
+    if (!is_awaited && PyErr_ExceptionMatches(PyExc_GeneratorExit)) {
+        PyErr_Clear();  // it was killed
+        return Py_NewRef(Py_None);
+    }
+    if (is_awaited && kind != nullptr && PyErr_ExceptionMatches(PyExc_StopIteration)) {
+        replace_stop_iteration(kind->name);
+    }
+    return nullptr;
+}
+
+}  // namespace core

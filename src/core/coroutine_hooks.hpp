@@ -1,0 +1,25 @@
+// What the switch, the end and the kill of a greenlet do for coroutines.
+
+#pragma once
+
+#include "core/greenlet.hpp"
+#include "core/thread.hpp"
+
+namespace core {
+
+// The running greenlet was not given a value by the coroutine it awaits. If that has come to wait for the greenlet itself, nobody
+// waits any more, as if it had given something: true. To be asked before anything else runs: to look for the exception that
+// is being handled would take for ever.
+bool stop_waiting_in_ring(Coroutine& coroutine, Thread& thread) noexcept;
+
+// What resume() returns when its caller was not given a value: the coroutine has finished, or somebody else switched to the
+// caller. Takes over the value.
+PyObject* awaited_otherwise(Coroutine& coroutine, Thread& thread, PyObject* value, bool was_in_ring) noexcept;
+
+// The greenlet at the end of those that wait for each other, down to this one. The same, if they do so in a ring.
+PyGreenlet* outermost_resumer(PyGreenlet* g) noexcept;
+
+// What becomes of the result of a body's function, or of its exception in flight: a new reference, or nullptr.
+PyObject* settle(PyGreenlet* body, PyObject* result) noexcept;
+
+}  // namespace core
