@@ -1451,7 +1451,8 @@ def test_a_task_of_trio_with_a_portal_looks_like_others(trio):
         coroutine = trio.lowlevel.current_task().coro
         assert inspect.iscoroutine(coroutine)
         assert (coroutine.__name__, coroutine.cr_running) == ("main", True)
-        assert trio.lowlevel.currently_ki_protected() is True  # what calls it is in a greenlet of its own
+        # trio looks at the frames outside. On 3.11 those of the greenlet lead nowhere.
+        assert trio.lowlevel.currently_ki_protected() is (sys.version_info < (3, 12))
 
     trio.run(main)
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/coroutine_hooks.hpp"
 #include "core/create.hpp"
 #include "core/describe.hpp"
 #include "core/parent.hpp"
@@ -98,12 +99,16 @@ PyGreenlet* find_giver(Coroutine& coroutine) {
     return giver;
 }
 
-// Switches to a greenlet for a value.
-inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_state, PyGreenlet* giver, PyObject* value) {
+// Switches to a greenlet for a value. `links`: whether the frames of the body lead on to those of the running greenlet.
+inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_state, PyGreenlet* giver, PyObject* value,
+                                  bool links) {
     Greenlet& body = *coroutine.body->pimpl;
     Thread& thread = *body.thread;
     body.resumer = as_greenlet(Py_NewRef(as_object(thread.current)));
     body.activation->state.join(thread_state);
+    if (!links) {
+        body.activation->state.link->cut();
+    }
     coroutine.state = State::running;
     thread.current->pimpl->activation->awaited = &coroutine;
     return core_transfer_jumping(thread, giver, value, {});
@@ -119,7 +124,9 @@ inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_st
     Py_INCREF(giver);
     Py_CLEAR(coroutine.giver);
     coroutine.at_end = at_end;
-    return switch_for_value(coroutine, thread_state, giver, value);
+    // Frames that led back to themselves would have no end.
+    bool links = !is_part_of(coroutine.body->pimpl->thread->current, coroutine.body);
+    return switch_for_value(coroutine, thread_state, giver, value, links);
 }
 
 }  // namespace
@@ -174,11 +181,12 @@ PyObject* resume(Coroutine& coroutine, PyObject* value, AtEnd at_end) noexcept {
         return nullptr;
     }
     PyGreenlet* body = coroutine.body;
-    if (coroutine.state == State::suspended && coroutine.giver == nullptr && is_plain_switch(body)) [[likely]] {
+    if (coroutine.state == State::suspended && coroutine.giver == nullptr && is_plain_switch(body) &&
+        body->pimpl->activation->awaited == nullptr) [[likely]] {
         coroutine.at_end = at_end;
         PyThreadState* thread_state = body->pimpl->thread->thread_state;
         if (interpreter::has_context(thread_state)) [[likely]] {
-            return switch_for_value(coroutine, thread_state, as_greenlet(Py_NewRef(as_object(body))), value);
+            return switch_for_value(coroutine, thread_state, as_greenlet(Py_NewRef(as_object(body))), value, true);
         }
     }
     return resume_slowly(coroutine, interpreter::current_thread_state(), value, at_end);

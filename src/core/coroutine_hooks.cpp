@@ -110,6 +110,28 @@ PyObject* awaited_otherwise(Coroutine& coroutine, Thread& thread, PyObject* valu
     return coroutine.state == State::finished ? returned(coroutine, value) : value;
 }
 
+void part_from_awaited(const PyGreenlet* g) noexcept {
+    const PyGreenlet* body = awaited_body(g);
+    if (body != nullptr && body->pimpl->activation != nullptr) {
+        body->pimpl->activation->state.part();
+    }
+}
+
+bool is_part_of(const PyGreenlet* g, const PyGreenlet* body) noexcept {
+    const PyGreenlet* behind = g;
+    for (bool follow = false; g != nullptr; follow = !follow) {
+        if (g == body) {
+            return true;
+        }
+        g = g->pimpl->resumer;
+        behind = follow ? behind->pimpl->resumer : behind;
+        if (g == behind) {
+            return false;  // a ring without it
+        }
+    }
+    return false;
+}
+
 PyGreenlet* outermost_resumer(PyGreenlet* g) noexcept {
     PyGreenlet* outer = g;
     const PyGreenlet* behind = g;

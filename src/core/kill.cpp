@@ -182,6 +182,7 @@ void return_stack(Thread& thread, Activation& activation) noexcept {
 
 void abandon(PyGreenlet* g) noexcept {
     Greenlet& greenlet = *g->pimpl;
+    part_from_awaited(g);
     Activation* activation = take_activation(g);
     if (activation == nullptr || interpreter::is_finalizing() || greenlet.thread->current == g) {
         return;  // what it holds goes with the process

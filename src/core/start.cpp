@@ -108,19 +108,20 @@ void run_greenlet(void* payload);
 
 // False if another thread has started it, where they do not take turns: its parent was of that one then.
 bool lay_out(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
-    static_assert(sizeof(Activation) % alignof(_PyStackChunk) == 0);
+    static_assert(sizeof(Activation) % alignof(_PyStackChunk) == 0 && sizeof(interpreter::Link) % alignof(_PyStackChunk) == 0);
     interpreter::ObjectLock lock(as_object(g));  // also because its context moves, and another thread may ask for it
     if (!interpreter::threads_take_turns && is_started(g)) {
         return false;
     }
     auto* activation = new (slot.client_begin()) Activation{};
-    std::byte* chunk = slot.client_begin() + sizeof(Activation);
+    std::byte* link = slot.client_begin() + sizeof(Activation);
+    std::byte* chunk = g->pimpl->is_coroutine ? link + sizeof(interpreter::Link) : link;
     PyObject* context = std::exchange(g->pimpl->context, nullptr);
     activation->slot = &slot;
     activation->greenlet = g;
     activation->state.begin(thread.thread_state, slot.stack_end(), slot.stack_base(), chunk, slot.client_end(), context);
     if (g->pimpl->is_coroutine) {
-        activation->state.nest(thread.thread_state);
+        activation->state.nest(thread.thread_state, link, thread.module->link_code);
         activation->state.join(thread.thread_state);
     }
     stackful::prepare(g->pimpl->execution, slot.low, slot.stack_base(), run_greenlet);

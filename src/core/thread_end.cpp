@@ -82,6 +82,9 @@ void Thread::leave_thread_state() noexcept {
         if (activation->greenlet != current) {
             interpreter::leave_thread_state(activation->state, thread_state);
         }
+        else {
+            activation->state.end_link();
+        }
     }
     if (current != main) {
         main_activation.state.return_data_stack(thread_state);

@@ -86,6 +86,7 @@ struct Calls {
     }
 
     _PyInterpreterFrame* innermost_frame() const noexcept { return cframe->current_frame; }
+    void set_innermost_frame(_PyInterpreterFrame* frame) noexcept { cframe->current_frame = frame; }
 
     static _PyInterpreterFrame* running_frame(PyThreadState* ts) noexcept { return ts->cframe->current_frame; }
 

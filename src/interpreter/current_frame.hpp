@@ -81,6 +81,7 @@ struct CurrentFrame {
     _PyInterpreterFrame* frame;
 
     _PyInterpreterFrame* innermost_frame() const noexcept { return frame; }
+    void set_innermost_frame(_PyInterpreterFrame* innermost) noexcept { frame = innermost; }
 
     static _PyInterpreterFrame* running_frame(PyThreadState* ts) noexcept { return ts->current_frame; }
 

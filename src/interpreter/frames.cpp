@@ -383,11 +383,20 @@ PyFrameObject* innermost_frame_object(PyThreadState* ts, const State& state) noe
     return Calls::with_innermost_frame(ts, state.calls.innermost_frame(), [ts] { return make_frame_objects(ts); });
 }
 
+namespace {
+
+// Beyond the link are frames of others.
+bool is_end(const State& state, const Frame* frame) noexcept {
+    return frame == nullptr || (state.link != nullptr && frame == state.link->frame());
+}
+
+}  // namespace
+
 int visit_frames(const State& state, const CallSite& call_site, visitproc visit, void* arg) noexcept {
     Py_VISIT(state.context);
     Py_VISIT(state.exception_base.exc_value);
     const Frame* callee = nullptr;
-    for (const Frame* frame = state.calls.innermost_frame(); frame != nullptr; frame = frame->previous) {
+    for (const Frame* frame = state.calls.innermost_frame(); !is_end(state, frame); frame = frame->previous) {
         Py_ssize_t in_use = is_on_data_stack(frame) ? values_in_use(frame, callee, call_site) : -1;
         if (in_use >= 0) {
             if (int result = visit_frame(frame, in_use, visit, arg)) {
@@ -400,7 +409,7 @@ int visit_frames(const State& state, const CallSite& call_site, visitproc visit,
 }
 
 int visit_uncounted(const State& state, visitproc visit, void* arg) noexcept {
-    for (const Frame* frame = state.calls.innermost_frame(); frame != nullptr; frame = frame->previous) {
+    for (const Frame* frame = state.calls.innermost_frame(); !is_end(state, frame); frame = frame->previous) {
         int stopped = is_on_data_stack(frame) ? visit_deferred_of(frame, visit, arg) : 0;
         if (stopped != 0) {
             return stopped;
@@ -411,19 +420,22 @@ int visit_uncounted(const State& state, visitproc visit, void* arg) noexcept {
 
 void leave_thread_state([[maybe_unused]] State& state, [[maybe_unused]] const PyThreadState* ts) noexcept {
 #if PY_VERSION_HEX >= 0x030F0000
-    Frame** link = &state.calls.frame;
-    while (*link != nullptr && *link != ts->base_frame) {
-        link = &(*link)->previous;
+    Frame** last = &state.calls.frame;
+    while (!is_end(state, *last) && *last != ts->base_frame) {
+        last = &(*last)->previous;
     }
-    *link = nullptr;
+    if (*last != nullptr && *last == ts->base_frame) {
+        *last = nullptr;
+    }
 #endif
+    state.end_link();
 }
 
 void abandon_frames(State& state, const CallSite& call_site) noexcept {
     Py_CLEAR(state.context);
     Py_CLEAR(state.exception_base.exc_value);
     const Frame* callee = nullptr;
-    for (Frame *frame = state.calls.innermost_frame(), *previous; frame != nullptr; frame = previous) {
+    for (Frame *frame = state.calls.innermost_frame(), *previous; !is_end(state, frame); frame = previous) {
         previous = frame->previous;
         if (is_on_data_stack(frame)) {
             Py_ssize_t in_use = values_in_use(frame, callee, call_site);

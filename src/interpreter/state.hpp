@@ -13,7 +13,10 @@
 
 #pragma once
 
+#include <new>
+
 #include "interpreter/cpython.hpp"
+#include "interpreter/link.hpp"
 
 #if PY_VERSION_HEX >= 0x030E0000
 #include "interpreter/calls_3_14.hpp"
@@ -38,6 +41,7 @@ struct State {
 #if PY_VERSION_HEX >= 0x030F0000
     std::uintptr_t events_version;       // of events, for which its frames were last looked at (adapt_frames)
 #endif
+    Link* link;                          // to the frames of the greenlet that it is part of; nullptr if it never is
 
     // At a switch: what is the thread state's becomes that of `from`, and that of `to` the thread state's.
     static void exchange(PyThreadState* ts, State& from, State& to) noexcept {
@@ -102,20 +106,38 @@ struct State {
         ts->datastack_limit = datastack_limit;
     }
 
-    // For one that begins: counts its calls on top of those of the running greenlet.
-    void nest(PyThreadState* ts) noexcept { calls.depth = Calls::depth_of(ts); }
+    // For one that begins: counts its calls on top of those of the running greenlet, and puts a link at `place` below its frames.
+    // `link_code`: see link.hpp.
+    void nest(PyThreadState* ts, std::byte* place, PyObject* link_code) noexcept {
+        calls.depth = Calls::depth_of(ts);
+        link = new (place) Link(link_code, calls.innermost_frame());
+        if constexpr (links_frames) {
+            calls.set_innermost_frame(link->frame());
+        }
+    }
 
     // Has a suspended greenlet go on as part of the running one, which waits for it: in the same context, unless it has
-    // one of its own, and with the exception that is being handled in sight.
+    // one of its own, and with the exception that is being handled, and the frames, in sight.
     void join(PyThreadState* ts) noexcept {
         exception_base.previous_item = ts->exc_info;
+        link->lead_to(Calls::running_frame(ts));
         if (context == nullptr) {
             context = Py_XNewRef(ts->context);
         }
     }
 
+    // The thread state is about to go.
+    void end_link() noexcept {
+        if (link != nullptr) {
+            link->leave_thread_state();
+        }
+    }
+
     // Undoes join(). The greenlet is suspended.
-    void part() noexcept { exception_base.previous_item = nullptr; }
+    void part() noexcept {
+        exception_base.previous_item = nullptr;
+        link->cut();
+    }
 
     // Undoes join(). The greenlet is the running one, and `other` the one it is part of.
     void part(PyThreadState* ts, const State& other) noexcept {

@@ -78,7 +78,8 @@ bool ModuleState::fill() noexcept {
                                       "exception as its result.",
                                       PyExc_BaseException, nullptr)) &&
            is_made(garbage_exit, make_garbage_exit(greenlet_exit)) && is_made(no_arguments, PyTuple_New(0)) &&
-           is_made(restart_events, interpreter::find_restart_events()) && is_made(name_run, PyUnicode_InternFromString("run")) &&
+           is_made(restart_events, interpreter::find_restart_events()) && is_made(link_code, interpreter::make_link_code()) &&
+           is_made(name_run, PyUnicode_InternFromString("run")) &&
            is_made(event_switch, PyUnicode_InternFromString("switch")) &&
            is_made(event_throw, PyUnicode_InternFromString("throw")) &&
            is_made(thread_key, PyUnicode_InternFromString("greenlet._greenlet.thread"));
@@ -118,6 +119,7 @@ void ModuleState::drop() noexcept {
     Py_XDECREF(garbage_exit);
     Py_XDECREF(no_arguments);
     Py_XDECREF(restart_events);
+    Py_XDECREF(link_code);
     Py_XDECREF(name_run);
     Py_XDECREF(event_switch);
     Py_XDECREF(event_throw);

@@ -1,0 +1,266 @@
+"""f_back of the outermost frame of a function in a generator or coroutine: the consumer, while it runs; nothing, while it is suspended."""
+
+import asyncio
+import faulthandler
+import gc
+import inspect
+import sys
+import tempfile
+import threading
+import traceback
+import warnings
+
+import pytest
+from greenlet import error as greenlet_error
+from greenlet import GreenletExit, getcurrent, greenlet
+from greenlet.aio import await_, run
+from greenlet.generators import generator, yield_
+
+pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="frames are not linked on 3.11")
+
+
+def names(frame):
+    found = []
+    while frame is not None:
+        found.append(frame.f_code.co_name)
+        frame = frame.f_back
+    return found
+
+
+@generator
+def stacks():
+    while True:
+        yield_(names(sys._getframe()))
+
+
+def test_the_consumer_is_seen_each_time_it_is_another_one():
+    g = stacks()
+
+    def first():
+        return next(g)
+
+    def second():
+        return next(g)
+
+    assert first()[:3] == ["stacks", "first", "test_the_consumer_is_seen_each_time_it_is_another_one"]
+    assert second()[:3] == ["stacks", "second", "test_the_consumer_is_seen_each_time_it_is_another_one"]
+    assert names(g.gi_frame) == ["stacks"]
+    assert next(g) == names(sys._getframe()).copy() or next(g)[1:] == names(sys._getframe())
+
+
+def test_as_in_a_native_generator():
+    def native():
+        while True:
+            yield names(sys._getframe())
+
+    def consume(g):
+        return next(g)[1:], [frame.function for frame in inspect.stack()]
+
+    assert consume(stacks())[0] == consume(native())[0]
+
+
+def test_a_warning_is_attributed_to_the_consumer():
+    @generator
+    def warns():
+        warnings.warn("x", stacklevel=2)
+        yield_()
+        warnings.warn("y", stacklevel=2)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        line = sys._getframe().f_lineno + 1
+        list(warns())
+    assert [(w.filename, w.lineno) for w in caught] == [(__file__, line)] * 2
+
+
+def test_a_coroutine_shows_what_awaits_it_while_it_runs():
+    seen = []
+
+    def function():
+        seen.append(names(sys._getframe()))
+        await_(asyncio.sleep(0))
+        seen.append(names(sys._getframe()))
+
+    async def awaiter():
+        await run(function)
+
+    async def main():
+        task = asyncio.create_task(awaiter())
+        await asyncio.sleep(0)
+        assert [frame.f_code.co_name for frame in task.get_stack()][:1] == ["awaiter"]
+        await task
+
+    asyncio.run(main())
+    assert [stack[:2] for stack in seen] == [["function", "awaiter"]] * 2
+
+
+def test_a_kept_frame_and_a_traceback_end_as_those_of_a_native_one():
+    def native():
+        yield sys._getframe()
+        raise ValueError
+
+    @generator
+    def ours():
+        yield_(sys._getframe())
+        raise ValueError
+
+    def use(make):
+        g = make()
+        frame = next(g)
+        assert frame.f_back is None
+        try:
+            next(g)
+        except ValueError as error:
+            return [line.name for line in traceback.extract_tb(error.__traceback__)]
+
+    assert use(ours)[-1] == "ours" and use(native)[-1] == "native"
+    assert use(ours)[:-1] == use(native)[:-1]
+
+
+def test_the_collector_and_other_threads_may_look_at_any_time():
+    @generator
+    def collects():
+        for _ in range(3):
+            gc.collect()
+            yield_(names(sys._getframe()))
+
+    def nested(depth):
+        return [len(stack) for stack in collects()] if depth == 0 else generator(lambda: yield_(nested(depth - 1)))().__next__()
+
+    lengths = nested(5)
+    assert len(set(lengths)) == 1 and lengths[0] > 12
+    started, stop = threading.Event(), threading.Event()
+
+    def look():
+        started.set()
+        while not stop.is_set():
+            for frame in sys._current_frames().values():
+                names(frame)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    started.wait()
+    try:
+        for _ in range(30):
+            nested(2)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_one_that_switched_away_still_leads_to_its_consumer_and_nothing_is_visited_twice():
+    main = getcurrent()
+
+    class Thing:
+        pass
+
+    def consume():
+        thing = Thing()
+        return next(away()), thing
+
+    @generator
+    def away():
+        main.switch()
+        yield_(1)
+
+    consumer = greenlet(consume)
+    consumer.switch()
+    for _ in range(3):
+        gc.collect()
+    value, thing = consumer.switch()
+    assert value == 1 and isinstance(thing, Thing)
+
+
+def test_a_dump_of_the_stack():
+    @generator
+    def dumps():
+        with tempfile.TemporaryFile() as file:
+            faulthandler.dump_traceback(file, all_threads=False)
+            file.seek(0)
+            yield_(file.read().decode())
+
+    text = next(dumps())
+    assert "in dumps" in text and "in test_a_dump_of_the_stack" in text
+
+
+def test_a_thread_that_ends_leaves_no_link_to_its_frames():
+    left = []
+
+    def target():
+        def consume():
+            next(away())
+
+        @generator
+        def away():
+            left.append(getcurrent())
+            main.switch()
+
+        main = getcurrent()
+        left.append(greenlet(consume))
+        left[0].switch()
+
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join()
+    for g in left:
+        assert len(names(g.gr_frame)) <= 3
+    left.clear()
+    gc.collect()
+
+
+def test_frames_of_one_that_waits_for_itself_have_an_end():
+    seen = []
+
+    @generator
+    def waits():
+        def helper():
+            yield_("first")
+            seen.append(names(body.gr_frame))   # the body waits for a value of its own generator
+
+        bodies.append(getcurrent())
+        greenlet(helper).switch()
+        list(values)
+
+    bodies = []
+    values = waits()
+    assert next(values) == "first"
+    body = bodies[0]
+    try:
+        body.switch()
+    except greenlet_error:
+        pass
+    assert seen and seen[0][-1] == "waits" and len(seen[0]) < 5
+
+
+def test_deep_nesting_ends_with_the_outermost_consumer():
+    def nested(depth):
+        if depth == 0:
+            return names(sys._getframe())
+        return next(generator(lambda: yield_(nested(depth - 1)))())
+
+    found = nested(50)
+    assert found[:4] == ["nested", "<lambda>", "nested", "<lambda>"]
+    assert found[100:102] == ["nested", "test_deep_nesting_ends_with_the_outermost_consumer"]
+
+
+def test_the_consumer_is_killed_while_the_body_is_away():
+    main = getcurrent()
+    kept = []
+
+    @generator
+    def away():
+        kept.append(sys._getframe())
+        try:
+            main.switch()
+        finally:
+            kept.append(names(sys._getframe()))
+
+    def consume():
+        next(away())
+
+    consumer = greenlet(consume)
+    consumer.switch()
+    assert names(kept[0]) == ["away", "consume"]
+    assert isinstance(consumer.throw(), GreenletExit)
+    assert kept[1] == ["away", "consume"]
+    assert names(kept[0]) in (["away"], ["away", "consume"])
