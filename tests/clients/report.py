@@ -46,6 +46,9 @@ def tables(results: list[dict], missing: list[str]) -> str:
     lines = _section(HEADING, [_row(result) for result in ran])
     lines += _section(["Tests that passed on the reference and not here, repeated on both:", ""],
                       [line for result in ran for line in _remarks(result)])
+    lines += _section(["Tests that can't pass here, because `greenlet.aio` does not have what they test:", ""],
+                      [f"- {_title(result)}: `{test}`: {reason}"
+                       for result in ran for test, reason in result.get("can't pass", {}).items()])
     lines += _section(["Not run:", ""], [f"- {_title(result)}: {result['unavailable'].splitlines()[-1]}"
                                          for result in results if "unavailable" in result]
                       + [f"- {suite}: no results of this version are kept here" for suite in missing])

@@ -1,6 +1,7 @@
 """How the suites are run: by pytest, by gevent's own runner, or as a session that uses a client like an application."""
 
 import json
+import os
 import re
 import shutil
 import time
@@ -32,9 +33,17 @@ class Suite:
     variables: tuple[tuple[str, str], ...] = ()
     needs: tuple[str, ...] = ()  # system commands, installed by the runner where it may
     around: Callable | None = None  # a context manager that provides a server
+    can_not_pass: tuple[tuple[str, str], ...] = ()  # on ours: what the identity of a test ends with, and the reason
 
-    def run(self, python: Path, folder: Path, progress: Progress, only: Iterable[str] | None = None) -> str:
-        """Run the suite, or just the tests *only*, in *folder*; the records go to its file "records".
+    def reason_not_to_pass(self, test: str) -> str | None:
+        """Why *test* can't pass on ours, if it is known not to."""
+        return next((reason for end, reason in self.can_not_pass if test.partition("[")[0].endswith(end)), None)
+
+    def run(self, package: str, python: Path, folder: Path, progress: Progress,
+            only: Iterable[str] | None = None) -> str:
+        """Run the suite on "reference" or "ours", or just the tests *only*, in *folder*.
+
+        The records go to its file "records".
 
         Returns why the run did not come to its end, or nothing.
         """
@@ -48,7 +57,7 @@ class Suite:
               **variables: str) -> int | None:
         return processes.run(
             [python, *command], log=folder / "log", limit=limit, cwd=folder / "work", progress=progress,
-            env=environments.variables(python, PYTHONPATH=str(HERE / "record"),
+            env=environments.variables(python, PYTHONPATH=f"{HERE / 'record'}{os.pathsep}{HERE / 'adapters'}",
                                        RECORD_OUTCOMES=str(folder / "records"), **dict(self.variables), **variables))
 
     def empty_work_folder(self, folder: Path) -> Path:
@@ -67,9 +76,10 @@ class Pytest(Suite):
     is_configured: bool = False  # the source distribution says how pytest is to behave
     leave_out: tuple[str, ...] = ()  # folders of the source distribution: the package itself
     python_options: tuple[str, ...] = ()
+    adapter: str = ""  # a plugin of adapters/, on ours only: what puts greenlet.aio in the place of the client's own
     seconds_a_test: int = 60
 
-    def run(self, python, folder, progress, only=None):
+    def run(self, package, python, folder, progress, only=None):
         work = self.empty_work_folder(folder)
         if self.from_source:
             shutil.copytree(environments.sources(python, self.client, self.leave_out), work, dirs_exist_ok=True)
@@ -80,7 +90,8 @@ class Pytest(Suite):
         if only is not None:
             lists["RECORD_ONLY"] = folder / "only"
             lists["RECORD_ONLY"].write_text("\n".join(only))
-        command = [*self.python_options, "-m", "pytest", "-p", "record_pytest", "-p", "no:cacheprovider", "-q",
+        plugins = ("record_pytest", self.adapter) if self.adapter and package == "ours" else ("record_pytest",)
+        command = [*self.python_options, "-m", "pytest", *(f"-p{plugin}" for plugin in plugins), "-p", "no:cacheprovider", "-q",
                    f"--timeout={self.seconds_a_test}", "--timeout-method=thread", *self.arguments]
         begin, done = time.monotonic(), 0
         for _ in range(TRIES_AFTER_CRASHES):
@@ -108,7 +119,7 @@ class Gevent(Suite):
     files: tuple[str, ...] = ()  # all if empty
     workers: int = 2
 
-    def run(self, python, folder, progress, only=None):
+    def run(self, package, python, folder, progress, only=None):
         self.empty_work_folder(folder)
         self._provide_distribution(python)
         files = self.files if only is None else self._files(only)
@@ -153,7 +164,7 @@ class Session(Suite):
     script: str
     arguments: tuple[str, ...] = ()
 
-    def run(self, python, folder, progress, only=None):
+    def run(self, package, python, folder, progress, only=None):
         self.empty_work_folder(folder)
         status = self.start([HERE / "applications" / self.script, *self.arguments], python, folder, self.limit, progress)
         with open(folder / "records", "a") as file:

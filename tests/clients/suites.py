@@ -26,6 +26,24 @@ def sqlalchemy(name: str, driver: str, uri: str, **more) -> Pytest:
                   arguments=("--dburi", uri, "-p", "no:logging", "--maxfail=100000", *SQLALCHEMY_TESTS), **more)
 
 
+FOR_ANOTHER_TASK = "a task opens its portal itself: nobody can open it, or portals for a tree of tasks, from outside"
+
+# Tests of greenback that greenlet.aio, in its place, can't pass.
+GREENBACK_ONLY = (
+    ("::test_with_portal_run_tree", FOR_ANOTHER_TASK),
+    ("::test_bestow", FOR_ANOTHER_TASK),
+    ("::test_no_context_leakage", FOR_ANOTHER_TASK),
+    ("::test_uncleanable_traceback", "await_(x) calls x.__await__(), as await does; greenback calls x.send()"),
+    ("::test_magic", "what trio's exceptions keep is released when the task has ended, so its __del__ can't wait; "
+                     "greenback leaves it to the collector, which runs in another task"),
+)
+
+# The same of SQLAlchemy.
+SQLALCHEMY_ONLY = (
+    ("::test_await_only_error", "await_() works in a coroutine that a function awaits, where SQLAlchemy's refuses"),
+)
+
+
 def eventlet(name: str, more: tuple[str, ...], tests: tuple[str, ...], **options) -> Pytest:
     return Pytest(name=name, client="eventlet", requirements=(*PYTEST, "eventlet", *more), from_source=True,
                   leave_out=("eventlet",), arguments=tests, **options)
@@ -41,6 +59,9 @@ SUITES: list[Suite] = [
     eventlet("eventlet-greenthread", (), FAST_EVENTLET, limit=120, fast=True),
     Pytest(name="greenback", client="greenback", requirements=(*PYTEST, "greenback", "trio", "anyio", "pytest-trio"),
            limit=120, fast=True, arguments=("-p", "no:anyio", "--pyargs", "greenback._tests")),
+    Pytest(name="greenback-on-aio", client="greenback", limit=120, adapter="greenback_on_aio",
+           requirements=(*PYTEST, "greenback", "trio", "anyio", "pytest-trio"), can_not_pass=GREENBACK_ONLY,
+           arguments=("-p", "no:anyio", "--pyargs", "greenback._tests")),
     Session(name="memray", client="memray", requirements=("memray", "psutil"), limit=120, fast=True,
             script="memory_profile.py"),
     Session(name="exit-garbage", client="gevent", requirements=("gevent", "psutil"), limit=120, fast=True,
@@ -69,6 +90,8 @@ SUITES: list[Suite] = [
     eventlet("eventlet", ("pyopenssl", "pyzmq", "psycopg2-binary"), ("tests",), limit=1500, seconds_a_test=90),
     sqlalchemy("sqlalchemy-aiosqlite", "aiosqlite", "sqlite+aiosqlite:///:memory:"),
     sqlalchemy("sqlalchemy-asyncpg", "asyncpg", postgresql.URI, needs=("postgres",), around=postgresql.server),
+    sqlalchemy("sqlalchemy-on-aio", "aiosqlite", "sqlite+aiosqlite:///:memory:", adapter="sqlalchemy_on_aio",
+               can_not_pass=SQLALCHEMY_ONLY),
     Session(name="playwright", client="playwright", requirements=("playwright", "psutil"), limit=900,
             needs=("chromium",), script="browse.py", arguments=("500",)),
     Session(name="gunicorn", client="gunicorn", requirements=("gunicorn[gevent]", "packaging", "flask", "psutil"),
