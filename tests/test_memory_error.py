@@ -9,6 +9,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits address 
 
 # AddressSanitizer ends the process when it gets no memory for its own records. So less than a stack is left for them.
 SPARE = 48 << 20 if HAS_ADDRESS_SANITIZER else 0
+NEEDS_NO_SPARE = pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="AddressSanitizer gets no memory for its own records then")
 
 # The programs below begin with it: there is address space for some greenlets but not for many.
 LIMITED = f"SPARE = {SPARE}" + """
@@ -144,7 +145,7 @@ print(getcurrent() is main)
 
 @pytest.mark.parametrize(("limit", "named"), [
     ("RLIMIT_AS", "(RLIMIT_AS, ulimit -v)"),
-    ("RLIMIT_DATA", "(RLIMIT_DATA, ulimit -d)"),
+    pytest.param("RLIMIT_DATA", "(RLIMIT_DATA, ulimit -d)", marks=NEEDS_NO_SPARE),
 ])
 def test_it_names_the_limit(limit, named):
     assert output_of(LIMITED.split("limit(1 << 30)")[0] + f"""
@@ -178,6 +179,7 @@ print("(vm.max_map_count): raise that" in message)
 """) == "True\n"
 
 
+@NEEDS_NO_SPARE
 def test_mappings_run_out_before_memory_does():
     # The kernel limits the number of mappings of a process; a guard may cost two.
     assert output_of(
