@@ -3,10 +3,12 @@
 import sys
 
 import pytest
-from support import HAS_ADDRESS_SANITIZER, run_python
+from support import HAS_ADDRESS_SANITIZER, IS_FREE_THREADED, run_python
 
 # Freed memory is overwritten, so that the use of it is no accident.
 POISON = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.perturb=165", "PYTHONMALLOC": "malloc"}
+if IS_FREE_THREADED:
+    del POISON["PYTHONMALLOC"]  # which has an allocator of its own, and no other
 
 HAS_INTERPRETERS = sys.version_info >= (3, 12)
 
