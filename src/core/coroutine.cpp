@@ -99,18 +99,20 @@ PyGreenlet* find_giver(Coroutine& coroutine) {
     return giver;
 }
 
-// Switches to a greenlet for a value. `links`: whether the frames of the body lead on to those of the running greenlet.
+// Switches to a greenlet for a value. `is_ring`: the running greenlet itself runs on behalf of the body.
 inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_state, PyGreenlet* giver, PyObject* value,
-                                  bool links) {
+                                  bool is_ring) {
     Greenlet& body = *coroutine.body->pimpl;
     Thread& thread = *body.thread;
     body.resumer = as_greenlet(Py_NewRef(as_object(thread.current)));
     body.activation->state.join(thread_state);
-    if (!links) {
-        body.activation->state.link->cut();
+    if (is_ring) {
+        body.activation->state.part();  // frames, and exceptions being handled, that lead back to themselves would have no end
     }
     coroutine.state = State::running;
-    thread.current->pimpl->activation->awaited = &coroutine;
+    Activation& resumer = *thread.current->pimpl->activation;
+    resumer.awaited = &coroutine;
+    resumer.bodies += 1;
     return core_transfer_jumping(thread, giver, value, {});
 }
 
@@ -124,9 +126,8 @@ inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_st
     Py_INCREF(giver);
     Py_CLEAR(coroutine.giver);
     coroutine.at_end = at_end;
-    // Frames that led back to themselves would have no end.
-    bool links = !is_part_of(coroutine.body->pimpl->thread->current, coroutine.body);
-    return switch_for_value(coroutine, thread_state, giver, value, links);
+    bool is_ring = is_part_of(coroutine.body->pimpl->thread->current, coroutine.body);
+    return switch_for_value(coroutine, thread_state, giver, value, is_ring);
 }
 
 }  // namespace
@@ -181,12 +182,13 @@ PyObject* resume(Coroutine& coroutine, PyObject* value, AtEnd at_end) noexcept {
         return nullptr;
     }
     PyGreenlet* body = coroutine.body;
+    // No ring can come about if nothing runs on behalf of the body.
     if (coroutine.state == State::suspended && coroutine.giver == nullptr && is_plain_switch(body) &&
-        body->pimpl->activation->awaited == nullptr) [[likely]] {
+        body->pimpl->activation->bodies == 0) [[likely]] {
         coroutine.at_end = at_end;
         PyThreadState* thread_state = body->pimpl->thread->thread_state;
         if (interpreter::has_context(thread_state)) [[likely]] {
-            return switch_for_value(coroutine, thread_state, as_greenlet(Py_NewRef(as_object(body))), value, true);
+            return switch_for_value(coroutine, thread_state, as_greenlet(Py_NewRef(as_object(body))), value, false);
         }
     }
     return resume_slowly(coroutine, interpreter::current_thread_state(), value, at_end);
@@ -200,16 +202,18 @@ PyObject* give(Coroutine& coroutine, Thread& thread, PyObject* value, interprete
     }
     PyGreenlet* body = coroutine.body;
     PyGreenlet* resumer = std::exchange(body->pimpl->resumer, nullptr);
+    Activation& awaiting = *resumer->pimpl->activation;
     interpreter::State& state = body->pimpl->activation->state;
     if (thread.current == body) [[likely]] {
-        state.part(thread.thread_state, resumer->pimpl->activation->state);
+        state.part(thread.thread_state, awaiting.state);
     }
     else {
         state.part();
         coroutine.giver = as_greenlet(Py_NewRef(as_object(thread.current)));
     }
     coroutine.state = State::suspended;
-    resumer->pimpl->activation->awaited = nullptr;
+    awaiting.awaited = nullptr;
+    awaiting.bodies -= 1;
     return core_transfer_jumping(thread, resumer, value, call_site);
 }
 

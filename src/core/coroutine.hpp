@@ -10,6 +10,7 @@
 // for the greenlet that resumed it, a different one each time perhaps. So while it runs
 //   - it works in the resumer's context of context variables, sees the exception that the resumer handles, and its calls
 //     are nested in the resumer's, as far as the recursion limit is concerned;
+//   - its frames lead on to the resumer's (interpreter/link.hpp);
 //   - who switches to the resumer, or throws into it, is switched on to the body;
 //   - its result and its exceptions, GreenletExit too, go to the resumer. Its `parent` has no part in that: it is the
 //     main greenlet of the thread.

@@ -93,7 +93,7 @@ bool stop_waiting_in_ring(Coroutine& coroutine, Thread& thread) noexcept {
     thread.current->pimpl->activation->awaited = nullptr;
     coroutine.state = State::suspended;
     body.activation->state.part();
-    Py_CLEAR(body.resumer);  // the running one
+    Py_XDECREF(take_resumer(coroutine.body));  // the running one
     return true;
 }
 
@@ -130,6 +130,14 @@ bool is_part_of(const PyGreenlet* g, const PyGreenlet* body) noexcept {
         }
     }
     return false;
+}
+
+PyGreenlet* take_resumer(PyGreenlet* body) noexcept {
+    PyGreenlet* resumer = std::exchange(body->pimpl->resumer, nullptr);
+    if (resumer != nullptr && resumer->pimpl->activation != nullptr) {
+        resumer->pimpl->activation->bodies -= 1;
+    }
+    return resumer;
 }
 
 PyGreenlet* outermost_resumer(PyGreenlet* g) noexcept {

@@ -16,11 +16,14 @@ bool stop_waiting_in_ring(Coroutine& coroutine, Thread& thread) noexcept;
 // caller. Takes over the value.
 PyObject* awaited_otherwise(Coroutine& coroutine, Thread& thread, PyObject* value, bool was_in_ring) noexcept;
 
-// A greenlet will never run again, and its frames go: what it waits for is not part of it any more.
+// A greenlet is abandoned, and its frames go: the body that it waits for is not part of it any more.
 void part_from_awaited(const PyGreenlet* g) noexcept;
 
 // Does a greenlet run on behalf of a body, directly or through others? A body is part of itself.
 bool is_part_of(const PyGreenlet* g, const PyGreenlet* body) noexcept;
+
+// A body does not run on behalf of its resumer any more. Returns that one, a reference that was the body's; nullptr if there is none.
+PyGreenlet* take_resumer(PyGreenlet* body) noexcept;
 
 // The greenlet at the end of those that wait for each other, down to this one. The same, if they do so in a ring.
 PyGreenlet* outermost_resumer(PyGreenlet* g) noexcept;

@@ -19,7 +19,7 @@ inline bool can_go_on(Thread& thread, PyGreenlet* self, PyGreenlet* parent) {
 // the first of its parents that can. A new reference. If it has to be started, `start` is made ready for it.
 // What fails on the way replaces the result, and is passed to the next parent.
 PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool is_exit, Start& start, bool& starts) {
-    if (PyGreenlet* resumer = std::exchange(self->pimpl->resumer, nullptr)) {
+    if (PyGreenlet* resumer = take_resumer(self)) {
         return resumer;
     }
     Reference next = Reference::steal(get_parent(self));

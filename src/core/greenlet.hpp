@@ -46,6 +46,7 @@ struct alignas(64) Activation {
     PyObject* run;                  // what was called; owned by the stack
     PyObject* const* arguments;     // with these arguments; owned by the stack
     Py_ssize_t argument_count;
+    std::size_t bodies;             // of coroutines that run on behalf of it: mostly none, or the one of `awaited`
 };
 
 // The activation that lies on a slot in use.

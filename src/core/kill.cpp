@@ -191,7 +191,7 @@ void abandon(PyGreenlet* g) noexcept {
     bool held_itself = take_off(*greenlet.thread, *activation);
     PyObject* context = std::exchange(activation->state.context, nullptr);
     Py_XDECREF(interpreter::SharedReference(as_object(g), greenlet.context).exchange(context));
-    Py_CLEAR(greenlet.resumer);
+    Py_XDECREF(take_resumer(g));
     interpreter::abandon_frames(activation->state, activation->call_site);
     Held::release(activation->held);
     Py_XDECREF(activation->run);

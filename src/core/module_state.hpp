@@ -26,7 +26,7 @@ struct ModuleState {
     PyObject* garbage_exit;   // what ends garbage: a GreenletExit that is a SystemExit as well
     PyObject* no_arguments;   // ()
     PyObject* restart_events; // see interpreter/frames.hpp
-    PyObject* link_code;      // see interpreter/link.hpp
+    interpreter::LinkLooks link_looks;
     PyObject* name_run;       // interned strings, to the end
     PyObject* event_switch;
     PyObject* event_throw;

@@ -6,6 +6,7 @@
 #include "core/parent.hpp"
 #include "core/transfer.hpp"
 #include "interpreter/allocation.hpp"
+#include "interpreter/frames.hpp"
 #include "interpreter/given_up.hpp"
 #include "interpreter/pending_exception.hpp"
 
@@ -108,21 +109,22 @@ void run_greenlet(void* payload);
 
 // False if another thread has started it, where they do not take turns: its parent was of that one then.
 bool lay_out(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
-    static_assert(sizeof(Activation) % alignof(_PyStackChunk) == 0 && sizeof(interpreter::Link) % alignof(_PyStackChunk) == 0);
+    static_assert(sizeof(Activation) % alignof(_PyStackChunk) == 0 && interpreter::size_of_link % alignof(_PyStackChunk) == 0);
     interpreter::ObjectLock lock(as_object(g));  // also because its context moves, and another thread may ask for it
     if (!interpreter::threads_take_turns && is_started(g)) {
         return false;
     }
     auto* activation = new (slot.client_begin()) Activation{};
-    std::byte* link = slot.client_begin() + sizeof(Activation);
-    std::byte* chunk = g->pimpl->is_coroutine ? link + sizeof(interpreter::Link) : link;
+    std::byte* after = slot.client_begin() + sizeof(Activation);
+    std::byte* chunk = g->pimpl->is_coroutine ? after + interpreter::size_of_link : after;
     PyObject* context = std::exchange(g->pimpl->context, nullptr);
     activation->slot = &slot;
     activation->greenlet = g;
     activation->state.begin(thread.thread_state, slot.stack_end(), slot.stack_base(), chunk, slot.client_end(), context);
     if (g->pimpl->is_coroutine) {
-        activation->state.nest(thread.thread_state, link, thread.module->link_code);
+        activation->state.nest(thread.thread_state, after, thread.module->link_looks);
         activation->state.join(thread.thread_state);
+        g->pimpl->resumer->pimpl->activation->bodies += 1;
     }
     stackful::prepare(g->pimpl->execution, slot.low, slot.stack_base(), run_greenlet);
     thread.share();
@@ -213,7 +215,17 @@ PyObject* call_run(Thread& thread, PyGreenlet* self, Start& start) {
                 interpreter::give_up(kept[i]);
             }
         }
+        bool is_linked = activation.state.has_link() && !interpreter::looks_at_its_caller(run.get());
+        if (is_linked) [[unlikely]] {
+            activation.state.begin_at_link(thread.thread_state);
+        }
         result = PyObject_Vectorcall(run.get(), arguments, positional, keyword_names.get());
+        if (is_linked) [[unlikely]] {
+            if (result == nullptr) {
+                interpreter::unlink_traceback(thread.thread_state, activation.state);
+            }
+            activation.state.end_at_link(thread.thread_state);
+        }
     }
     activation.run = nullptr;
     activation.argument_count = 0;

@@ -86,9 +86,9 @@ struct Calls {
     }
 
     _PyInterpreterFrame* innermost_frame() const noexcept { return cframe->current_frame; }
-    void set_innermost_frame(_PyInterpreterFrame* frame) noexcept { cframe->current_frame = frame; }
 
     static _PyInterpreterFrame* running_frame(PyThreadState* ts) noexcept { return ts->cframe->current_frame; }
+    static void set_running_frame(PyThreadState* ts, _PyInterpreterFrame* frame) noexcept { ts->cframe->current_frame = frame; }
 
     // Calls `function` with the thread state's innermost frame replaced by `frame`.
     template <class Function>

@@ -81,9 +81,9 @@ struct CurrentFrame {
     _PyInterpreterFrame* frame;
 
     _PyInterpreterFrame* innermost_frame() const noexcept { return frame; }
-    void set_innermost_frame(_PyInterpreterFrame* innermost) noexcept { frame = innermost; }
 
     static _PyInterpreterFrame* running_frame(PyThreadState* ts) noexcept { return ts->current_frame; }
+    static void set_running_frame(PyThreadState* ts, _PyInterpreterFrame* frame) noexcept { ts->current_frame = frame; }
 
     // Python calls in progress.
     static int depth_of(PyThreadState* ts) noexcept { return ts->py_recursion_limit - ts->py_recursion_remaining; }

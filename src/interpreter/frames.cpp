@@ -387,7 +387,7 @@ namespace {
 
 // Beyond the link are frames of others.
 bool is_end(const State& state, const Frame* frame) noexcept {
-    return frame == nullptr || (state.link != nullptr && frame == state.link->frame());
+    return frame == nullptr || (state.has_link() && frame == state.link->frame());
 }
 
 }  // namespace
@@ -416,6 +416,44 @@ int visit_uncounted(const State& state, visitproc visit, void* arg) noexcept {
         }
     }
     return visit_deferred_of_c(state, visit, arg);
+}
+
+bool looks_at_its_caller(PyObject* callable) noexcept {
+    PyObject* called = Py_NewRef(callable);
+    while (std::strcmp(Py_TYPE(called)->tp_name, "functools.partial") == 0) {
+        PyObject* function = PyObject_GetAttrString(called, "func");
+        if (function == nullptr) {
+            PyErr_Clear();
+            break;
+        }
+        Py_SETREF(called, function);
+    }
+    bool looks = false;
+    if (PyCFunction_CheckExact(called)) {
+        PyObject* module = reinterpret_cast<PyCFunctionObject*>(called)->m_module;
+        looks = module != nullptr && PyUnicode_Check(module) &&
+                (PyUnicode_CompareWithASCIIString(module, "sys") == 0 || PyUnicode_CompareWithASCIIString(module, "builtins") == 0);
+    }
+    Py_DECREF(called);
+    return looks;
+}
+
+void unlink_traceback([[maybe_unused]] PyThreadState* ts, [[maybe_unused]] const State& state) noexcept {
+#if PY_VERSION_HEX >= 0x030C0000 && !defined(Py_GIL_DISABLED)  // without a GIL another thread may be asking for its f_back
+    auto* exception = reinterpret_cast<PyBaseExceptionObject*>(ts->current_exception);
+    if (exception == nullptr || exception->traceback == nullptr || !PyTraceBack_Check(exception->traceback)) {
+        return;
+    }
+    PyFrameObject* outermost = reinterpret_cast<PyTracebackObject*>(exception->traceback)->tb_frame;
+    if (outermost->f_back == nullptr) {
+        return;
+    }
+    PyFrameObject* resumer = Calls::with_innermost_frame(ts, state.link->resumer(), [ts] { return PyThreadState_GetFrame(ts); });
+    if (outermost->f_back == resumer) {
+        Py_CLEAR(outermost->f_back);
+    }
+    Py_XDECREF(resumer);
+#endif
 }
 
 void leave_thread_state([[maybe_unused]] State& state, [[maybe_unused]] const PyThreadState* ts) noexcept {

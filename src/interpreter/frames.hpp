@@ -27,6 +27,14 @@ inline constexpr bool has_uncounted_references = false;
 // Visits those only: of a main greenlet that is suspended.
 int visit_uncounted(const State& state, visitproc visit, void* arg) noexcept;
 
+// May the callable be a builtin function like sys._getframe() or eval()? These take the innermost frame for that of a function that
+// called them, whatever it is, and would see the link.
+bool looks_at_its_caller(PyObject* callable) noexcept;
+
+// The function of the running greenlet, which has a link, raised. A native generator's frame leads nowhere then, so that who keeps
+// the exception does not keep its consumer's variables: does the same for the frame that its traceback begins with.
+void unlink_traceback(PyThreadState* ts, const State& state) noexcept;
+
 // The thread state of a suspended greenlet is about to go. In some versions all frames lead to one that lies in the thread
 // state: cuts that off.
 void leave_thread_state(State& state, const PyThreadState* ts) noexcept;

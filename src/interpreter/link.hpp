@@ -1,10 +1,15 @@
 // Where the frames of one greenlet lead on to those of another, which waits for it.
 //
-//     outermost frame of the body   --previous-->   link   --previous-->   frame of the resumer, while the body runs for it
-//                                                          --previous-->   what a greenlet's frames end with, otherwise
+//     frame of the body's function
+//         | previous
+//     frame without a function, CPython's own      where C code entered the interpreter
+//         | previous
+//     link
+//         | previous
+//     frame of the resumer, while the body runs for it; otherwise what the frames of a greenlet end with, which is nothing, or
+//     a frame in the thread state (3.15)
 //
-// CPython puts a frame without a function where C code enters the interpreter; `f_back`, tracebacks and warnings pass it by.
-// The link is made like one of those.
+// `f_back`, tracebacks and warnings pass frames without a function by. The link is made like one.
 
 #pragma once
 
@@ -17,48 +22,56 @@
 
 namespace interpreter {
 
-// 3.11 has no such frames.
+// 3.11 has no such frames. Its links are never made, and there is no code for them.
 inline constexpr bool links_frames = PY_VERSION_HEX >= 0x030C0000;
 
-// faulthandler of 3.12 and 3.13 passes one such frame by, and takes a second one in a row for that of a function. So the link has
-// a code object, which is what it shows then. A new reference, or nullptr with an exception. None on versions that need none.
-inline PyObject* make_link_code() noexcept {
-#if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030E0000
-    return reinterpret_cast<PyObject*>(PyCode_NewEmpty("<greenlet>", "(resumed by)", 1));
-#else
-    return Py_NewRef(Py_None);
-#endif
-}
+// What links show to those parts of CPython that take each frame for that of a function: faulthandler of 3.12 and 3.13, which
+// passes by one frame without a function and not two in a row, and builtins that look at the innermost frame, whatever it is.
+struct LinkLooks {
+    PyObject* code;   // owned
+    PyObject* frame;  // the frame object; owned
+
+    // Sets an exception and returns false if memory ran out.
+    bool make(PyThreadState* ts) noexcept;
+    void clear() noexcept {
+        Py_CLEAR(frame);
+        Py_CLEAR(code);
+    }
+};
 
 #if PY_VERSION_HEX >= 0x030C0000
 
 class Link {
 public:
-    // `code`: of make_link_code(). `end`: what comes last.
-    Link([[maybe_unused]] PyObject* code, _PyInterpreterFrame* end) noexcept : end_(end) {
+    // `end`: what comes last.
+    Link(const LinkLooks& looks, _PyInterpreterFrame* end) noexcept : end_(end) {
+        auto* code = reinterpret_cast<PyCodeObject*>(looks.code);
+        // As of a function that is about to begin.
+        auto* before_first = reinterpret_cast<_Py_CODEUNIT*>(code->co_code_adaptive) - 1;
 #if PY_VERSION_HEX >= 0x030E0000
-        frame_.f_executable.bits = reinterpret_cast<std::uintptr_t>(Py_None) | 1;
+        frame_.f_executable.bits = reinterpret_cast<std::uintptr_t>(code) | 1;
         frame_.f_funcobj.bits = 1;
+        frame_.instr_ptr = before_first;
         frame_.stackpointer = frame_.localsplus;
         frame_.owner = FRAME_OWNED_BY_INTERPRETER;
-#else
-        // The instruction before the first one, as of a function that is about to begin.
-        _Py_CODEUNIT* before_first = _PyCode_CODE(reinterpret_cast<PyCodeObject*>(code)) - 1;
-#if PY_VERSION_HEX >= 0x030D0000
-        frame_.f_executable = code;
+#elif PY_VERSION_HEX >= 0x030D0000
+        frame_.f_executable = looks.code;
         frame_.instr_ptr = before_first;
+        frame_.owner = FRAME_OWNED_BY_CSTACK;
 #else
-        frame_.f_code = reinterpret_cast<PyCodeObject*>(code);
+        frame_.f_code = code;
         frame_.prev_instr = before_first;
-#endif
         frame_.owner = FRAME_OWNED_BY_CSTACK;
 #endif
+        frame_.frame_obj = reinterpret_cast<PyFrameObject*>(looks.frame);
         frame_.previous = end;
     }
 
     _PyInterpreterFrame* frame() noexcept { return &frame_; }
+    _PyInterpreterFrame* end() const noexcept { return end_; }
     const _PyInterpreterFrame* frame() const noexcept { return &frame_; }
 
+    _PyInterpreterFrame* resumer() const noexcept { return frame_.previous; }
     void lead_to(_PyInterpreterFrame* frame) noexcept { frame_.previous = frame; }
     void cut() noexcept { frame_.previous = end_; }
 
@@ -68,21 +81,23 @@ public:
 private:
     _PyInterpreterFrame* end_;
     _PyInterpreterFrame frame_ = {};
-    PyObject* no_values_[3] = {};  // CPython's collector may look at so many as the code object could use
+    PyObject* no_values_[3] = {};  // the collector of 3.13t looks at as many as the code object says it could use: 1
 };
 
 #else
 
 class Link {
 public:
-    Link(PyObject*, _PyInterpreterFrame*) noexcept {}
-    _PyInterpreterFrame* frame() noexcept { return nullptr; }
-    const _PyInterpreterFrame* frame() const noexcept { return nullptr; }
-    void lead_to(_PyInterpreterFrame*) noexcept {}
-    void cut() noexcept {}
-    void leave_thread_state() noexcept {}
+    Link(const LinkLooks&, _PyInterpreterFrame*) noexcept {}
+    static _PyInterpreterFrame* frame() noexcept { return nullptr; }
+    static _PyInterpreterFrame* end() noexcept { return nullptr; }
+    static void lead_to(_PyInterpreterFrame*) noexcept {}
+    static void cut() noexcept {}
+    static void leave_thread_state() noexcept {}
 };
 
 #endif
+
+inline constexpr std::size_t size_of_link = links_frames ? sizeof(Link) : 0;
 
 }  // namespace interpreter

@@ -106,15 +106,21 @@ struct State {
         ts->datastack_limit = datastack_limit;
     }
 
-    // For one that begins: counts its calls on top of those of the running greenlet, and puts a link at `place` below its frames.
-    // `link_code`: see link.hpp.
-    void nest(PyThreadState* ts, std::byte* place, PyObject* link_code) noexcept {
+    // For one that begins: counts its calls on top of those of the running greenlet, and makes a link outside of its frames, at `place`.
+    void nest(PyThreadState* ts, [[maybe_unused]] std::byte* place, [[maybe_unused]] const LinkLooks& looks) noexcept {
         calls.depth = Calls::depth_of(ts);
-        link = new (place) Link(link_code, calls.innermost_frame());
         if constexpr (links_frames) {
-            calls.set_innermost_frame(link->frame());
+            link = new (place) Link(looks, calls.innermost_frame());
         }
     }
+
+    bool has_link() const noexcept { return links_frames && link != nullptr; }
+
+    // The greenlet runs, and has a link: the frame that comes now leads to it.
+    void begin_at_link(PyThreadState* ts) noexcept { Calls::set_running_frame(ts, link->frame()); }
+
+    // The function that was called then has returned.
+    void end_at_link(PyThreadState* ts) noexcept { Calls::set_running_frame(ts, link->end()); }
 
     // Has a suspended greenlet go on as part of the running one, which waits for it: in the same context, unless it has
     // one of its own, and with the exception that is being handled, and the frames, in sight.
@@ -128,7 +134,7 @@ struct State {
 
     // The thread state is about to go.
     void end_link() noexcept {
-        if (link != nullptr) {
+        if (has_link()) {
             link->leave_thread_state();
         }
     }

@@ -78,7 +78,7 @@ bool ModuleState::fill() noexcept {
                                       "exception as its result.",
                                       PyExc_BaseException, nullptr)) &&
            is_made(garbage_exit, make_garbage_exit(greenlet_exit)) && is_made(no_arguments, PyTuple_New(0)) &&
-           is_made(restart_events, interpreter::find_restart_events()) && is_made(link_code, interpreter::make_link_code()) &&
+           is_made(restart_events, interpreter::find_restart_events()) && link_looks.make(interpreter::current_thread_state()) &&
            is_made(name_run, PyUnicode_InternFromString("run")) &&
            is_made(event_switch, PyUnicode_InternFromString("switch")) &&
            is_made(event_throw, PyUnicode_InternFromString("throw")) &&
@@ -119,7 +119,7 @@ void ModuleState::drop() noexcept {
     Py_XDECREF(garbage_exit);
     Py_XDECREF(no_arguments);
     Py_XDECREF(restart_events);
-    Py_XDECREF(link_code);
+    link_looks.clear();
     Py_XDECREF(name_run);
     Py_XDECREF(event_switch);
     Py_XDECREF(event_throw);
