@@ -113,6 +113,15 @@ def begun_by_one_of_several_threads(function, result):
         assert re.search("already executing|different thread", str(refusal))
 
 
+def chain(frame):
+    """The names of the functions of a frame and of those that called it."""
+    names = []
+    while frame is not None:
+        names.append(frame.f_code.co_name)
+        frame = frame.f_back
+    return names
+
+
 def suspended(run=None, *args):
     """A greenlet that has begun *run* and switched back here."""
     if run is None:

@@ -10,16 +10,7 @@ import traceback
 import pytest
 from greenlet import getcurrent, greenlet, stackless
 from greenlet.generators import generator, yield_
-from support import collect, suspended
-
-
-def chain(frame):
-    """The names of the functions of a frame and of those that called it."""
-    names = []
-    while frame is not None:
-        names.append(frame.f_code.co_name)
-        frame = frame.f_back
-    return names
+from support import chain, collect, suspended
 
 
 def test_is_none_unless_suspended():

@@ -17,23 +17,15 @@ from greenlet import error as greenlet_error
 from greenlet import GreenletExit, getcurrent, greenlet, trim_stacks
 from greenlet.aio import await_, run
 from greenlet.generators import generator, yield_
-from support import IS_FREE_THREADED, output_of
+from support import IS_FREE_THREADED, chain, output_of
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="frames are not linked on 3.11")
-
-
-def names(frame):
-    found = []
-    while frame is not None:
-        found.append(frame.f_code.co_name)
-        frame = frame.f_back
-    return found
 
 
 @generator
 def stacks():
     while True:
-        yield_(names(sys._getframe()))
+        yield_(chain(sys._getframe()))
 
 
 def test_the_consumer_is_seen_each_time_it_is_another_one():
@@ -47,14 +39,14 @@ def test_the_consumer_is_seen_each_time_it_is_another_one():
 
     assert first()[:3] == ["stacks", "first", "test_the_consumer_is_seen_each_time_it_is_another_one"]
     assert second()[:3] == ["stacks", "second", "test_the_consumer_is_seen_each_time_it_is_another_one"]
-    assert names(g.gi_frame) == ["stacks"]
-    assert next(g)[1:] == names(sys._getframe())
+    assert chain(g.gi_frame) == ["stacks"]
+    assert next(g)[1:] == chain(sys._getframe())
 
 
 def test_as_in_a_native_generator():
     def native():
         while True:
-            yield names(sys._getframe())
+            yield chain(sys._getframe())
 
     def consume(g):
         return next(g)[1:], [frame.function for frame in inspect.stack()]
@@ -80,9 +72,9 @@ def test_a_coroutine_shows_what_awaits_it_while_it_runs():
     seen = []
 
     def function():
-        seen.append(names(sys._getframe()))
+        seen.append(chain(sys._getframe()))
         await_(asyncio.sleep(0))
-        seen.append(names(sys._getframe()))
+        seen.append(chain(sys._getframe()))
 
     async def awaiter():
         await run(function)
@@ -125,7 +117,7 @@ def test_the_collector_and_other_threads_may_look_at_any_time():
     def collects():
         for _ in range(3):
             gc.collect()
-            yield_(names(sys._getframe()))
+            yield_(chain(sys._getframe()))
 
     def nested(depth):
         return [len(stack) for stack in collects()] if depth == 0 else generator(lambda: yield_(nested(depth - 1)))().__next__()
@@ -138,7 +130,7 @@ def test_the_collector_and_other_threads_may_look_at_any_time():
         started.set()
         while not stop.is_set():
             for frame in sys._current_frames().values():
-                names(frame)
+                chain(frame)
 
     thread = threading.Thread(target=look)
     thread.start()
@@ -206,7 +198,7 @@ def test_a_thread_that_ends_leaves_no_link_to_its_frames():
     thread.start()
     thread.join()
     for g in left:
-        assert len(names(g.gr_frame)) <= 3
+        assert len(chain(g.gr_frame)) <= 3
     left.clear()
     gc.collect()
 
@@ -218,7 +210,7 @@ def test_frames_of_one_that_waits_for_itself_have_an_end():
     def waits():
         def helper():
             yield_("first")
-            seen.append(names(body.gr_frame))   # the body waits for a value of its own generator
+            seen.append(chain(body.gr_frame))   # the body waits for a value of its own generator
 
         bodies.append(getcurrent())
         greenlet(helper).switch()
@@ -238,7 +230,7 @@ def test_frames_of_one_that_waits_for_itself_have_an_end():
 def test_deep_nesting_ends_with_the_outermost_consumer():
     def nested(depth):
         if depth == 0:
-            return names(sys._getframe())
+            return chain(sys._getframe())
         return next(generator(lambda: yield_(nested(depth - 1)))())
 
     found = nested(50)
@@ -256,17 +248,17 @@ def test_the_consumer_is_killed_while_the_body_is_away():
         try:
             main.switch()
         finally:
-            kept.append(names(sys._getframe()))
+            kept.append(chain(sys._getframe()))
 
     def consume():
         next(away())
 
     consumer = greenlet(consume)
     consumer.switch()
-    assert names(kept[0]) == ["away", "consume"]
+    assert chain(kept[0]) == ["away", "consume"]
     assert isinstance(consumer.throw(), GreenletExit)
     assert kept[1] == ["away", "consume"]
-    assert names(kept[0]) in (["away"], ["away", "consume"])
+    assert chain(kept[0]) in (["away"], ["away", "consume"])
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 15), reason="it sees the thread state's own frame, as at the start of a thread")
@@ -290,7 +282,7 @@ def test_a_builtin_function_that_asks_for_its_frame_gets_none_that_goes(look):
     gc.collect()
     trim_stacks()
     for frame in frames:
-        assert (names(frame), frame.f_lineno, frame.f_locals) == (["(resumed by)"], 1, {})
+        assert (chain(frame), frame.f_lineno, frame.f_locals) == (["(resumed by)"], 1, {})
 
 
 def test_compiler_flags_are_not_those_of_the_link():

@@ -158,7 +158,7 @@ PyObject* settle(PyGreenlet* body, PyObject* result) noexcept {
     const CoroutineKind* kind = nullptr;
     {
         interpreter::ObjectLock lock(as_object(body));  // another thread may be dropping it
-        // From here on the body is nobody's: what is let go of now can't give values.
+        // From here on the body is nobody's: what is released now can't give values.
         if (Coroutine* coroutine = std::exchange(body->pimpl->coroutine, nullptr)) {
             kind = coroutine->kind;
             coroutine->state = State::finished;

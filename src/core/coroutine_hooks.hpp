@@ -8,8 +8,8 @@
 namespace core {
 
 // The running greenlet was not given a value by the coroutine it awaits. If that has come to wait for the greenlet itself, nobody
-// waits any more, as if it had given something: true. To be asked before anything else runs: to look for the exception that
-// is being handled would take for ever.
+// waits any more, as if it had given something: true. To be asked before anything else runs: the search for the exception that
+// is being handled would never end.
 bool stop_waiting_in_ring(Coroutine& coroutine, Thread& thread) noexcept;
 
 // What resume() returns when its caller was not given a value: the coroutine has finished, or somebody else switched to the

@@ -5,6 +5,9 @@
 namespace interpreter {
 
 bool LinkLooks::make(PyThreadState* ts) noexcept {
+    if (!links_frames) {
+        return true;
+    }
     if (code == nullptr) {
         code = reinterpret_cast<PyObject*>(PyCode_NewEmpty("<greenlet>", "(resumed by)", 1));
     }
