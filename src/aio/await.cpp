@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "aio/object.hpp"
-#include "core/held.hpp"
-#include "interpreter/given_up.hpp"
+#include "core/gc_root.hpp"
+#include "interpreter/frames/given_up.hpp"
 #include "interpreter/handled_exception.hpp"
 #include "interpreter/modules.hpp"
 #include "interpreter/native_coroutine.hpp"
@@ -12,7 +12,7 @@
 
 namespace aio {
 
-using core::Held;
+using core::GcRoot;
 using core::Reference;
 using core::Thread;
 
@@ -107,7 +107,7 @@ public:
 
 private:
     _PyErr_StackItem* place_;
-    Held exception_;
+    GcRoot exception_;
 };
 
 // Throws the exception in flight into an iterator, as `await` does.
@@ -148,8 +148,8 @@ inline core::Coroutine* find_own_portal(Thread& thread) {
 }
 
 // Drives an iterator to its end. `received` is the first value to send; none stands for the exception in flight.
-PyObject* drive(Thread& thread, Reference awaited, Reference received, interpreter::CallSite call_site) {
-    Held held(thread, std::move(awaited));
+PyObject* drive(Thread& thread, Reference awaited, Reference received, interpreter::CallInProgress call) {
+    GcRoot held(thread, std::move(awaited));
     PyObject* iterator = held.get();
     for (;;) {
         PyObject* result;
@@ -169,7 +169,7 @@ PyObject* drive(Thread& thread, Reference awaited, Reference received, interpret
             raise_no_portal();
             continue;
         }
-        received = Reference::steal(core::give(*portal, thread, result, call_site));
+        received = Reference::steal(core::yield_value(*portal, thread, result, call));
     }
 }
 
@@ -187,9 +187,9 @@ bool check_portal(Thread& thread) noexcept {
     return false;
 }
 
-PyObject* await(Thread& thread, PyObject* awaitable, interpreter::CallSite call_site) noexcept {
+PyObject* await(Thread& thread, PyObject* awaitable, interpreter::CallInProgress call) noexcept {
     Reference iterator = iterator_of(awaitable);
-    return iterator ? drive(thread, std::move(iterator), Reference::borrow(Py_None), call_site) : nullptr;
+    return iterator ? drive(thread, std::move(iterator), Reference::borrow(Py_None), call) : nullptr;
 }
 
 PyObject* await_argument(Thread& thread, PyObject* const* args, PyCFunction called) noexcept {
@@ -201,7 +201,7 @@ PyObject* await_argument(Thread& thread, PyObject* const* args, PyCFunction call
 }
 
 PyObject* take_over(Thread& thread, PyObject* coroutine) noexcept {
-    Reference received = Reference::steal(core::give(*find_portal(thread), thread, Py_NewRef(Py_None), {}));
+    Reference received = Reference::steal(core::yield_value(*find_portal(thread), thread, Py_NewRef(Py_None), {}));
     return drive(thread, Reference::borrow(coroutine), std::move(received), {});
 }
 

@@ -21,7 +21,7 @@ bool has_portal(core::Thread& thread) noexcept;
 bool check_portal(core::Thread& thread) noexcept;
 
 // The result of an awaitable: a new reference, or nullptr with an exception. There is a portal.
-PyObject* await(core::Thread& thread, PyObject* awaitable, interpreter::CallSite call_site) noexcept;
+PyObject* await(core::Thread& thread, PyObject* awaitable, interpreter::CallInProgress call) noexcept;
 
 // The same for the argument of a function in C that is being called. Releases it when `await` does.
 PyObject* await_argument(core::Thread& thread, PyObject* const* args, PyCFunction called) noexcept;

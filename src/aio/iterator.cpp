@@ -1,7 +1,7 @@
 #include "aio/iterator.hpp"
 
 #include "aio/await.hpp"
-#include "core/held.hpp"
+#include "core/gc_root.hpp"
 #include "core/raise.hpp"
 #include "coroutines/object.hpp"
 #include "interpreter/pending_exception.hpp"
@@ -10,7 +10,7 @@ namespace aio {
 
 namespace {
 
-using core::Held;
+using core::GcRoot;
 using core::Reference;
 
 struct Iterator {
@@ -37,8 +37,8 @@ PyObject* awaited(PyObject* self, Function make_awaitable) {
     if (thread == nullptr || !check_portal(*thread)) {
         return nullptr;
     }
-    Held asynchronous(*thread, Reference::borrow(of(self).asynchronous));
-    Held awaitable(*thread, Reference::steal(make_awaitable(asynchronous.get())));
+    GcRoot asynchronous(*thread, Reference::borrow(of(self).asynchronous));
+    GcRoot awaitable(*thread, Reference::steal(make_awaitable(asynchronous.get())));
     return awaitable ? await(*thread, awaitable.get(), {}) : nullptr;
 }
 

@@ -1,10 +1,10 @@
 #include "core/collect.hpp"
 
-#include "core/held.hpp"
+#include "core/gc_root.hpp"
 #include "core/kill.hpp"
 #include "interpreter/allocation.hpp"
 #include "interpreter/finalizer.hpp"
-#include "interpreter/frames.hpp"
+#include "interpreter/frames/frames.hpp"
 #include "interpreter/pending_exception.hpp"
 
 namespace core {
@@ -97,7 +97,7 @@ void deallocate_finished(PyObject* self) {
         Py_XDECREF(greenlet->parent);
         Py_XDECREF(greenlet->resumer);
         if (greenlet->thread != nullptr) {
-            greenlet->thread->drop();
+            greenlet->thread->unref();
         }
         is_plain = free_implementation(g);
     }
@@ -248,7 +248,7 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     // is an old object, so mostly in a full one.
     bool may_trim = interpreter::stops_others_to_traverse;
     if (may_trim && greenlet->is_main && !is_of_ended_thread(g)) {
-        greenlet->thread->stacks.cool();
+        greenlet->thread->stacks.decommit();
     }
     if (greenlet->is_main) {
         return visit_uncounted(g, visit, arg);
@@ -265,10 +265,10 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     for (Py_ssize_t i = 0; i < activation->argument_count; ++i) {
         Py_VISIT(activation->arguments[i]);
     }
-    if (int stopped = Held::traverse(activation->held, visit, arg)) {
+    if (int stopped = GcRoot::traverse(activation->gc_roots, visit, arg)) {
         return stopped;
     }
-    return interpreter::visit_frames(activation->state, activation->call_site, visit, arg);
+    return interpreter::visit_frames(activation->state, activation->call, visit, arg);
 }
 
 int clear(PyObject* self) {

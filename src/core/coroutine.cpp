@@ -11,7 +11,7 @@
 #include "core/switch.hpp"
 #include "core/thread_stack.hpp"
 #include "core/transfer.hpp"
-#include "interpreter/frames.hpp"
+#include "interpreter/frames/frames.hpp"
 #include "interpreter/handled_exception.hpp"
 #include "interpreter/pending_exception.hpp"
 
@@ -24,7 +24,7 @@ using State = Coroutine::State;
 // Is it another thread's, or are these not to know before it is looked into? Then raises an exception in place of the one in
 // flight.
 bool is_refused(const Coroutine& coroutine) noexcept {
-    if (interpreter::threads_take_turns) {
+    if (interpreter::has_gil) {
         return false;
     }
     Thread* thread = Thread::running();
@@ -63,7 +63,7 @@ void refuse_thread(const Coroutine& coroutine, Thread& running) noexcept {
 }
 
 // Finds the greenlet to switch to, when it is not simply the one that gave the last value. nullptr with an exception.
-PyGreenlet* find_giver(Coroutine& coroutine) {
+PyGreenlet* find_yielder(Coroutine& coroutine) {
     Thread* thread = Thread::running();
     if (thread == nullptr) {
         return nullptr;
@@ -71,9 +71,9 @@ PyGreenlet* find_giver(Coroutine& coroutine) {
     {
         // What runs code comes first, for that may go on with the coroutine.
         interpreter::PendingException in_flight;
-        thread->kill_released();
-        if (coroutine.giver != nullptr && !is_active(coroutine.giver)) {
-            Py_CLEAR(coroutine.giver);
+        thread->run_kill_queue();
+        if (coroutine.yielder != nullptr && !is_active(coroutine.yielder)) {
+            Py_CLEAR(coroutine.yielder);
         }
     }
     if (coroutine.state != State::suspended) {
@@ -91,50 +91,50 @@ PyGreenlet* find_giver(Coroutine& coroutine) {
         PyErr_SetString(thread->module->error, "its greenlet was abandoned");  // when the interpreter ended
         return nullptr;
     }
-    PyGreenlet* giver = coroutine.giver != nullptr ? coroutine.giver : coroutine.body;
-    if (giver == thread->current) {
+    PyGreenlet* yielder = coroutine.yielder != nullptr ? coroutine.yielder : coroutine.body;
+    if (yielder == thread->current) {
         refuse_running(coroutine);
         return nullptr;
     }
-    return giver;
+    return yielder;
 }
 
 // Switches to a greenlet for a value. `is_ring`: the running greenlet itself runs on behalf of the body.
-inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_state, PyGreenlet* giver, PyObject* value,
+inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_state, PyGreenlet* yielder, PyObject* value,
                                   bool is_ring) {
     Greenlet& body = *coroutine.body->pimpl;
     Thread& thread = *body.thread;
     body.resumer = as_greenlet(Py_NewRef(as_object(thread.current)));
-    body.activation->state.join(thread_state);
+    body.activation->state.nest_in(thread_state);
     if (is_ring) {
-        body.activation->state.part();  // frames, and exceptions being handled, that lead back to themselves would have no end
+        body.activation->state.unnest();  // frames, and exceptions being handled, that lead back to themselves would have no end
     }
     coroutine.state = State::running;
     Activation& resumer = *thread.current->pimpl->activation;
     resumer.awaited = &coroutine;
     resumer.bodies += 1;
-    return core_transfer_jumping(thread, giver, value, {});
+    return core_transfer_jumping(thread, yielder, value, {});
 }
 
 [[gnu::noinline]] PyObject* resume_slowly(Coroutine& coroutine, PyThreadState* thread_state, PyObject* value,
-                                         AtEnd at_end) {
-    PyGreenlet* giver = interpreter::ensure_context(thread_state) ? find_giver(coroutine) : nullptr;
-    if (giver == nullptr) {
+                                         ReturnAs return_as) {
+    PyGreenlet* yielder = interpreter::ensure_context(thread_state) ? find_yielder(coroutine) : nullptr;
+    if (yielder == nullptr) {
         Py_XDECREF(value);
         return nullptr;
     }
-    Py_INCREF(giver);
-    Py_CLEAR(coroutine.giver);
-    coroutine.at_end = at_end;
+    Py_INCREF(yielder);
+    Py_CLEAR(coroutine.yielder);
+    coroutine.return_as = return_as;
     bool is_ring = is_part_of(coroutine.body->pimpl->thread->current, coroutine.body);
-    return switch_for_value(coroutine, thread_state, giver, value, is_ring);
+    return switch_for_value(coroutine, thread_state, yielder, value, is_ring);
 }
 
 }  // namespace
 
 int Coroutine::traverse(visitproc visit, void* arg) const noexcept {
     Py_VISIT(body);
-    Py_VISIT(giver);
+    Py_VISIT(yielder);
     return 0;
 }
 
@@ -142,16 +142,16 @@ void refuse_running(const Coroutine& coroutine) noexcept {
     PyErr_Format(PyExc_ValueError, "%s already executing", coroutine.kind->name);
 }
 
-void Coroutine::drop() noexcept {
+void Coroutine::unref() noexcept {
     if (body != nullptr) {
         interpreter::ObjectLock lock(as_object(body));  // its thread may be ending it
         body->pimpl->coroutine = nullptr;
     }
-    Py_CLEAR(giver);
+    Py_CLEAR(yielder);
     Py_CLEAR(body);
 }
 
-PyObject* start(Coroutine& coroutine, PyObject* function, const Message& message, AtEnd at_end) noexcept {
+PyObject* start(Coroutine& coroutine, PyObject* function, const Message& message, ReturnAs return_as) noexcept {
     Thread* thread = Thread::running();
     if (thread == nullptr || !interpreter::ensure_context(thread->thread_state)) {
         return nullptr;
@@ -167,34 +167,34 @@ PyObject* start(Coroutine& coroutine, PyObject* function, const Message& message
     greenlet.is_coroutine = true;
     coroutine.body = body;
     coroutine.owner.set(thread);
-    coroutine.at_end = at_end;
+    coroutine.return_as = return_as;
     PyObject* value = switch_to(body, message);
     // If it has begun, it may run again by now: on behalf of somebody else.
     if (coroutine.state == State::running && !is_started(coroutine.body)) {
-        coroutine.drop();  // there was no memory
+        coroutine.unref();  // there was no memory
     }
     return value;
 }
 
-PyObject* resume(Coroutine& coroutine, PyObject* value, AtEnd at_end) noexcept {
+PyObject* resume(Coroutine& coroutine, PyObject* value, ReturnAs return_as) noexcept {
     if (is_refused(coroutine)) {
         Py_XDECREF(value);
         return nullptr;
     }
     PyGreenlet* body = coroutine.body;
     // No ring can come about if nothing runs on behalf of the body.
-    if (coroutine.state == State::suspended && coroutine.giver == nullptr && is_plain_switch(body) &&
+    if (coroutine.state == State::suspended && coroutine.yielder == nullptr && is_plain_switch(body) &&
         body->pimpl->activation->bodies == 0) [[likely]] {
-        coroutine.at_end = at_end;
+        coroutine.return_as = return_as;
         PyThreadState* thread_state = body->pimpl->thread->thread_state;
         if (interpreter::has_context(thread_state)) [[likely]] {
             return switch_for_value(coroutine, thread_state, as_greenlet(Py_NewRef(as_object(body))), value, false);
         }
     }
-    return resume_slowly(coroutine, interpreter::current_thread_state(), value, at_end);
+    return resume_slowly(coroutine, interpreter::current_thread_state(), value, return_as);
 }
 
-PyObject* give(Coroutine& coroutine, Thread& thread, PyObject* value, interpreter::CallSite call_site) noexcept {
+PyObject* yield_value(Coroutine& coroutine, Thread& thread, PyObject* value, interpreter::CallInProgress call) noexcept {
     if (thread.is_on_own_stack()) [[unlikely]] {
         Py_DECREF(value);
         refuse_switch_on_own_stack(thread.module->error);
@@ -208,13 +208,13 @@ PyObject* give(Coroutine& coroutine, Thread& thread, PyObject* value, interprete
         state.part(thread.thread_state, awaiting.state);
     }
     else {
-        state.part();
-        coroutine.giver = as_greenlet(Py_NewRef(as_object(thread.current)));
+        state.unnest();
+        coroutine.yielder = as_greenlet(Py_NewRef(as_object(thread.current)));
     }
     coroutine.state = State::suspended;
     awaiting.awaited = nullptr;
     awaiting.bodies -= 1;
-    return core_transfer_jumping(thread, resumer, value, call_site);
+    return core_transfer_jumping(thread, resumer, value, call);
 }
 
 namespace {
@@ -265,18 +265,18 @@ Coroutine* running_coroutine(Thread& thread, const CoroutineKind& kind, bool thr
 namespace {
 
 // resume(), with the exception in flight.
-PyObject* resume_with_exception(Coroutine& coroutine, AtEnd at_end) noexcept {
+PyObject* resume_with_exception(Coroutine& coroutine, ReturnAs return_as) noexcept {
     if (is_refused(coroutine)) {
         return nullptr;
     }
-    PyGreenlet* giver = coroutine.giver != nullptr && is_active(coroutine.giver) ? coroutine.giver : coroutine.body;
+    PyGreenlet* yielder = coroutine.yielder != nullptr && is_active(coroutine.yielder) ? coroutine.yielder : coroutine.body;
     PyThreadState* thread_state = interpreter::current_thread_state();
-    bool is_suspended_here = coroutine.state == State::suspended && is_active(giver) &&
-                             giver->pimpl->thread->thread_state == thread_state && giver->pimpl->thread->current != giver;
+    bool is_suspended_here = coroutine.state == State::suspended && is_active(yielder) &&
+                             yielder->pimpl->thread->thread_state == thread_state && yielder->pimpl->thread->current != yielder;
     if (is_suspended_here && !coroutine.kind->passes_exceptions_on) {
-        interpreter::add_context_of(thread_state, giver->pimpl->activation->state);
+        interpreter::add_context_of(thread_state, yielder->pimpl->activation->state);
     }
-    return resume(coroutine, nullptr, at_end);
+    return resume(coroutine, nullptr, return_as);
 }
 
 bool finish_unstarted(Coroutine& coroutine) noexcept {
@@ -285,7 +285,7 @@ bool finish_unstarted(Coroutine& coroutine) noexcept {
 
 }  // namespace
 
-PyObject* throw_into(Coroutine& coroutine, PyObject* const* arguments, Py_ssize_t count, AtEnd at_end) noexcept {
+PyObject* throw_into(Coroutine& coroutine, PyObject* const* arguments, Py_ssize_t count, ReturnAs return_as) noexcept {
     if (count < 1 || count > 3) {
         PyErr_Format(PyExc_TypeError, "throw expected %s, got %zd", count < 1 ? "at least 1 argument" : "at most 3 arguments",
                      count);
@@ -301,7 +301,7 @@ PyObject* throw_into(Coroutine& coroutine, PyObject* const* arguments, Py_ssize_
     if (coroutine.state == State::finished || finish_unstarted(coroutine)) {
         return nullptr;
     }
-    return resume_with_exception(coroutine, at_end);
+    return resume_with_exception(coroutine, return_as);
 }
 
 PyObject* close(Coroutine& coroutine) noexcept {
@@ -313,7 +313,7 @@ PyObject* close(Coroutine& coroutine) noexcept {
         return nullptr;
     }
     PyErr_SetNone(PyExc_GeneratorExit);
-    PyObject* result = resume_with_exception(coroutine, AtEnd::value);
+    PyObject* result = resume_with_exception(coroutine, ReturnAs::value);
     if (result != nullptr && coroutine.state != State::finished) {
         Py_DECREF(result);
         PyErr_Format(PyExc_RuntimeError, "%s ignored GeneratorExit", coroutine.kind->name);
@@ -344,7 +344,7 @@ void finalize(Coroutine& coroutine, PyObject* object) noexcept {
 }
 
 PyObject* suspended_frame(const Coroutine& coroutine) noexcept {
-    if (!interpreter::threads_take_turns) {
+    if (!interpreter::has_gil) {
         Thread* thread = Thread::running();
         if (thread == nullptr) {
             return nullptr;
@@ -353,13 +353,13 @@ PyObject* suspended_frame(const Coroutine& coroutine) noexcept {
             return Py_NewRef(Py_None);  // its own thread may resume it meanwhile
         }
     }
-    PyGreenlet* giver = coroutine.giver != nullptr ? coroutine.giver : coroutine.body;
+    PyGreenlet* yielder = coroutine.yielder != nullptr ? coroutine.yielder : coroutine.body;
     // Its greenlet may run all the same: somebody can have switched to that.
-    if (coroutine.state != State::suspended || !is_active(giver) || giver->pimpl->thread->current == giver) {
+    if (coroutine.state != State::suspended || !is_active(yielder) || yielder->pimpl->thread->current == yielder) {
         return Py_NewRef(Py_None);
     }
     PyObject* frame = reinterpret_cast<PyObject*>(interpreter::innermost_frame_object(
-        interpreter::current_thread_state(), giver->pimpl->activation->state));
+        interpreter::current_thread_state(), yielder->pimpl->activation->state));
     return frame != nullptr || PyErr_Occurred() ? frame : Py_NewRef(Py_None);
 }
 

@@ -1,8 +1,8 @@
 // Coroutines: greenlets that run as part of another one, for as long as that takes to get their next value.
 //
 //     resumer                            body
-//     resume(c, x)  ------------------->  starts, or give() returns x
-//     returns v     <-------------------  give(c, v)
+//     resume(c, x)  ------------------->  starts, or yield_value() returns x
+//     returns v     <-------------------  yield_value(c, v)
 //     ...
 //     returns w     <-------------------  its function returns w, or raises
 //
@@ -10,7 +10,7 @@
 // for the greenlet that resumed it, a different one each time perhaps. So while it runs
 //   - it works in the resumer's context of context variables, sees the exception that the resumer handles, and its calls
 //     are nested in the resumer's, as far as the recursion limit is concerned;
-//   - its frames lead on to the resumer's (interpreter/link.hpp);
+//   - its frames lead on to the resumer's (interpreter/frames/link.hpp);
 //   - who switches to the resumer, or throws into it, is switched on to the body;
 //   - its result and its exceptions, GreenletExit too, go to the resumer. Its `parent` has no part in that: it is the
 //     main greenlet of the thread.
@@ -42,7 +42,7 @@ struct CoroutineKind {
 
 // How a resumer wants to be told that the function returned a value: by StopIteration; by StopIteration as tp_iternext may
 // do it, which is by nothing at all if the value is None; or by the value.
-enum class AtEnd : std::uint8_t { stop_iteration, iternext, value };
+enum class ReturnAs : std::uint8_t { stop_iteration, iternext, value };
 
 // To be embedded in the Python object that the coroutine belongs to.
 struct Coroutine {
@@ -50,9 +50,9 @@ struct Coroutine {
 
     const CoroutineKind* kind;
     PyGreenlet* body;      // owned; while suspended or running; for the thread that began it
-    PyGreenlet* giver;     // owned; the greenlet that gave the last value, unless that is the body
+    PyGreenlet* yielder;     // owned; the greenlet that gave the last value, unless that is the body
     interpreter::SharedValue<State> state;
-    AtEnd at_end;          // as the last resumer wanted it
+    ReturnAs return_as;          // as the last resumer wanted it
     [[no_unique_address]] interpreter::Owner<Thread> owner;  // the thread that began it
 
     // For whoever found it unstarted: has it be in another state. False if another thread was first, where they do not take
@@ -63,20 +63,20 @@ struct Coroutine {
     int traverse(visitproc visit, void* arg) const noexcept;
 
     // Before its memory goes. Ends a body that is still there.
-    void drop() noexcept;
+    void unref() noexcept;
 };
 
 // Starts it with function(*arguments). As resume(). The caller has claimed it as running; if it can't be started, it still is,
 // without a body.
-PyObject* start(Coroutine& coroutine, PyObject* function, const Message& message, AtEnd at_end) noexcept;
+PyObject* start(Coroutine& coroutine, PyObject* function, const Message& message, ReturnAs return_as) noexcept;
 
 // Has it go on with a value, a new reference that is taken over, or with the exception in flight if that is nullptr.
 // Returns what it gives: a new reference. When its function returns, the state is `finished`, and the caller is told as
 // it wants. nullptr: with that, with what the function raised, or because it could not be
 // resumed, with greenlet.error in the wrong thread, with ValueError if it runs. It has to be suspended or running.
-PyObject* resume(Coroutine& coroutine, PyObject* value, AtEnd at_end) noexcept;
+PyObject* resume(Coroutine& coroutine, PyObject* value, ReturnAs return_as) noexcept;
 
-// The result of resume(..., AtEnd::value) as PyIter_Send() has it.
+// The result of resume(..., ReturnAs::value) as PyIter_Send() has it.
 inline PySendResult send_result(const Coroutine& coroutine, PyObject* value) noexcept {
     return value == nullptr                                 ? PYGEN_ERROR
            : coroutine.state == Coroutine::State::suspended ? PYGEN_NEXT
@@ -89,7 +89,7 @@ void refuse_running(const Coroutine& coroutine) noexcept;
 // Gives a value, a new reference that is taken over, to the resumer. Returns what the coroutine is resumed with: a
 // new reference, or nullptr with an exception; that is greenlet.error, and nothing is given, in a function that on_thread_stack() has
 // called. `coroutine` is running_coroutine().
-PyObject* give(Coroutine& coroutine, Thread& thread, PyObject* value, interpreter::CallSite call_site) noexcept;
+PyObject* yield_value(Coroutine& coroutine, Thread& thread, PyObject* value, interpreter::CallInProgress call) noexcept;
 
 // The innermost coroutine of a kind that the running greenlet is part of, as the body or started by the body: borrowed, or
 // nullptr. Those of other kinds are passed if `through_others`.
@@ -97,7 +97,7 @@ Coroutine* running_coroutine(Thread& thread, const CoroutineKind& kind, bool thr
 
 // The methods of the object. The start is up to the caller, so these two finish a coroutine that is unstarted.
 
-PyObject* throw_into(Coroutine& coroutine, PyObject* const* arguments, Py_ssize_t count, AtEnd at_end) noexcept;
+PyObject* throw_into(Coroutine& coroutine, PyObject* const* arguments, Py_ssize_t count, ReturnAs return_as) noexcept;
 
 // Raises GeneratorExit in it. Returns what its function returned, or None: a new reference; or nullptr with an exception.
 PyObject* close(Coroutine& coroutine) noexcept;

@@ -71,12 +71,12 @@ PyObject* raise_ring(const Coroutine& coroutine, const Thread& thread, PyObject*
 PyObject* returned(Coroutine& coroutine, PyObject* value) noexcept {
     if (coroutine.body != nullptr) {
         interpreter::PendingException in_flight;
-        coroutine.drop();
+        coroutine.unref();
     }
-    if (value == nullptr || coroutine.at_end == AtEnd::value) {
+    if (value == nullptr || coroutine.return_as == ReturnAs::value) {
         return value;
     }
-    if (value != Py_None || coroutine.at_end == AtEnd::stop_iteration) {
+    if (value != Py_None || coroutine.return_as == ReturnAs::stop_iteration) {
         raise_stop_iteration(value);
     }
     Py_DECREF(value);
@@ -92,7 +92,7 @@ bool stop_waiting_in_ring(Coroutine& coroutine, Thread& thread) noexcept {
     Greenlet& body = *coroutine.body->pimpl;
     thread.current->pimpl->activation->awaited = nullptr;
     coroutine.state = State::suspended;
-    body.activation->state.part();
+    body.activation->state.unnest();
     Py_XDECREF(take_resumer(coroutine.body));  // the running one
     return true;
 }
@@ -113,7 +113,7 @@ PyObject* awaited_otherwise(Coroutine& coroutine, Thread& thread, PyObject* valu
 void part_from_awaited(const PyGreenlet* g) noexcept {
     const PyGreenlet* body = awaited_body(g);
     if (body != nullptr && body->pimpl->activation != nullptr) {
-        body->pimpl->activation->state.part();
+        body->pimpl->activation->state.unnest();
     }
 }
 
@@ -153,7 +153,7 @@ PyGreenlet* outermost_resumer(PyGreenlet* g) noexcept {
     return outer;
 }
 
-PyObject* settle(PyGreenlet* body, PyObject* result) noexcept {
+PyObject* finish_body(PyGreenlet* body, PyObject* result) noexcept {
     bool is_awaited = body->pimpl->resumer != nullptr;
     const CoroutineKind* kind = nullptr;
     {

@@ -29,6 +29,6 @@ PyGreenlet* take_resumer(PyGreenlet* body) noexcept;
 PyGreenlet* outermost_resumer(PyGreenlet* g) noexcept;
 
 // What becomes of the result of a body's function, or of its exception in flight: a new reference, or nullptr.
-PyObject* settle(PyGreenlet* body, PyObject* result) noexcept;
+PyObject* finish_body(PyGreenlet* body, PyObject* result) noexcept;
 
 }  // namespace core

@@ -1,6 +1,6 @@
 #include "core/describe.hpp"
 
-#include "interpreter/frames.hpp"
+#include "interpreter/frames/frames.hpp"
 #include "interpreter/modules.hpp"
 #include "interpreter/pending_exception.hpp"
 
@@ -49,7 +49,7 @@ Reference name_of(PyObject* callable) noexcept {
 
 bool shows_frames(const PyGreenlet* g) noexcept {
     PyThreadState* of_greenlet = g->pimpl->thread->thread_state;
-    return interpreter::threads_take_turns || of_greenlet == nullptr || of_greenlet == interpreter::current_thread_state();
+    return interpreter::has_gil || of_greenlet == nullptr || of_greenlet == interpreter::current_thread_state();
 }
 
 Reference work_of(PyGreenlet* g) noexcept {

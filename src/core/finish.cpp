@@ -4,7 +4,7 @@
 #include "core/parent.hpp"
 #include "core/start.hpp"
 #include "core/transfer.hpp"
-#include "interpreter/frames.hpp"
+#include "interpreter/frames/frames.hpp"
 #include "interpreter/pending_exception.hpp"
 
 namespace core {
@@ -71,7 +71,7 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
         Py_DECREF(self);
     }
     thread.remove_active(activation);
-    thread.vacated = &activation;
+    thread.finished_activation = &activation;
     thread.origin = thread.current;
     thread.current = target;
     exchange(*self->pimpl, activation, *target->pimpl, payload, thread.thread_state);
@@ -82,7 +82,7 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
 
 [[noreturn]] void finish_greenlet(Thread& thread, PyGreenlet* self, PyObject* result_of_run) {
     bool is_coroutine = self->pimpl->is_coroutine;
-    Reference result = Reference::steal(is_coroutine ? settle(self, result_of_run) : result_of_run);
+    Reference result = Reference::steal(is_coroutine ? finish_body(self, result_of_run) : result_of_run);
     bool is_exit = !result && !is_coroutine && PyErr_ExceptionMatches(thread.module->greenlet_exit);
     if (is_exit) {
         result = Reference::steal(interpreter::take_exception(true));

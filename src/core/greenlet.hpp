@@ -12,9 +12,9 @@
 #pragma once
 
 #include "core/module_state.hpp"
-#include "interpreter/call_site.hpp"
-#include "interpreter/lock.hpp"
-#include "interpreter/shared_value.hpp"
+#include "interpreter/call_in_progress.hpp"
+#include "interpreter/threading/lock.hpp"
+#include "interpreter/threading/shared_value.hpp"
 #include "interpreter/state.hpp"
 #include "stackful/context.hpp"
 #include "stackful/stack.hpp"
@@ -30,19 +30,19 @@ namespace core {
 
 struct Thread;
 struct Coroutine;
-class Held;
+class GcRoot;
 
 // An active greenlet's execution. Lies in the shared page of its slot (stackful/stack.hpp), or in the Thread if the
 // greenlet is a main one. What a switch uses comes first, and takes two cache lines.
 struct alignas(64) Activation {
     Coroutine* awaited;             // while it waits for one: which (core/coroutine.hpp)
-    [[no_unique_address]] interpreter::CallSite call_site;  // of the switch that suspended it
+    [[no_unique_address]] interpreter::CallInProgress call;  // of the switch that suspended it
     interpreter::State state;       // its part of the thread state, while suspended
     stackful::Slot* slot;           // nullptr for a main greenlet
     PyGreenlet* greenlet;           // whose it is; borrowed
     Activation* previous;           // the other active greenlets of the thread
     Activation* next;
-    Held* held;                     // what C++ functions on its stack refer to (core/held.hpp)
+    GcRoot* gc_roots;                     // what C++ functions on its stack refer to (core/gc_root.hpp)
     PyObject* run;                  // what was called; owned by the stack
     PyObject* const* arguments;     // with these arguments; owned by the stack
     Py_ssize_t argument_count;
@@ -70,7 +70,7 @@ struct Greenlet {
     bool holds_itself = false;      // it survived being killed: owns a reference to itself, until it finishes
     bool is_coroutine = false;      // the body of a coroutine (core/coroutine.hpp)
     bool is_to_be_killed = false;   // its thread was told to (Thread::kill_later)
-    bool is_condemned = false;      // then: even if there are references, because the garbage collector says so
+    bool is_collected = false;      // then: even if there are references, because the garbage collector says so
     PyGreenlet* parent;      // owned; nullptr for a main greenlet, and after garbage collection
     PyObject* run;           // owned; before it was started. While its thread is to kill it: the next one that it is to kill
     PyObject* context;       // owned; contextvars.Context before it was started, and after it finished

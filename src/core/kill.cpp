@@ -1,10 +1,10 @@
 #include "core/kill.hpp"
 
 #include "core/coroutine_hooks.hpp"
-#include "core/held.hpp"
+#include "core/gc_root.hpp"
 #include "core/parent.hpp"
 #include "core/transfer.hpp"
-#include "interpreter/frames.hpp"
+#include "interpreter/frames/frames.hpp"
 #include "interpreter/handled_exception.hpp"
 #include "interpreter/pending_exception.hpp"
 
@@ -23,7 +23,7 @@ bool must_be_killed_later(PyGreenlet* g) noexcept {
 namespace {
 
 // Puts in flight what kills a greenlet.
-void raise_exit(const PyGreenlet* g, const Thread& thread, bool condemned) {
+void raise_exit(const PyGreenlet* g, const Thread& thread, bool collected) {
     if (g->pimpl->is_coroutine) {
         PyErr_SetNone(PyExc_GeneratorExit);
         if (is_active(g) && thread.current != g) {
@@ -31,14 +31,14 @@ void raise_exit(const PyGreenlet* g, const Thread& thread, bool condemned) {
         }
     }
     else {
-        PyErr_SetString(condemned ? thread.module->garbage_exit : thread.module->greenlet_exit,
+        PyErr_SetString(collected ? thread.module->garbage_exit : thread.module->greenlet_exit,
                         "Killing the greenlet because all references have vanished.");
     }
 }
 
 }  // namespace
 
-void kill(PyGreenlet* g, bool condemned) noexcept {
+void kill(PyGreenlet* g, bool collected) noexcept {
     interpreter::PendingException in_flight;
     Thread* thread = g->pimpl->thread;
     if (thread->thread_state == nullptr || interpreter::is_finalizing()) {
@@ -50,13 +50,13 @@ void kill(PyGreenlet* g, bool condemned) noexcept {
     }
     if (must_be_killed_later(g)) {
         Py_INCREF(g);
-        if (!thread->kill_later(g, condemned)) {
+        if (!thread->kill_later(g, collected)) {
             abandon(g);
             Py_DECREF(g);
         }
         return;
     }
-    raise_exit(outermost_resumer(g), *thread, condemned);  // first, because the exception's methods may be a program's
+    raise_exit(outermost_resumer(g), *thread, collected);  // first, because the exception's methods may be a program's
     if (!is_active(g) || thread->current == g) {
         PyErr_Clear();
         return;
@@ -82,7 +82,7 @@ void kill(PyGreenlet* g, bool condemned) noexcept {
         PyErr_WriteUnraisable(as_object(g));
     }
     Py_XDECREF(result);
-    if (condemned && is_active(victim)) {
+    if (collected && is_active(victim)) {
         keep_survivor(victim);
     }
 }
@@ -96,14 +96,14 @@ void keep_survivor(PyGreenlet* g) noexcept {
 
 // --- the queue -------------------------------------------------------------------------------------------------------
 
-bool Thread::kill_later(PyGreenlet* g, bool condemned) noexcept {
+bool Thread::kill_later(PyGreenlet* g, bool collected) noexcept {
     bool is_known;
     {
         interpreter::Holding changing(after_end);  // or else the thread ends meanwhile, and nobody kills it
         if (thread_state == nullptr) {
             return false;
         }
-        g->pimpl->is_condemned |= condemned;
+        g->pimpl->is_collected |= collected;
         is_known = std::exchange(g->pimpl->is_to_be_killed, true);
         if (!is_known) {
             PyGreenlet* last = std::exchange(last_to_kill, g);
@@ -123,7 +123,7 @@ bool Thread::kill_later(PyGreenlet* g, bool condemned) noexcept {
 }
 
 // The next greenlet that others released, with the reference to it; nullptr if there is none.
-PyGreenlet* Thread::take_released(bool& condemned) noexcept {
+PyGreenlet* Thread::take_released(bool& collected) noexcept {
     interpreter::Holding changing(after_end);
     PyGreenlet* g = to_kill;
     if (g == nullptr) {
@@ -135,20 +135,20 @@ PyGreenlet* Thread::take_released(bool& condemned) noexcept {
         obstacles.fetch_and(~kills_wait, std::memory_order_relaxed);
     }
     g->pimpl->is_to_be_killed = false;
-    condemned = std::exchange(g->pimpl->is_condemned, false);
+    collected = std::exchange(g->pimpl->is_collected, false);
     return g;
 }
 
 // One after the other: what one of them does when it is killed may kill or finish others, or never come back here.
-void Thread::kill_released_now() noexcept {
+void Thread::run_kill_queue_now() noexcept {
     interpreter::PendingException in_flight;
-    bool condemned;
+    bool collected;
     while (!postpones_kills) {
-        PyGreenlet* g = take_released(condemned);
+        PyGreenlet* g = take_released(collected);
         if (g == nullptr) {
             return;
         }
-        if (condemned && is_active(g)) {
+        if (collected && is_active(g)) {
             kill(g, true);
         }
         Py_DECREF(g);
@@ -192,8 +192,8 @@ void abandon(PyGreenlet* g) noexcept {
     PyObject* context = std::exchange(activation->state.context, nullptr);
     Py_XDECREF(interpreter::SharedReference(as_object(g), greenlet.context).exchange(context));
     Py_XDECREF(take_resumer(g));
-    interpreter::abandon_frames(activation->state, activation->call_site);
-    Held::release(activation->held);
+    interpreter::abandon_frames(activation->state, activation->call);
+    GcRoot::release(activation->gc_roots);
     Py_XDECREF(activation->run);
     for (Py_ssize_t i = activation->argument_count; i > 0; --i) {
         Py_DECREF(activation->arguments[i - 1]);

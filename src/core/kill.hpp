@@ -10,9 +10,9 @@ namespace core {
 
 // Has an active greenlet end that nobody references any more. In its own thread: throws GreenletExit into it; what else it
 // raises is reported as unraisable, and the exception in flight is kept. In another thread, or if the thread postpones kills:
-// leaves it to its own; if that has ended, abandons it. `condemned`: it is garbage, to which there may be references left,
+// leaves it to its own; if that has ended, abandons it. `collected`: it is garbage, to which there may be references left,
 // and gets a GreenletExit that event loops let pass.
-void kill(PyGreenlet* g, bool condemned) noexcept;
+void kill(PyGreenlet* g, bool collected) noexcept;
 
 // Is an active greenlet another thread's, or must it not be killed now for another reason?
 bool must_be_killed_later(PyGreenlet* g) noexcept;

@@ -16,7 +16,7 @@ struct Message {
     bool gives_arguments = false;  // to a greenlet that is started: takes over the references, and leaves nullptr in their places
     bool is_exit = false;  // a GreenletExit that became a result: whoever is started by it gets no arguments
 
-    interpreter::CallSite call_site() const noexcept { return {arguments, positional, keyword_names}; }
+    interpreter::CallInProgress call() const noexcept { return {arguments, positional, keyword_names}; }
 
     static Message exception() noexcept {
         Message message;

@@ -7,8 +7,8 @@
 #include <ctime>
 
 #include "interpreter/allocation.hpp"
-#include "interpreter/shared_count.hpp"
-#include "interpreter/shared_value.hpp"
+#include "interpreter/threading/shared_count.hpp"
+#include "interpreter/threading/shared_value.hpp"
 #include "interpreter/state.hpp"
 
 namespace stackless {
@@ -25,7 +25,7 @@ struct ModuleState {
     PyObject* greenlet_exit;  // greenlet.GreenletExit
     PyObject* garbage_exit;   // what ends garbage: a GreenletExit that is a SystemExit as well
     PyObject* no_arguments;   // ()
-    PyObject* restart_events; // see interpreter/frames.hpp
+    PyObject* restart_events; // see interpreter/frames/frames.hpp
     interpreter::LinkLooks link_looks;
     PyObject* name_run;       // interned strings, to the end
     PyObject* event_switch;
@@ -66,7 +66,7 @@ struct ModuleState {
     // Makes one for the running interpreter, which then owns it. nullptr with an exception if that fails.
     static ModuleState* create() noexcept;
 
-    void drop() noexcept;  // by an owner that needs it no longer
+    void unref() noexcept;  // by an owner that needs it no longer
 
 private:
     bool fill() noexcept;

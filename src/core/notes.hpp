@@ -8,7 +8,7 @@
 
 #include <cstddef>
 
-#include "interpreter/threads.hpp"
+#include "interpreter/threading/threads.hpp"
 
 namespace core {
 

@@ -12,7 +12,7 @@ Thread* thread_of_changing(PyGreenlet* g) noexcept;
 
 // The thread a greenlet belongs to: borrowed; nullptr if it is unstarted and a parent of it was garbage collected.
 inline Thread* thread_of(PyGreenlet* g) noexcept {
-    if constexpr (!interpreter::threads_take_turns) {
+    if constexpr (!interpreter::has_gil) {
         return thread_of_changing(g);
     }
     while (g != nullptr && g->pimpl->thread == nullptr) {

@@ -6,8 +6,8 @@
 #include "core/parent.hpp"
 #include "core/transfer.hpp"
 #include "interpreter/allocation.hpp"
-#include "interpreter/frames.hpp"
-#include "interpreter/given_up.hpp"
+#include "interpreter/frames/frames.hpp"
+#include "interpreter/frames/given_up.hpp"
 #include "interpreter/pending_exception.hpp"
 
 namespace core {
@@ -28,7 +28,7 @@ bool expand_keywords(Start& start) {
         return true;
     }
     // Where threads do not take turns another one may change it.
-    Reference own = Reference::steal(interpreter::threads_take_turns ? Py_NewRef(message.keywords) : PyDict_Copy(message.keywords));
+    Reference own = Reference::steal(interpreter::has_gil ? Py_NewRef(message.keywords) : PyDict_Copy(message.keywords));
     if (!own) {
         return false;
     }
@@ -93,7 +93,7 @@ bool find_run(Thread& thread, PyGreenlet* g, Start& start) {
     {
         interpreter::PendingException in_flight;
         start.run = Reference::steal(PyObject_GetAttr(as_object(g), thread.module->name_run));
-        if (!start.run && !interpreter::threads_take_turns && is_started(g)) {
+        if (!start.run && !interpreter::has_gil && is_started(g)) {
             PyErr_Clear();  // another thread did so meanwhile
             return true;
         }
@@ -108,10 +108,10 @@ bool find_run(Thread& thread, PyGreenlet* g, Start& start) {
 void run_greenlet(void* payload);
 
 // False if another thread has started it, where they do not take turns: its parent was of that one then.
-bool lay_out(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
+bool activate(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
     static_assert(sizeof(Activation) % alignof(_PyStackChunk) == 0 && interpreter::size_of_link % alignof(_PyStackChunk) == 0);
     interpreter::ObjectLock lock(as_object(g));  // also because its context moves, and another thread may ask for it
-    if (!interpreter::threads_take_turns && is_started(g)) {
+    if (!interpreter::has_gil && is_started(g)) {
         return false;
     }
     auto* activation = new (slot.client_begin()) Activation{};
@@ -123,7 +123,7 @@ bool lay_out(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
     activation->state.begin(thread.thread_state, slot.stack_end(), slot.stack_base(), chunk, slot.client_end(), context);
     if (g->pimpl->is_coroutine) {
         activation->state.nest(thread.thread_state, after, thread.module->link_looks);
-        activation->state.join(thread.thread_state);
+        activation->state.nest_in(thread.thread_state);
         g->pimpl->resumer->pimpl->activation->bodies += 1;
     }
     stackful::prepare(g->pimpl->execution, slot.low, slot.stack_base(), run_greenlet);
@@ -157,7 +157,7 @@ Preparation prepare_start(Thread& thread, PyGreenlet* g, const Message& message,
     if (slot == nullptr) {
         return Preparation::failed;
     }
-    if (!lay_out(thread, g, *slot)) {
+    if (!activate(thread, g, *slot)) {
         thread.stacks.release(slot);
         return Preparation::already_started;
     }

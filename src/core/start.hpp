@@ -26,9 +26,9 @@ enum class Preparation { ready, failed, already_started };
 Preparation prepare_start(Thread& thread, PyGreenlet* g, const Message& message, Start& start);
 
 // Switches to one that was prepared.
-inline PyObject* launch(Thread& thread, Reference target, Start& start, interpreter::CallSite call_site) {
+inline PyObject* launch(Thread& thread, Reference target, Start& start, interpreter::CallInProgress call) {
     thread.current->pimpl->activation->awaited = as_greenlet(target.get())->pimpl->coroutine;
-    return resume(thread, std::move(target), &start, call_site);
+    return resume(thread, std::move(target), &start, call);
 }
 
 }  // namespace core

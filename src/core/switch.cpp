@@ -10,7 +10,7 @@ namespace core {
 namespace {
 
 // Fails as a test asked for.
-bool fails(PyGreenlet* g) {
+bool injected_failure(PyGreenlet* g) {
     switch (g->pimpl->fault) {
         case Fault::none:
             return false;
@@ -27,21 +27,21 @@ bool fails(PyGreenlet* g) {
 }  // namespace
 
 PyObject* switch_to(PyGreenlet* g, const Message& message) noexcept {
-    return switch_to(Reference::to(as_object(g)), message, message.call_site());
+    return switch_to(Reference::to(as_object(g)), message, message.call());
 }
 
-PyObject* switch_to(Reference target, const Message& message, interpreter::CallSite call_site) noexcept {
+PyObject* switch_to(Reference target, const Message& message, interpreter::CallInProgress call) noexcept {
     Thread* thread = Thread::running();
     if (thread == nullptr) {
         return nullptr;
     }
-    thread->kill_released();
+    thread->run_kill_queue();
     if (!may_switch_to(as_greenlet(target.get()), *thread)) {
         return nullptr;
     }
     while (target) {
         PyGreenlet* next = as_greenlet(target.get());
-        if (next->pimpl->phase != Phase::finished && fails(next)) {
+        if (next->pimpl->phase != Phase::finished && injected_failure(next)) {
             return nullptr;
         }
         if (is_active(next)) {
@@ -60,13 +60,13 @@ PyObject* switch_to(Reference target, const Message& message, interpreter::CallS
             if (next == thread->current) {
                 return thread->tracer != nullptr ? trace(*thread, next, next, value) : value;
             }
-            return resume(*thread, std::move(target), value, call_site);
+            return resume(*thread, std::move(target), value, call);
         }
         if (!is_started(next)) {
             Start start;
             switch (prepare_start(*thread, next, message, start)) {
                 case Preparation::ready:
-                    return launch(*thread, std::move(target), start, call_site);
+                    return launch(*thread, std::move(target), start, call);
                 case Preparation::failed:
                     return nullptr;
                 case Preparation::already_started:

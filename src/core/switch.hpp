@@ -32,7 +32,7 @@ namespace core {
 PyObject* switch_to(PyGreenlet* g, const Message& message) noexcept;
 
 // The same, when the arguments of the call in progress are not those of the message. The reference is released before the switch.
-PyObject* switch_to(Reference target, const Message& message, interpreter::CallSite call_site) noexcept;
+PyObject* switch_to(Reference target, const Message& message, interpreter::CallInProgress call) noexcept;
 
 // Raises the exception in flight in `g`. Like switch_to(), but GreenletExit for a finished one becomes the result.
 PyObject* throw_in_flight(PyGreenlet* g) noexcept;

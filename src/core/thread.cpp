@@ -8,7 +8,7 @@
 #include "core/settings.hpp"
 #include "core/shortage.hpp"
 #include "interpreter/allocation.hpp"
-#include "interpreter/frames.hpp"
+#include "interpreter/frames/frames.hpp"
 #include "interpreter/pending_exception.hpp"
 #include "stackful/overflow.hpp"
 
@@ -105,7 +105,7 @@ Thread* Thread::make(PyThreadState* ts, ModuleState& module, PyObject* dict) noe
     if (!capsule || PyDict_SetItem(dict, module.thread_key, capsule.get()) < 0) {
         thread->thread_state = nullptr;
         Py_CLEAR(thread->main);
-        thread->drop();
+        thread->unref();
         return nullptr;
     }
     PyCapsule_SetDestructor(capsule.get(), thread_state_cleared);
@@ -119,7 +119,7 @@ void Thread::thread_state_cleared(PyObject* capsule) {
 }
 
 void Thread::trim_stacks() noexcept {
-    stacks.cool();
+    stacks.decommit();
     for (Activation* activation = active; activation != nullptr; activation = activation->next) {
         if (activation->greenlet != current) {
             trim(*activation);

@@ -15,7 +15,7 @@
 
 #include "core/greenlet.hpp"
 #include "core/notes.hpp"
-#include "interpreter/shared_count.hpp"
+#include "interpreter/threading/shared_count.hpp"
 #include "stackful/pool.hpp"
 
 namespace core {
@@ -30,7 +30,7 @@ struct Thread {
     interpreter::SharedValue<PyThreadState*> thread_state;  // nullptr once the thread has ended
     interpreter::SharedValue<PyGreenlet*> current;          // owned; the greenlet that runs
     PyGreenlet* origin;            // owned; the one that switched, until its successor has taken notice
-    Activation* vacated;           // of one that finished, whose stack its successor returns
+    Activation* finished_activation;           // of one that finished, whose stack its successor returns
     PyObject* tracer;              // owned; called at each switch, or nullptr
     std::atomic<unsigned> obstacles{0};  // set by any thread
     PyGreenlet* to_kill;           // owned; the first of those that others released. Each owns the next one
@@ -69,13 +69,13 @@ struct Thread {
     static ModuleState* running_module() noexcept;
 
     // Has `g`, an active greenlet of this thread, killed when the thread next uses greenlets. For any thread to call; takes
-    // over a reference to `g`. False, and nothing is done, if the thread has ended. `condemned`: see Greenlet.
-    bool kill_later(PyGreenlet* g, bool condemned) noexcept;
+    // over a reference to `g`. False, and nothing is done, if the thread has ended. `collected`: see Greenlet.
+    bool kill_later(PyGreenlet* g, bool collected) noexcept;
 
     // Kills the greenlets that others released. Called by the thread itself.
-    void kill_released() noexcept {
+    void run_kill_queue() noexcept {
         if (has_obstacles() && !postpones_kills) [[unlikely]] {
-            kill_released_now();
+            run_kill_queue_now();
         }
     }
 
@@ -91,7 +91,7 @@ struct Thread {
     void remove_active(Activation& activation) noexcept;
 
     void share() noexcept { owners.add(); }
-    void drop() noexcept;
+    void unref() noexcept;
 
 private:
     Thread() noexcept = default;
@@ -100,8 +100,8 @@ private:
     static Thread* make(PyThreadState* thread_state, ModuleState& module, PyObject* dict) noexcept;
     static void thread_state_cleared(PyObject* capsule);
     void follow_settings() noexcept;
-    void kill_released_now() noexcept;
-    PyGreenlet* take_released(bool& condemned) noexcept;
+    void run_kill_queue_now() noexcept;
+    PyGreenlet* take_released(bool& collected) noexcept;
     void leave_thread_state() noexcept;
     void end_scheduler() noexcept;
     PyGreenlet* take_survivor() noexcept;

@@ -3,9 +3,9 @@
 #include "core/kill.hpp"
 #include "core/reference.hpp"
 #include "core/thread.hpp"
-#include "interpreter/frames.hpp"
+#include "interpreter/frames/frames.hpp"
 #include "interpreter/pending_exception.hpp"
-#include "interpreter/threads.hpp"
+#include "interpreter/threading/threads.hpp"
 
 namespace core {
 
@@ -15,7 +15,7 @@ void Thread::end() noexcept {
     Thread* before = notes != nullptr ? std::exchange(notes->ending, this) : nullptr;
     end_scheduler();
     if (can_still_run) {
-        kill_released();
+        run_kill_queue();
         if (active != nullptr && module->collects_at_end) {
             std::clock_t begin = std::clock();
             PyGC_Collect();
@@ -34,7 +34,7 @@ void Thread::end() noexcept {
             Py_CLEAR(main->dict);
         }
         end_scheduler();
-        kill_released();
+        run_kill_queue();
     }
 
     if (notes != nullptr) {
@@ -44,7 +44,7 @@ void Thread::end() noexcept {
     ended_threads.fetch_add(1, std::memory_order_relaxed);
     Py_CLEAR(tracer);
     end_scheduler();
-    kill_released();
+    run_kill_queue();
     if (can_still_run) {
         while (PyGreenlet* survivor = take_survivor()) {
             abandon(survivor);
@@ -63,7 +63,7 @@ void Thread::end() noexcept {
         ended_main = Reference::steal(as_object(std::exchange(main, nullptr)));
     }
     ended_main = Reference();
-    drop();
+    unref();
 }
 
 // A scheduler takes itself off the thread when it is finalized. Code that runs because of that can make another one, but not for
@@ -110,9 +110,9 @@ void Thread::trim_free_stacks() noexcept {
     stacks.trim();
 }
 
-void Thread::drop() noexcept {
+void Thread::unref() noexcept {
     if (owners.remove()) {
-        module->drop();
+        module->unref();
         delete this;
     }
 }

@@ -48,7 +48,7 @@ Thread* find_host(Thread& running, const void* stack_pointer) noexcept {
 // Notes that the stack of `host` is in use. Nobody changes the obstacles of the running thread meanwhile if threads take turns; those
 // of another interpreter's have turns of their own.
 void note(Thread& host, bool is_running, bool begins) noexcept {
-    if (interpreter::threads_take_turns && is_running) [[likely]] {
+    if (interpreter::has_gil && is_running) [[likely]] {
         unsigned others = host.obstacles.load(std::memory_order_relaxed) & ~on_own_stack;
         host.obstacles.store(begins ? others | on_own_stack : others, std::memory_order_relaxed);
     }
@@ -120,7 +120,7 @@ PyObject* call_on_thread_stack(PyObject* function, PyObject* const* arguments, s
         stackful::Execution& own = thread->current->pimpl->execution;
         result = static_cast<PyObject*>(stackful::call_below(own, host->main->pimpl->execution, make_call, &call));
     }
-    thread->kill_released();
+    thread->run_kill_queue();
     return result;
 }
 

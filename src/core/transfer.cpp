@@ -1,7 +1,7 @@
 #include "core/transfer.hpp"
 
 #include "core/coroutine_hooks.hpp"
-#include "interpreter/frames.hpp"
+#include "interpreter/frames/frames.hpp"
 #include "interpreter/pending_exception.hpp"
 
 namespace core {
@@ -45,19 +45,19 @@ namespace core {
     return awaited_otherwise(coroutine, thread, arrive(thread, value), was_in_ring);
 }
 
-PyObject* transfer(Thread& thread, PyGreenlet* target, PyObject* value, interpreter::CallSite call_site) noexcept {
-    return resume(thread, Reference::to(as_object(target)), value, call_site);
+PyObject* transfer(Thread& thread, PyGreenlet* target, PyObject* value, interpreter::CallInProgress call) noexcept {
+    return resume(thread, Reference::to(as_object(target)), value, call);
 }
 
 PyObject* transfer_reference(Thread& thread, PyGreenlet* target, PyObject* value,
-                             interpreter::CallSite call_site) noexcept {
-    return resume(thread, Reference::steal(as_object(target)), value, call_site);
+                             interpreter::CallInProgress call) noexcept {
+    return resume(thread, Reference::steal(as_object(target)), value, call);
 }
 
 #ifdef GREENLET_TRANSFER_JUMPING
 extern "C" [[gnu::used, gnu::visibility("hidden")]] PyObject* core_transfer(
-    Thread& thread, PyGreenlet* target, PyObject* value, interpreter::CallSite call_site) noexcept {
-    return transfer_reference(thread, target, value, call_site);
+    Thread& thread, PyGreenlet* target, PyObject* value, interpreter::CallInProgress call) noexcept {
+    return transfer_reference(thread, target, value, call);
 }
 #endif
 

@@ -6,27 +6,27 @@
 #include "core/greenlet.hpp"
 #include "core/reference.hpp"
 #include "core/thread.hpp"
-#include "interpreter/critical_sections.hpp"
-#include "interpreter/frames.hpp"
+#include "interpreter/threading/critical_sections.hpp"
+#include "interpreter/frames/frames.hpp"
 
 namespace core {
 
 // The switch to a suspended greenlet of the same thread that is not the current one. Takes over the value.
-PyObject* transfer(Thread& thread, PyGreenlet* target, PyObject* value, interpreter::CallSite call_site) noexcept;
+PyObject* transfer(Thread& thread, PyGreenlet* target, PyObject* value, interpreter::CallInProgress call) noexcept;
 
 // The same, and takes over the reference to the target too.
 PyObject* transfer_reference(Thread& thread, PyGreenlet* target, PyObject* value,
-                             interpreter::CallSite call_site) noexcept;
+                             interpreter::CallInProgress call) noexcept;
 
 // The same, for callers that return its result without more ado, and have different callers themselves: see
 // core/transfer_x86_64.S.
 #ifdef GREENLET_TRANSFER_JUMPING
 extern "C" PyObject* core_transfer_jumping(Thread& thread, PyGreenlet* target, PyObject* value,
-                                           interpreter::CallSite call_site) noexcept;
+                                           interpreter::CallInProgress call) noexcept;
 #else
 inline PyObject* core_transfer_jumping(Thread& thread, PyGreenlet* target, PyObject* value,
-                                       interpreter::CallSite call_site) noexcept {
-    return transfer_reference(thread, target, value, call_site);
+                                       interpreter::CallInProgress call) noexcept {
+    return transfer_reference(thread, target, value, call);
 }
 #endif
 
@@ -51,8 +51,8 @@ PyObject* trace(Thread& thread, PyGreenlet* origin, PyGreenlet* target, PyObject
 // What every greenlet does first when it is resumed or started: takes notice of the one that switched to it.
 inline PyObject* arrive(Thread& thread, PyObject* value) {
     PyGreenlet* origin = thread.origin;
-    if (thread.vacated != nullptr) [[unlikely]] {
-        thread.return_stack(*std::exchange(thread.vacated, nullptr));
+    if (thread.finished_activation != nullptr) [[unlikely]] {
+        thread.return_stack(*std::exchange(thread.finished_activation, nullptr));
     }
     if (thread.tracer != nullptr) [[unlikely]] {
         value = trace(thread, origin, thread.current, value);
@@ -82,12 +82,12 @@ inline PyObject* resumed(Thread& thread, Activation& self, void* received) {
 }
 
 // Suspends the current greenlet and goes on with `target`: passes a value to an active one, a Start to one that was prepared.
-inline PyObject* resume(Thread& thread, Reference target, void* payload, interpreter::CallSite call_site) {
+inline PyObject* resume(Thread& thread, Reference target, void* payload, interpreter::CallInProgress call) {
     interpreter::CriticalSections critical_sections;
     critical_sections.suspend(thread.thread_state);
     Greenlet& from = *thread.current->pimpl;
     Activation& activation = *from.activation;
-    activation.call_site = call_site;
+    activation.call = call;
     Greenlet& to = *as_greenlet(target.get())->pimpl;
     set_current(thread, std::move(target));
     void* received = exchange(from, activation, to, payload, thread.thread_state);

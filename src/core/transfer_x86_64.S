@@ -14,7 +14,7 @@
 
         .text
 
-// PyObject* core_transfer_jumping(Thread&, PyGreenlet*, PyObject*, CallSite)
+// PyObject* core_transfer_jumping(Thread&, PyGreenlet*, PyObject*, CallInProgress)
         .globl  core_transfer_jumping
         .hidden core_transfer_jumping
         .type   core_transfer_jumping, @function

@@ -10,7 +10,7 @@
 
 namespace coroutines {
 
-using core::AtEnd;
+using core::ReturnAs;
 using core::Coroutine;
 using core::Reference;
 using State = core::Coroutine::State;
@@ -35,7 +35,7 @@ void drop_arguments(Object& object) noexcept {
     drop_shared(object, object.keyword_names);
 }
 
-[[gnu::noinline]] PyObject* begin(Object& object, PyObject* value, AtEnd at_end) {
+[[gnu::noinline]] PyObject* begin(Object& object, PyObject* value, ReturnAs return_as) {
     if (value != Py_None) {
         PyErr_Format(PyExc_TypeError, "can't send non-None value to a just-started %s",
                      object.coroutine.kind->name);
@@ -53,7 +53,7 @@ void drop_arguments(Object& object) noexcept {
     Py_ssize_t named = object.keyword_names != nullptr ? PyTuple_GET_SIZE(object.keyword_names) : 0;
     core::Message message{object.arguments, Py_SIZE(&object) - named, object.keyword_names};
     message.gives_arguments = Py_SIZE(&object) <= most_given;
-    PyObject* result = core::start(coroutine, object.function, message, at_end);
+    PyObject* result = core::start(coroutine, object.function, message, return_as);
     if (coroutine.state == State::running && coroutine.body == nullptr) {
         coroutine.state = State::unstarted;
     }
@@ -63,15 +63,15 @@ void drop_arguments(Object& object) noexcept {
     return result;
 }
 
-[[gnu::noinline]] PyObject* after_the_end(const Coroutine& coroutine, AtEnd at_end) {
+[[gnu::noinline]] PyObject* after_the_end(const Coroutine& coroutine, ReturnAs return_as) {
     if (coroutine.kind->is_awaited_once) {
         PyErr_Format(PyExc_RuntimeError, "cannot reuse already awaited %s", coroutine.kind->name);
         return nullptr;
     }
-    if (at_end == AtEnd::value) {
+    if (return_as == ReturnAs::value) {
         return Py_NewRef(Py_None);
     }
-    if (at_end == AtEnd::stop_iteration) {
+    if (return_as == ReturnAs::stop_iteration) {
         PyErr_SetNone(PyExc_StopIteration);
     }
     return nullptr;
@@ -119,7 +119,7 @@ int clear(PyObject* self) {
     if (object.coroutine.state != State::running) {
         drop_arguments(object);
         object.coroutine.state = State::finished;
-        object.coroutine.drop();
+        object.coroutine.unref();
     }
     return 0;
 }
@@ -153,7 +153,7 @@ void release(PyObject* self) {
         PyObject_ClearWeakRefs(self);
     }
     drop_arguments(object);
-    object.coroutine.drop();
+    object.coroutine.unref();
     Py_CLEAR(object.function);
     Py_CLEAR(object.name);
     Py_CLEAR(object.qualified_name);
@@ -192,7 +192,7 @@ PyObject* make(PyTypeObject* type, const core::CoroutineKind& kind, PyObject* fu
     if (self == nullptr) {
         return nullptr;
     }
-    self->coroutine = Coroutine{&kind, nullptr, nullptr, State::unstarted, AtEnd::value, {}};
+    self->coroutine = Coroutine{&kind, nullptr, nullptr, State::unstarted, ReturnAs::value, {}};
     self->function = Py_NewRef(function);
     self->task = nullptr;
     self->keyword_names = Py_XNewRef(message.keyword_names);
@@ -206,36 +206,36 @@ PyObject* make(PyTypeObject* type, const core::CoroutineKind& kind, PyObject* fu
     return reinterpret_cast<PyObject*>(self);
 }
 
-PyObject* go_on(PyObject* self, PyObject* value, AtEnd at_end) noexcept {
+PyObject* go_on(PyObject* self, PyObject* value, ReturnAs return_as) noexcept {
     Coroutine& coroutine = of(self).coroutine;
     if (coroutine.state == State::unstarted) {
-        return begin(of(self), value, at_end);
+        return begin(of(self), value, return_as);
     }
     if (coroutine.state == State::finished) {
-        return after_the_end(coroutine, at_end);
+        return after_the_end(coroutine, return_as);
     }
-    return core::resume(coroutine, Py_NewRef(value), at_end);
+    return core::resume(coroutine, Py_NewRef(value), return_as);
 }
 
 // --- slots -----------------------------------------------------------------------------------------------------------
 
-PyObject* next(PyObject* self) { return go_on(self, Py_None, AtEnd::iternext); }
+PyObject* next(PyObject* self) { return go_on(self, Py_None, ReturnAs::iternext); }
 
 PySendResult am_send(PyObject* self, PyObject* value, PyObject** result) {
-    *result = go_on(self, value, AtEnd::value);
+    *result = go_on(self, value, ReturnAs::value);
     return core::send_result(of(self).coroutine, *result);
 }
 
 // --- methods ---------------------------------------------------------------------------------------------------------
 
-PyObject* send(PyObject* self, PyObject* value) { return go_on(self, value, AtEnd::stop_iteration); }
+PyObject* send(PyObject* self, PyObject* value) { return go_on(self, value, ReturnAs::stop_iteration); }
 
 PyObject* throw_into(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
     Coroutine& coroutine = of(self).coroutine;
     if (coroutine.state == State::finished && coroutine.kind->is_awaited_once) {
-        return after_the_end(coroutine, AtEnd::stop_iteration);
+        return after_the_end(coroutine, ReturnAs::stop_iteration);
     }
-    PyObject* result = core::throw_into(coroutine, arguments, count, AtEnd::stop_iteration);
+    PyObject* result = core::throw_into(coroutine, arguments, count, ReturnAs::stop_iteration);
     if (coroutine.state == State::finished) {
         drop_arguments(of(self));
     }

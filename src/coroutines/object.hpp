@@ -27,7 +27,7 @@ PyObject* make(PyTypeObject* type, const core::CoroutineKind& kind, PyObject* fu
                const core::Message& message) noexcept;
 
 // As core::resume() and so on, whatever the state. The value is borrowed.
-PyObject* go_on(PyObject* self, PyObject* value, core::AtEnd at_end) noexcept;
+PyObject* go_on(PyObject* self, PyObject* value, core::ReturnAs return_as) noexcept;
 
 // Slots.
 PyObject* next(PyObject* self);

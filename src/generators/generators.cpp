@@ -5,7 +5,7 @@
 #include "coroutines/object.hpp"
 #include "generators/function.hpp"
 #include "generators/object.hpp"
-#include "interpreter/given_up.hpp"
+#include "interpreter/frames/given_up.hpp"
 
 namespace generators {
 
@@ -42,7 +42,7 @@ PyObject* yield(PyObject*, PyObject* const* args, Py_ssize_t count) {
     }
     PyObject* value = count == 1 ? interpreter::take_argument(thread->thread_state, args, coroutines::as_method(yield))
                                  : Py_NewRef(Py_None);
-    return core::give(*generator, *thread, value, {args, count, nullptr});
+    return core::yield_value(*generator, *thread, value, {args, count, nullptr});
 }
 
 PyMethodDef functions[] = {

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <iterator>
 
-#include "interpreter/cpython.hpp"
+#include "interpreter/versions/cpython.hpp"
 #include "stackful/tools.hpp"
 
 namespace interpreter {

@@ -5,7 +5,7 @@
 
 #pragma once
 
-#include "interpreter/cpython.hpp"
+#include "interpreter/versions/cpython.hpp"
 
 #if PY_VERSION_HEX >= 0x030D0000
 #pragma GCC diagnostic push

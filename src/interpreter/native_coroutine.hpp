@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include "interpreter/cpython.hpp"
+#include "interpreter/versions/cpython.hpp"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"

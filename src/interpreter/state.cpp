@@ -1,7 +1,7 @@
 #include "interpreter/state.hpp"
 
 #include "interpreter/allocation.hpp"
-#include "interpreter/given_up.hpp"
+#include "interpreter/frames/given_up.hpp"
 
 namespace interpreter {
 

@@ -8,22 +8,22 @@
 // What stays with the thread: its identity, trace and profile functions, the exception in flight (which crosses a switch
 // on purpose: that is how throw() works), the asyncio loop, the freed chunk kept for reuse.
 //
-// The part that differs most between versions, where the calls are kept track of, is in calls_3_11.hpp, calls_3_13.hpp
+// The part that differs most between versions, where the calls are kept track of, is in versions/calls_3_11.hpp, calls_3_13.hpp
 // and calls_3_14.hpp. Which of them applies is decided here.
 
 #pragma once
 
 #include <new>
 
-#include "interpreter/cpython.hpp"
-#include "interpreter/link.hpp"
+#include "interpreter/versions/cpython.hpp"
+#include "interpreter/frames/link.hpp"
 
 #if PY_VERSION_HEX >= 0x030E0000
-#include "interpreter/calls_3_14.hpp"
+#include "interpreter/versions/calls_3_14.hpp"
 #elif PY_VERSION_HEX >= 0x030D0000
-#include "interpreter/calls_3_13.hpp"
+#include "interpreter/versions/calls_3_13.hpp"
 #else
-#include "interpreter/calls_3_11.hpp"
+#include "interpreter/versions/calls_3_11.hpp"
 #endif
 
 namespace interpreter {
@@ -124,7 +124,7 @@ struct State {
 
     // Has a suspended greenlet go on as part of the running one, which waits for it: in the same context, unless it has
     // one of its own, and with the exception that is being handled, and the frames, in sight.
-    void join(PyThreadState* ts) noexcept {
+    void nest_in(PyThreadState* ts) noexcept {
         exception_base.previous_item = ts->exc_info;
         link->lead_to(Calls::running_frame(ts));
         if (context == nullptr) {
@@ -139,15 +139,15 @@ struct State {
         }
     }
 
-    // Undoes join(). The greenlet is suspended.
-    void part() noexcept {
+    // Undoes nest_in(). The greenlet is suspended.
+    void unnest() noexcept {
         exception_base.previous_item = nullptr;
         link->cut();
     }
 
-    // Undoes join(). The greenlet is the running one, and `other` the one it is part of.
-    void part(PyThreadState* ts, const State& other) noexcept {
-        part();
+    // Undoes nest_in(). The greenlet is the running one, and `other` the one it is part of.
+    void unnest(PyThreadState* ts, const State& other) noexcept {
+        unnest();
         if (ts->context == other.context) {
             Py_XDECREF(ts->context);
             ts->context = nullptr;

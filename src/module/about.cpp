@@ -2,7 +2,7 @@
 
 #include "core/reference.hpp"
 #include "core/settings.hpp"
-#include "interpreter/cpython.hpp"
+#include "interpreter/versions/cpython.hpp"
 #include "module/module.hpp"
 #include "stackful/context.hpp"
 #include "stackful/limits.hpp"

@@ -53,7 +53,7 @@ PyGreenlet* api_new(PyObject* run, PyGreenlet* parent) {
     if (thread == nullptr || (parent != nullptr && !check(parent))) {
         return nullptr;
     }
-    thread->kill_released();
+    thread->run_kill_queue();
     PyGreenlet* g = core::create(thread->module->greenlet_type, *thread);
     if (g != nullptr && initialize(as_object(g), run, as_object(parent)) < 0) {
         Py_CLEAR(g);

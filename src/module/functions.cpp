@@ -266,7 +266,7 @@ PyObject* get_current() noexcept {
     if (thread == nullptr) {
         return nullptr;
     }
-    thread->kill_released();
+    thread->run_kill_queue();
     return Py_NewRef(as_object(thread->current));
 }
 

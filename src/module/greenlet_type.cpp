@@ -13,8 +13,8 @@
 #include "core/switch.hpp"
 #include "core/transfer.hpp"
 #include "interpreter/allocation.hpp"
-#include "interpreter/frames.hpp"
-#include "interpreter/lock.hpp"
+#include "interpreter/frames/frames.hpp"
+#include "interpreter/threading/lock.hpp"
 #include "interpreter/static_type.hpp"
 #include "module/module.hpp"
 
@@ -42,7 +42,7 @@ PyObject* greenlet_new(PyTypeObject* type, PyObject*, PyObject*) {
     if (thread == nullptr) {
         return nullptr;
     }
-    thread->kill_released();
+    thread->run_kill_queue();
     return as_object(core::create(type, *thread));
 }
 
@@ -141,7 +141,7 @@ PyDoc_STRVAR(switch_doc,
         Py_DECREF(value);
         return core::switch_to(g, message);
     }
-    return core::transfer(thread, g, value, message.call_site());
+    return core::transfer(thread, g, value, message.call());
 }
 
 PyObject* greenlet_switch(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {

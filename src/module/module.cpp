@@ -12,7 +12,7 @@
 #include "core/settings.hpp"
 #include "core/thread.hpp"
 #include "generators/generators.hpp"
-#include "interpreter/frames.hpp"
+#include "interpreter/frames/frames.hpp"
 #include "interpreter/pending_exception.hpp"
 #include "module/module.hpp"
 #include "stackless/state.hpp"
@@ -26,7 +26,7 @@ constexpr const char* state_name = "greenlet._greenlet.state";
 void interpreter_ends(PyObject* capsule) {
     auto* state = static_cast<ModuleState*>(PyCapsule_GetPointer(capsule, state_name));
     module::leave_c_api(*state);
-    state->drop();
+    state->unref();
 }
 
 // The capsule with the running interpreter's state: borrowed. nullptr without an exception if there is none, with one if
@@ -106,7 +106,7 @@ ModuleState* ModuleState::create() noexcept {
     return state;
 }
 
-void ModuleState::drop() noexcept {
+void ModuleState::unref() noexcept {
     if (!owners.remove()) {
         return;
     }

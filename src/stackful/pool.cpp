@@ -195,12 +195,12 @@ Slot* make_header(Region& region, std::size_t number) noexcept {
         .region = &region,
         .low = begin + layout.guard_bytes,
         .high = begin + base / layout.page_size * layout.page_size + layout.client_bytes,
-        .left_deep = false};
+        .untrimmed = false};
 }
 
 }  // namespace
 
-void StackPool::cool() noexcept {
+void StackPool::decommit() noexcept {
     std::lock_guard lock(mutex_);
     for (SizeClass* each = size_classes_; each != nullptr; each = each->next) {
         // The first ones in the list were released last.
@@ -212,12 +212,12 @@ void StackPool::cool() noexcept {
         while (Slot* slot = *link) {
             *link = slot->next_free;
             --each->reserve_count;
-            cool(*each, *slot);
+            decommit(*each, *slot);
         }
     }
 }
 
-void StackPool::cool(SizeClass& size_class, Slot& slot) noexcept {
+void StackPool::decommit(SizeClass& size_class, Slot& slot) noexcept {
     Region& region = *slot.region;
     std::byte* begin = slot.begin();
     std::size_t index = static_cast<std::size_t>(begin - region.begin.load(std::memory_order_relaxed)) / size_class.layout.size;
@@ -361,8 +361,8 @@ Slot* StackCache::acquire_slowly() noexcept {
         }
     }
     Slot* slot = pop();
-    if (slot->left_deep) {
-        slot->left_deep = false;
+    if (slot->untrimmed) {
+        slot->untrimmed = false;
         --left_deep_;
     }
     return slot;
@@ -386,7 +386,7 @@ void StackCache::release_slowly(Slot* slot) noexcept {
     }
     if (was_used_beyond_warm(*slot, *layout_)) {
         if (left_deep_ < most_left_deep && is_untouched(slot->stack_base() - layout_->deep_below)) {
-            slot->left_deep = true;
+            slot->untrimmed = true;
             ++left_deep_;
         } else {
             stackful::trim(*slot);
@@ -404,31 +404,31 @@ void StackCache::spill(std::size_t slots) noexcept {
     Slot* last = nullptr;
     for (std::size_t i = 0; i < slots; ++i) {
         last = pop();
-        if (last->left_deep) {
+        if (last->untrimmed) {
             stackful::trim(*last);
-            last->left_deep = false;
+            last->untrimmed = false;
             --left_deep_;
         }
     }
     pool_.give(first, last, slots);
 }
 
-void StackCache::cool() noexcept {
+void StackCache::decommit() noexcept {
     if (count() > StackPool::most_warm) {
         spill(count() - StackPool::most_warm);
     }
     for (Slot* slot = free_; slot != nullptr; slot = slot->next_free) {
         trim_to_shared_page(*slot);
-        slot->left_deep = false;
+        slot->untrimmed = false;
     }
     left_deep_ = 0;
-    pool_.cool();
+    pool_.decommit();
 }
 
 void StackCache::trim() noexcept {
     for (Slot* slot = free_; slot != nullptr; slot = slot->next_free) {
         stackful::trim(*slot);
-        slot->left_deep = false;
+        slot->untrimmed = false;
     }
     left_deep_ = 0;
     spill(count());

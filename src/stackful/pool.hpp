@@ -108,7 +108,7 @@ public:
 
     // Takes all memory from the slots in the reserve, but for a page of each of the `most_warm` that are used next, and
     // unmaps regions that have no other slots.
-    void cool() noexcept;
+    void decommit() noexcept;
     static constexpr std::size_t most_warm = 64;
 
     // How many slots are neither in the reserve nor in a cache. Exact when no other thread acquires or releases.
@@ -130,7 +130,7 @@ private:
     Slot* make_slot(SizeClass& size_class) noexcept;
     Slot* carve(SizeClass& size_class, Region& region) noexcept;
     Slot* warm_up(SizeClass& size_class, Region& region) noexcept;
-    void cool(SizeClass& size_class, Slot& slot) noexcept;
+    void decommit(SizeClass& size_class, Slot& slot) noexcept;
     void unmap(SizeClass& size_class, Region& region) noexcept;
     Region* add_region(SizeClass& size_class) noexcept;
     // Which slot an address is in. Without a region if it is in none.
@@ -183,7 +183,7 @@ public:
     // nothing else has changed.
     [[nodiscard]] Slot* acquire() noexcept {
         Slot* slot = free_;
-        if (slot == nullptr || slot->left_deep) [[unlikely]] {
+        if (slot == nullptr || slot->untrimmed) [[unlikely]] {
             return acquire_slowly();
         }
         return pop();
@@ -205,7 +205,7 @@ public:
 
     // Leaves a page to each of a few free slots, and has the reserve take all memory from the others. To be called now and
     // then by who knows a time when that does not matter.
-    void cool() noexcept;
+    void decommit() noexcept;
 
     // How much stack the slots acquired from now on have, rounded as SlotLayout::for_stack() says. Those with another size that
     // are released from now on go to the reserve.

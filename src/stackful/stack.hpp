@@ -118,7 +118,7 @@ struct alignas(64) Slot {
     Region* region;            // the pool's, that it was carved from
     std::byte* low;            // lowest address of the stack, above the guard
     std::byte* high;           // end of the client area
-    bool left_deep;            // while free: not trimmed though it was used beyond its warm part
+    bool untrimmed;            // while free: not trimmed though it was used beyond its warm part
 
     // Where the stack begins, growing down. Aligned to cache lines.
     std::byte* stack_base() noexcept { return reinterpret_cast<std::byte*>(this); }

@@ -14,7 +14,7 @@
 namespace stackless {
 
 using core::Reference;
-using interpreter::CallSite;
+using interpreter::CallInProgress;
 using interpreter::Holding;
 
 namespace {
@@ -68,21 +68,21 @@ bool call_back(Channel& c, Scheduler& s, bool sends, bool blocks, PyObject* valu
 }
 
 // The current tasklet waits on the channel until another one comes. `value`: what it sends, owned. `lock`: tasklets_lock.
-PyObject* wait(Channel& c, Scheduler& s, bool sends, PyObject* value, bool raises, Holding& lock, CallSite call_site) noexcept {
+PyObject* wait(Channel& c, Scheduler& s, bool sends, PyObject* value, bool raises, Holding& lock, CallInProgress call) noexcept {
     Tasklet* self = s.current;
     s.remove(self);
     c.append(self, sends);
     PyObject* old = exchange_value(self, value, raises);
     lock.release();
     if (old == nullptr && s.first != nullptr) [[likely]] {
-        return s.go_on(self, s.first, call_site);
+        return s.go_on(self, s.first, call);
     }
-    return s.let_go_and_go_on(self, old, nullptr, call_site);
+    return s.let_go_and_go_on(self, old, nullptr, call);
 }
 
 // The scheduler of the running thread, which uses the channel. nullptr with an exception.
 inline Scheduler* scheduler_of_user(Channel& c) noexcept {
-    if (!interpreter::threads_take_turns) {
+    if (!interpreter::has_gil) {
         return Scheduler::running();
     }
     Scheduler* user = c.user;
@@ -98,14 +98,14 @@ inline Scheduler* scheduler_of_user(Channel& c) noexcept {
 // The common part of send() and receive(), from the side of the current tasklet. `value`: what it sends, owned; it is an
 // exception to be raised if `raises`. Returns what it receives, or None; or nullptr with an exception.
 template <bool sends>
-PyObject* act(Channel& c, PyObject* value, bool raises, CallSite call_site) noexcept {
+PyObject* rendezvous(Channel& c, PyObject* value, bool raises, CallInProgress call) noexcept {
     Scheduler* scheduler = scheduler_of_user(c);
     if (scheduler == nullptr) [[unlikely]] {
         Py_XDECREF(value);
         return nullptr;
     }
     Scheduler& s = *scheduler;
-    s.thread->kill_released();
+    s.thread->run_kill_queue();
     auto blocks = [&c] { return sends ? c.balance >= 0 : c.balance <= 0; };
     if (s.state->channel_callback != nullptr && !call_back(c, s, sends, blocks(), value, raises)) [[unlikely]] {
         Py_XDECREF(value);
@@ -119,8 +119,8 @@ PyObject* act(Channel& c, PyObject* value, bool raises, CallSite call_site) noex
             return nullptr;
         }
         lock.acquire_again();
-        if (interpreter::threads_take_turns || blocks()) [[likely]] {
-            return wait(c, s, sends, value, raises, lock, call_site);
+        if (interpreter::has_gil || blocks()) [[likely]] {
+            return wait(c, s, sends, value, raises, lock, call);
         }
     }
 
@@ -144,7 +144,7 @@ PyObject* act(Channel& c, PyObject* value, bool raises, CallSite call_site) noex
         other_raises = false;
     }
     if (!is_of_this_thread) {
-        other->scheduler->deliver(other);
+        other->scheduler->make_runnable(other);
     }
     else if (switches && !c.schedule_all) {
         s.overtake(other);
@@ -160,9 +160,9 @@ PyObject* act(Channel& c, PyObject* value, bool raises, CallSite call_site) noex
         self->raises = other_raises;
         lock.release();
         if (value != nullptr || unused != nullptr) [[unlikely]] {
-            return s.let_go_and_go_on(self, value, unused, call_site);
+            return s.let_go_and_go_on(self, value, unused, call);
         }
-        return s.go_on(self, s.first, call_site);
+        return s.go_on(self, s.first, call);
     }
     lock.release();
     Py_XDECREF(unused);
@@ -193,7 +193,7 @@ PyDoc_STRVAR(send_doc,
 
 PyObject* channel_send(PyObject* self, Arguments args, Py_ssize_t count) {
     return check_count("send", count, 1)
-               ? act<true>(of(self), Py_NewRef(args[0]), false, {args, count, nullptr})
+               ? rendezvous<true>(of(self), Py_NewRef(args[0]), false, {args, count, nullptr})
                : nullptr;
 }
 
@@ -206,7 +206,7 @@ PyDoc_STRVAR(receive_doc,
 "    What send() raises; and the exception that was sent.");
 
 PyObject* channel_receive(PyObject* self, Arguments args, Py_ssize_t count) {
-    return check_count("receive", count, 0) ? act<false>(of(self), nullptr, false, {args, count, nullptr}) : nullptr;
+    return check_count("receive", count, 0) ? rendezvous<false>(of(self), nullptr, false, {args, count, nullptr}) : nullptr;
 }
 
 PyDoc_STRVAR(send_exception_doc,
@@ -229,7 +229,7 @@ PyObject* channel_send_exception(PyObject* self, PyObject* args) {
     }
     bool has_rest = PyTuple_GET_SIZE(rest.get()) > 0;
     PyObject* exception = make_exception(PyTuple_GET_ITEM(args, 0), has_rest ? rest.get() : Py_None, Py_None);
-    return exception != nullptr ? act<true>(of(self), exception, true, {}) : nullptr;
+    return exception != nullptr ? rendezvous<true>(of(self), exception, true, {}) : nullptr;
 }
 
 PyDoc_STRVAR(send_throw_doc,
@@ -251,7 +251,7 @@ PyObject* channel_send_throw(PyObject* self, PyObject* args, PyObject* kwargs) {
         return nullptr;
     }
     PyObject* exception = make_exception(type, value, traceback);
-    return exception != nullptr ? act<true>(of(self), exception, true, {}) : nullptr;
+    return exception != nullptr ? rendezvous<true>(of(self), exception, true, {}) : nullptr;
 }
 
 PyDoc_STRVAR(send_sequence_doc,
@@ -269,7 +269,7 @@ PyObject* channel_send_sequence(PyObject* self, PyObject* sequence) {
     }
     Py_ssize_t count = 0;
     while (PyObject* item = PyIter_Next(iterator.get())) {
-        Reference sent = Reference::steal(act<true>(of(self), item, false, {}));
+        Reference sent = Reference::steal(rendezvous<true>(of(self), item, false, {}));
         if (!sent) {
             return nullptr;
         }
@@ -281,7 +281,7 @@ PyObject* channel_send_sequence(PyObject* self, PyObject* sequence) {
 // Iteration ends where receive() would say that the channel is closed.
 PyObject* channel_next(PyObject* self) {
     Channel& c = of(self);
-    return c.closing && c.balance <= 0 ? nullptr : act<false>(c, nullptr, false, {});
+    return c.closing && c.balance <= 0 ? nullptr : rendezvous<false>(c, nullptr, false, {});
 }
 
 PyDoc_STRVAR(next_doc,

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "core/reference.hpp"
-#include "interpreter/threads.hpp"
+#include "interpreter/threading/threads.hpp"
 #include "stackless/scheduler.hpp"
 
 namespace stackless {
@@ -103,7 +103,7 @@ PyObject* schedule(PyObject*, Arguments args, Py_ssize_t count, PyObject* names)
     if (s == nullptr) {
         return nullptr;
     }
-    s->thread->kill_released();  // which may end the current tasklet
+    s->thread->run_kill_queue();  // which may end the current tasklet
     PyObject* value = parse_retval(*s, "schedule", args, count, names);
     if (value == nullptr) {
         return nullptr;
@@ -141,7 +141,7 @@ PyObject* schedule_remove(PyObject*, Arguments args, Py_ssize_t count, PyObject*
     if (s == nullptr) {
         return nullptr;
     }
-    s->thread->kill_released();  // which may end the current tasklet
+    s->thread->run_kill_queue();  // which may end the current tasklet
     PyObject* value = parse_retval(*s, "schedule_remove", args, count, names);
     if (value == nullptr) {
         return nullptr;

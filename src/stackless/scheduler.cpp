@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "core/create.hpp"
-#include "core/held.hpp"
+#include "core/gc_root.hpp"
 #include "core/parent.hpp"
 #include "core/reference.hpp"
 #include "core/switch.hpp"
@@ -12,7 +12,7 @@
 #include "interpreter/allocation.hpp"
 #include "interpreter/finalizer.hpp"
 #include "interpreter/pending_exception.hpp"
-#include "interpreter/threads.hpp"
+#include "interpreter/threading/threads.hpp"
 #include "stackless/channel.hpp"
 #include "stackless/describe.hpp"
 #include "stackless/watchdog.hpp"
@@ -121,7 +121,7 @@ bool is_alive(const Tasklet* t) noexcept {
 
 void unhold(Tasklet* t) noexcept {
     const Scheduler& s = *t->scheduler;
-    bool is_at_home = t->is_active && !t->is_main && !t->is_outside && has_stack(t) && t->greenlet == t->home;
+    bool is_at_home = t->is_active && !t->is_main && !t->is_outside && has_stack(t) && t->greenlet == t->first_greenlet;
     // A class with a destructor of its own may not call the one that ends a tasklet.
     bool ends_then = Py_TYPE(t)->tp_finalize == s.state->tasklet_type->tp_finalize;
     if (t->is_unheld || t->chain != Chain::none || !is_at_home || !ends_then || s.thread == nullptr) {
@@ -151,7 +151,7 @@ void hold(Tasklet* t) noexcept {
     }
 }
 
-Tasklet* take_out(Tasklet* t) noexcept {
+Tasklet* unlink(Tasklet* t) noexcept {
     switch (t->chain) {
         case Chain::runnable:
             t->scheduler->remove(t);
@@ -193,44 +193,44 @@ void drop_parting(Scheduler& s) {
 }
 
 // Switches to a tasklet whose greenlet has not begun, has finished, or is the running one: `to` goes on where that returns to then.
-PyObject* switch_otherwise(core::Thread& thread, Tasklet* to, interpreter::CallSite call_site) {
+PyObject* switch_otherwise(core::Thread& thread, Tasklet* to, interpreter::CallInProgress call) {
     PyObject* argument = core::is_started(to->greenlet) ? Py_None : as_object(to);
     Reference target = Reference::steal(to->greenlet == thread.current ? core::get_parent(thread.current) : nullptr);
     if (!target) {
         target = Reference::to(core::as_object(to->greenlet));
     }
-    return core::switch_to(std::move(target), core::Message{&argument, 1}, call_site);
+    return core::switch_to(std::move(target), core::Message{&argument, 1}, call);
 }
 
 }  // namespace
 
 // What runs on the stack of the current tasklet's own greenlet holds the tasklet. Elsewhere it may have ended when this goes on, and
 // nobody else may hold it; as may the main one by what is called besides.
-PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept {
+PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallInProgress call) noexcept {
     set_switching(true);
-    return from->home == thread->current && is_plain() ? go_on_held(from, to, call_site, true) : hold_and_go_on(from, to, call_site);
+    return from->first_greenlet == thread->current && is_plain() ? go_on_held(from, to, call, true) : hold_and_go_on(from, to, call);
 }
 
-PyObject* Scheduler::go_on_paused(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept {
-    if (from->is_main || from->home != thread->current) {
+PyObject* Scheduler::go_on_paused(Tasklet* from, Tasklet* to, interpreter::CallInProgress call) noexcept {
+    if (from->is_main || from->first_greenlet != thread->current) {
         Py_DECREF(from);
-        return go_on(from, to, call_site);
+        return go_on(from, to, call);
     }
     set_switching(true);
-    return go_on_held(from, to, call_site, is_plain(), as_object(from));
+    return go_on_held(from, to, call, is_plain(), as_object(from));
 }
 
-[[gnu::noinline]] PyObject* Scheduler::hold_and_go_on(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept {
-    if (from->home == thread->current && !from->is_main) {
-        return go_on_held(from, to, call_site, is_plain());
+[[gnu::noinline]] PyObject* Scheduler::hold_and_go_on(Tasklet* from, Tasklet* to, interpreter::CallInProgress call) noexcept {
+    if (from->first_greenlet == thread->current && !from->is_main) {
+        return go_on_held(from, to, call, is_plain());
     }
-    core::Held held(*thread, Reference::borrow(as_object(from)));
-    return go_on_held(from, to, call_site, is_plain());
+    core::GcRoot held(*thread, Reference::borrow(as_object(from)));
+    return go_on_held(from, to, call, is_plain());
 }
 
 // `pausing`: a reference to `from` that is taken over, if it pauses; else nullptr. Whoever goes on drops it, so that nothing on the
 // stack of a paused tasklet holds it.
-[[gnu::always_inline]] inline PyObject* Scheduler::go_on_held(Tasklet* from, Tasklet* to, interpreter::CallSite call_site, bool is_plain,
+[[gnu::always_inline]] inline PyObject* Scheduler::go_on_held(Tasklet* from, Tasklet* to, interpreter::CallInProgress call, bool is_plain,
                                                               PyObject* pausing) noexcept {
     Reference dropped = Reference::steal(pausing);
     to = prepare(from, to, is_plain);
@@ -262,11 +262,11 @@ PyObject* Scheduler::go_on_paused(Tasklet* from, Tasklet* to, interpreter::CallS
     }
     PyObject* received;
     if (core::is_plain_switch(to->greenlet)) [[likely]] {
-        received = core::transfer(*thread, to->greenlet, value != nullptr ? value : Py_NewRef(Py_None), call_site);
+        received = core::transfer(*thread, to->greenlet, value != nullptr ? value : Py_NewRef(Py_None), call);
     }
     else {
         Reference before = Reference::steal(std::exchange(parting, value));
-        received = switch_otherwise(*thread, to, call_site);
+        received = switch_otherwise(*thread, to, call);
         drop_parting(*this);
     }
     return arrive(*this, from, received);
@@ -283,34 +283,34 @@ PyObject* Scheduler::give_up_switch(Tasklet* from) noexcept {
 }
 
 [[gnu::noinline]] PyObject* Scheduler::let_go_and_go_on(Tasklet* from, PyObject* unused, PyObject* unused_too,
-                                                          interpreter::CallSite call_site) noexcept {
-    core::Held held(*thread, Reference::borrow(as_object(from)));
+                                                          interpreter::CallInProgress call) noexcept {
+    core::GcRoot held(*thread, Reference::borrow(as_object(from)));
     set_switching(true);  // or it could take what this one is to be resumed with
     Py_XDECREF(unused);
     Py_XDECREF(unused_too);
     Tasklet* next = is_superseded(from) ? from : next_turn(from);
     if (next != nullptr) {
-        return is_superseded(from) ? give_up_switch(from) : go_on(from, next, call_site);
+        return is_superseded(from) ? give_up_switch(from) : go_on(from, next, call);
     }
     take_turn(from);
     clear_value(from);
     return nullptr;
 }
 
-PyObject* Scheduler::step_aside(interpreter::CallSite call_site) noexcept {
+PyObject* Scheduler::pause_current(interpreter::CallInProgress call) noexcept {
     Tasklet* self = current;
     {
         Holding lock(tasklets_lock);
         remove(self);
     }
     Py_DECREF(self);
-    return first != nullptr ? go_on(self, first, call_site) : let_go_and_go_on(self, nullptr, nullptr, call_site);
+    return first != nullptr ? go_on(self, first, call) : let_go_and_go_on(self, nullptr, nullptr, call);
 }
 
-PyObject* Scheduler::pause(interpreter::CallSite call_site) noexcept {
+PyObject* Scheduler::pause(interpreter::CallInProgress call) noexcept {
     Tasklet* self = current;
-    if (self->is_main || self->home != thread->current) {
-        return step_aside(call_site);
+    if (self->is_main || self->first_greenlet != thread->current) {
+        return pause_current(call);
     }
     {
         Holding lock(tasklets_lock);
@@ -330,12 +330,12 @@ PyObject* Scheduler::pause(interpreter::CallSite call_site) noexcept {
             return nullptr;
         }
     }
-    return go_on_paused(self, next, call_site);
+    return go_on_paused(self, next, call);
 }
 
 void Scheduler::take_turn(Tasklet* t) noexcept {
     Holding lock(tasklets_lock);
-    prepend(take_out(t));
+    prepend(unlink(t));
     current = t;
     upcoming = nullptr;
     end_switching();
@@ -346,13 +346,13 @@ void Scheduler::raise_in(Tasklet* t, PyObject* exception) noexcept {
     {
         Holding lock(tasklets_lock);
         old = exchange_value(t, exception, true);
-        prepend(take_out(t));
+        prepend(unlink(t));
     }
     Py_XDECREF(old);
 }
 
 // The first one of the ring, which other threads leave alone from now on: until then they may have taken it out of the ring.
-Tasklet* Scheduler::settle(Tasklet* from) noexcept {
+Tasklet* Scheduler::reserve_next(Tasklet* from) noexcept {
     do {
         Holding lock(tasklets_lock);
         upcoming = first;
@@ -396,9 +396,9 @@ Tasklet* Scheduler::watch(Tasklet* from, Tasklet* to) noexcept {
     Reference before;
     Holding lock(tasklets_lock);
     if (!run.is_soft) {
-        before = Reference::steal(as_object(std::exchange(run.interrupted, take_out(run.is_total ? to : from))));
+        before = Reference::steal(as_object(std::exchange(run.interrupted, unlink(run.is_total ? to : from))));
     }
-    prepend(take_out(run.tasklet));
+    prepend(unlink(run.tasklet));
     return run.tasklet;
 }
 
@@ -480,7 +480,7 @@ Tasklet* Scheduler::wake_somebody(Tasklet* leaving) noexcept {
         }
         Holding lock(tasklets_lock);
         if (first == nullptr) {
-            append(take_out(candidate));
+            append(unlink(candidate));
         }
         return first;
     }
@@ -576,7 +576,7 @@ void handle_error(Scheduler& s, Reference& exception) {
 PyObject* pass_on(Scheduler& s, Tasklet* self, Reference exception) {
     {
         Holding lock(tasklets_lock);
-        take_out(self);
+        unlink(self);
     }
     Py_DECREF(self);
     s.set_switching(true);
@@ -623,8 +623,8 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t count) noexce
         return fail("only a scheduler runs tasklets");
     }
     // Nothing else on this stack holds it.
-    core::Held holder(*s.thread, Reference::steal(std::exchange(const_cast<PyObject**>(args)[0], Py_NewRef(Py_None))));
-    self->home = s.thread->current;
+    core::GcRoot holder(*s.thread, Reference::steal(std::exchange(const_cast<PyObject**>(args)[0], Py_NewRef(Py_None))));
+    self->first_greenlet = s.thread->current;
     self->holder = &holder;
     s.add_active(self);
     Reference result = Reference::steal(arrive(s, self, Py_NewRef(Py_None)));
@@ -642,7 +642,7 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t count) noexce
     {
         Holding lock(tasklets_lock);
         s.forget_active(self);
-        self->home = nullptr;
+        self->first_greenlet = nullptr;
         self->holder = nullptr;
         greenlet = Reference::steal(core::as_object(std::exchange(self->greenlet, nullptr)));
     }
@@ -651,7 +651,7 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t count) noexce
         Tasklet* removed;
         {
             Holding lock(tasklets_lock);
-            removed = take_out(self);
+            removed = unlink(self);
         }
         Py_DECREF(removed);
         if (!exception) {
@@ -704,14 +704,14 @@ void Scheduler::end(const Run& run) noexcept {
             stop_watchdog();
         }
         if (inner->tasklet->chain == Chain::none) {
-            append(take_out(inner->tasklet));
+            append(unlink(inner->tasklet));
         }
     } while (inner != &run);
 }
 
-PyObject* run_others(Scheduler& s, Run& run, interpreter::CallSite call_site) noexcept {
+PyObject* run_others(Scheduler& s, Run& run, interpreter::CallInProgress call) noexcept {
     run.has_alarm = run.timeout > 0 && !run.is_soft && watchdog::prepare(*s.state);  // may run other tasklets, like the next line
-    s.thread->kill_released();
+    s.thread->run_kill_queue();
     if (!s.may_switch()) {
         return nullptr;
     }
@@ -730,7 +730,7 @@ PyObject* run_others(Scheduler& s, Run& run, interpreter::CallSite call_site) no
             watchdog::set_alarm(run.deadline);
         }
     }
-    PyObject* value = s.step_aside(call_site);
+    PyObject* value = s.pause_current(call);
     s.end(run);
     Py_DECREF(run.tasklet);
     if (run.interrupted != nullptr) {
@@ -746,7 +746,7 @@ PyObject* run_others(Scheduler& s, Run& run, interpreter::CallSite call_site) no
 }
 
 bool Scheduler::interrupt() noexcept {
-    thread->kill_released();  // which may run other tasklets
+    thread->run_kill_queue();  // which may run other tasklets
     interrupt_is_due = false;
     if (watchdog == nullptr || current == watchdog->tasklet || watchdog->is_soft) {
         return true;
@@ -766,7 +766,7 @@ bool Scheduler::interrupt() noexcept {
         Holding lock(tasklets_lock);
         remove(self);
         before = Reference::steal(as_object(std::exchange(watchdog->interrupted, self)));
-        prepend(take_out(watchdog->tasklet));
+        prepend(unlink(watchdog->tasklet));
     }
     PyObject* value = go_on(self, first, {});
     Py_XDECREF(value);
@@ -820,11 +820,11 @@ void leave_thread(Scheduler& s) {
 Tasklet* take_leftover(Scheduler& s) {
     Holding lock(tasklets_lock);
     if (s.first != nullptr) {
-        return take_out(s.first);
+        return unlink(s.first);
     }
     for (Tasklet* t = s.active; t != nullptr; t = t->older_active) {
         if (t->chain == Chain::channel) {
-            return take_out(t);
+            return unlink(t);
         }
     }
     return nullptr;
@@ -869,7 +869,7 @@ void deallocate(PyObject* self) {
     PyTypeObject* type = Py_TYPE(self);
     type->tp_free(self);
     Py_DECREF(type);
-    module->drop();
+    module->unref();
 }
 
 PyType_Slot slots[] = {
@@ -912,7 +912,7 @@ Scheduler* Scheduler::make(core::Thread& thread) noexcept {
     s->thread = &thread;
     s->main->is_main = true;
     s->main->is_active = true;
-    s->main->home = thread.main;
+    s->main->first_greenlet = thread.main;
     set_greenlet(s->main, thread.current);
     s->current = s->main;
     Holding lock(tasklets_lock);

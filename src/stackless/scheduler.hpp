@@ -14,7 +14,7 @@
 
 #include "core/thread.hpp"
 #include "core/transfer.hpp"
-#include "interpreter/lock.hpp"
+#include "interpreter/threading/lock.hpp"
 #include "stackless/state.hpp"
 #include "stackless/tasklet.hpp"
 
@@ -140,20 +140,20 @@ struct Scheduler {
 
     // Switches from the current tasklet to the first one of the ring. Returns the value that the former is resumed with, or
     // nullptr with an exception, also if there was no memory to start the latter.
-    PyObject* go_on(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept;
+    PyObject* go_on(Tasklet* from, Tasklet* to, interpreter::CallInProgress call) noexcept;
 
     // The same to whose turn it is, after letting go of what nobody needs, which may run anything. Takes over the references, which
     // may be nullptr.
-    PyObject* let_go_and_go_on(Tasklet* from, PyObject* unused, PyObject* unused_too, interpreter::CallSite call_site) noexcept;
+    PyObject* let_go_and_go_on(Tasklet* from, PyObject* unused, PyObject* unused_too, interpreter::CallInProgress call) noexcept;
 
     // The current tasklet leaves the ring for no other chain, and the next one goes on.
-    PyObject* step_aside(interpreter::CallSite call_site) noexcept;
+    PyObject* pause_current(interpreter::CallInProgress call) noexcept;
 
     // The same, and the last reference of others ends it until it goes on.
-    PyObject* pause(interpreter::CallSite call_site) noexcept;
+    PyObject* pause(interpreter::CallInProgress call) noexcept;
 
     // go_on() from a tasklet that has left the ring so, whose reference it takes over.
-    PyObject* go_on_paused(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept;
+    PyObject* go_on_paused(Tasklet* from, Tasklet* to, interpreter::CallInProgress call) noexcept;
 
     // Makes a tasklet the current one out of its turn, wherever it was.
     void take_turn(Tasklet* t) noexcept;
@@ -171,14 +171,14 @@ struct Scheduler {
     // What there may be to do before a switch besides: for the watchdog, the schedule callback and trace functions. Returns
     // the tasklet to switch to, or nullptr with an exception if there is none any more.
     Tasklet* prepare(Tasklet* from, Tasklet* to, bool is_plain) noexcept {
-        if constexpr (!interpreter::threads_take_turns) {
-            to = settle(from);
+        if constexpr (!interpreter::has_gil) {
+            to = reserve_next(from);
         }
         if (!is_plain && to != nullptr) [[unlikely]] {
             to = prepare_otherwise(from, to);
         }
-        if constexpr (!interpreter::threads_take_turns) {
-            return to != nullptr ? settle(from) : nullptr;
+        if constexpr (!interpreter::has_gil) {
+            return to != nullptr ? reserve_next(from) : nullptr;
         }
         // What was called since it was chosen may have ended it, made it wait, put another one first, or let another thread take it.
         return to == nullptr || first == to ? to : next_turn(from);
@@ -196,7 +196,7 @@ struct Scheduler {
     void make_current(Tasklet* t) noexcept {
         interpreter::Holding lock(tasklets_lock);
         current = t;
-        if constexpr (!interpreter::threads_take_turns) {
+        if constexpr (!interpreter::has_gil) {
             upcoming = nullptr;
         }
     }
@@ -213,7 +213,7 @@ struct Scheduler {
 
     // Makes a tasklet of this thread runnable that was in no chain. For any thread to call, which holds tasklets_lock. Takes over
     // a reference. `is_next`: before the others.
-    void deliver(Tasklet* t, bool is_next = false) noexcept {
+    void make_runnable(Tasklet* t, bool is_next = false) noexcept {
         append(t);
         if (is_next) {
             make_next(t);
@@ -258,9 +258,9 @@ private:
     static Scheduler* make(core::Thread& thread) noexcept;
     bool refuse_switch() noexcept;
     Tasklet* prepare_otherwise(Tasklet* from, Tasklet* to) noexcept;
-    Tasklet* settle(Tasklet* from) noexcept;
-    PyObject* go_on_held(Tasklet* from, Tasklet* to, interpreter::CallSite call_site, bool is_plain, PyObject* pausing = nullptr) noexcept;
-    PyObject* hold_and_go_on(Tasklet* from, Tasklet* to, interpreter::CallSite call_site) noexcept;
+    Tasklet* reserve_next(Tasklet* from) noexcept;
+    PyObject* go_on_held(Tasklet* from, Tasklet* to, interpreter::CallInProgress call, bool is_plain, PyObject* pausing = nullptr) noexcept;
+    PyObject* hold_and_go_on(Tasklet* from, Tasklet* to, interpreter::CallInProgress call) noexcept;
     PyObject* give_up_switch(Tasklet* from) noexcept;
     void stop_watchdog() noexcept;
     void forget_runs(const Tasklet* t) noexcept;
@@ -278,7 +278,7 @@ void unhold(Tasklet* t) noexcept;
 void hold(Tasklet* t) noexcept;
 
 // Takes a tasklet out of the chain it is in, and has it held. The lock is held. Gives the caller a reference.
-Tasklet* take_out(Tasklet* t) noexcept;
+Tasklet* unlink(Tasklet* t) noexcept;
 
 // Makes the greenlet that a tasklet will run on. False with an exception if memory ran out.
 bool make_greenlet(Scheduler& scheduler, Tasklet* t) noexcept;
@@ -288,7 +288,7 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t count) noexce
 
 // The function run(), for the current tasklet. `run` with its parameters filled in. None, the interrupted tasklet, or
 // nullptr with an exception.
-PyObject* run_others(Scheduler& scheduler, Run& run, interpreter::CallSite call_site) noexcept;
+PyObject* run_others(Scheduler& scheduler, Run& run, interpreter::CallInProgress call) noexcept;
 
 // Has the active tasklets of the running thread run their `finally` blocks, because it or the interpreter ends.
 void kill_active(Scheduler& scheduler) noexcept;

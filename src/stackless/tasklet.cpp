@@ -6,7 +6,7 @@
 
 #include "core/reference.hpp"
 #include "interpreter/entered_context.hpp"
-#include "interpreter/frames.hpp"
+#include "interpreter/frames/frames.hpp"
 #include "interpreter/pending_exception.hpp"
 #include "stackless/scheduler.hpp"
 
@@ -66,7 +66,7 @@ const char* why_not_to_remove(const Tasklet& t) noexcept {
 }
 
 const char* why_not_to_move(const Tasklet& t) noexcept {
-    bool has_C_state = has_stack(&t) || (t.is_active && !interpreter::threads_take_turns && t.scheduler->thread != nullptr);
+    bool has_C_state = has_stack(&t) || (t.is_active && !interpreter::has_gil && t.scheduler->thread != nullptr);
     return t.chain != Chain::none       ? "a runnable tasklet can't be bound to another thread"
            : has_C_state                ? "the tasklet has C state, its stack, which belongs to its thread"
            : t.scheduler->current == &t ? "the current tasklet can't be bound to another thread"
@@ -157,7 +157,7 @@ bool bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keyword
     Reference old_function, old_context, old_greenlet;
     lock.acquire_again();
     lacks_function = gives_arguments && function == nullptr && t.function == nullptr;
-    if (!interpreter::threads_take_turns && (lacks_function || why_not_to_bind(t, gives_arguments) != nullptr)) {
+    if (!interpreter::has_gil && (lacks_function || why_not_to_bind(t, gives_arguments) != nullptr)) {
         return is_allowed("another thread uses the tasklet at the same time", lock);
     }
     if (function != nullptr || !gives_arguments) {
@@ -192,7 +192,7 @@ bool move(Tasklet& t, Scheduler& running, unsigned long thread_id) noexcept {
         return false;
     }
     if (target == nullptr) {
-        PyErr_SetString(PyExc_ValueError, interpreter::threads_take_turns ? "there is no thread with this id"
+        PyErr_SetString(PyExc_ValueError, interpreter::has_gil ? "there is no thread with this id"
                                                                           : "no thread with this id has used tasklets");
     }
     return target != nullptr;
@@ -209,7 +209,7 @@ bool insert(Tasklet& t, bool is_next) noexcept {
     Holding lock(tasklets_lock);
     const char* reason = why_not_to_run(t);
     if (reason == nullptr && t.chain == Chain::none) {
-        t.scheduler->deliver(take_out(&t), is_next);
+        t.scheduler->make_runnable(unlink(&t), is_next);
     }
     return is_allowed(reason, lock);
 }
@@ -217,7 +217,7 @@ bool insert(Tasklet& t, bool is_next) noexcept {
 bool remove(Tasklet& t) noexcept {
     Holding lock(tasklets_lock);
     const char* reason = why_not_to_remove(t);
-    Reference removed = Reference::steal(reason == nullptr && t.chain == Chain::runnable ? as_object(take_out(&t)) : nullptr);
+    Reference removed = Reference::steal(reason == nullptr && t.chain == Chain::runnable ? as_object(unlink(&t)) : nullptr);
     if (removed) {
         unhold(&t);
     }
@@ -231,7 +231,7 @@ bool put_first(Scheduler& s, Tasklet& t) noexcept {
         s.first = &t;
     }
     else if (reason == nullptr) {
-        s.prepend(take_out(&t));
+        s.prepend(unlink(&t));
     }
     return is_allowed(reason, lock);
 }
@@ -243,7 +243,7 @@ namespace {
 // Ends a tasklet that has not begun to run, or never will go on. The lock is held, at first.
 void end_unstarted(Tasklet& t, Holding& lock) noexcept {
     Tasklet* held = as_tasklet(Py_NewRef(as_object(&t)));
-    Tasklet* removed = take_out(&t);
+    Tasklet* removed = unlink(&t);
     unbind(&t, lock);
     Py_DECREF(removed);
     Py_DECREF(held);
@@ -310,7 +310,7 @@ PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
     bool is_exit = PyErr_GivenExceptionMatches(exception, module->stackless->tasklet_exit);
     Scheduler* s = own_scheduler(*t);
     if (s != nullptr) {
-        s->thread->kill_released();  // which may include this one
+        s->thread->run_kill_queue();  // which may include this one
     }
     Holding lock(tasklets_lock);
     s = t->scheduler == s ? s : nullptr;  // another thread may have bound it meanwhile
@@ -339,10 +339,10 @@ PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
     }
     Reference old = Reference::steal(exchange_value(t, held.release(), true));
     if (!pending) {
-        s->prepend(take_out(t));
+        s->prepend(unlink(t));
     }
     else if (!is_busy || t->chain != Chain::runnable) {
-        t->scheduler->deliver(take_out(t));
+        t->scheduler->make_runnable(unlink(t));
     }
     lock.release();
     old = Reference();
@@ -369,7 +369,7 @@ namespace {
 // May the context of a tasklet that is not the current one of this thread be used? The lock is held. If threads do not take turns,
 // one that has a stack may be resumed by its own at any time.
 bool has_context_at_hand(const Tasklet& t) noexcept {
-    bool may_run = t.is_active && !interpreter::threads_take_turns && !t.scheduler->is_running_thread();
+    bool may_run = t.is_active && !interpreter::has_gil && !t.scheduler->is_running_thread();
     return !may_run && !t.scheduler->is_busy_with(&t);
 }
 
@@ -434,7 +434,7 @@ PyObject* get_context(Tasklet& t) noexcept {
 
 PyFrameObject* innermost_frame(const Tasklet& t) noexcept {
     Scheduler* own = own_scheduler(t);
-    if (!t.is_active || (own == nullptr && (!interpreter::threads_take_turns || t.scheduler->thread == nullptr))) {
+    if (!t.is_active || (own == nullptr && (!interpreter::has_gil || t.scheduler->thread == nullptr))) {
         return nullptr;
     }
     if (t.scheduler->current == &t) {

@@ -20,8 +20,8 @@
 #include <utility>
 
 #include "core/greenlet.hpp"
-#include "core/held.hpp"
-#include "interpreter/lock.hpp"
+#include "core/gc_root.hpp"
+#include "interpreter/threading/lock.hpp"
 #include "stackless/hooks.hpp"
 
 namespace stackless {
@@ -42,8 +42,8 @@ struct Tasklet {
     Tasklet* next;
     interpreter::SharedValue<Scheduler*> scheduler;   // owned; of the thread it belongs to
     PyGreenlet* greenlet;   // owned; where it goes on. nullptr before it first runs
-    PyGreenlet* home;       // borrowed; while active: where it began
-    core::Held* holder;     // borrowed; while active: what holds it, on the stack of that
+    PyGreenlet* first_greenlet;       // borrowed; while active: where it began
+    core::GcRoot* holder;     // borrowed; while active: what holds it, on the stack of that
     PyObject* value;        // owned; what the call that suspended it returns, or raises; nullptr: None
     PyObject* function;     // owned, like the next three, until it ends
     PyObject* arguments;    // a tuple; nullptr: it was given none

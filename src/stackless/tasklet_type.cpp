@@ -177,7 +177,7 @@ PyObject* tasklet_run(PyObject* self, PyObject* const* args, Py_ssize_t count) {
     if (s->current == &t) {
         Py_RETURN_NONE;
     }
-    s->thread->kill_released();  // which may end it
+    s->thread->run_kill_queue();  // which may end it
     return s->may_switch() && put_first(*s, t) ? s->go_on(s->current, &t, {args, count, nullptr}) : nullptr;
 }
 
@@ -203,7 +203,7 @@ PyObject* tasklet_switch(PyObject* self, PyObject* const* args, Py_ssize_t count
     if (s->current == &t) {
         Py_RETURN_NONE;
     }
-    s->thread->kill_released();  // which may end it
+    s->thread->run_kill_queue();  // which may end it
     if (!s->may_switch() || !put_first(*s, t)) {
         return nullptr;
     }
@@ -558,13 +558,13 @@ void live_on(Tasklet& t, bool is_to_be_killed) noexcept {
         return;
     }
     hold(&t);
-    Reference home = Reference::borrow(has_stack(&t) ? core::as_object(t.home) : nullptr);
+    Reference first = Reference::borrow(has_stack(&t) ? core::as_object(t.first_greenlet) : nullptr);
     lock.release();
     interpreter::expect_finalizer(as_object(&t));
-    if (home && is_to_be_killed) {
-        PyGreenlet* g = core::as_greenlet(home.get());
+    if (first && is_to_be_killed) {
+        PyGreenlet* g = core::as_greenlet(first.get());
         if (g->pimpl->thread->kill_later(g, true)) {
-            home.release();
+            first.release();
         }
     }
 }

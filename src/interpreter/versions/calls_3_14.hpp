@@ -8,8 +8,8 @@
 #include <cstddef>
 #include <cstring>
 
-#include "interpreter/cpython.hpp"
-#include "interpreter/current_frame.hpp"
+#include "interpreter/versions/cpython.hpp"
+#include "interpreter/versions/current_frame.hpp"
 
 namespace interpreter {
 

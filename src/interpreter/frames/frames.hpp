@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include "interpreter/call_site.hpp"
+#include "interpreter/call_in_progress.hpp"
 #include "interpreter/state.hpp"
 
 namespace interpreter {
@@ -14,7 +14,7 @@ PyFrameObject* innermost_frame_object(PyThreadState* ts, const State& state) noe
 // Visits the references that a suspended greenlet's frames, and the exceptions they handle, surely own; for tp_traverse.
 // To miss one keeps an object alive for longer than needed; to visit one that is not owned would free a live object. So
 // where it is not known how much of a frame's stack of values is in use, only its variables are visited.
-int visit_frames(const State& state, const CallSite& call_site, visitproc visit, void* arg) noexcept;
+int visit_frames(const State& state, const CallInProgress& call, visitproc visit, void* arg) noexcept;
 
 // Do frames refer to objects whose references are not counted, and which the garbage collector therefore has to find? It
 // looks at the frames of greenlets that run, and visit_frames() shows it those of suspended ones.
@@ -42,7 +42,7 @@ void leave_thread_state(State& state, const PyThreadState* ts) noexcept;
 // Lets go of what the frames of a greenlet own that will never run again, because its thread is gone. Frame objects that
 // others hold become owners of their frames, so that they stay readable; generators that were running are finished.
 // References that only C functions of the greenlet know are lost.
-void abandon_frames(State& state, const CallSite& call_site) noexcept;
+void abandon_frames(State& state, const CallInProgress& call) noexcept;
 
 // Makes up for sys.settrace(), sys.setprofile() or sys.monitoring having changed the events while the greenlet that is resumed
 // was suspended. When events change, CPython adapts the code of every frame that a thread runs, and a generator's when that is

@@ -8,7 +8,7 @@
 #include <atomic>
 #include <utility>
 
-#include "interpreter/cpython.hpp"
+#include "interpreter/versions/cpython.hpp"
 
 namespace interpreter {
 

@@ -8,8 +8,8 @@
 
 #include <utility>
 
-#include "interpreter/c_recursion.hpp"
-#include "interpreter/cpython.hpp"
+#include "interpreter/versions/c_recursion.hpp"
+#include "interpreter/versions/cpython.hpp"
 
 namespace interpreter {
 

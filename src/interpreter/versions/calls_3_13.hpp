@@ -6,9 +6,9 @@
 
 #include <utility>
 
-#include "interpreter/c_recursion.hpp"
-#include "interpreter/cpython.hpp"
-#include "interpreter/current_frame.hpp"
+#include "interpreter/versions/c_recursion.hpp"
+#include "interpreter/versions/cpython.hpp"
+#include "interpreter/versions/current_frame.hpp"
 
 namespace interpreter {
 

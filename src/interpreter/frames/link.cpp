@@ -1,4 +1,4 @@
-#include "interpreter/link.hpp"
+#include "interpreter/frames/link.hpp"
 
 #include <frameobject.h>
 

@@ -7,7 +7,7 @@
 #include <atomic>
 #include <cstddef>
 
-#include "interpreter/cpython.hpp"
+#include "interpreter/versions/cpython.hpp"
 
 namespace interpreter {
 

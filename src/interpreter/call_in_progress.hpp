@@ -6,26 +6,26 @@
 
 #pragma once
 
-#include "interpreter/cpython.hpp"
+#include "interpreter/versions/cpython.hpp"
 
 namespace interpreter {
 
 #if PY_VERSION_HEX < 0x030E0000
 
-struct CallSite {
+struct CallInProgress {
     PyObject* const* arguments = nullptr;  // positional ones, then the values of keywords; nullptr: not known
     Py_ssize_t count = 0;
 
-    CallSite() noexcept = default;
-    CallSite(PyObject* const* args, Py_ssize_t positional, PyObject* names) noexcept
+    CallInProgress() noexcept = default;
+    CallInProgress(PyObject* const* args, Py_ssize_t positional, PyObject* names) noexcept
         : arguments(args), count(positional + (names != nullptr ? PyTuple_GET_SIZE(names) : 0)) {}
 };
 
 #else
 
-struct CallSite {
-    CallSite() noexcept = default;
-    CallSite(PyObject* const*, Py_ssize_t, PyObject*) noexcept {}
+struct CallInProgress {
+    CallInProgress() noexcept = default;
+    CallInProgress(PyObject* const*, Py_ssize_t, PyObject*) noexcept {}
 };
 
 #endif

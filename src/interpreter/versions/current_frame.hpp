@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "interpreter/cpython.hpp"
+#include "interpreter/versions/cpython.hpp"
 
 namespace interpreter {
 

@@ -1,7 +1,7 @@
 // References that C++ functions hold while their greenlet is suspended.
 //
 // What only the C stack refers to is out of the garbage collector's sight: it has to take it for referenced from outside, and
-// all that can be reached from it for alive. A function that switches away while it owns an object keeps that in a Held: it
+// all that can be reached from it for alive. A function that switches away while it owns an object keeps that in a GcRoot: it
 // is in a list of the greenlet's Activation, which is visited with the frames.
 
 #pragma once
@@ -13,16 +13,16 @@
 
 namespace core {
 
-class Held {
+class GcRoot {
 public:
     // Of the greenlet that is running.
-    Held(Thread& thread, Reference object) noexcept
+    GcRoot(Thread& thread, Reference object) noexcept
         : object_(object.release()),
-          innermost_(thread.current->pimpl->activation->held),
+          innermost_(thread.current->pimpl->activation->gc_roots),
           outer_(std::exchange(innermost_, this)) {}
-    Held(const Held&) = delete;
-    Held& operator=(const Held&) = delete;
-    ~Held() {
+    GcRoot(const GcRoot&) = delete;
+    GcRoot& operator=(const GcRoot&) = delete;
+    ~GcRoot() {
         innermost_ = outer_;
         Py_XDECREF(object_);
     }
@@ -32,17 +32,17 @@ public:
     explicit operator bool() const noexcept { return object_ != nullptr; }
 
     // For a greenlet that is suspended.
-    static int traverse(const Held* innermost, visitproc visit, void* arg) noexcept {
-        for (const Held* held = innermost; held != nullptr; held = held->outer_) {
+    static int traverse(const GcRoot* innermost, visitproc visit, void* arg) noexcept {
+        for (const GcRoot* held = innermost; held != nullptr; held = held->outer_) {
             Py_VISIT(held->object_);
         }
         return 0;
     }
 
     // For a greenlet that will never run again.
-    static void release(Held* innermost) noexcept {
+    static void release(GcRoot* innermost) noexcept {
         while (innermost != nullptr) {
-            Held* outer = innermost->outer_;
+            GcRoot* outer = innermost->outer_;
             Py_CLEAR(innermost->object_);
             innermost = outer;
         }
@@ -50,8 +50,8 @@ public:
 
 private:
     PyObject* object_;
-    Held*& innermost_;
-    Held* outer_;
+    GcRoot*& innermost_;
+    GcRoot* outer_;
 };
 
 }  // namespace core

@@ -1,7 +1,7 @@
-#include "interpreter/frames.hpp"
+#include "interpreter/frames/frames.hpp"
 
 #include "interpreter/allocation.hpp"
-#include "interpreter/given_up.hpp"
+#include "interpreter/frames/given_up.hpp"
 #include "interpreter/pending_exception.hpp"
 
 #pragma GCC diagnostic push
@@ -87,12 +87,12 @@ _Py_CODEUNIT current_instruction(const Frame* frame) noexcept {
 // localsplus[0] on are in use; else -1. There may be other C functions between the frame and the switch, that pass on the
 // same arguments. One that puts another value in place of its first one (a bound method does) adds an argument, and
 // then the instruction in progress does not agree about their number.
-Py_ssize_t values_below_call(const Frame* frame, const CallSite& call_site) noexcept {
+Py_ssize_t values_below_call(const Frame* frame, const CallInProgress& call) noexcept {
     PyCodeObject* code = code_of(frame);
     PyObject* const* bottom = frame->localsplus + code->co_nlocalsplus;
-    PyObject* const* end = call_site.arguments + call_site.count;
-    bool on_stack = call_site.arguments > bottom && end <= bottom + code->co_stacksize;
-    return on_stack && _Py_OPARG(current_instruction(frame)) == call_site.count ? end - frame->localsplus : -1;
+    PyObject* const* end = call.arguments + call.count;
+    bool on_stack = call.arguments > bottom && end <= bottom + code->co_stacksize;
+    return on_stack && _Py_OPARG(current_instruction(frame)) == call.count ? end - frame->localsplus : -1;
 }
 
 #endif
@@ -162,7 +162,7 @@ bool calls_c(const Frame* frame) noexcept {
 //
 // The frame says how many there are, but several instructions give values away, or let go of them, before they take them off the stack,
 // and what a destructor does meanwhile may be to switch.
-Py_ssize_t values_in_use(const Frame* frame, const Frame* callee, const CallSite&) noexcept {
+Py_ssize_t values_in_use(const Frame* frame, const Frame* callee, const CallInProgress&) noexcept {
     bool all_are_owned = !waits_for_c(callee) || is_iterating(frame) || (callee == nullptr && calls_c(frame));
     Py_ssize_t all = all_values(frame);
     return all_are_owned ? all : std::min<Py_ssize_t>(all, code_of(frame)->co_nlocalsplus);
@@ -171,7 +171,7 @@ Py_ssize_t values_in_use(const Frame* frame, const Frame* callee, const CallSite
 #else
 
 // How many of the values from localsplus[0] on are surely in use and owned by a suspended frame. -1: do not touch it.
-Py_ssize_t values_in_use(const Frame* frame, const Frame* callee, const CallSite& call_site) noexcept {
+Py_ssize_t values_in_use(const Frame* frame, const Frame* callee, const CallInProgress& call) noexcept {
     Py_ssize_t variables = code_of(frame)->co_nlocalsplus;
     if (!waits_for_c(callee)) {
         return frame->stacktop >= variables ? frame->stacktop : variables;
@@ -182,7 +182,7 @@ Py_ssize_t values_in_use(const Frame* frame, const Frame* callee, const CallSite
         return -1;
     }
 #endif
-    return std::max(variables, callee == nullptr ? values_below_call(frame, call_site) : -1);
+    return std::max(variables, callee == nullptr ? values_below_call(frame, call) : -1);
 }
 
 #endif
@@ -392,12 +392,12 @@ bool is_end(const State& state, const Frame* frame) noexcept {
 
 }  // namespace
 
-int visit_frames(const State& state, const CallSite& call_site, visitproc visit, void* arg) noexcept {
+int visit_frames(const State& state, const CallInProgress& call, visitproc visit, void* arg) noexcept {
     Py_VISIT(state.context);
     Py_VISIT(state.exception_base.exc_value);
     const Frame* callee = nullptr;
     for (const Frame* frame = state.calls.innermost_frame(); !is_end(state, frame); frame = frame->previous) {
-        Py_ssize_t in_use = is_on_data_stack(frame) ? values_in_use(frame, callee, call_site) : -1;
+        Py_ssize_t in_use = is_on_data_stack(frame) ? values_in_use(frame, callee, call) : -1;
         if (in_use >= 0) {
             if (int result = visit_frame(frame, in_use, visit, arg)) {
                 return result;
@@ -469,14 +469,14 @@ void leave_thread_state([[maybe_unused]] State& state, [[maybe_unused]] const Py
     state.end_link();
 }
 
-void abandon_frames(State& state, const CallSite& call_site) noexcept {
+void abandon_frames(State& state, const CallInProgress& call) noexcept {
     Py_CLEAR(state.context);
     Py_CLEAR(state.exception_base.exc_value);
     const Frame* callee = nullptr;
     for (Frame *frame = state.calls.innermost_frame(), *previous; !is_end(state, frame); frame = previous) {
         previous = frame->previous;
         if (is_on_data_stack(frame)) {
-            Py_ssize_t in_use = values_in_use(frame, callee, call_site);
+            Py_ssize_t in_use = values_in_use(frame, callee, call);
             if (in_use >= 0) {
                 abandon_frame(frame, in_use);
                 Py_XDECREF(owned_code(frame));

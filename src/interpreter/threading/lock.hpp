@@ -7,13 +7,13 @@
 
 #include <atomic>
 
-#include "interpreter/cpython.hpp"
+#include "interpreter/versions/cpython.hpp"
 
 namespace interpreter {
 
 #ifdef Py_GIL_DISABLED
 
-inline constexpr bool threads_take_turns = false;
+inline constexpr bool has_gil = false;
 
 class Lock {
 public:
@@ -26,7 +26,7 @@ private:
 
 #else
 
-inline constexpr bool threads_take_turns = true;  // with Python objects
+inline constexpr bool has_gil = true;  // with Python objects
 
 class Lock {
 public:
@@ -65,7 +65,7 @@ public:
     PyObject* get() const noexcept { return Py_XNewRef(reinterpret_cast<PyObject*>(place_)); }
     PyObject* exchange(PyObject* value) noexcept {
         Object* old = place_;
-        if constexpr (threads_take_turns) {
+        if constexpr (has_gil) {
             place_ = reinterpret_cast<Object*>(value);
         }
         else {  // CPython reads a __dict__ without the lock
