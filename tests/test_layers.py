@@ -13,7 +13,7 @@ FOLDERS = ["stackful", "interpreter", "core", "coroutines", "stackless|generator
 
 # Within core, by what a file is called without its ending.
 CORE = [
-    "module_state|reference|raise",
+    "module_state|layer|reference|raise",
     "greenlet|notes|thread|parent|settings|held|message",
     "describe|shortage|overflow|create",
     "transfer|coroutine_hooks",

@@ -70,7 +70,7 @@ PyObject* await_function(PyObject*, PyObject* const* args, Py_ssize_t count) {
         if (PyCoro_CheckExact(args[0])) {
             // Nobody will await it now, and it need not complain of that too.
             interpreter::PendingException in_flight;
-            Reference closed = Reference::steal(PyObject_CallMethodNoArgs(args[0], thread->module->aio.name_close));
+            Reference closed = Reference::steal(PyObject_CallMethodNoArgs(args[0], layer.of(*thread->module).name_close));
             PyErr_Clear();
         }
         return nullptr;
@@ -94,7 +94,7 @@ PyObject* portal(PyObject*, PyObject* const* args, std::size_t flagged_count, Py
         return nullptr;
     }
     Reference coroutine = Reference::steal(
-        make_coroutine(*thread->module, thread->module->aio.await_function, {&awaitable, 1}));
+        make_coroutine(*thread->module, layer.of(*thread->module).await_function, {&awaitable, 1}));
     return coroutine && take_names(coroutine.get(), awaitable) ? coroutine.release() : nullptr;
 }
 
@@ -180,7 +180,11 @@ bool add_function(ModuleState& state, PyObject* names, const char* name, vectorc
 }  // namespace
 
 int add_to(PyObject* module, ModuleState& state) noexcept {
-    auto& own = state.aio;
+    State* made = layer.ensure(state);
+    if (made == nullptr) {
+        return -1;
+    }
+    State& own = *made;
     bool complete = core::ensure(own.coroutine_type, make_coroutine_type) && core::ensure(own.iterator_type, make_iterator_type) &&
                     core::ensure(own.function_type, make_function_type) &&
                     core::ensure(own.name_throw, [] { return PyUnicode_InternFromString("throw"); }) &&
@@ -201,17 +205,17 @@ int add_to(PyObject* module, ModuleState& state) noexcept {
     return 0;
 }
 
-void release(ModuleState& state) noexcept {
-    Py_XDECREF(state.aio.coroutine_type);
-    Py_XDECREF(state.aio.iterator_type);
-    Py_XDECREF(state.aio.function_type);
-    Py_XDECREF(state.aio.await_function);
-    Py_XDECREF(state.aio.name_throw);
-    Py_XDECREF(state.aio.name_close);
-    Py_XDECREF(state.aio.name_asyncio);
-    Py_XDECREF(state.aio.running_loop.get());
-    Py_XDECREF(state.aio.current_task.get());
-    Py_XDECREF(state.aio.current_tasks.get());
+State::~State() {
+    Py_XDECREF(coroutine_type);
+    Py_XDECREF(iterator_type);
+    Py_XDECREF(function_type);
+    Py_XDECREF(await_function);
+    Py_XDECREF(name_throw);
+    Py_XDECREF(name_close);
+    Py_XDECREF(name_asyncio);
+    Py_XDECREF(running_loop.get());
+    Py_XDECREF(current_task.get());
+    Py_XDECREF(current_tasks.get());
 }
 
 }  // namespace aio

@@ -2,14 +2,30 @@
 
 #pragma once
 
-#include "core/module_state.hpp"
+#include "core/layer.hpp"
+#include "interpreter/threading/shared_value.hpp"
 
 namespace aio {
 
-// Makes the module greenlet._greenlet's part of this layer. 0, or -1 with an exception.
-int add_to(PyObject* module, core::ModuleState& state) noexcept;
+// What an interpreter has of this layer.
+struct State {
+    PyTypeObject* coroutine_type;
+    PyTypeObject* iterator_type;
+    PyTypeObject* function_type;
+    PyObject* await_function;  // await_()
+    PyObject* name_throw;      // interned strings
+    PyObject* name_close;
+    PyObject* name_asyncio;
+    interpreter::SharedValue<PyObject*> running_loop;   // functions of asyncio, once that is imported
+    interpreter::SharedValue<PyObject*> current_task;
+    interpreter::SharedValue<PyObject*> current_tasks;  // asyncio's dictionary of current tasks, by event loop
 
-// Lets go of it.
-void release(core::ModuleState& state) noexcept;
+    ~State();
+};
+
+inline constexpr core::Layer<State> layer{1};
+
+// Adds this layer to the module greenlet._greenlet. 0, or -1 with an exception.
+int add_to(PyObject* module, core::ModuleState& state) noexcept;
 
 }  // namespace aio

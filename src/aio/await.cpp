@@ -1,5 +1,6 @@
 #include "aio/await.hpp"
 
+#include "aio/aio.hpp"
 #include <utility>
 
 #include "aio/object.hpp"
@@ -118,7 +119,7 @@ PySendResult throw_into(Thread& thread, PyObject* iterator, PyObject** result) {
     bool closes = PyErr_ExceptionMatches(PyExc_GeneratorExit);
     Reference exception = Reference::steal(interpreter::take_exception());
     bool has;
-    Reference value = call_method(iterator, closes ? module.aio.name_close : module.aio.name_throw,
+    Reference value = call_method(iterator, closes ? layer.of(module).name_close : layer.of(module).name_throw,
                                   closes ? nullptr : exception.get(), has);
     if (closes ? !has || value : !has) {
         interpreter::put_exception(exception.release());

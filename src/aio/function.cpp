@@ -1,5 +1,6 @@
 #include "aio/function.hpp"
 
+#include "aio/aio.hpp"
 #include "coroutines/callable.hpp"
 
 namespace aio {
@@ -51,7 +52,7 @@ PyType_Spec spec = {
 }  // namespace
 
 PyObject* make_function(core::ModuleState& state, const char* name, vectorcallfunc call) noexcept {
-    PyTypeObject* type = state.aio.function_type;
+    PyTypeObject* type = layer.of(state).function_type;
     PyObject* self = type->tp_alloc(type, 0);
     if (self == nullptr) {
         return nullptr;

@@ -1,5 +1,6 @@
 #include "aio/iterator.hpp"
 
+#include "aio/aio.hpp"
 #include "aio/await.hpp"
 #include "core/gc_root.hpp"
 #include "core/raise.hpp"
@@ -174,7 +175,7 @@ PyObject* make_iterator(core::ModuleState& state, PyObject* iterable) noexcept {
     if (!asynchronous) {
         return nullptr;
     }
-    auto* self = PyObject_GC_New(Iterator, state.aio.iterator_type);
+    auto* self = PyObject_GC_New(Iterator, layer.of(state).iterator_type);
     if (self != nullptr) {
         self->asynchronous = asynchronous.release();
         PyObject_GC_Track(self);

@@ -1,5 +1,6 @@
 #include "aio/object.hpp"
 
+#include "aio/aio.hpp"
 #include <cstddef>
 
 #include "aio/task.hpp"
@@ -105,7 +106,7 @@ const core::CoroutineKind coroutine_kind{
     .name = "coroutine", .is_awaited_once = true, .running_task = running_task, .passes_exceptions_on = true};
 
 PyObject* make_coroutine(core::ModuleState& state, PyObject* function, const core::Message& message) noexcept {
-    return coroutines::make(state.aio.coroutine_type, coroutine_kind, function, message);
+    return coroutines::make(layer.of(state).coroutine_type, coroutine_kind, function, message);
 }
 
 Answer is_of_running_task(const core::Coroutine& coroutine, core::Thread& thread) noexcept {

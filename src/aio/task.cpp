@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "aio/aio.hpp"
 #include "core/reference.hpp"
 #include "interpreter/asyncio_task.hpp"
 #include "interpreter/pending_exception.hpp"
@@ -10,7 +11,6 @@ namespace aio {
 
 namespace {
 
-using core::ModuleState;
 using core::Reference;
 
 // For the rest of the time, unless another thread was first.
@@ -21,9 +21,9 @@ void set(interpreter::SharedValue<PyObject*>& place, Reference object) {
 }
 
 // Finds asyncio's functions. `current_task` is None if there is nothing to look for.
-bool find_functions(ModuleState& state) {
+bool find_functions(State& state) {
     interpreter::PendingException in_flight;
-    Reference module = Reference::steal(PyImport_GetModule(state.aio.name_asyncio));
+    Reference module = Reference::steal(PyImport_GetModule(state.name_asyncio));
     if (!module) {
         PyErr_Clear();
         return false;  // not imported so far
@@ -33,10 +33,10 @@ bool find_functions(ModuleState& state) {
     Reference current_tasks = Reference::steal(PyObject_GetAttrString(module.get(), "_current_tasks"));
     PyErr_Clear();
     if (current_tasks && PyDict_CheckExact(current_tasks.get())) {
-        set(state.aio.current_tasks, std::move(current_tasks));
+        set(state.current_tasks, std::move(current_tasks));
     }
-    set(state.aio.running_loop, running_loop ? std::move(running_loop) : Reference::borrow(Py_None));
-    set(state.aio.current_task, current_task ? std::move(current_task) : Reference::borrow(Py_None));
+    set(state.running_loop, running_loop ? std::move(running_loop) : Reference::borrow(Py_None));
+    set(state.current_task, current_task ? std::move(current_task) : Reference::borrow(Py_None));
     return true;
 }
 
@@ -46,26 +46,26 @@ const void* running_task(core::Thread& thread) noexcept {
     if (interpreter::knows_asyncio_task) {
         return interpreter::asyncio_task(thread.thread_state);
     }
-    ModuleState& state = *thread.module;
-    if (!interpreter::has_eager_asyncio_tasks || (state.aio.current_task.get() == nullptr && !find_functions(state))) {
+    State& state = layer.of(*thread.module);
+    if (!interpreter::has_eager_asyncio_tasks || (state.current_task.get() == nullptr && !find_functions(state))) {
         return nullptr;
     }
-    if (state.aio.current_task.get() == Py_None || state.aio.running_loop.get() == Py_None) {
+    if (state.current_task.get() == Py_None || state.running_loop.get() == Py_None) {
         return nullptr;
     }
-    Reference loop = Reference::steal(PyObject_CallNoArgs(state.aio.running_loop));
+    Reference loop = Reference::steal(PyObject_CallNoArgs(state.running_loop));
     if (!loop || loop.get() == Py_None) {
         PyErr_Clear();
         return nullptr;
     }
-    Reference task = Reference::steal(PyObject_CallOneArg(state.aio.current_task, loop.get()));
+    Reference task = Reference::steal(PyObject_CallOneArg(state.current_task, loop.get()));
     PyErr_Clear();
     return task.get();
 }
 
 Answer is_running_task(core::Thread& thread, const void* task) noexcept {
     // A task that runs in its loop runs in its thread, and that is where its portal is.
-    PyObject* current_tasks = thread.module->aio.current_tasks;
+    PyObject* current_tasks = layer.of(*thread.module).current_tasks;
     if (!interpreter::knows_asyncio_task && task != nullptr && current_tasks != nullptr &&
         interpreter::is_among_first_values(current_tasks, task)) {
         return Answer::yes;

@@ -11,14 +11,27 @@
 #include "interpreter/threading/shared_value.hpp"
 #include "interpreter/state.hpp"
 
-namespace stackless {
-struct State;
-}
-
 namespace core {
+
+// A record that a layer above core keeps for each interpreter (core/layer.hpp), and the function that releases it.
+struct LayerRecord {
+    void* record;  // owned; nullptr before the layer has made it
+    void (*release)(void* record) noexcept;
+};
+
+// Room for so many layers.
+inline constexpr unsigned layer_count = 3;
+
+// What the module gives core to fill a new ModuleState with: functions, because core does not know the module.
+struct ModuleParts {
+    PyObject* (*make_greenlet_type)() noexcept;
+    PyObject* (*make_unswitchable_type)(PyObject* greenlet_type) noexcept;
+    void (*interpreter_ends)(const struct ModuleState& state) noexcept;  // called before the interpreter drops its state
+};
 
 struct ModuleState {
     interpreter::SharedCount owners{1};  // the interpreter, and each thread that has greenlets
+    const ModuleParts* parts;
     PyTypeObject* greenlet_type;
     PyTypeObject* unswitchable_type;
     PyObject* error;          // greenlet.error
@@ -37,25 +50,7 @@ struct ModuleState {
     std::atomic<std::size_t> parent_changes;  // so often was a parent set
     interpreter::SpareObjects spare_greenlets;
 
-    struct {
-        PyTypeObject* generator_type;
-        PyTypeObject* function_type;
-    } generators;  // of greenlet.generators
-
-    struct {
-        PyTypeObject* coroutine_type;
-        PyTypeObject* iterator_type;
-        PyTypeObject* function_type;
-        PyObject* await_function;  // await_()
-        PyObject* name_throw;      // interned strings
-        PyObject* name_close;
-        PyObject* name_asyncio;
-        interpreter::SharedValue<PyObject*> running_loop;  // functions of asyncio, once that is imported
-        interpreter::SharedValue<PyObject*> current_task;
-        interpreter::SharedValue<PyObject*> current_tasks;  // its dictionary of them, by event loop
-    } aio;  // of greenlet.aio
-
-    stackless::State* stackless;  // of greenlet.stackless; owned
+    LayerRecord layers[layer_count];  // of the layers above core, by number
 
     // Of the running interpreter: borrowed, or nullptr if the module was never imported in it (with an exception).
     static ModuleState* of_interpreter() noexcept;
@@ -64,12 +59,13 @@ struct ModuleState {
     static bool has_interpreter() noexcept;
 
     // Makes one for the running interpreter, which then owns it. nullptr with an exception if that fails.
-    static ModuleState* create() noexcept;
+    static ModuleState* create(const ModuleParts& parts) noexcept;
 
     void unref() noexcept;  // by an owner that needs it no longer
 
 private:
-    bool fill() noexcept;
+    bool fill(const ModuleParts& parts) noexcept;
+    static void interpreter_ends(PyObject* capsule) noexcept;
 };
 
 // Makes what an earlier import did not, because memory ran out. False with an exception if it does again.

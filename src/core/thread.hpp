@@ -26,6 +26,13 @@ enum Obstacle : unsigned {
     on_own_stack = 2  // a function runs on the thread's own stack, below a greenlet that is suspended there: no switch can be made
 };
 
+// An object that a layer above core keeps for each thread (core/layer.hpp). Its finalizer is called while the thread can
+// still run Python code; it takes the object off the thread.
+struct LayerObject {
+    PyObject* object;  // owned
+    bool has_ended;    // the thread ends, and its object has been finalized once
+};
+
 struct Thread {
     interpreter::SharedValue<PyThreadState*> thread_state;  // nullptr once the thread has ended
     interpreter::SharedValue<PyGreenlet*> current;          // owned; the greenlet that runs
@@ -39,8 +46,7 @@ struct Thread {
     std::size_t stack_settings;    // what they were when `stacks` was last told
     ModuleState* module;           // shared
     bool postpones_kills;          // a switch of several steps is in progress: no greenlet can be killed at once
-    bool scheduler_has_ended;      // and the thread does, so it waits for no others
-    PyObject* scheduler;           // owned; of greenlet.stackless, or nullptr. Finalized while the thread can still run, which ends it
+    LayerObject layer_objects[layer_count];  // of the layers above core, by number
     PyGreenlet* main;              // owned, while the thread lives
     Activation* active;            // its active greenlets but the main one
     [[no_unique_address]] interpreter::Lock after_end;  // for what any thread may do with it once it has ended
@@ -103,7 +109,7 @@ private:
     void run_kill_queue_now() noexcept;
     PyGreenlet* take_released(bool& collected) noexcept;
     void leave_thread_state() noexcept;
-    void end_scheduler() noexcept;
+    void end_layer_objects() noexcept;
     PyGreenlet* take_survivor() noexcept;
     void trim_free_stacks() noexcept;
     void end() noexcept;

@@ -13,7 +13,7 @@ void Thread::end() noexcept {
     bool can_still_run = interpreter::current_thread_state() == thread_state && !interpreter::is_finalizing();
     Notes* notes = Notes::make();
     Thread* before = notes != nullptr ? std::exchange(notes->ending, this) : nullptr;
-    end_scheduler();
+    end_layer_objects();
     if (can_still_run) {
         run_kill_queue();
         if (active != nullptr && module->collects_at_end) {
@@ -29,11 +29,11 @@ void Thread::end() noexcept {
         if (notes != nullptr) {
             notes->clearing.begins(thread_state);
         }
-        end_scheduler();
+        end_layer_objects();
         if (Py_REFCNT(main) == 2) {
             Py_CLEAR(main->dict);
         }
-        end_scheduler();
+        end_layer_objects();
         run_kill_queue();
     }
 
@@ -43,7 +43,7 @@ void Thread::end() noexcept {
     leave_thread_state();
     ended_threads.fetch_add(1, std::memory_order_relaxed);
     Py_CLEAR(tracer);
-    end_scheduler();
+    end_layer_objects();
     run_kill_queue();
     if (can_still_run) {
         while (PyGreenlet* survivor = take_survivor()) {
@@ -66,12 +66,13 @@ void Thread::end() noexcept {
     unref();
 }
 
-// A scheduler takes itself off the thread when it is finalized. Code that runs because of that can make another one, but not for
-// ever, and not once the thread has left its thread state.
-void Thread::end_scheduler() noexcept {
-    for (int round = 0; scheduler != nullptr && round < 10; ++round) {
-        Reference held = Reference::borrow(scheduler);
-        PyObject_CallFinalizer(held.get());
+// Code that a finalizer runs can make another object, but not permanently, and not once the thread has left its thread state.
+void Thread::end_layer_objects() noexcept {
+    for (LayerObject& layer : layer_objects) {
+        for (int round = 0; layer.object != nullptr && round < 10; ++round) {
+            Reference ending = Reference::borrow(layer.object);
+            PyObject_CallFinalizer(ending.get());
+        }
     }
 }
 

@@ -53,21 +53,17 @@ PyMethodDef functions[] = {
 }  // namespace
 
 int add_to(PyObject* module, core::ModuleState& state) noexcept {
-    auto& types = state.generators;
-    if (!core::ensure(types.generator_type, make_generator_type) || !core::ensure(types.function_type, make_function_type)) {
+    Types* types = layer.ensure(state);
+    if (types == nullptr || !core::ensure(types->generator, make_generator_type) ||
+        !core::ensure(types->function, make_function_type)) {
         return -1;
     }
     core::Reference names = core::Reference::steal(
         coroutines::add_namespace(module, "generators", "greenlet.generators", functions));
-    return names && PyModule_AddType(names.get(), types.generator_type) == 0 &&
-                   PyModule_AddType(names.get(), types.function_type) == 0
+    return names && PyModule_AddType(names.get(), types->generator) == 0 &&
+                   PyModule_AddType(names.get(), types->function) == 0
                ? 0
                : -1;
-}
-
-void release(core::ModuleState& state) noexcept {
-    Py_XDECREF(state.generators.generator_type);
-    Py_XDECREF(state.generators.function_type);
 }
 
 }  // namespace generators

@@ -2,14 +2,24 @@
 
 #pragma once
 
-#include "core/module_state.hpp"
+#include "core/layer.hpp"
 
 namespace generators {
 
-// Makes the module greenlet._greenlet's part of this layer. 0, or -1 with an exception.
-int add_to(PyObject* module, core::ModuleState& state) noexcept;
+// What an interpreter has of this layer.
+struct Types {
+    PyTypeObject* generator;
+    PyTypeObject* function;
 
-// Lets go of it.
-void release(core::ModuleState& state) noexcept;
+    ~Types() {
+        Py_XDECREF(generator);
+        Py_XDECREF(function);
+    }
+};
+
+inline constexpr core::Layer<Types> layer{0};
+
+// Adds this layer to the module greenlet._greenlet. 0, or -1 with an exception.
+int add_to(PyObject* module, core::ModuleState& state) noexcept;
 
 }  // namespace generators

@@ -1,6 +1,7 @@
 #include "generators/object.hpp"
 
 #include "coroutines/object.hpp"
+#include "generators/generators.hpp"
 
 namespace generators {
 
@@ -86,7 +87,7 @@ const core::CoroutineKind generator_kind{
     .name = "generator", .is_awaited_once = false, .running_task = nullptr, .passes_exceptions_on = false};
 
 PyObject* make_generator(core::ModuleState& state, PyObject* function, const core::Message& message) noexcept {
-    return coroutines::make(state.generators.generator_type, generator_kind, function, message);
+    return coroutines::make(layer.of(state).generator, generator_kind, function, message);
 }
 
 PyTypeObject* make_generator_type() noexcept { return coroutines::make_type(description); }

@@ -292,7 +292,7 @@ PyObject* exchange_callback(State::Callback State::*callback, PyObject* value) n
         return nullptr;
     }
     Holding lock(tasklets_lock);
-    PyObject* old = (module->stackless->*callback).exchange(value != Py_None ? Py_NewRef(value) : nullptr);
+    PyObject* old = (layer.of(*module).*callback).exchange(value != Py_None ? Py_NewRef(value) : nullptr);
     return old != nullptr ? old : Py_NewRef(Py_None);
 }
 
@@ -301,7 +301,7 @@ PyObject* get_callback(State::Callback State::*callback) noexcept {
     if (module == nullptr) {
         return nullptr;
     }
-    Reference value = module->stackless->get(callback);
+    Reference value = layer.of(*module).get(callback);
     return value ? value.release() : Py_NewRef(Py_None);
 }
 
@@ -370,8 +370,8 @@ PyObject* kill_all(PyObject*, PyObject*) {
     if (thread == nullptr) {
         return nullptr;
     }
-    if (thread->scheduler != nullptr) {
-        kill_active(*reinterpret_cast<Scheduler*>(thread->scheduler));
+    if (layer_object(*thread).object != nullptr) {
+        kill_active(*reinterpret_cast<Scheduler*>(layer_object(*thread).object));
     }
     Py_RETURN_NONE;
 }

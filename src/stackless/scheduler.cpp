@@ -491,7 +491,7 @@ bool Scheduler::somebody_may_run() noexcept {
     Py_ssize_t others = -1;
     interpreter::for_each_thread([&others](unsigned long) { ++others; });
     Holding lock(tasklets_lock);
-    if (first != nullptr || thread->scheduler_has_ended) {
+    if (first != nullptr || layer_object(*thread).has_ended) {
         return first != nullptr;
     }
     for (Scheduler* s = state->schedulers; s != nullptr; s = s->next_scheduler) {
@@ -810,8 +810,8 @@ void leave_thread(Scheduler& s) {
             break;
         }
     }
-    s.thread->scheduler = nullptr;
-    s.thread->scheduler_has_ended = true;
+    layer_object(*s.thread).object = nullptr;
+    s.layer_object(*thread).has_ended = true;
     s.thread = nullptr;
 }
 
@@ -888,7 +888,7 @@ PyObject* make_scheduler_type() noexcept { return PyType_FromSpec(&spec); }
 
 Scheduler* Scheduler::make(core::Thread& thread) noexcept {
     interpreter::PendingException in_flight;
-    State* state = thread.module->stackless;
+    State* state = &layer.of(*thread.module);
     auto* s = reinterpret_cast<Scheduler*>(state->scheduler_type->tp_alloc(state->scheduler_type, 0));
     if (s == nullptr) {
         in_flight.discard();
@@ -918,7 +918,7 @@ Scheduler* Scheduler::make(core::Thread& thread) noexcept {
     Holding lock(tasklets_lock);
     s->append(as_tasklet(Py_NewRef(as_object(s->main))));
     s->next_scheduler = std::exchange(state->schedulers, s);
-    thread.scheduler = reinterpret_cast<PyObject*>(s);
+    layer_object(thread).object = reinterpret_cast<PyObject*>(s);
     return s;
 }
 
@@ -938,7 +938,7 @@ Reference Scheduler::of_thread(State& state, unsigned long thread_id) noexcept {
     }
     interpreter::CollectorPaused paused;
     core::Thread* thread = core::Thread::of(ts);
-    if (thread != nullptr && thread->scheduler == nullptr && !thread->scheduler_has_ended) {
+    if (thread != nullptr && layer_object(*thread).object == nullptr && !layer_object(*thread).has_ended) {
         make(*thread);
     }
     PyErr_Clear();

@@ -35,6 +35,9 @@ struct Run {
     Tasklet* interrupted;           // owned; it ran for too long
 };
 
+// Where the thread's scheduler is.
+inline core::LayerObject& layer_object(core::Thread& thread) noexcept { return thread.layer_objects[layer.number]; }
+
 struct Scheduler {
     PyObject_HEAD
     core::Thread* thread;           // nullptr once it has ended
@@ -62,8 +65,8 @@ struct Scheduler {
     // The running thread's. nullptr with an exception if there was none and it could not be made.
     static Scheduler* running() noexcept {
         core::Thread* thread = core::Thread::running();
-        if (thread != nullptr && thread->scheduler != nullptr) [[likely]] {
-            return reinterpret_cast<Scheduler*>(thread->scheduler);
+        if (thread != nullptr && layer_object(*thread).object != nullptr) [[likely]] {
+            return reinterpret_cast<Scheduler*>(layer_object(*thread).object);
         }
         return thread != nullptr ? make(*thread) : nullptr;
     }

@@ -1,7 +1,5 @@
 #include "stackless/state.hpp"
 
-#include <new>
-
 #include "core/reference.hpp"
 #include "stackless/channel.hpp"
 #include "stackless/scheduler.hpp"
@@ -15,29 +13,19 @@ namespace {
 PyMethodDef run_tasklet_function = {
     "run_tasklet", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(run_tasklet)), METH_FASTCALL, nullptr};
 
-// One after the other, until one fails: CPython makes nothing while there is an exception.
 bool fill(State& state) noexcept {
-    auto is_made = [](PyTypeObject*& place, PyObject* made) { return (place = reinterpret_cast<PyTypeObject*>(made)) != nullptr; };
-    return is_made(state.tasklet_type, make_tasklet_type()) && is_made(state.channel_type, make_channel_type()) &&
-           is_made(state.scheduler_type, make_scheduler_type()) && is_made(state.atomic_type, make_atomic_type()) &&
-           (state.tasklet_exit = PyErr_NewExceptionWithDoc(
-                "greenlet.stackless.TaskletExit",
-                "Raised in a tasklet to end it. The scheduler takes no further notice of it.", PyExc_SystemExit, nullptr)) != nullptr &&
-           (state.run_tasklet = PyCFunction_New(&run_tasklet_function, nullptr)) != nullptr;
-}
-
-// nullptr with an exception if that fails.
-State* make() noexcept {
-    auto* state = new (std::nothrow) State{};
-    if (state == nullptr) {
-        PyErr_NoMemory();
-        return nullptr;
-    }
-    if (!fill(*state)) {
-        release(state);
-        return nullptr;
-    }
-    return state;
+    auto make_exit = [] {
+        return PyErr_NewExceptionWithDoc("greenlet.stackless.TaskletExit",
+                                         "Raised in a tasklet to end it. The scheduler takes no further notice of it.",
+                                         PyExc_SystemExit, nullptr);
+    };
+    auto ensure_type = [](PyTypeObject*& place, PyObject* (*make)() noexcept) {
+        return core::ensure(place, [make] { return reinterpret_cast<PyTypeObject*>(make()); });
+    };
+    return ensure_type(state.tasklet_type, make_tasklet_type) && ensure_type(state.channel_type, make_channel_type) &&
+           ensure_type(state.scheduler_type, make_scheduler_type) && ensure_type(state.atomic_type, make_atomic_type) &&
+           core::ensure(state.tasklet_exit, make_exit) &&
+           core::ensure(state.run_tasklet, [] { return PyCFunction_New(&run_tasklet_function, nullptr); });
 }
 
 // greenlet._greenlet.stackless: what greenlet.stackless is made of.
@@ -55,27 +43,21 @@ PyObject* make_namespace(State& state) noexcept {
 }  // namespace
 
 int add_to(PyObject* module, core::ModuleState& module_state) noexcept {
-    if (module_state.stackless == nullptr) {
-        module_state.stackless = make();
-    }
-    Reference names = Reference::steal(module_state.stackless != nullptr ? make_namespace(*module_state.stackless) : nullptr);
+    State* state = layer.ensure(module_state);
+    Reference names = Reference::steal(state != nullptr && fill(*state) ? make_namespace(*state) : nullptr);
     return names ? PyModule_AddObjectRef(module, "stackless", names.get()) : -1;
 }
 
-void release(State* state) noexcept {
-    if (state == nullptr) {
-        return;
-    }
-    Py_XDECREF(state->tasklet_type);
-    Py_XDECREF(state->channel_type);
-    Py_XDECREF(state->scheduler_type);
-    Py_XDECREF(state->atomic_type);
-    Py_XDECREF(state->tasklet_exit);
-    Py_XDECREF(state->run_tasklet);
-    for (PyObject* callback : {state->channel_callback.get(), state->schedule_callback.get(), state->error_handler.get()}) {
+State::~State() {
+    Py_XDECREF(tasklet_type);
+    Py_XDECREF(channel_type);
+    Py_XDECREF(scheduler_type);
+    Py_XDECREF(atomic_type);
+    Py_XDECREF(tasklet_exit);
+    Py_XDECREF(run_tasklet);
+    for (PyObject* callback : {channel_callback.get(), schedule_callback.get(), error_handler.get()}) {
         Py_XDECREF(callback);
     }
-    delete state;
 }
 
 }  // namespace stackless

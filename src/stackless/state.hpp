@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include "core/module_state.hpp"
+#include "core/layer.hpp"
 #include "core/reference.hpp"
 #include "stackless/tasklet.hpp"
 
@@ -25,6 +25,8 @@ struct State {
     Scheduler* schedulers;        // one a thread
     bool has_no_alarm;            // any more, because the interpreter ends: watchdog.hpp
 
+    ~State();
+
     // One of the callbacks; nothing if there is none.
     core::Reference get(Callback State::*callback) noexcept {
         interpreter::Holding lock(tasklets_lock);
@@ -32,11 +34,10 @@ struct State {
     }
 };
 
-// Makes the module greenlet._greenlet's part of this layer. 0, or -1 with an exception.
-int add_to(PyObject* module, core::ModuleState& module_state) noexcept;
+inline constexpr core::Layer<State> layer{2};
 
-// Lets go of it. For nullptr too.
-void release(State* state) noexcept;
+// Adds this layer to the module greenlet._greenlet. 0, or -1 with an exception.
+int add_to(PyObject* module, core::ModuleState& module_state) noexcept;
 
 // functions.cpp: the functions of the layer, and the class `atomic`.
 extern PyMethodDef functions[];

@@ -307,7 +307,7 @@ PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
     if (module == nullptr) {
         return nullptr;
     }
-    bool is_exit = PyErr_GivenExceptionMatches(exception, module->stackless->tasklet_exit);
+    bool is_exit = PyErr_GivenExceptionMatches(exception, layer.of(*module).tasklet_exit);
     Scheduler* s = own_scheduler(*t);
     if (s != nullptr) {
         s->thread->run_kill_queue();  // which may include this one
@@ -358,7 +358,7 @@ PyObject* kill(Tasklet& t, bool pending) noexcept {
     if (module == nullptr) {
         return PyErr_Occurred() ? nullptr : Py_NewRef(Py_None);
     }
-    PyObject* exit = make_exception(module->stackless->tasklet_exit);
+    PyObject* exit = make_exception(layer.of(*module).tasklet_exit);
     return exit != nullptr ? throw_into(&t, exit, pending) : nullptr;
 }
 

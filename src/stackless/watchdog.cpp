@@ -45,7 +45,7 @@ PyObject* end(PyObject*, PyObject*) {
     if (module == nullptr) {
         return nullptr;
     }
-    module->stackless->has_no_alarm = true;
+    layer.of(*module).has_no_alarm = true;
     Py_RETURN_NONE;
 }
 
