@@ -12,6 +12,7 @@
 #include "coroutines/native_function.hpp"
 #include "coroutines/object.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "python/define.hpp"
 
 namespace aio {
 
@@ -75,7 +76,7 @@ PyObject* await_function(PyObject*, PyObject* const* args, Py_ssize_t count) {
         }
         return nullptr;
     }
-    return await_argument(*thread, args, coroutines::as_method(await_function));
+    return await_argument(*thread, args, python::as_method(await_function));
 }
 
 PyObject* portal(PyObject*, PyObject* const* args, std::size_t flagged_count, PyObject* names) {
@@ -162,8 +163,8 @@ PyObject* check_arguments_function(PyObject*, PyObject* const* args, Py_ssize_t 
 }
 
 PyMethodDef functions[] = {
-    {"_check_arguments", coroutines::as_method(check_arguments_function), METH_FASTCALL | METH_KEYWORDS, check_arguments_doc},
-    {"await_", coroutines::as_method(await_function), METH_FASTCALL, await_doc},
+    {"_check_arguments", python::as_method(check_arguments_function), METH_FASTCALL | METH_KEYWORDS, check_arguments_doc},
+    {"await_", python::as_method(await_function), METH_FASTCALL, await_doc},
     {"has_portal", has_portal_function, METH_NOARGS, has_portal_doc},
     {"iter_", iter, METH_O, iter_doc},
     {"_take_over", take_over_function, METH_O, take_over_doc},
@@ -191,7 +192,7 @@ int add_to(PyObject* module, ModuleState& state) noexcept {
                     core::ensure(own.name_close, [] { return PyUnicode_InternFromString("close"); }) &&
                     core::ensure(own.name_asyncio, [] { return PyUnicode_InternFromString("_asyncio"); });
     Reference names = Reference::steal(
-        complete ? coroutines::add_namespace(module, "aio", "greenlet.aio", functions) : nullptr);
+        complete ? python::add_namespace(module, "aio", "greenlet.aio", functions) : nullptr);
     if (!names || PyModule_AddType(names.get(), own.coroutine_type) < 0 || !add_function(state, names.get(), "run", run) ||
         !add_function(state, names.get(), "portal", portal)) {
         return -1;

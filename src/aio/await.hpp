@@ -7,7 +7,7 @@
 
 #pragma once
 
-#include "core/coroutine.hpp"
+#include "core/coroutine/coroutine.hpp"
 
 namespace aio {
 

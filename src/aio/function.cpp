@@ -2,6 +2,7 @@
 
 #include "aio/aio.hpp"
 #include "coroutines/callable.hpp"
+#include "python/define.hpp"
 
 namespace aio {
 
@@ -67,6 +68,6 @@ PyObject* make_function(core::ModuleState& state, const char* name, vectorcallfu
     return self;
 }
 
-PyTypeObject* make_function_type() noexcept { return reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec)); }
+PyTypeObject* make_function_type() noexcept { return python::make_type(spec); }
 
 }  // namespace aio

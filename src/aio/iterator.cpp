@@ -6,6 +6,7 @@
 #include "core/raise.hpp"
 #include "coroutines/object.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "python/define.hpp"
 
 namespace aio {
 
@@ -130,7 +131,7 @@ PyObject* close(PyObject* self, PyObject*) {
 
 PyMethodDef methods[] = {
     {"send", send, METH_O, send_doc},
-    {"throw", coroutines::as_method(throw_into), METH_FASTCALL, throw_doc},
+    {"throw", python::as_method(throw_into), METH_FASTCALL, throw_doc},
     {"close", close, METH_NOARGS, close_doc},
     {"__reduce__", coroutines::refuse_reduction, METH_NOARGS, nullptr},
     {},
@@ -183,6 +184,6 @@ PyObject* make_iterator(core::ModuleState& state, PyObject* iterable) noexcept {
     return reinterpret_cast<PyObject*>(self);
 }
 
-PyTypeObject* make_iterator_type() noexcept { return reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec)); }
+PyTypeObject* make_iterator_type() noexcept { return python::make_type(spec); }
 
 }  // namespace aio

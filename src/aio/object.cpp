@@ -6,12 +6,13 @@
 #include "aio/task.hpp"
 #include "core/reference.hpp"
 #include "coroutines/object.hpp"
+#include "python/define.hpp"
 
 namespace aio {
 
 namespace {
 
-using coroutines::as_method;
+using python::as_method;
 using coroutines::Object;
 
 PyDoc_STRVAR(send_doc,

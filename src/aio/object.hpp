@@ -3,7 +3,7 @@
 #pragma once
 
 #include "aio/task.hpp"
-#include "core/coroutine.hpp"
+#include "core/coroutine/coroutine.hpp"
 
 namespace aio {
 

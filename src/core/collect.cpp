@@ -89,7 +89,7 @@ void deallocate_finished(PyObject* self) {
     Py_CLEAR(g->dict);
     bool is_plain = false;
     if (Greenlet* greenlet = g->pimpl) {
-        if (greenlet->is_main) {
+        if (greenlet->role == Role::main) {
             greenlet->thread->module->main_greenlets += -1;
         }
         Py_XDECREF(greenlet->run);
@@ -135,7 +135,7 @@ bool ends_parent(const Greenlet* greenlet) noexcept {
 }
 
 bool needs_killing(const Greenlet* greenlet) noexcept {
-    return greenlet != nullptr && greenlet->phase == Phase::active && !greenlet->is_main;
+    return greenlet != nullptr && greenlet->phase == Phase::active && greenlet->role != Role::main;
 }
 
 void release_chain(PyGreenlet* g) noexcept {
@@ -230,7 +230,7 @@ int visit_uncounted(const PyGreenlet* g, visitproc visit, void* arg) noexcept {
 int traverse(PyObject* self, visitproc visit, void* arg) {
     PyGreenlet* g = as_greenlet(self);
     Greenlet* greenlet = g->pimpl;
-    if (greenlet != nullptr && greenlet->phase == Phase::active && !greenlet->is_main && is_not_to_be_killed(self)) {
+    if (greenlet != nullptr && greenlet->phase == Phase::active && greenlet->role != Role::main && is_not_to_be_killed(self)) {
         return visit_uncounted(g, visit, arg);
     }
     if (is_type_ours_to_release(Py_TYPE(self))) {
@@ -247,10 +247,10 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     // A collection is a time when it does not matter that stacks which nobody uses give their memory back. The main greenlet
     // is an old object, so mostly in a full one.
     bool may_trim = interpreter::stops_others_to_traverse;
-    if (may_trim && greenlet->is_main && !is_of_ended_thread(g)) {
+    if (may_trim && greenlet->role == Role::main && !is_of_ended_thread(g)) {
         greenlet->thread->stacks.decommit();
     }
-    if (greenlet->is_main) {
+    if (greenlet->role == Role::main) {
         return visit_uncounted(g, visit, arg);
     }
     Activation* activation = greenlet->activation;
@@ -289,7 +289,7 @@ int clear(PyObject* self) {
 void finalize(PyObject* self) {
     PyGreenlet* g = as_greenlet(self);
     bool from_deallocation = Py_REFCNT(self) == 1;  // of a subclass; the garbage collector adds a reference of its own
-    if (g->pimpl != nullptr && is_active(g) && !g->pimpl->is_main && !from_deallocation) {
+    if (g->pimpl != nullptr && is_active(g) && !is_main(g) && !from_deallocation) {
         kill(g, true);
         if (is_active(g)) {
             interpreter::expect_finalizer(self);

@@ -71,7 +71,7 @@ PyGreenlet* create_main(Thread& thread) noexcept {
                          .execution = {},
                          .phase = Phase::active,
                          .fault = Fault::none,
-                         .is_main = true,
+                         .role = Role::main,
                          .parent = nullptr,
                          .run = nullptr,
                          .context = nullptr};

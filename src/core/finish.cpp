@@ -1,6 +1,6 @@
 #include "core/finish.hpp"
 
-#include "core/coroutine_hooks.hpp"
+#include "core/coroutine/hooks.hpp"
 #include "core/parent.hpp"
 #include "core/start.hpp"
 #include "core/transfer.hpp"
@@ -81,9 +81,9 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
 }  // namespace
 
 [[noreturn]] void finish_greenlet(Thread& thread, PyGreenlet* self, PyObject* result_of_run) {
-    bool is_coroutine = self->pimpl->is_coroutine;
-    Reference result = Reference::steal(is_coroutine ? finish_body(self, result_of_run) : result_of_run);
-    bool is_exit = !result && !is_coroutine && PyErr_ExceptionMatches(thread.module->greenlet_exit);
+    bool is_of_coroutine = is_body(self);
+    Reference result = Reference::steal(is_of_coroutine ? finish_body(self, result_of_run) : result_of_run);
+    bool is_exit = !result && !is_of_coroutine && PyErr_ExceptionMatches(thread.module->greenlet_exit);
     if (is_exit) {
         result = Reference::steal(interpreter::take_exception(true));
     }

@@ -35,7 +35,7 @@ class GcRoot;
 // An active greenlet's execution. Lies in the shared page of its slot (stackful/stack.hpp), or in the Thread if the
 // greenlet is a main one. What a switch uses comes first, and takes two cache lines.
 struct alignas(64) Activation {
-    Coroutine* awaited;             // while it waits for one: which (core/coroutine.hpp)
+    Coroutine* awaited;             // while it waits for one: which (core/coroutine/coroutine.hpp)
     [[no_unique_address]] interpreter::CallInProgress call;  // of the switch that suspended it
     interpreter::State state;       // its part of the thread state, while suspended
     stackful::Slot* slot;           // nullptr for a main greenlet
@@ -56,6 +56,13 @@ inline const Activation& activation_on(const stackful::Slot& slot) noexcept {
 
 enum class Phase : std::uint8_t { unstarted, active, finished };
 
+// What a greenlet is to its thread: the body of a coroutine runs on behalf of another greenlet (core/coroutine/coroutine.hpp).
+enum class Role : std::uint8_t { plain, main, body };
+
+// Whether a greenlet is in its thread's kill queue (core/kill.hpp): queued, because nothing references it; or collected,
+// because the garbage collector found it, and then it is killed even if it is referenced.
+enum class Kill : std::uint8_t { none, queued, collected };
+
 // How the next switch to a greenlet is to fail. For tests only; heeded by switch_to().
 enum class Fault : std::uint8_t { none, error, fatal_error };
 
@@ -66,16 +73,14 @@ struct Greenlet {
     stackful::Execution execution;                     // its registers, while suspended
     interpreter::SharedValue<Phase> phase;
     Fault fault;
-    bool is_main;
-    bool holds_itself = false;      // it survived being killed: owns a reference to itself, until it finishes
-    bool is_coroutine = false;      // the body of a coroutine (core/coroutine.hpp)
-    bool is_to_be_killed = false;   // its thread was told to (Thread::kill_later)
-    bool is_collected = false;      // then: even if there are references, because the garbage collector says so
+    Role role = Role::plain;
+    Kill kill = Kill::none;
+    bool holds_itself = false;  // it survived being killed: owns a reference to itself until it finishes
     PyGreenlet* parent;      // owned; nullptr for a main greenlet, and after garbage collection
-    PyObject* run;           // owned; before it was started. While its thread is to kill it: the next one that it is to kill
+    PyObject* run;           // owned; before it was started. In the kill queue: the next greenlet of that
     PyObject* context;       // owned; contextvars.Context before it was started, and after it finished
-    Coroutine* coroutine = nullptr;  // then: of which; nullptr once that is gone
-    PyGreenlet* resumer = nullptr;   // then, and while it runs: owned; the greenlet on whose behalf
+    Coroutine* coroutine = nullptr;  // of a body: its coroutine; nullptr once that is gone
+    PyGreenlet* resumer = nullptr;   // of a body that runs: owned; the greenlet that it runs on behalf of
 };
 
 // Gives memory back that a suspended greenlet used when its calls were nested deeper.
@@ -85,6 +90,8 @@ inline void trim(Activation& suspended) noexcept {
 }
 
 inline bool is_active(const PyGreenlet* g) noexcept { return g->pimpl->phase == Phase::active; }
+inline bool is_main(const PyGreenlet* g) noexcept { return g->pimpl->role == Role::main; }
+inline bool is_body(const PyGreenlet* g) noexcept { return g->pimpl->role == Role::body; }
 inline bool is_started(const PyGreenlet* g) noexcept { return g->pimpl->phase != Phase::unstarted; }
 
 inline PyObject* as_object(PyGreenlet* g) noexcept { return reinterpret_cast<PyObject*>(g); }

@@ -1,6 +1,6 @@
 #include "core/kill.hpp"
 
-#include "core/coroutine_hooks.hpp"
+#include "core/coroutine/hooks.hpp"
 #include "core/gc_root.hpp"
 #include "core/parent.hpp"
 #include "core/transfer.hpp"
@@ -24,7 +24,7 @@ namespace {
 
 // Puts in flight what kills a greenlet.
 void raise_exit(const PyGreenlet* g, const Thread& thread, bool collected) {
-    if (g->pimpl->is_coroutine) {
+    if (is_body(g)) {
         PyErr_SetNone(PyExc_GeneratorExit);
         if (is_active(g) && thread.current != g) {
             interpreter::add_context_of(thread.thread_state, g->pimpl->activation->state);
@@ -65,7 +65,7 @@ void kill(PyGreenlet* g, bool collected) noexcept {
     // It returns to here, whatever its parent is.
     g = outermost_resumer(g);  // which passes the exception on
     Reference held = Reference::borrow(g != victim ? as_object(g) : nullptr);  // nobody else may refer to it when it has done so
-    if (g->pimpl->is_main || is_ancestor(g, thread->current)) {
+    if (is_main(g) || is_ancestor(g, thread->current)) {
         PyErr_Clear();  // it is no garbage, whoever said so
         return;
     }
@@ -96,6 +96,14 @@ void keep_survivor(PyGreenlet* g) noexcept {
 
 // --- the queue -------------------------------------------------------------------------------------------------------
 
+namespace {
+
+// A greenlet in the queue has been started, so its `run` is free. A field of its own would not fit into the two cache lines
+// that an object and its Greenlet take.
+PyObject*& next_in_kill_queue(PyGreenlet* g) noexcept { return g->pimpl->run; }
+
+}  // namespace
+
 bool Thread::kill_later(PyGreenlet* g, bool collected) noexcept {
     bool is_known;
     {
@@ -103,12 +111,12 @@ bool Thread::kill_later(PyGreenlet* g, bool collected) noexcept {
         if (thread_state == nullptr) {
             return false;
         }
-        g->pimpl->is_collected |= collected;
-        is_known = std::exchange(g->pimpl->is_to_be_killed, true);
+        is_known = g->pimpl->kill != Kill::none;
+        g->pimpl->kill = collected || g->pimpl->kill == Kill::collected ? Kill::collected : Kill::queued;
         if (!is_known) {
             PyGreenlet* last = std::exchange(last_to_kill, g);
             if (last != nullptr) {
-                last->pimpl->run = as_object(g);
+                next_in_kill_queue(last) = as_object(g);
             }
             else {
                 to_kill = g;
@@ -129,13 +137,12 @@ PyGreenlet* Thread::take_released(bool& collected) noexcept {
     if (g == nullptr) {
         return nullptr;
     }
-    to_kill = as_greenlet(std::exchange(g->pimpl->run, nullptr));
+    to_kill = as_greenlet(std::exchange(next_in_kill_queue(g), nullptr));
     if (to_kill == nullptr) {
         last_to_kill = nullptr;
         obstacles.fetch_and(~kills_wait, std::memory_order_relaxed);
     }
-    g->pimpl->is_to_be_killed = false;
-    collected = std::exchange(g->pimpl->is_collected, false);
+    collected = std::exchange(g->pimpl->kill, Kill::none) == Kill::collected;
     return g;
 }
 

@@ -13,9 +13,9 @@ constinit thread_local Notes* Notes::notes = &Notes::nothing;
 namespace {
 
 // Has something called with a thread's notes when it ends. Without a key they are not freed.
-std::optional<pthread_key_t> make_key(void (*return_as)(void*)) noexcept {
+std::optional<pthread_key_t> make_key(void (*destructor)(void*)) noexcept {
     pthread_key_t key;
-    return ::pthread_key_create(&key, return_as) == 0 ? std::optional(key) : std::nullopt;
+    return ::pthread_key_create(&key, destructor) == 0 ? std::optional(key) : std::nullopt;
 }
 
 }  // namespace

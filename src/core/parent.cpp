@@ -109,7 +109,7 @@ int set_parent(PyGreenlet* g, PyObject* parent) noexcept {
         PyErr_SetString(PyExc_AttributeError, "can't delete attribute");
         return -1;
     }
-    if (g->pimpl->is_main) {
+    if (is_main(g)) {
         PyErr_SetString(PyExc_AttributeError, "cannot set the parent of a main greenlet");
         return -1;
     }

@@ -116,12 +116,12 @@ bool activate(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
     }
     auto* activation = new (slot.client_begin()) Activation{};
     std::byte* after = slot.client_begin() + sizeof(Activation);
-    std::byte* chunk = g->pimpl->is_coroutine ? after + interpreter::size_of_link : after;
+    std::byte* chunk = is_body(g) ? after + interpreter::size_of_link : after;
     PyObject* context = std::exchange(g->pimpl->context, nullptr);
     activation->slot = &slot;
     activation->greenlet = g;
     activation->state.begin(thread.thread_state, slot.stack_end(), slot.stack_base(), chunk, slot.client_end(), context);
-    if (g->pimpl->is_coroutine) {
+    if (is_body(g)) {
         activation->state.nest(thread.thread_state, after, thread.module->link_looks);
         activation->state.nest_in(thread.thread_state);
         g->pimpl->resumer->pimpl->activation->bodies += 1;
@@ -166,6 +166,31 @@ Preparation prepare_start(Thread& thread, PyGreenlet* g, const Message& message,
 
 namespace {
 
+// Copies or moves the arguments to the new greenlet's stack, because the starter may go once other code runs.
+inline void keep_arguments(const Message& message, Py_ssize_t count, PyObject** kept) noexcept {
+    for (Py_ssize_t i = 0; i < count; ++i) {
+        kept[i] = message.gives_arguments ? std::exchange(const_cast<PyObject**>(message.arguments)[i], nullptr)
+                                          : Py_NewRef(message.arguments[i]);
+    }
+}
+
+// Calls `run`. The frames of a coroutine's body lead on to its resumer's meanwhile.
+inline PyObject* call_linked(Thread& thread, Activation& activation, PyObject* const* arguments, std::size_t flagged_count,
+                             PyObject* keyword_names) {
+    PyObject* run = activation.run;
+    bool is_linked = activation.state.has_link() && !interpreter::looks_at_its_caller(run);
+    if (!is_linked) [[likely]] {
+        return PyObject_Vectorcall(run, arguments, flagged_count, keyword_names);
+    }
+    activation.state.begin_at_link(thread.thread_state);
+    PyObject* result = PyObject_Vectorcall(run, arguments, flagged_count, keyword_names);
+    if (result == nullptr) {
+        interpreter::unlink_traceback(thread.thread_state, activation.state);
+    }
+    activation.state.end_at_link(thread.thread_state);
+    return result;
+}
+
 // Calls run(*arguments), in the new greenlet. Returns its result, or nullptr with an exception.
 PyObject* call_run(Thread& thread, PyGreenlet* self, Start& start) {
     // Take over what the starter has, before anything else can run.
@@ -173,27 +198,19 @@ PyObject* call_run(Thread& thread, PyGreenlet* self, Start& start) {
     Reference run = std::move(start.run);
     Reference many_arguments = std::move(start.many_arguments);
     Reference keyword_names = Reference::borrow(message.keyword_names);
-    PyObject* const* arguments = message.arguments;
     Py_ssize_t count = message.is_exception ? 0 : argument_count(message);
     PyObject* few_kept[1 + few];  // the first place is for the callee to use
     PyObject** kept = few_kept;
     if (count > few && !many_arguments) {
         kept = static_cast<PyObject**>(__builtin_alloca(static_cast<std::size_t>(1 + count) * sizeof(PyObject*)));
     }
+    PyObject* const* arguments = kept + 1;
     if (many_arguments) {
         kept[1] = many_arguments.get();
-    }
-    else if (message.gives_arguments) {
-        for (Py_ssize_t i = 0; i < count; ++i) {
-            kept[1 + i] = std::exchange(const_cast<PyObject**>(arguments)[i], nullptr);
-        }
-        arguments = kept + 1;
+        arguments = message.arguments;
     }
     else {
-        for (Py_ssize_t i = 0; i < count; ++i) {
-            kept[1 + i] = Py_NewRef(arguments[i]);
-        }
-        arguments = kept + 1;
+        keep_arguments(message, count, kept + 1);
     }
     Activation& activation = *self->pimpl->activation;
     activation.run = run.get();
@@ -205,27 +222,15 @@ PyObject* call_run(Thread& thread, PyGreenlet* self, Start& start) {
     PyObject* result = arrive(thread, message.is_exception ? nullptr : Py_None);
     Py_XDECREF(attribute);
     if (result != nullptr) {
-        std::size_t positional = static_cast<std::size_t>(message.positional);
-        if (!many_arguments) {
-            positional |= PY_VECTORCALL_ARGUMENTS_OFFSET;
-        }
         if (message.gives_arguments && interpreter::makes_own_references(run.get(), count)) {
             activation.argument_count = 0;
             for (Py_ssize_t i = std::exchange(count, 0); i > 0; --i) {
                 interpreter::give_up(kept[i]);
             }
         }
-        bool is_linked = activation.state.has_link() && !interpreter::looks_at_its_caller(run.get());
-        if (is_linked) [[unlikely]] {
-            activation.state.begin_at_link(thread.thread_state);
-        }
-        result = PyObject_Vectorcall(run.get(), arguments, positional, keyword_names.get());
-        if (is_linked) [[unlikely]] {
-            if (result == nullptr) {
-                interpreter::unlink_traceback(thread.thread_state, activation.state);
-            }
-            activation.state.end_at_link(thread.thread_state);
-        }
+        std::size_t offset_flag = many_arguments ? 0 : PY_VECTORCALL_ARGUMENTS_OFFSET;
+        result = call_linked(thread, activation, arguments, static_cast<std::size_t>(message.positional) | offset_flag,
+                             keyword_names.get());
     }
     activation.run = nullptr;
     activation.argument_count = 0;

@@ -2,7 +2,7 @@
 //
 // The path of one switch, from Python to the registers and back:
 //
-//     module/greenlet_type.cpp    greenlet_switch     greenlet.switch(...) as CPython calls it
+//     module/greenlet/switch.cpp  greenlet_switch     greenlet.switch(...) as CPython calls it
 //     core/switch.cpp             switch_to           if it is no plain switch: which greenlet is really meant; starts it if need be
 //     core/transfer.cpp           transfer            a plain switch comes here at once
 //     core/transfer.hpp           resume              the other greenlet becomes the current one

@@ -1,6 +1,6 @@
 #include "core/transfer.hpp"
 
-#include "core/coroutine_hooks.hpp"
+#include "core/coroutine/hooks.hpp"
 #include "interpreter/frames/frames.hpp"
 #include "interpreter/pending_exception.hpp"
 

@@ -5,6 +5,7 @@
 
 #include "core/reference.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "python/define.hpp"
 
 #include <structmember.h>  // after Python.h
 
@@ -301,16 +302,7 @@ PyTypeObject* make_type(const Class& description) noexcept {
     PyType_Spec spec{description.name, offsetof(Object, arguments), sizeof(PyObject*),
                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
                      slots};
-    return reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
-}
-
-PyObject* add_namespace(PyObject* module, const char* name, const char* real_name, PyMethodDef* functions) noexcept {
-    Reference names = Reference::steal(PyModule_New(real_name));
-    if (!names || PyModule_AddFunctions(names.get(), functions) < 0 ||
-        PyModule_AddObjectRef(module, name, names.get()) < 0) {
-        return nullptr;
-    }
-    return names.release();
+    return python::make_type(spec);
 }
 
 }  // namespace coroutines

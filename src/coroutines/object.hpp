@@ -4,7 +4,7 @@
 
 #pragma once
 
-#include "core/coroutine.hpp"
+#include "core/coroutine/coroutine.hpp"
 
 namespace coroutines {
 
@@ -65,15 +65,5 @@ PyTypeObject* make_type(const Class& description) noexcept;
 
 // Raises TypeError, for the method __reduce__() of what can't be pickled or copied. Protocols 0 and 1 would do so otherwise.
 PyObject* refuse_reduction(PyObject* self, PyObject*);
-
-// A function as CPython's tables of methods take it.
-template <class Function>
-PyCFunction as_method(Function function) noexcept {
-    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
-}
-
-// Adds to the module an object of a name, which has these functions; the documentation says they are `real_name`'s. A new
-// reference to that object, or nullptr with an exception.
-PyObject* add_namespace(PyObject* module, const char* name, const char* real_name, PyMethodDef* functions) noexcept;
 
 }  // namespace coroutines

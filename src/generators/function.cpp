@@ -1,10 +1,11 @@
 #include "generators/function.hpp"
 
-#include "core/coroutine.hpp"
+#include "core/coroutine/coroutine.hpp"
 #include "coroutines/arguments.hpp"
 #include "coroutines/callable.hpp"
 #include "coroutines/native_function.hpp"
 #include "generators/object.hpp"
+#include "python/define.hpp"
 
 namespace generators {
 
@@ -108,6 +109,6 @@ PyType_Spec spec = {
 
 }  // namespace
 
-PyTypeObject* make_function_type() noexcept { return reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec)); }
+PyTypeObject* make_function_type() noexcept { return python::make_type(spec); }
 
 }  // namespace generators

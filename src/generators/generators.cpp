@@ -1,11 +1,12 @@
 #include "generators/generators.hpp"
 
-#include "core/coroutine.hpp"
+#include "core/coroutine/coroutine.hpp"
 #include "core/reference.hpp"
 #include "coroutines/object.hpp"
 #include "generators/function.hpp"
 #include "generators/object.hpp"
 #include "interpreter/frames/given_up.hpp"
+#include "python/define.hpp"
 
 namespace generators {
 
@@ -40,13 +41,13 @@ PyObject* yield(PyObject*, PyObject* const* args, Py_ssize_t count) {
                                             "greenlet.generators.generator, and what it calls, can yield");
         return nullptr;
     }
-    PyObject* value = count == 1 ? interpreter::take_argument(thread->thread_state, args, coroutines::as_method(yield))
+    PyObject* value = count == 1 ? interpreter::take_argument(thread->thread_state, args, python::as_method(yield))
                                  : Py_NewRef(Py_None);
     return core::yield_value(*generator, *thread, value, {args, count, nullptr});
 }
 
 PyMethodDef functions[] = {
-    {"yield_", coroutines::as_method(yield), METH_FASTCALL, yield_doc},
+    {"yield_", python::as_method(yield), METH_FASTCALL, yield_doc},
     {},
 };
 
@@ -59,7 +60,7 @@ int add_to(PyObject* module, core::ModuleState& state) noexcept {
         return -1;
     }
     core::Reference names = core::Reference::steal(
-        coroutines::add_namespace(module, "generators", "greenlet.generators", functions));
+        python::add_namespace(module, "generators", "greenlet.generators", functions));
     return names && PyModule_AddType(names.get(), types->generator) == 0 &&
                    PyModule_AddType(names.get(), types->function) == 0
                ? 0

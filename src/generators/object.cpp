@@ -2,12 +2,13 @@
 
 #include "coroutines/object.hpp"
 #include "generators/generators.hpp"
+#include "python/define.hpp"
 
 namespace generators {
 
 namespace {
 
-using coroutines::as_method;
+using python::as_method;
 
 PyDoc_STRVAR(send_doc,
 "send($self, value, /)\n--\n\n"

@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include "core/coroutine.hpp"
+#include "core/coroutine/coroutine.hpp"
 
 namespace generators {
 

@@ -102,7 +102,7 @@ int api_set_parent(PyGreenlet* g, PyGreenlet* parent) {
     return check(g) ? core::set_parent(g, as_object(parent)) : -1;
 }
 
-int api_main(PyGreenlet* g) { return check(g) ? g->pimpl->is_main : -1; }
+int api_main(PyGreenlet* g) { return check(g) ? core::is_main(g) : -1; }
 int api_started(PyGreenlet* g) { return check(g) ? core::is_started(g) : -1; }
 int api_active(PyGreenlet* g) { return check(g) ? core::is_active(g) : -1; }
 

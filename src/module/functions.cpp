@@ -7,6 +7,7 @@
 #include "core/thread.hpp"
 #include "core/thread_stack.hpp"
 #include "module/module.hpp"
+#include "python/define.hpp"
 
 namespace module {
 
@@ -274,12 +275,12 @@ PyMethodDef functions[] = {
     {"getcurrent", getcurrent, METH_NOARGS, getcurrent_doc},
     {"settrace", settrace, METH_O, settrace_doc},
     {"gettrace", gettrace, METH_NOARGS, gettrace_doc},
-    {"stack_size", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(stack_size)), METH_FASTCALL,
+    {"stack_size", python::as_method(stack_size), METH_FASTCALL,
      stack_size_doc},
-    {"report_stack_overflow", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(report_stack_overflow)),
+    {"report_stack_overflow", python::as_method(report_stack_overflow),
      METH_VARARGS | METH_KEYWORDS, report_stack_overflow_doc},
     {"trim_stacks", trim_stacks, METH_NOARGS, trim_stacks_doc},
-    {"on_thread_stack", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(on_thread_stack)),
+    {"on_thread_stack", python::as_method(on_thread_stack),
      METH_FASTCALL | METH_KEYWORDS, on_thread_stack_doc},
     {"enable_optional_cleanup", enable_optional_cleanup, METH_O, enable_optional_cleanup_doc},
     {"get_clocks_used_doing_optional_cleanup", get_clocks_used_doing_optional_cleanup, METH_NOARGS,

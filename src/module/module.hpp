@@ -6,7 +6,7 @@
 
 namespace module {
 
-// greenlet_type.cpp: the class greenlet.greenlet. A new reference, or nullptr with an exception.
+// greenlet/: the class greenlet.greenlet. A new reference, or nullptr with an exception.
 PyObject* make_greenlet_type() noexcept;
 
 // `run`, `parent` as greenlet.greenlet() takes them: nullptr where one is not given. 0, or -1 with an exception.
@@ -15,7 +15,7 @@ int initialize(PyObject* self, PyObject* run, PyObject* parent) noexcept;
 // g.throw(), once the arguments are told apart. nullptr where one is not given.
 PyObject* throw_into(PyObject* self, PyObject* type, PyObject* value, PyObject* traceback) noexcept;
 
-// unswitchable_type.cpp: the class that the tests of failing switches use.
+// greenlet/unswitchable.cpp: the class that the tests of failing switches use.
 PyObject* make_unswitchable_type(PyObject* greenlet_type) noexcept;
 
 // functions.cpp: getcurrent().

@@ -811,7 +811,7 @@ void leave_thread(Scheduler& s) {
         }
     }
     layer_object(*s.thread).object = nullptr;
-    s.layer_object(*thread).has_ended = true;
+    layer_object(*s.thread).has_ended = true;
     s.thread = nullptr;
 }
 

@@ -1,8 +1,8 @@
-#include "core/coroutine_hooks.hpp"
+#include "core/coroutine/hooks.hpp"
 
 #include <utility>
 
-#include "core/coroutine.hpp"
+#include "core/coroutine/coroutine.hpp"
 #include "core/reference.hpp"
 #include "core/transfer.hpp"
 #include "interpreter/pending_exception.hpp"

@@ -1,8 +1,8 @@
-#include "core/coroutine.hpp"
+#include "core/coroutine/coroutine.hpp"
 
 #include <utility>
 
-#include "core/coroutine_hooks.hpp"
+#include "core/coroutine/hooks.hpp"
 #include "core/create.hpp"
 #include "core/describe.hpp"
 #include "core/parent.hpp"
@@ -164,7 +164,7 @@ PyObject* start(Coroutine& coroutine, PyObject* function, const Message& message
     greenlet.resumer = std::exchange(greenlet.parent, as_greenlet(Py_NewRef(as_object(thread->main))));
     greenlet.run = Py_NewRef(function);
     greenlet.coroutine = &coroutine;
-    greenlet.is_coroutine = true;
+    greenlet.role = Role::body;
     coroutine.body = body;
     coroutine.owner.set(thread);
     coroutine.return_as = return_as;
@@ -205,7 +205,7 @@ PyObject* yield_value(Coroutine& coroutine, Thread& thread, PyObject* value, int
     Activation& awaiting = *resumer->pimpl->activation;
     interpreter::State& state = body->pimpl->activation->state;
     if (thread.current == body) [[likely]] {
-        state.part(thread.thread_state, awaiting.state);
+        state.unnest(thread.thread_state, awaiting.state);
     }
     else {
         state.unnest();
@@ -232,7 +232,7 @@ Coroutine* find_coroutine(Thread& thread, const CoroutineKind& kind, bool throug
     bool follow = false;
     for (const PyGreenlet* g = thread.current; g != nullptr;) {
         const Greenlet& greenlet = *g->pimpl;
-        if (!greenlet.is_coroutine) {
+        if (greenlet.role != Role::body) {
             g = greenlet.parent;
         }
         else if (Coroutine* coroutine = coroutine_of(greenlet, kind)) {
@@ -245,7 +245,7 @@ Coroutine* find_coroutine(Thread& thread, const CoroutineKind& kind, bool throug
             g = through_others ? greenlet.resumer : nullptr;
         }
         if (follow) {
-            behind = behind->pimpl->is_coroutine ? behind->pimpl->resumer : behind->pimpl->parent;
+            behind = is_body(behind) ? behind->pimpl->resumer : behind->pimpl->parent;
             if (behind == g) {
                 return nullptr;
             }

@@ -2,6 +2,7 @@
 
 #include "core/switch.hpp"
 #include "module/module.hpp"
+#include "python/define.hpp"
 
 namespace module {
 
@@ -41,7 +42,7 @@ PyObject* switch_slowly(PyObject* self, PyObject* const* args, Py_ssize_t count,
 }
 
 PyMethodDef methods[] = {
-    {"switch", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(switch_slowly)), METH_FASTCALL | METH_KEYWORDS, nullptr},
+    {"switch", python::as_method(switch_slowly), METH_FASTCALL | METH_KEYWORDS, nullptr},
     {},
 };
 
