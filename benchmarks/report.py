@@ -174,7 +174,7 @@ def environment_of(measured: dict) -> str:
 def page(everything: list[dict]) -> str:
     main = max(everything, key=lambda measured: len(measured["groups"]))
     parts = [INTRODUCTION, "\n## Where it was measured\n\n",
-             f"{results.processor()}, {results.processors()} processors, Linux {platform.release().split("-")[0]}, {platform.machine()}.\n\n",
+             f"{results.processor()}, {results.processors()} processors, Linux {platform.release().split('-')[0]}, {platform.machine()}.\n\n",
              *(environment_of(measured) for measured in everything),
              "\n## The targets, on every version\n\n", targets(everything),
              "\n![Time of a switch against depth](plots/switch-against-depth.svg)\n",

@@ -80,7 +80,7 @@ void stackful_bounce_bare(void*) {
 }
 
 void stackful_bare(benchmark::State& state) {
-    stackful::StackCache cache;
+    stackful::StackCache cache{stackful::minimum_stack_size};
     stackful::Slot* slot = cache.acquire();
     stackful::prepare(there, slot->low, slot->stack_base(), stackful_bounce_bare);
     for (auto _ : state) {
@@ -99,7 +99,7 @@ void stackful_bounce_nested(void*) {
 }
 
 void stackful_nested(benchmark::State& state) {
-    stackful::StackCache cache;
+    stackful::StackCache cache{stackful::minimum_stack_size};
     stackful::Slot* slot = cache.acquire();
     stackful::prepare(there, slot->low, slot->stack_base(), stackful_bounce_nested);
     StackfulSwitch forth{here, there};
@@ -126,7 +126,7 @@ void live_and_die(void* transfer) {
 }
 
 void stackful_start_and_finish_nested(benchmark::State& state) {
-    stackful::StackCache cache;
+    stackful::StackCache cache{stackful::minimum_stack_size};
     auto life = [&cache] {
         stackful::Slot* slot = cache.acquire();
         stackful::prepare(there, slot->low, slot->stack_base(), live_and_die);
