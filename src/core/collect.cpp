@@ -11,7 +11,7 @@ namespace core {
 
 namespace {
 
-// Frees it, unless it is part of the object: then true.
+// Frees the Greenlet. True if it lies in the object's own memory and goes with that.
 bool free_implementation(PyGreenlet* g) noexcept {
     Greenlet* greenlet = std::exchange(g->pimpl, nullptr);
     if (greenlet == interpreter::extra_of<Greenlet>(g)) {
@@ -21,21 +21,21 @@ bool free_implementation(PyGreenlet* g) noexcept {
     return false;
 }
 
-// An instance of a Python class was finalized before it came here. If it lives on, the garbage collector must be able to kill it
-// again before it clears what the greenlet uses.
+// Instances of Python classes have been finalized before deallocation. If one lives on, the garbage collector must
+// finalize it again, to kill it before it clears what the greenlet uses.
 void live_on(PyGreenlet* g) noexcept {
     if (Py_TYPE(g)->tp_finalize == finalize) {
         interpreter::expect_finalizer(as_object(g));
     }
 }
 
-// Kills an active greenlet whose last reference is gone. False if it is referenced again.
+// Kills an active greenlet that is unreferenced. False if it is referenced again.
 bool kill_unreferenced(PyGreenlet* g) noexcept {
     interpreter::PendingException in_flight;
     PyObject* self = as_object(g);
     Py_SET_REFCNT(self, 1);
     if (must_be_killed_later(g)) {
-        // One reference, which becomes the thread's: it may let go of that at any time.
+        // The one reference becomes the thread's, which may release it at any time.
         Py_INCREF(self);
         Py_SET_REFCNT(self, 1);
         live_on(g);
@@ -46,7 +46,7 @@ bool kill_unreferenced(PyGreenlet* g) noexcept {
     kill(g, false);
     if (Py_REFCNT(self) == 1 && is_active(g) && g->pimpl->activation != nullptr &&
         !interpreter::is_finalizing()) {
-        // Nobody can resume it any more.
+        // Nobody can resume it.
         keep_survivor(g);
         if (PyObject* file = PySys_GetObject("stderr"); file != nullptr && file != Py_None) {
             Reference held = Reference::borrow(file);
@@ -63,9 +63,9 @@ bool kill_unreferenced(PyGreenlet* g) noexcept {
     return Py_REFCNT(self) == 0;
 }
 
-// Does the object's reference to its type fall to the slots here, visit and release? It does for the type itself and for
-// subclasses that are heap types too. Where a static type lies in between, as extension modules define them, the object
-// either has no such reference, or the slots of the Python class below the static type see to it.
+// True if the slots here visit and release the object's reference to its type: for the type itself, and for subclasses
+// that are heap types. If a static type of an extension module lies in between, the object has no such reference, or
+// the slots of the Python class below the static type release it.
 bool is_type_ours_to_release(PyTypeObject* type) noexcept {
     for (; type != &PyBaseObject_Type; type = type->tp_base) {
         if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
@@ -75,7 +75,7 @@ bool is_type_ours_to_release(PyTypeObject* type) noexcept {
     return true;
 }
 
-// Keeps the memory of an object that was made by create_plain() and is gone. False if it must be freed.
+// Keeps the memory of a deallocated object of create_plain() for the next one. False if it must be freed.
 bool keep_for_next(PyGreenlet* g) noexcept {
     Thread* thread = Thread::known();
     return thread != nullptr && thread->module->spare_greenlets.keep(as_object(g), interpreter::size_with_extra<PyGreenlet, Greenlet>);
@@ -113,17 +113,17 @@ void deallocate_finished(PyObject* self) {
 
 }  // namespace
 
-// A greenlet may be the last to refer to its parent, that one to its own, and so on. Such a chain can be too long to be
-// deallocated recursively. So whoever lets go of a parent also lets go of that one's parent: it is told which that is. (CPython's
-// way to end such recursion counts levels for all types together, and would put off what the greenlets refer to.)
+// A greenlet may own the last reference to its parent, that to its own parent, and so on, in a chain that is too long
+// to be deallocated recursively. So deallocating a greenlet passes its parent to the caller, who releases that next.
+// (CPython's "trashcan" counts the levels of all types together, and would delay what the greenlets refer to.)
 struct Release {
     PyGreenlet* released;
-    PyGreenlet* next = nullptr;  // owned
+    PyGreenlet* next = nullptr;  // owned; the parent of `released`
 };
 
 namespace {
 
-// Who lets go of `g`, and wants to know its parent. Asked before any other code may run.
+// The Release in progress, if it is that of `g`. To be called before any other code may run.
 Release* release_of(PyGreenlet* g) noexcept {
     Release* release = Notes::get().release;
     bool is_of_it = release != nullptr && release->released == g;
@@ -143,7 +143,7 @@ void release_chain(PyGreenlet* g) noexcept {
         Release release{g};
         bool passes_parent_on =
             Py_REFCNT(g) == 1 && Py_TYPE(g)->tp_dealloc == deallocate && (needs_killing(g->pimpl) || ends_parent(g->pimpl));
-        Notes* notes = passes_parent_on ? Notes::make() : nullptr;  // without, the parent is released recursively
+        Notes* notes = passes_parent_on ? Notes::make() : nullptr;  // without notes the parent is released recursively
         if (notes != nullptr) {
             notes->release = &release;
         }
@@ -155,7 +155,7 @@ void release_chain(PyGreenlet* g) noexcept {
     }
 }
 
-// `release`: who let go of the greenlet, or nullptr.
+// `release`: takes over the parent, or nullptr.
 [[gnu::noinline]] void deallocate_with_parent(PyGreenlet* g, Release* release) {
     PyGreenlet* parent = std::exchange(g->pimpl->parent, nullptr);
     deallocate_finished(as_object(g));
@@ -170,7 +170,7 @@ void release_chain(PyGreenlet* g) noexcept {
 [[gnu::noinline]] void deallocate_active(PyGreenlet* g) {
     Release* release = release_of(g);
     if (!kill_unreferenced(g)) {
-        // It lives on. If a Python class called this for a static one, it releases the type all the same.
+        // It lives on, but a Python class that called this for a static one releases the type all the same.
         PyTypeObject* type = Py_TYPE(g);
         if (PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) && !is_type_ours_to_release(type)) {
             Py_INCREF(type);
@@ -204,9 +204,9 @@ void deallocate(PyObject* self) {
 
 namespace {
 
-// Would the collector clear what an active greenlet uses without having ended it? It calls a destructor of a class in place of
-// finalize(), and nothing for an object that it has finalized already: a greenlet that has begun since, maybe in a destructor of
-// what is being collected. In the next collection it is finalized again.
+// True if the collector would clear what an active greenlet uses without having ended it. It does not call finalize()
+// if the class has a destructor of its own, nor for an object that it has finalized before: a greenlet that was started
+// since. The next collection finalizes that again.
 bool is_not_to_be_killed(PyObject* self) noexcept {
     if (Py_TYPE(self)->tp_finalize != finalize) {
         return true;
@@ -218,7 +218,7 @@ bool is_not_to_be_killed(PyObject* self) noexcept {
     return has_begun_since;
 }
 
-// What the frames of a suspended greenlet own, if that is not to be garbage.
+// Visits the uncounted references of a suspended greenlet's frames, for a greenlet that is not to be collected.
 int visit_uncounted(const PyGreenlet* g, visitproc visit, void* arg) noexcept {
     const Activation* activation = g->pimpl->activation;
     bool has_frames = interpreter::has_uncounted_references && activation != nullptr && !is_of_ended_thread(g);
@@ -244,8 +244,8 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(greenlet->resumer);
     Py_VISIT(greenlet->run);
     Py_VISIT(greenlet->context);
-    // A collection is a time when it does not matter that stacks which nobody uses give their memory back. The main greenlet
-    // is an old object, so mostly in a full one.
+    // A full collection is a good time to decommit free stacks. The main greenlet is an old object, so it mostly is a
+    // full one.
     bool may_trim = interpreter::stops_others_to_traverse;
     if (may_trim && greenlet->role == Role::main && !is_of_ended_thread(g)) {
         greenlet->thread->stacks.decommit();
@@ -259,7 +259,7 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
         return 0;  // its frames are in use
     }
     if (may_trim) {
-        trim(*activation);  // its memory is looked at anyway
+        trim(*activation);  // its memory is read anyway
     }
     Py_VISIT(activation->run);
     for (Py_ssize_t i = 0; i < activation->argument_count; ++i) {

@@ -1,4 +1,4 @@
-// What the garbage collector and the last reference do with a greenlet object: the slots of the type.
+// The type's slots for the garbage collector and for the last reference to a greenlet.
 
 #pragma once
 

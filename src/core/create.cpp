@@ -8,7 +8,7 @@ namespace core {
 
 namespace {
 
-// Gives a new object what it points to. False with an exception, and without the object, if memory ran out.
+// Sets the pimpl of a new object. False with MemoryError; the object is released then.
 bool give_implementation(PyGreenlet* g) noexcept {
     void* memory = interpreter::allocate_extra<Greenlet>();
     if (memory == nullptr) {
@@ -20,8 +20,8 @@ bool give_implementation(PyGreenlet* g) noexcept {
     return true;
 }
 
-// An unstarted greenlet of the class itself, not yet tracked by the garbage collector. nullptr with an exception if memory ran
-// out.
+// A new unstarted greenlet of the class itself, which the garbage collector does not track yet. nullptr with
+// MemoryError.
 inline PyGreenlet* create_plain(ModuleState& module) noexcept {
     PyGreenlet* g = as_greenlet(module.spare_greenlets.take(module.greenlet_type));
     if (g == nullptr) {
@@ -31,7 +31,7 @@ inline PyGreenlet* create_plain(ModuleState& module) noexcept {
     if (g == nullptr) {
         return nullptr;
     }
-    g->pimpl = interpreter::extra_of<Greenlet>(g);  // all zero, as an unstarted one is
+    g->pimpl = interpreter::extra_of<Greenlet>(g);  // all zero, which stands for unstarted
     return g->pimpl != nullptr || give_implementation(g) ? g : nullptr;
 }
 

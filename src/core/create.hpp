@@ -7,10 +7,10 @@
 
 namespace core {
 
-// A new unstarted greenlet of a type, its parent the current greenlet. nullptr with an exception if memory ran out.
+// A new unstarted greenlet, whose parent is the current greenlet. nullptr with an exception.
 PyGreenlet* create(PyTypeObject* type, Thread& thread) noexcept;
 
-// The main greenlet of a thread: active, with the thread's own activation. nullptr with an exception.
+// The main greenlet of a thread. It is active, on the thread's own stack. nullptr with an exception.
 PyGreenlet* create_main(Thread& thread) noexcept;
 
 }  // namespace core

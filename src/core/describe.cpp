@@ -10,7 +10,7 @@ namespace {
 
 PyObject* text(const char* characters) noexcept { return PyUnicode_FromString(characters); }
 
-// The name that threading has for a thread, or nothing, without an exception.
+// The name that the module threading has for a thread. Empty without an exception if it has none.
 Reference name_in_threading(unsigned long identity) noexcept {
     Reference thread = Reference::steal(interpreter::thread_object(identity));
     Reference found = Reference::steal(thread ? PyObject_GetAttrString(thread.get(), "_name") : nullptr);
@@ -18,7 +18,7 @@ Reference name_in_threading(unsigned long identity) noexcept {
     return found && PyUnicode_CheckExact(found.get()) ? std::move(found) : Reference();
 }
 
-// The innermost function of a suspended greenlet, and the line it is at; None if there is none.
+// The innermost function of a suspended greenlet and its current line, as a str; None if there is no frame.
 Reference place_of(PyGreenlet* g) noexcept {
     Reference frame = Reference::steal(reinterpret_cast<PyObject*>(interpreter::innermost_frame_object(
         interpreter::current_thread_state(), g->pimpl->activation->state)));

@@ -1,4 +1,4 @@
-// What messages, repr() and attributes say of functions, greenlets and threads. Nothing here runs code of a program.
+// Text about functions, greenlets and threads, for messages and repr(). Nothing here runs code of the program.
 
 #pragma once
 
@@ -7,21 +7,22 @@
 
 namespace core {
 
-// The name of a callable: a str, or empty with an exception if memory ran out.
+// The name of a callable, as a str. Empty with MemoryError.
 Reference name_of(PyObject* callable) noexcept;
 
-// May frames of an active greenlet be looked at? Where threads do not take turns, its thread may resume it meanwhile.
+// True if this thread may look at the frames of an active greenlet. Without a GIL its own thread may resume it
+// meanwhile.
 bool shows_frames(const PyGreenlet* g) noexcept;
 
-// What a greenlet runs and, if it is suspended, where: "; runs f, in g at file.py:12". A str, which may be empty; or nothing with an
-// exception if memory ran out.
+// What a greenlet runs and, if it is suspended, where: "; runs f, in g at file.py:12". A str, which may be "". Empty
+// with MemoryError.
 Reference work_of(PyGreenlet* g) noexcept;
 
-// How many bytes of its C stack a suspended greenlet uses. 0 for a main greenlet, unless its thread is the running one, and for
-// one that switched away on a stack which is not its own.
+// How many bytes of its C stack a suspended greenlet uses. 0 if its stack pointer is not on its own stack, and for the
+// main greenlet of another thread.
 std::size_t stack_bytes_in_use(const PyGreenlet* g) noexcept;
 
-// A thread's name and number: "'MainThread' (140012345678912)". A str, or nothing with an exception if memory ran out.
+// A thread's name and identifier: "'MainThread' (140012345678912)". A str. Empty with MemoryError.
 Reference name_of(const Thread& thread) noexcept;
 
 }  // namespace core

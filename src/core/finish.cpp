@@ -15,9 +15,9 @@ inline bool can_go_on(Thread& thread, PyGreenlet* self, PyGreenlet* parent) {
     return is_active(parent) && parent->pimpl->thread == &thread && parent != self;
 }
 
-// The greenlet that goes on when `self` finishes: its resumer, if it is the body of a coroutine that somebody resumed, else
-// the first of its parents that can. A new reference. If it has to be started, `start` is made ready for it.
-// What fails on the way replaces the result, and is passed to the next parent.
+// The greenlet that runs next when `self` finishes, as a new reference: the resumer of a body, else the first parent
+// that can run. A parent that is unstarted is prepared with `start`. An exception of that replaces the result, and goes
+// to the next parent.
 PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool is_exit, Start& start, bool& starts) {
     if (PyGreenlet* resumer = take_resumer(self)) {
         return resumer;
@@ -50,7 +50,7 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
         }
         next = Reference::steal(get_parent(g));
     }
-    // The chain of parents was cut. The main greenlet is always there.
+    // The garbage collector cut the chain of parents. The main greenlet is always there.
     if (result) {
         result = Reference();
         PyErr_SetString(thread.module->error, "a greenlet finished whose parent was garbage collected");
@@ -58,11 +58,11 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
     return as_greenlet(Py_NewRef(as_object(thread.main)));
 }
 
-// Switches from a greenlet that has finished to `target`, and never returns. Takes over a reference to `target`.
+// Switches from a finished greenlet to `target` and never returns. Takes over a reference to `target`.
 [[noreturn]] inline void leave(Thread& thread, PyGreenlet* self, PyGreenlet* target, void* payload) {
     Activation& activation = *self->pimpl->activation;
     {
-        interpreter::ObjectLock lock(as_object(self));  // as at the start
+        interpreter::ObjectLock lock(as_object(self));  // as in activate()
         self->pimpl->context = interpreter::exchange_running_context(thread.thread_state, nullptr);
         self->pimpl->activation = nullptr;
         self->pimpl->phase = Phase::finished;
@@ -100,7 +100,7 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
     Start start;
     PyGreenlet* target = successor(thread, self, result, is_exit, start, starts);
     if (!starts) {
-        start = Start{};  // of one that could not be started
+        start = Start{};  // releases that of a greenlet that could not be started
     }
     leave(thread, self, target, starts ? static_cast<void*>(&start) : result.release());
 }

@@ -1,4 +1,4 @@
-// How a greenlet ends by itself: its result goes to the one that comes after it.
+// How a greenlet finishes: its result goes to its parent, or to its resumer.
 
 #pragma once
 
@@ -7,7 +7,7 @@
 
 namespace core {
 
-// Ends the running greenlet: passes the result, or the exception in flight, to its parent, and never returns.
+// Finishes the running greenlet: passes the result, or the exception in flight, on and never returns.
 [[noreturn]] void finish_greenlet(Thread& thread, PyGreenlet* self, PyObject* result_of_run);
 
 }  // namespace core

@@ -1,8 +1,8 @@
-// References that C++ functions hold while their greenlet is suspended.
+// References that C++ functions own while their greenlet is suspended.
 //
-// What only the C stack refers to is out of the garbage collector's sight: it has to take it for referenced from outside, and
-// all that can be reached from it for alive. A function that switches away while it owns an object keeps that in a GcRoot: it
-// is in a list of the greenlet's Activation, which is visited with the frames.
+// The garbage collector does not see a reference on the C stack: it takes the object for referenced from outside, and
+// all that the object refers to for alive. So a function that switches away while it owns an object keeps that in a
+// GcRoot. The greenlet's Activation lists these, and traverse() visits them with the frames.
 
 #pragma once
 
@@ -15,7 +15,7 @@ namespace core {
 
 class GcRoot {
 public:
-    // Of the greenlet that is running.
+    // For the running greenlet.
     GcRoot(Thread& thread, Reference object) noexcept
         : object_(object.release()),
           innermost_(thread.current->pimpl->activation->gc_roots),

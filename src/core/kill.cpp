@@ -22,7 +22,7 @@ bool must_be_killed_later(PyGreenlet* g) noexcept {
 
 namespace {
 
-// Puts in flight what kills a greenlet.
+// Raises the exception that ends a greenlet.
 void raise_exit(const PyGreenlet* g, const Thread& thread, bool collected) {
     if (is_body(g)) {
         PyErr_SetNone(PyExc_GeneratorExit);
@@ -56,28 +56,28 @@ void kill(PyGreenlet* g, bool collected) noexcept {
         }
         return;
     }
-    raise_exit(outermost_resumer(g), *thread, collected);  // first, because the exception's methods may be a program's
+    raise_exit(outermost_resumer(g), *thread, collected);  // first, because it may run code of the program
     if (!is_active(g) || thread->current == g) {
         PyErr_Clear();
         return;
     }
     PyGreenlet* victim = g;
-    // It returns to here, whatever its parent is.
     g = outermost_resumer(g);  // which passes the exception on
-    Reference held = Reference::borrow(g != victim ? as_object(g) : nullptr);  // nobody else may refer to it when it has done so
+    Reference held = Reference::borrow(g != victim ? as_object(g) : nullptr);  // it may release the last reference
     if (is_main(g) || is_ancestor(g, thread->current)) {
-        PyErr_Clear();  // it is no garbage, whoever said so
+        PyErr_Clear();  // it is no garbage, then
         return;
     }
+    // The current greenlet is its parent meanwhile, so that it returns here.
     Reference parent = Reference::steal(exchange_parent(g, Py_NewRef(as_object(thread->current))));
     std::size_t parent_changes = thread->module->parent_changes.load(std::memory_order_relaxed);
     PyObject* result = transfer(*thread, g, nullptr, {});
-    // The parent may have become a child meanwhile. Then it does not come back: there would be a cycle.
+    // The old parent may have become a child of `g`. Then it is not restored: that would be a cycle.
     bool is_as_before = thread->module->parent_changes.load(std::memory_order_relaxed) == parent_changes;
     if (is_as_before || !is_ancestor(g, as_greenlet(parent.get()))) {
         parent = Reference::steal(exchange_parent(g, parent.release()));
     }
-    parent = Reference();  // at once: what follows may run code that never comes back
+    parent = Reference();  // at once: what follows may run code that never returns
     if (result == nullptr) {
         PyErr_WriteUnraisable(as_object(g));
     }
@@ -98,8 +98,8 @@ void keep_survivor(PyGreenlet* g) noexcept {
 
 namespace {
 
-// A greenlet in the queue has been started, so its `run` is free. A field of its own would not fit into the two cache lines
-// that an object and its Greenlet take.
+// A greenlet in the queue has been started, so its `run` is free. A field of its own would not fit into the two cache
+// lines that an object and its Greenlet take.
 PyObject*& next_in_kill_queue(PyGreenlet* g) noexcept { return g->pimpl->run; }
 
 }  // namespace
@@ -107,7 +107,7 @@ PyObject*& next_in_kill_queue(PyGreenlet* g) noexcept { return g->pimpl->run; }
 bool Thread::kill_later(PyGreenlet* g, bool collected) noexcept {
     bool is_known;
     {
-        interpreter::Holding changing(after_end);  // or else the thread ends meanwhile, and nobody kills it
+        interpreter::Holding changing(after_end);  // else the thread could end meanwhile, and nobody would kill it
         if (thread_state == nullptr) {
             return false;
         }
@@ -130,8 +130,8 @@ bool Thread::kill_later(PyGreenlet* g, bool collected) noexcept {
     return true;
 }
 
-// The next greenlet that others released, with the reference to it; nullptr if there is none.
-PyGreenlet* Thread::take_released(bool& collected) noexcept {
+// The next greenlet of the kill queue, with the queue's reference to it. nullptr if the queue is empty.
+PyGreenlet* Thread::dequeue_kill(bool& collected) noexcept {
     interpreter::Holding changing(after_end);
     PyGreenlet* g = to_kill;
     if (g == nullptr) {
@@ -146,12 +146,12 @@ PyGreenlet* Thread::take_released(bool& collected) noexcept {
     return g;
 }
 
-// One after the other: what one of them does when it is killed may kill or finish others, or never come back here.
+// One by one: the code of a killed greenlet may kill or finish others, or never return here.
 void Thread::run_kill_queue_now() noexcept {
     interpreter::PendingException in_flight;
     bool collected;
     while (!postpones_kills) {
-        PyGreenlet* g = take_released(collected);
+        PyGreenlet* g = dequeue_kill(collected);
         if (g == nullptr) {
             return;
         }
@@ -166,15 +166,15 @@ void Thread::run_kill_queue_now() noexcept {
 
 namespace {
 
-// Of several threads that abandon a greenlet at once one gets its activation.
+// Of several threads that abandon a greenlet at once, one gets its activation.
 Activation* take_activation(PyGreenlet* g) noexcept {
-    interpreter::ObjectLock lock(as_object(g));  // another one may be looking at its frames
+    interpreter::ObjectLock lock(as_object(g));  // another thread may be looking at its frames
     g->pimpl->phase = Phase::finished;
     return g->pimpl->activation.exchange(nullptr);
 }
 
-// Takes it off its thread's list. True if the greenlet had a reference to itself, which is the caller's now.
-bool take_off(Thread& thread, Activation& activation) noexcept {
+// Unlinks it from its thread's list. True if the greenlet owned a reference to itself, which is the caller's now.
+bool unlink(Thread& thread, Activation& activation) noexcept {
     interpreter::Holding changing(thread.after_end);
     thread.remove_active(activation);
     return std::exchange(activation.greenlet->pimpl->holds_itself, false);
@@ -189,13 +189,13 @@ void return_stack(Thread& thread, Activation& activation) noexcept {
 
 void abandon(PyGreenlet* g) noexcept {
     Greenlet& greenlet = *g->pimpl;
-    part_from_awaited(g);
+    unnest_awaited(g);
     Activation* activation = take_activation(g);
     if (activation == nullptr || interpreter::is_finalizing() || greenlet.thread->current == g) {
-        return;  // what it holds goes with the process
+        return;  // the process frees what it owns
     }
     interpreter::PendingException in_flight;
-    bool held_itself = take_off(*greenlet.thread, *activation);
+    bool held_itself = unlink(*greenlet.thread, *activation);
     PyObject* context = std::exchange(activation->state.context, nullptr);
     Py_XDECREF(interpreter::SharedReference(as_object(g), greenlet.context).exchange(context));
     Py_XDECREF(take_resumer(g));

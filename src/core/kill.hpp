@@ -1,5 +1,5 @@
-// How a greenlet is ended from outside: an exception is thrown into it; it waits in its thread's queue for that; or it is abandoned,
-// because nobody will resume it.
+// How a greenlet is ended from outside: an exception is thrown into it, at once or when its thread runs the kill queue;
+// or it is abandoned, if nobody will resume it.
 
 #pragma once
 
@@ -8,21 +8,22 @@
 
 namespace core {
 
-// Has an active greenlet end that nobody references any more. In its own thread: throws GreenletExit into it; what else it
-// raises is reported as unraisable, and the exception in flight is kept. In another thread, or if the thread postpones kills:
-// leaves it to its own; if that has ended, abandons it. `collected`: it is garbage, to which there may be references left,
-// and gets a GreenletExit that event loops let pass.
+// Ends an active greenlet that is unreferenced. In its own thread it throws GreenletExit into the greenlet, reports
+// other exceptions as unraisable and keeps the exception in flight. In another thread, or if the thread postpones
+// kills, it puts the greenlet into the kill queue; if its thread has ended, it abandons the greenlet. `collected`: the
+// garbage collector found the greenlet. References to it may be left, and it gets a GreenletExit that event loops do
+// not swallow.
 void kill(PyGreenlet* g, bool collected) noexcept;
 
-// Is an active greenlet another thread's, or must it not be killed now for another reason?
+// True if an active greenlet belongs to another thread, or its thread postpones kills.
 bool must_be_killed_later(PyGreenlet* g) noexcept;
 
-// Ends a greenlet that is active but will never run again, because its thread is gone or the interpreter is ending:
-// releases what its frames own and returns its stack.
+// Ends an active greenlet that will never run again, because its thread or the interpreter has ended: releases what its
+// frames own and returns its stack.
 void abandon(PyGreenlet* g) noexcept;
 
-// For a greenlet that caught GreenletExit and switched away when it was garbage: keeps it as it is until it finishes, because
-// its stack can't be freed. The garbage collector must not see it again: it would be ended when what it uses has been cleared.
+// Keeps a collected greenlet that caught GreenletExit and switched away: its stack can't be freed before it finishes.
+// It owns a reference to itself, so that the garbage collector does not clear what it uses.
 void keep_survivor(PyGreenlet* g) noexcept;
 
 }  // namespace core

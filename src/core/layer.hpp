@@ -1,5 +1,5 @@
-// What a layer above core keeps: a record of each interpreter, and an object of each thread that uses it. Core stores and
-// releases them without knowing what they are.
+// What a layer above core keeps: a record of each interpreter, and an object of each thread that uses it. Core stores
+// and releases them without knowing what they are.
 //
 // A layer defines one constant of this type, with a number that no other layer has:
 //

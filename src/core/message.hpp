@@ -6,15 +6,15 @@
 
 namespace core {
 
-// What is passed to a greenlet: arguments as vectorcall has them, or an exception that is in flight.
+// Arguments as vectorcall passes them, or the exception in flight.
 struct Message {
-    PyObject* const* arguments = nullptr;  // borrowed from the caller, who keeps them until the switch returns
+    PyObject* const* arguments = nullptr;  // borrowed; the caller owns them until the switch returns
     Py_ssize_t positional = 0;
-    PyObject* keyword_names = nullptr;  // tuple of str, whose values follow the positional arguments, or nullptr
-    PyObject* keywords = nullptr;       // dict, or nullptr: another way to give them
+    PyObject* keyword_names = nullptr;  // a tuple of str, whose values follow the positional arguments; or nullptr
+    PyObject* keywords = nullptr;       // instead of these a dict; or nullptr
     bool is_exception = false;
-    bool gives_arguments = false;  // to a greenlet that is started: takes over the references, and leaves nullptr in their places
-    bool is_exit = false;  // a GreenletExit that became a result: whoever is started by it gets no arguments
+    bool gives_arguments = false;  // a started greenlet takes the references over, and leaves nullptr in their places
+    bool is_exit = false;          // a GreenletExit that became a result: a greenlet that it starts gets no arguments
 
     interpreter::CallInProgress call() const noexcept { return {arguments, positional, keyword_names}; }
 
@@ -25,8 +25,8 @@ struct Message {
     }
 };
 
-// What a greenlet that is resumed with a message gets as result of its switch(): a new reference, or nullptr with the
-// exception in flight. May run code: names of arguments have a hash.
+// What switch() returns in a greenlet that is resumed with a message: a new reference, or nullptr with the exception in
+// flight. May run code of the program: the hash of keyword names.
 PyObject* as_value(const Message& message, ModuleState& module) noexcept;
 
 }  // namespace core

@@ -1,5 +1,5 @@
-// The state lives with the interpreter and not with the module object, so that a module that is deleted and imported
-// again has the same classes: greenlets of the old ones may still be there.
+// The state belongs to the interpreter, not to the module object: a module that is deleted and imported again has the
+// same classes, of which greenlets may exist.
 
 #include "core/module_state.hpp"
 
@@ -16,16 +16,16 @@ namespace {
 
 constexpr const char* state_name = "greenlet._greenlet.state";
 
-// The capsule with the running interpreter's state: borrowed. nullptr without an exception if there is none, with one if
-// memory ran out.
+// The capsule with the running interpreter's state: borrowed. nullptr without an exception if there is none, with
+// MemoryError otherwise.
 PyObject* find_capsule() noexcept {
     PyObject* dict = PyInterpreterState_GetDict(PyInterpreterState_Get());  // borrowed
     Reference name = Reference::steal(dict != nullptr ? PyUnicode_FromString(state_name) : nullptr);
     return name ? PyDict_GetItemWithError(dict, name.get()) : nullptr;
 }
 
-// Event loops swallow what their callbacks raise, all but KeyboardInterrupt and SystemExit. One that swallowed its own end,
-// as garbage, would wait for events that can't come, in the middle of a collection or at the end of its thread.
+// Event loops swallow all exceptions of their callbacks but KeyboardInterrupt and SystemExit. A loop that is garbage
+// and swallowed its own GreenletExit would wait, in the middle of a collection, for events that can't come.
 PyObject* make_garbage_exit(PyObject* greenlet_exit) noexcept {
     Reference bases = Reference::steal(PyTuple_Pack(2, greenlet_exit, PyExc_SystemExit));
     return bases ? PyErr_NewExceptionWithDoc("greenlet._greenlet.GarbageExit",
@@ -56,7 +56,7 @@ ModuleState* ModuleState::of_interpreter() noexcept {
 
 bool ModuleState::has_interpreter() noexcept { return find_capsule() != nullptr; }
 
-// One after the other, until one fails: CPython makes nothing while there is an exception.
+// Stops at the first failure: CPython can't make objects while an exception is set.
 bool ModuleState::fill(const ModuleParts& parts) noexcept {
     auto is_made = [](auto*& place, PyObject* made) {
         place = reinterpret_cast<std::remove_reference_t<decltype(place)>>(made);

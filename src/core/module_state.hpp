@@ -1,4 +1,4 @@
-// What one interpreter has of this package: its types and exceptions. Nothing mutable is shared between interpreters.
+// What this package has in one interpreter: types, exceptions, names. Interpreters share nothing that changes.
 
 #pragma once
 
@@ -26,49 +26,50 @@ inline constexpr unsigned layer_count = 3;
 struct ModuleParts {
     PyObject* (*make_greenlet_type)() noexcept;
     PyObject* (*make_unswitchable_type)(PyObject* greenlet_type) noexcept;
-    void (*interpreter_ends)(const struct ModuleState& state) noexcept;  // called before the interpreter drops its state
+    void (*interpreter_ends)(const struct ModuleState& state) noexcept;
 };
 
 struct ModuleState {
-    interpreter::SharedCount owners{1};  // the interpreter, and each thread that has greenlets
+    interpreter::SharedCount owners{1};  // the interpreter, and each thread with greenlets
     const ModuleParts* parts;
     PyTypeObject* greenlet_type;
     PyTypeObject* unswitchable_type;
     PyObject* error;          // greenlet.error
     PyObject* greenlet_exit;  // greenlet.GreenletExit
-    PyObject* garbage_exit;   // what ends garbage: a GreenletExit that is a SystemExit as well
+    PyObject* garbage_exit;   // a GreenletExit and SystemExit, which ends greenlets that are garbage
     PyObject* no_arguments;   // ()
-    PyObject* restart_events; // see interpreter/frames/frames.hpp
+    PyObject* restart_events; // sys.monitoring.restart_events(), or None
     interpreter::LinkLooks link_looks;
-    PyObject* name_run;       // interned strings, to the end
+    PyObject* name_run;       // interned strings, like the next two
     PyObject* event_switch;
     PyObject* event_throw;
-    PyObject* thread_key;  // of a thread's record in the dictionary of its thread state
-    interpreter::SharedValue<bool> collects_at_end{true};       // garbage, when threads end
-    interpreter::SharedValue<std::clock_t> cleanup_clocks{0};  // spent on that
-    interpreter::SharedValue<Py_ssize_t> main_greenlets{0};    // that exist
-    std::atomic<std::size_t> parent_changes;  // so often was a parent set
+    PyObject* thread_key;     // the key of the Thread in the dictionary of its thread state
+    interpreter::SharedValue<bool> collects_at_end{true};      // an ending thread runs the garbage collector
+    interpreter::SharedValue<std::clock_t> cleanup_clocks{0};  // the time that took
+    interpreter::SharedValue<Py_ssize_t> main_greenlets{0};    // how many there are
+    std::atomic<std::size_t> parent_changes;                   // how often a parent was set
     interpreter::SpareObjects spare_greenlets;
 
     LayerRecord layers[layer_count];  // of the layers above core, by number
 
-    // Of the running interpreter: borrowed, or nullptr if the module was never imported in it (with an exception).
+    // The running interpreter's: borrowed. nullptr with an exception if it never imported the module.
     static ModuleState* of_interpreter() noexcept;
 
-    // Does the running interpreter have one? False with an exception if memory ran out.
+    // True if the running interpreter has one. False with an exception if memory ran out.
     static bool has_interpreter() noexcept;
 
-    // Makes one for the running interpreter, which then owns it. nullptr with an exception if that fails.
+    // Makes the running interpreter's, which it owns. nullptr with an exception.
     static ModuleState* create(const ModuleParts& parts) noexcept;
 
-    void unref() noexcept;  // by an owner that needs it no longer
+    // Gives up an owner's share.
+    void unref() noexcept;
 
 private:
     bool fill(const ModuleParts& parts) noexcept;
     static void interpreter_ends(PyObject* capsule) noexcept;
 };
 
-// Makes what an earlier import did not, because memory ran out. False with an exception if it does again.
+// Makes an object unless an earlier import did. False with an exception.
 template <class Object, class Make>
 bool ensure(Object*& place, Make make) noexcept {
     return place != nullptr || (place = make()) != nullptr;

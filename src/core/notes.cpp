@@ -7,12 +7,17 @@
 
 namespace core {
 
-Notes Notes::nothing{.thread_state = nullptr, .thread = nullptr, .ended = ~std::size_t{0}, .ending = nullptr, .release = nullptr, .clearing = {}};
+Notes Notes::nothing{.thread_state = nullptr,
+                     .thread = nullptr,
+                     .ended = ~std::size_t{0},
+                     .ending = nullptr,
+                     .release = nullptr,
+                     .clearing = {}};
 constinit thread_local Notes* Notes::notes = &Notes::nothing;
 
 namespace {
 
-// Has something called with a thread's notes when it ends. Without a key they are not freed.
+// Registers a function that is called with a thread's notes when the thread ends. Without a key they are not freed.
 std::optional<pthread_key_t> make_key(void (*destructor)(void*)) noexcept {
     pthread_key_t key;
     return ::pthread_key_create(&key, destructor) == 0 ? std::optional(key) : std::nullopt;
@@ -33,7 +38,7 @@ Notes* Notes::allocate() noexcept {
 }
 
 void Notes::free(void* old) noexcept {
-    notes = &nothing;  // what ends after this may note something again
+    notes = &nothing;  // a later destructor may make new notes
     delete static_cast<Notes*>(old);
 }
 

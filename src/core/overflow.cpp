@@ -13,7 +13,7 @@ namespace core {
 
 namespace {
 
-// Text for a signal handler to write, which may use next to nothing of the C library. What does not fit is left out.
+// A line of text for a signal handler, which must not call most of the C library. It is cut off if it is too long.
 class Line {
 public:
     void add(const char* text) noexcept {
@@ -42,7 +42,7 @@ private:
     std::size_t length_ = 0;
 };
 
-// The greenlet runs, so it is alive; and it looks as repr() has it.
+// Reports the greenlet in the words of repr(). It is alive, because it runs.
 void report(const stackful::Slot& slot) noexcept {
     const PyGreenlet* g = activation_on(slot).greenlet;
     Line line;

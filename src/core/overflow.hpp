@@ -1,17 +1,17 @@
-// Naming the greenlet whose C stack overflowed, before that ends the process: an option, for all threads.
+// An option: when a C stack overflows, the greenlet is named before the process ends.
 
 #pragma once
 
 namespace core {
 
-// Is it on?
+// True if the option is on.
 bool reports_stack_overflow() noexcept;
 
-// Turns it on or off. The running thread is ready at once, others when they next start a greenlet. False with an exception
-// if there is no memory.
+// Turns the option on or off. The running thread is ready at once, the other threads when they next start a greenlet.
+// False with an exception.
 bool report_stack_overflow(bool enable) noexcept;
 
-// Turns it on if the environment says so; once a process.
+// Turns it on if the environment asks for it, once in a process.
 void report_stack_overflow_from_environment() noexcept;
 
 }  // namespace core

@@ -9,7 +9,7 @@ namespace core {
 
 void refuse_switch_to(PyGreenlet* g, Thread& running) noexcept {
     Thread* thread = thread_of(g);
-    PyErr_Clear();  // an exception that was to be thrown
+    PyErr_Clear();  // the exception that was to be thrown
     PyObject* error = running.module->error;
     if (running.is_on_own_stack()) {
         refuse_switch_on_own_stack(error);
@@ -19,7 +19,7 @@ void refuse_switch_to(PyGreenlet* g, Thread& running) noexcept {
         PyErr_SetString(error, "cannot switch to a garbage collected greenlet");
         return;
     }
-    Reference other;  // its main greenlet, which it lets go of at its end
+    Reference other;  // the main greenlet of `thread`, which releases it when it ends
     {
         interpreter::Holding lock(thread->after_end);
         other = Reference::borrow(as_object(thread->thread_state != nullptr ? thread->main : nullptr));
@@ -72,7 +72,7 @@ void set_successor(PyGreenlet* g, PyGreenlet* next) noexcept {
         while (child != nullptr && child->pimpl->parent != g) {
             child = child->pimpl->parent;
         }
-        if (child != nullptr) {  // or there would be a cycle
+        if (child != nullptr) {  // else there would be a cycle
             old_of_child = Reference::steal(exchange_locked_parent(child, Py_XNewRef(as_object(g->pimpl->parent))));
         }
         old = Reference::steal(exchange_locked_parent(g, Py_NewRef(as_object(next))));
@@ -82,7 +82,7 @@ void set_successor(PyGreenlet* g, PyGreenlet* next) noexcept {
 
 namespace {
 
-// Sets the parent of `g`, and gives the old one. Otherwise says what hinders that, in a ValueError's words.
+// Sets the parent of `g` and passes out the old one. Returns nullptr, or what a ValueError is to say.
 const char* exchange_checked_parent(PyGreenlet* g, PyObject* parent, PyObject*& old) noexcept {
     interpreter::Holding changing(parents_lock);
     Thread* thread = nullptr;

@@ -1,4 +1,4 @@
-// The tree of greenlets: each but a main one has a parent, which goes on when it finishes.
+// The tree of greenlets. When a greenlet finishes its parent is resumed; only a main greenlet has none.
 
 #pragma once
 
@@ -7,10 +7,11 @@
 
 namespace core {
 
-// thread_of(), while other threads may change the parents.
+// thread_of() for builds without a GIL, where the other threads may change parents.
 Thread* thread_of_changing(PyGreenlet* g) noexcept;
 
-// The thread a greenlet belongs to: borrowed; nullptr if it is unstarted and a parent of it was garbage collected.
+// The thread that a greenlet belongs to, borrowed. nullptr if it is unstarted and one of its parents was garbage
+// collected.
 inline Thread* thread_of(PyGreenlet* g) noexcept {
     if constexpr (!interpreter::has_gil) {
         return thread_of_changing(g);
@@ -21,10 +22,10 @@ inline Thread* thread_of(PyGreenlet* g) noexcept {
     return g != nullptr ? g->pimpl->thread : nullptr;
 }
 
-// Says in an exception, greenlet.error, why it is not allowed to switch to `g` from the running thread.
+// Raises greenlet.error, which says why the running thread can't switch to `g`.
 void refuse_switch_to(PyGreenlet* g, Thread& running) noexcept;
 
-// Is it allowed? If not, sets greenlet.error.
+// True if the running thread may switch to `g`. False with greenlet.error.
 inline bool may_switch_to(PyGreenlet* g, Thread& running) noexcept {
     if (thread_of(g) == &running && !running.is_on_own_stack()) [[likely]] {
         return true;
@@ -33,14 +34,15 @@ inline bool may_switch_to(PyGreenlet* g, Thread& running) noexcept {
     return false;
 }
 
-// Is `g` the greenlet `of`, or a parent of it? `of` may be nullptr.
+// True if `g` is `of` or one of its parents. `of` may be nullptr.
 bool is_ancestor(const PyGreenlet* g, const PyGreenlet* of) noexcept;
 
-// Has `next` go on when `g` finishes, which runs; if that is `g` itself, its parent does, as before. Whoever was to go on after
-// `g`, of the parents of `next`, goes on after its parent then. `next` is of the same thread.
+// Makes `next` the parent of `g`, which runs, so that `next` is resumed when `g` finishes. If `g` is one of the parents
+// of `next`, the child of `g` among them gets the old parent of `g`. Does nothing if `next` is `g`. Both are of one
+// thread.
 void set_successor(PyGreenlet* g, PyGreenlet* next) noexcept;
 
-// Sets the parent. 0, or -1 with TypeError, ValueError or AttributeError. nullptr stands for `del g.parent`.
+// Sets the parent; nullptr stands for `del g.parent`. 0, or -1 with TypeError, ValueError or AttributeError.
 int set_parent(PyGreenlet* g, PyObject* parent) noexcept;
 
 }  // namespace core

@@ -6,12 +6,12 @@
 
 namespace core {
 
-// Raises the exception that throw(type, value, traceback) means; nullptr and None stand for one that is not given. False
-// with TypeError if the arguments are not of the right kinds.
+// Sets the exception that throw(type, value, traceback) asks for. nullptr and None stand for an argument that is not
+// given. False with TypeError if the arguments are of the wrong kinds.
 bool raise(PyObject* type, PyObject* value, PyObject* traceback) noexcept;
 
-// Adds a note to the exception in flight, which a traceback shows below its text: for what the reference says in other words, that
-// programs may look for. Without memory there is no note.
+// Adds a note to the exception in flight. Its message remains the reference's, for programs that look at it. Does
+// nothing if memory runs out.
 void add_note(const char* format, ...) noexcept;
 
 }  // namespace core

@@ -1,4 +1,4 @@
-// The one owning reference to a Python object, as thin as std::unique_ptr: a raw PyObject* is a borrowed one.
+// An owning reference to a Python object. A raw PyObject* is a borrowed one, unless its comment says otherwise.
 
 #pragma once
 
@@ -13,7 +13,7 @@ public:
     Reference() noexcept = default;
     static Reference steal(PyObject* object) noexcept { return Reference(object); }
     static Reference borrow(PyObject* object) noexcept { return Reference(Py_XNewRef(object)); }
-    // The same, of what is not nullptr.
+    // As borrow(), of an object that is not nullptr.
     static Reference to(PyObject* object) noexcept { return Reference(Py_NewRef(object)); }
     Reference(Reference&& other) noexcept : object_(other.release()) {}
     Reference& operator=(Reference&& other) noexcept {

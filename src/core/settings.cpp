@@ -20,13 +20,13 @@ namespace {
 constexpr const char* stack_size_variable = "GREENLET_STACK_SIZE";
 constexpr const char* report_variable = "GREENLET_REPORT_STACK_OVERFLOW";
 
-// The text of a variable. nullptr if it is not set, or empty.
+// The text of a variable. nullptr if it is not set or empty.
 const char* variable(const char* name) noexcept {
     const char* text = std::getenv(name);
     return text != nullptr && *text != '\0' ? text : nullptr;
 }
 
-// How far a suffix shifts a number of bytes: k, M or G, in either case.
+// By how many bits a suffix shifts a number of bytes: k, M or G, in either case.
 std::optional<int> shift_of(const char* suffix) noexcept {
     if (*suffix == '\0') {
         return 0;
@@ -36,7 +36,7 @@ std::optional<int> shift_of(const char* suffix) noexcept {
     return *unit != '\0' && suffix[1] == '\0' ? std::optional<int>(10 * (unit - units + 1)) : std::nullopt;
 }
 
-// A number of bytes that is a possible size: 8388608, 0x800000, 8192k, 8M.
+// A size in bytes within the limits: 8388608, 0x800000, 8192k, 8M.
 std::optional<std::size_t> parse_size(const char* text) noexcept {
     if (!std::isdigit(static_cast<unsigned char>(*text))) {
         return std::nullopt;

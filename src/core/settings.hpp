@@ -1,5 +1,5 @@
-// What holds for the whole process: the size of stacks, and whether threads get signal stacks. From the environment
-// first, then as the program says.
+// The settings of the process: the size of stacks, and whether threads get signal stacks. The environment gives the
+// first values, and the program can change them.
 
 #pragma once
 
@@ -8,30 +8,30 @@
 
 namespace core {
 
-// How much C stack the next greenlets of all threads get, in bytes.
+// The size of the C stacks of greenlets that are started from now on, in bytes.
 std::size_t stack_size() noexcept;
 void set_stack_size(std::size_t bytes) noexcept;
 
-// Whether threads that start greenlets are to have an alternate signal stack.
+// Whether threads that start greenlets get an alternate signal stack.
 bool wants_signal_stacks() noexcept;
 void set_signal_stacks(bool wanted) noexcept;
 
-// Both in a number, so that a thread that starts a greenlet has one thing to compare.
+// Both settings in one number, so that a thread that starts a greenlet compares once.
 std::size_t stack_settings() noexcept;
 
-// A variable of the environment that means something to us.
+// A variable of the environment that this package reads.
 struct Variable {
     const char* name;
     const char* text;    // nullptr if it is not set, or empty
-    bool is_understood;  // and so holds
+    bool is_understood;
 };
 std::array<Variable, 2> environment() noexcept;
 
-// Does GREENLET_REPORT_STACK_OVERFLOW ask for reports?
+// True if GREENLET_REPORT_STACK_OVERFLOW asks for reports.
 bool environment_wants_overflow_reports() noexcept;
 
-// Issues a RuntimeWarning for each variable of the environment that could not be understood; once a process. False with
-// an exception if the program has warnings raised.
+// Issues a RuntimeWarning for each variable of the environment that is not understood, once in a process. False with an
+// exception if the program turns warnings into exceptions.
 bool warn_of_environment() noexcept;
 
 }  // namespace core

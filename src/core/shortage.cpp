@@ -10,7 +10,7 @@ namespace {
 
 using stackful::system::Obstacle;
 
-// Which limit it is, and what to do.
+// Which limit was reached, and what to do.
 const char* explain(Obstacle obstacle) noexcept {
     switch (obstacle) {
         case Obstacle::address_space:

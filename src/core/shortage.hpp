@@ -1,4 +1,4 @@
-// What is said when there is no room for another stack.
+// The exception when there is no room for another stack.
 
 #pragma once
 
@@ -6,8 +6,8 @@
 
 namespace core {
 
-// Raises a MemoryError that tells how many greenlets are active, which limit stands in the way and what to set. `slot_bytes`:
-// what was wanted.
+// Raises a MemoryError that says how many greenlets are active, which limit was reached and what to set. `slot_bytes`:
+// the size that was asked for.
 void raise_no_room(std::size_t slot_bytes) noexcept;
 
 }  // namespace core

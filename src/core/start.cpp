@@ -14,26 +14,26 @@ namespace core {
 
 namespace {
 
-// So many arguments are kept on the stack of the greenlet itself.
+// How many arguments are kept on the greenlet's own stack.
 constexpr Py_ssize_t few = 6;
 
 Py_ssize_t argument_count(const Message& message) noexcept {
     return message.positional + (message.keyword_names != nullptr ? PyTuple_GET_SIZE(message.keyword_names) : 0);
 }
 
-// Expands a dictionary of keyword arguments.
+// Replaces a dictionary of keyword arguments by arguments and a tuple of names.
 bool expand_keywords(Start& start) {
     Message& message = start.message;
     if (message.keywords == nullptr || PyDict_GET_SIZE(message.keywords) == 0) {
         return true;
     }
-    // Where threads do not take turns another one may change it.
+    // Without a GIL another thread may change it.
     Reference own = Reference::steal(interpreter::has_gil ? Py_NewRef(message.keywords) : PyDict_Copy(message.keywords));
     if (!own) {
         return false;
     }
     PyObject* keywords = own.get();
-    interpreter::CollectorPaused paused;  // what it calls may change the dictionary
+    interpreter::CollectorPaused paused;  // a destructor may change the dictionary
     Reference values = Reference::steal(PyTuple_New(message.positional + PyDict_GET_SIZE(keywords)));
     Reference names = Reference::steal(PyTuple_New(PyDict_GET_SIZE(keywords)));
     if (!values || !names) {
@@ -77,13 +77,13 @@ bool keep_many_arguments(Start& start) {
     return true;
 }
 
-// Finds out what an unstarted greenlet will run. May run Python code, which may do anything, start the greenlet included, or
-// give it a parent of another thread.
+// Finds what an unstarted greenlet will run. May run Python code, which may start the greenlet, or set a parent of
+// another thread.
 bool find_run(Thread& thread, PyGreenlet* g, Start& start) {
     if (Py_TYPE(g) == thread.module->greenlet_type) {
-        interpreter::SharedReference run(as_object(g), g->pimpl->run);  // under whose lock it is started
+        interpreter::SharedReference run(as_object(g), g->pimpl->run);  // the lock under which it is started
         if (is_started(g)) {
-            return true;  // prepare_start() finds out
+            return true;  // prepare_start() notices
         }
         start.run = Reference::steal(run.get());
         if (start.run) {
@@ -94,7 +94,7 @@ bool find_run(Thread& thread, PyGreenlet* g, Start& start) {
         interpreter::PendingException in_flight;
         start.run = Reference::steal(PyObject_GetAttr(as_object(g), thread.module->name_run));
         if (!start.run && !interpreter::has_gil && is_started(g)) {
-            PyErr_Clear();  // another thread did so meanwhile
+            PyErr_Clear();  // another thread started it meanwhile
             return true;
         }
         if (!start.run) {
@@ -107,10 +107,11 @@ bool find_run(Thread& thread, PyGreenlet* g, Start& start) {
 // The first function on a greenlet's stack.
 void run_greenlet(void* payload);
 
-// False if another thread has started it, where they do not take turns: its parent was of that one then.
+// Lays out the slot and makes the greenlet active. False if another thread has started it meanwhile, which takes a
+// build without a GIL.
 bool activate(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
     static_assert(sizeof(Activation) % alignof(_PyStackChunk) == 0 && interpreter::size_of_link % alignof(_PyStackChunk) == 0);
-    interpreter::ObjectLock lock(as_object(g));  // also because its context moves, and another thread may ask for it
+    interpreter::ObjectLock lock(as_object(g));  // its context moves too, and another thread may ask for it
     if (!interpreter::has_gil && is_started(g)) {
         return false;
     }
@@ -149,7 +150,7 @@ Preparation prepare_start(Thread& thread, PyGreenlet* g, const Message& message,
     if (!expand_keywords(start) || !keep_many_arguments(start)) {
         return Preparation::failed;
     }
-    // By what was called to find `run`, or to get memory for the arguments.
+    // Code may have run, to find `run` and to get memory.
     if (is_started(g)) {
         return Preparation::already_started;
     }
@@ -193,13 +194,13 @@ inline PyObject* call_linked(Thread& thread, Activation& activation, PyObject* c
 
 // Calls run(*arguments), in the new greenlet. Returns its result, or nullptr with an exception.
 PyObject* call_run(Thread& thread, PyGreenlet* self, Start& start) {
-    // Take over what the starter has, before anything else can run.
+    // Takes over what the starter owns before other code can run.
     Message message = start.message;
     Reference run = std::move(start.run);
     Reference many_arguments = std::move(start.many_arguments);
     Reference keyword_names = Reference::borrow(message.keyword_names);
     Py_ssize_t count = message.is_exception ? 0 : argument_count(message);
-    PyObject* few_kept[1 + few];  // the first place is for the callee to use
+    PyObject* few_kept[1 + few];  // the first place is the callee's (PY_VECTORCALL_ARGUMENTS_OFFSET)
     PyObject** kept = few_kept;
     if (count > few && !many_arguments) {
         kept = static_cast<PyObject**>(__builtin_alloca(static_cast<std::size_t>(1 + count) * sizeof(PyObject*)));
@@ -217,7 +218,7 @@ PyObject* call_run(Thread& thread, PyGreenlet* self, Start& start) {
     activation.arguments = kept + 1;
     activation.argument_count = many_arguments ? 1 : count;
 
-    // Only now other code may run: the tracer, and the destructor of a `run` attribute that was not the one found.
+    // From here on other code may run: the trace function, and the destructor of a `run` attribute that was not used.
     PyObject* attribute = interpreter::SharedReference(as_object(self), self->pimpl->run).exchange(nullptr);
     PyObject* result = arrive(thread, message.is_exception ? nullptr : Py_None);
     Py_XDECREF(attribute);
@@ -235,14 +236,14 @@ PyObject* call_run(Thread& thread, PyGreenlet* self, Start& start) {
     activation.run = nullptr;
     activation.argument_count = 0;
     if (!many_arguments) {
-        for (Py_ssize_t i = count; i > 0; --i) {  // as a tuple would
+        for (Py_ssize_t i = count; i > 0; --i) {  // in the order of a tuple
             Py_DECREF(kept[i]);
         }
     }
     return result;
 }
 
-// Not noexcept, and without destructors of its own: a thread that is ended by pthread_exit() unwinds it.
+// Not noexcept, and without destructors: pthread_exit() unwinds it.
 void run_greenlet(void* payload) {
     stackful::entered();
     Start& start = *static_cast<Start*>(payload);

@@ -9,7 +9,7 @@ namespace core {
 
 namespace {
 
-// Fails as a test asked for.
+// True, with an exception, if a test asked for a failure.
 bool injected_failure(PyGreenlet* g) {
     switch (g->pimpl->fault) {
         case Fault::none:
@@ -45,7 +45,7 @@ PyObject* switch_to(Reference target, const Message& message, interpreter::CallI
             return nullptr;
         }
         if (is_active(next)) {
-            if (next->pimpl->thread != thread) {  // it was started elsewhere meanwhile
+            if (next->pimpl->thread != thread) {  // another thread started it meanwhile
                 refuse_switch_to(next, *thread);
                 return nullptr;
             }
@@ -53,7 +53,7 @@ PyObject* switch_to(Reference target, const Message& message, interpreter::CallI
             if (value == nullptr && !message.is_exception) {
                 return nullptr;
             }
-            if (!is_active(next)) {  // any more
+            if (!is_active(next)) {  // it has finished meanwhile
                 Py_XDECREF(value);
                 continue;
             }

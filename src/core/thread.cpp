@@ -20,19 +20,19 @@ namespace {
 
 constexpr const char* capsule_name = "greenlet._greenlet.thread";
 
-// A destructor wants one, called when the thread state is cleared. Nobody would end a record that is made now.
+// For a destructor that runs while the thread state is cleared: nobody would end a record that is made now.
 Thread* refuse_to_make() noexcept {
     PyErr_SetString(PyExc_RuntimeError, "greenlets can't be used any more: the thread has ended");
     return nullptr;
 }
 
-// The interpreter may not be content with what the engine is.
+// At least what the interpreter needs, which may be more than the engine's minimum.
 std::size_t sufficient(std::size_t stack_size) noexcept { return std::max(stack_size, interpreter::least_stack_bytes); }
 
 }  // namespace
 
 void Thread::note(PyThreadState* ts, Thread* thread) noexcept {
-    if (Notes* notes = Notes::make()) {  // else it is looked up each time
+    if (Notes* notes = Notes::make()) {  // without memory it is looked up each time
         notes->thread_state = ts;
         notes->thread = thread;
         notes->ended = ended_threads.load(std::memory_order_relaxed);
@@ -48,7 +48,7 @@ Thread* Thread::find_or_make(PyThreadState* ts) noexcept {
     if (Notes::get().clearing.is_of(ts) && !interpreter::has_dictionary(ts)) {
         return refuse_to_make();
     }
-    interpreter::CollectorPaused paused;      // or else destructors could make a record first
+    interpreter::CollectorPaused paused;  // a destructor could make a record first
     Thread* thread = find_or_make_in(PyThreadState_GetDict(), ts);
     if (thread != nullptr) {
         note(ts, thread);
@@ -57,11 +57,11 @@ Thread* Thread::find_or_make(PyThreadState* ts) noexcept {
 }
 
 Thread* Thread::of(PyThreadState* ts) noexcept {
-    interpreter::CollectorPaused paused;  // or else other threads could run meanwhile, this one too
+    interpreter::CollectorPaused paused;  // the other threads could run meanwhile, this one too
     return find_or_make_in(interpreter::dictionary_of(ts), ts);
 }
 
-// `dict`: that of the thread state, borrowed; nullptr if there was no memory for it.
+// `dict`: the thread state's, borrowed; nullptr if there was no memory for it.
 Thread* Thread::find_or_make_in(PyObject* dict, PyThreadState* ts) noexcept {
     if (dict == nullptr) {
         PyErr_NoMemory();
@@ -147,7 +147,7 @@ void Thread::follow_settings() noexcept {
     stack_settings = core::stack_settings();
     stacks.set_stack_size(sufficient(core::stack_size()));
     if (wants_signal_stacks()) {
-        stackful::ensure_signal_stack();  // without one an overflow is not reported, and that is all
+        stackful::ensure_signal_stack();  // without one an overflow is only not reported
     }
 }
 

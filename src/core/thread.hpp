@@ -1,13 +1,13 @@
 // A thread that has greenlets.
 //
-// Greenlets belong to a PyThreadState rather than to an operating-system thread: one thread may take turns with several
+// Greenlets belong to a PyThreadState, not to an operating-system thread: one thread may take turns with several
 // interpreters, and a foreign thread gets a new thread state at each PyGILState_Ensure. A Thread is made when a thread
-// state first uses greenlets. It is kept alive by the thread state's dictionary and by the greenlets it started.
+// state first uses greenlets. The thread state's dictionary and the greenlets that the thread started own it.
 //
-// The end of a thread. CPython clears the dictionary of the thread state while the thread can still run Python code, and that
-// ends the Thread: greenlets that are only kept alive by a cycle of references are collected, with their `finally`
-// blocks run, and those that nothing can resume any more are let go of. A greenlet that somebody else still holds
-// stays as it was, suspended for ever, until that reference goes too.
+// The end of a thread. CPython clears the dictionary of the thread state while the thread can still run Python code,
+// and that ends the Thread. Greenlets in unreferenced cycles are collected, and their `finally` blocks run; those that
+// nothing can resume are abandoned. A greenlet that is still referenced stays suspended until that reference is
+// released.
 
 #pragma once
 
@@ -20,14 +20,14 @@
 
 namespace core {
 
-// What keeps switches from taking the shortest way. A bit each.
+// What keeps a switch from the shortest path. A bit each.
 enum Obstacle : unsigned {
-    kills_wait = 1,   // greenlets that others released are to be killed first
-    on_own_stack = 2  // a function runs on the thread's own stack, below a greenlet that is suspended there: no switch can be made
+    kills_wait = 1,   // the kill queue is not empty, and is run first
+    on_own_stack = 2  // on_thread_stack() runs a function, and no switch is possible
 };
 
-// An object that a layer above core keeps for each thread (core/layer.hpp). Its finalizer is called while the thread can
-// still run Python code; it takes the object off the thread.
+// An object that a layer above core keeps for each thread (core/layer.hpp). Its finalizer is called while the thread
+// can still run Python code; it takes the object off the thread.
 struct LayerObject {
     PyObject* object;  // owned
     bool has_ended;    // the thread ends, and its object has been finalized once
@@ -36,23 +36,23 @@ struct LayerObject {
 struct Thread {
     interpreter::SharedValue<PyThreadState*> thread_state;  // nullptr once the thread has ended
     interpreter::SharedValue<PyGreenlet*> current;          // owned; the greenlet that runs
-    PyGreenlet* origin;            // owned; the one that switched, until its successor has taken notice
-    Activation* finished_activation;           // of one that finished, whose stack its successor returns
+    PyGreenlet* origin;            // owned; the greenlet that switched away, until the next one has arrived
+    Activation* finished_activation;  // of a greenlet that finished; the next one returns its stack
     PyObject* tracer;              // owned; called at each switch, or nullptr
     std::atomic<unsigned> obstacles{0};  // set by any thread
-    PyGreenlet* to_kill;           // owned; the first of those that others released. Each owns the next one
-    PyGreenlet* last_to_kill;      // changed, like the first one, while `after_end` is held
-    stackful::StackCache stacks{stackful::minimum_stack_size};  // until the settings are looked at
-    std::size_t stack_settings;    // what they were when `stacks` was last told
+    PyGreenlet* to_kill;           // owned; the first greenlet of the kill queue. Each owns the next one
+    PyGreenlet* last_to_kill;      // changed, like to_kill, while `after_end` is held
+    stackful::StackCache stacks{stackful::minimum_stack_size};  // the size until follow_settings()
+    std::size_t stack_settings;    // core::stack_settings() at the last follow_settings()
     ModuleState* module;           // shared
-    bool postpones_kills;          // a switch of several steps is in progress: no greenlet can be killed at once
+    bool postpones_kills;          // no greenlet can be killed now: a switch of several steps is in progress
     LayerObject layer_objects[layer_count];  // of the layers above core, by number
     PyGreenlet* main;              // owned, while the thread lives
-    Activation* active;            // its active greenlets but the main one
-    [[no_unique_address]] interpreter::Lock after_end;  // for what any thread may do with it once it has ended
+    Activation* active;            // the list of its active greenlets without the main one
+    [[no_unique_address]] interpreter::Lock after_end;  // for what any thread may do once this one has ended
     Activation main_activation;
-    stackful::system::Bounds own_stack;  // as far as it has been asked for
-    unsigned long identity;              // as threading.get_ident() has it
+    stackful::system::Bounds own_stack;  // empty until it is needed
+    unsigned long identity;              // threading.get_ident()
     interpreter::SharedCount owners{1};
 
     // A slot for a new greenlet, or nullptr with an exception.
@@ -61,24 +61,24 @@ struct Thread {
     // Returns the stack of a greenlet that finished or was abandoned.
     void return_stack(Activation& activation) noexcept;
 
-    // The running thread's. nullptr with an exception if there was none and it could not be made.
+    // The running thread's, made at the first call. nullptr with an exception.
     static Thread* running() noexcept;
 
-    // That of another thread, which may not have used greenlets yet. nullptr with an exception if it could not be made.
+    // That of another thread, made if that has not used greenlets yet. nullptr with an exception.
     static Thread* of(PyThreadState* thread_state) noexcept;
 
-    // The running thread's, if there is one and it is at hand; else nullptr.
+    // The running thread's if it is in the Notes, else nullptr.
     static Thread* known() noexcept { return is_noted(interpreter::current_thread_state()) ? Notes::get().thread : nullptr; }
 
-    // The module's state in the running interpreter, looked up only if there is no Thread at hand. nullptr with an exception
-    // if the module was never imported there.
+    // The running interpreter's module state. nullptr with an exception if the module was never imported there.
     static ModuleState* running_module() noexcept;
 
-    // Has `g`, an active greenlet of this thread, killed when the thread next uses greenlets. For any thread to call; takes
-    // over a reference to `g`. False, and nothing is done, if the thread has ended. `collected`: see Greenlet.
+    // Puts `g`, an active greenlet of this thread, into the kill queue, which the thread runs when it next uses
+    // greenlets. Any thread may call it. Takes over a reference to `g`. False, and nothing is done, if the thread has
+    // ended. `collected`: see Kill.
     bool kill_later(PyGreenlet* g, bool collected) noexcept;
 
-    // Kills the greenlets that others released. Called by the thread itself.
+    // Kills the greenlets in the kill queue. Only the thread itself calls it.
     void run_kill_queue() noexcept {
         if (has_obstacles() && !postpones_kills) [[unlikely]] {
             run_kill_queue_now();
@@ -87,10 +87,10 @@ struct Thread {
 
     bool has_obstacles() const noexcept { return obstacles.load(std::memory_order_relaxed) != 0; }
 
-    // Does a function run that on_thread_stack() has called?
+    // True while on_thread_stack() runs a function.
     bool is_on_own_stack() const noexcept { return (obstacles.load(std::memory_order_relaxed) & on_own_stack) != 0; }
 
-    // Gives memory back that free stacks, and those of suspended greenlets, do not use any more.
+    // Decommits memory that free stacks and suspended greenlets no longer use.
     void trim_stacks() noexcept;
 
     void add_active(Activation& activation) noexcept;
@@ -107,7 +107,7 @@ private:
     static void thread_state_cleared(PyObject* capsule);
     void follow_settings() noexcept;
     void run_kill_queue_now() noexcept;
-    PyGreenlet* take_released(bool& collected) noexcept;
+    PyGreenlet* dequeue_kill(bool& collected) noexcept;
     void leave_thread_state() noexcept;
     void end_layer_objects() noexcept;
     PyGreenlet* take_survivor() noexcept;
@@ -118,14 +118,14 @@ private:
 
     static std::atomic<std::size_t> ended_threads;
 
-    // Is its Thread at hand?
+    // True if the Notes are about this thread state.
     static bool is_noted(PyThreadState* thread_state) noexcept {
         const Notes& notes = Notes::get();
         return notes.thread_state == thread_state && notes.ended == ended_threads.load(std::memory_order_relaxed);
     }
 };
 
-// Did the thread of a started greenlet end?
+// True if the greenlet was started and its thread has ended.
 inline bool is_of_ended_thread(const PyGreenlet* g) noexcept {
     return g->pimpl->thread != nullptr && g->pimpl->thread->thread_state == nullptr;
 }

@@ -21,7 +21,7 @@ void Thread::end() noexcept {
             PyGC_Collect();
             module->cleanup_clocks += std::clock() - begin;
         }
-        // What goes now may still use greenlets. If it did later, that would make a new record of a thread that is no more.
+        // What is released now may still use greenlets. Later that would make a new record of a thread that has ended.
         if (current == main) {
             Py_XDECREF(interpreter::exchange_running_context(thread_state, nullptr));
         }
@@ -55,8 +55,8 @@ void Thread::end() noexcept {
     if (current == main) {
         Py_DECREF(as_object(current.exchange(nullptr)));
     }
-    // Else it ended in the middle of a greenlet: other threads do in the child of a fork. That greenlet stays the current
-    // one permanently, because nobody knows what state it is in.
+    // Else the thread ended in the middle of a greenlet, as the other threads do in the child of a fork. That greenlet
+    // stays the current one permanently, because its state is unknown.
     Reference ended_main;
     {
         interpreter::Holding lock(after_end);
@@ -66,7 +66,8 @@ void Thread::end() noexcept {
     unref();
 }
 
-// Code that a finalizer runs can make another object, but not permanently, and not once the thread has left its thread state.
+// Code that a finalizer runs can make another object, but not permanently, and not once the thread has left its thread
+// state.
 void Thread::end_layer_objects() noexcept {
     for (LayerObject& layer : layer_objects) {
         for (int round = 0; layer.object != nullptr && round < 10; ++round) {
@@ -76,7 +77,7 @@ void Thread::end_layer_objects() noexcept {
     }
 }
 
-// From here on other threads may abandon its greenlets.
+// From here on the other threads may abandon its greenlets.
 void Thread::leave_thread_state() noexcept {
     interpreter::Holding changing(after_end);
     for (Activation* activation = active; activation != nullptr; activation = activation->next) {
@@ -95,7 +96,7 @@ void Thread::leave_thread_state() noexcept {
     thread_state = nullptr;
 }
 
-// A greenlet that only refers to itself, with that reference. nullptr if there is none.
+// An active greenlet that owns a reference to itself, with that reference. nullptr if there is none.
 PyGreenlet* Thread::take_survivor() noexcept {
     interpreter::Holding changing(after_end);
     for (Activation* activation = active; activation != nullptr; activation = activation->next) {

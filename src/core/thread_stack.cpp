@@ -27,9 +27,9 @@ bool is_on_own_stack(Thread& thread, const void* address) noexcept {
     return thread.own_stack.holds(address);
 }
 
-// The thread whose main greenlet is suspended on the operating-system thread's own stack. The running thread itself if that is
-// where its main greenlet is, or runs. Else an interpreter was entered in a greenlet of another one, and that one's thread is looked at,
-// which does not run meanwhile. nullptr if a main greenlet is on a stack that is neither.
+// The Thread whose main greenlet is on the own stack of the operating-system thread. That is the running one, unless
+// its interpreter was entered in a greenlet of another interpreter: then it is found through the greenlet on whose
+// stack the main greenlet is. nullptr if a main greenlet is on a stack that is neither.
 Thread* find_host(Thread& running, const void* stack_pointer) noexcept {
     Thread* thread = &running;
     const void* place = running.current == running.main ? stack_pointer
@@ -45,8 +45,8 @@ Thread* find_host(Thread& running, const void* stack_pointer) noexcept {
     return thread;
 }
 
-// Notes that the stack of `host` is in use. Nobody changes the obstacles of the running thread meanwhile if threads take turns; those
-// of another interpreter's have turns of their own.
+// Notes that the stack of `host` is in use. With a GIL no other thread changes the obstacles of the running thread
+// meanwhile; the threads of another interpreter have a GIL of their own.
 void note(Thread& host, bool is_running, bool begins) noexcept {
     if (interpreter::has_gil && is_running) [[likely]] {
         unsigned others = host.obstacles.load(std::memory_order_relaxed) & ~on_own_stack;
@@ -60,7 +60,7 @@ void note(Thread& host, bool is_running, bool begins) noexcept {
     }
 }
 
-// Has the running greenlet go on below the suspended main greenlet of `host`, as long as this lives.
+// While in scope the running greenlet runs below the suspended main greenlet of `host`.
 class OnOwnStack {
 public:
     OnOwnStack(Thread& thread, Thread& host) noexcept
@@ -91,7 +91,7 @@ private:
     Thread& thread_;
     Thread& host_;
     bool postponed_kills_;
-    interpreter::StackLimit limit_{};  // of the greenlet's stack
+    interpreter::StackLimit limit_{};  // that of the greenlet's stack
 };
 
 }  // namespace

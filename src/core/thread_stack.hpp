@@ -1,9 +1,9 @@
 // Calls on the thread's own stack, from greenlets that have stacks of their own.
 //
-// Some code compares the stack pointer with the bounds of the thread's stack: virtual machines, collectors that scan stacks.
-// In a greenlet it finds itself outside. The thread's stack is free below the frames of the main greenlet while that is
-// suspended, so a function can be called there. As long as it runs no switch can be made: who would be switched to could
-// switch to the main greenlet, whose frames would then overwrite those of the function.
+// Some code compares the stack pointer with the bounds of the thread's stack: virtual machines, collectors that scan
+// stacks. In a greenlet it finds the stack pointer outside. While the main greenlet is suspended the thread's stack is
+// free below its frames, so a function can be called there. Until the function returns no switch is possible: a
+// greenlet could switch to the main greenlet, and the frames of that would overwrite the function's.
 
 #pragma once
 
@@ -11,12 +11,12 @@
 
 namespace core {
 
-// Calls `function` as PyObject_Vectorcall() does, on the running thread's own stack; plainly if that is where it runs already.
-// nullptr with greenlet.error if the thread's stack can't be had.
+// Calls `function` as PyObject_Vectorcall() does, on the running thread's own stack. It is a plain call if the thread
+// runs there already. nullptr with greenlet.error if the main greenlet is suspended on another stack.
 PyObject* call_on_thread_stack(PyObject* function, PyObject* const* arguments, std::size_t flagged_count,
                                PyObject* keyword_names) noexcept;
 
-// Says in an exception of a type why nothing can be switched to: is_on_own_stack().
+// Raises an exception of the class `error`, which says that no switch is possible on the thread's own stack.
 void refuse_switch_on_own_stack(PyObject* error) noexcept;
 
 }  // namespace core

@@ -6,15 +6,12 @@
 
 namespace core {
 
-// The only place where stacks are switched. Returns what is passed to the caller when it is resumed.
 [[gnu::noinline]] void* exchange(Greenlet& from, Activation& from_activation, Greenlet& to, void* payload, PyThreadState* ts) {
     interpreter::State::exchange(ts, from_activation.state, to.activation->state);
     auto leaving = from.phase == Phase::finished ? stackful::Leaving::for_ever : stackful::Leaving::for_a_while;
     return stackful::switch_to(from.execution, to.execution, payload, leaving);
 }
 
-// Tells the tracer of a switch that has just happened. Takes over the value, returns it, or nullptr with the tracer's
-// exception, and then the tracer is no more.
 [[gnu::noinline]] PyObject* trace(Thread& thread, PyGreenlet* origin, PyGreenlet* target, PyObject* value) {
     interpreter::PendingException in_flight;
     ModuleState& module = *thread.module;
@@ -36,7 +33,6 @@ namespace core {
     return value;
 }
 
-// arrive(), for a greenlet that waits for a coroutine.
 [[gnu::noinline]] PyObject* arrive_awaiting(Thread& thread, Activation& self, PyObject* value) {
     Coroutine& coroutine = *self.awaited;
     bool was_in_ring = stop_waiting_in_ring(coroutine, thread);

@@ -1,5 +1,5 @@
-// From one greenlet's stack to another's: the only room in which stacks are exchanged, and what a greenlet does first when it
-// arrives.
+// From one greenlet's stack to another's, and what a greenlet does first when it is resumed. Stacks are exchanged
+// nowhere else.
 
 #pragma once
 
@@ -11,15 +11,15 @@
 
 namespace core {
 
-// The switch to a suspended greenlet of the same thread that is not the current one. Takes over the value.
+// Switches to a suspended greenlet of the running thread. Takes over the value; returns what the caller is resumed
+// with.
 PyObject* transfer(Thread& thread, PyGreenlet* target, PyObject* value, interpreter::CallInProgress call) noexcept;
 
-// The same, and takes over the reference to the target too.
+// The same; takes over the reference to the target too.
 PyObject* transfer_reference(Thread& thread, PyGreenlet* target, PyObject* value,
                              interpreter::CallInProgress call) noexcept;
 
-// The same, for callers that return its result without more ado, and have different callers themselves: see
-// core/transfer_x86_64.S.
+// The same, for functions that return its result at once (core/transfer_x86_64.S).
 #ifdef GREENLET_TRANSFER_JUMPING
 extern "C" PyObject* core_transfer_jumping(Thread& thread, PyGreenlet* target, PyObject* value,
                                            interpreter::CallInProgress call) noexcept;
@@ -30,7 +30,7 @@ inline PyObject* core_transfer_jumping(Thread& thread, PyGreenlet* target, PyObj
 }
 #endif
 
-// Is it a suspended greenlet of the running thread, and nothing to do but to switch?
+// True if `g` is a suspended greenlet of the running thread and nothing else is to be done.
 inline bool is_plain_switch(PyGreenlet* g) noexcept {
     Greenlet& target = *g->pimpl;
     return target.activation != nullptr &&
@@ -40,15 +40,15 @@ inline bool is_plain_switch(PyGreenlet* g) noexcept {
 
 // --- for start and finish --------------------------------------------------------------------------------------------
 
-// The only place where stacks are exchanged. Returns what is passed to the caller when it is resumed, which it never is if `from` has
-// finished.
+// Exchanges the stacks. Returns what is passed to the caller when it is resumed. Never returns if `from` has finished.
 void* exchange(Greenlet& from, Activation& from_activation, Greenlet& to, void* payload, PyThreadState* ts);
 
-// Tells the tracer of a switch that has just happened. Takes over the value, returns it, or nullptr with the tracer's
-// exception, and then the tracer is no more.
+// Calls the trace function after a switch. Takes over the value and returns it. nullptr with the trace function's
+// exception, which also unsets it.
 PyObject* trace(Thread& thread, PyGreenlet* origin, PyGreenlet* target, PyObject* value);
 
-// What every greenlet does first when it is resumed or started: takes notice of the one that switched to it.
+// What each greenlet does first when it is resumed or started. Takes over the value and returns it, or nullptr with an
+// exception.
 inline PyObject* arrive(Thread& thread, PyObject* value) {
     PyGreenlet* origin = thread.origin;
     if (thread.finished_activation != nullptr) [[unlikely]] {
@@ -61,8 +61,8 @@ inline PyObject* arrive(Thread& thread, PyObject* value) {
     return value;
 }
 
-// Makes `target` the current greenlet, in the thread's records. Takes over the reference: one that stayed on the stack of
-// the suspended greenlet would be hidden from the garbage collector.
+// Makes `target` the thread's current greenlet. Takes over the reference: the garbage collector would not see one on
+// the stack of the suspended greenlet.
 inline void set_current(Thread& thread, Reference target) {
     thread.origin = thread.current;
     thread.current = as_greenlet(target.release());
@@ -71,7 +71,7 @@ inline void set_current(Thread& thread, Reference target) {
 // arrive(), for a greenlet that waits for a coroutine.
 PyObject* arrive_awaiting(Thread& thread, Activation& self, PyObject* value);
 
-// What a greenlet that switched away, and is resumed now, returns.
+// What the switch function of a resumed greenlet returns.
 inline PyObject* resumed(Thread& thread, Activation& self, void* received) {
     auto* value = static_cast<PyObject*>(received);
     if (self.awaited != nullptr) {
@@ -81,7 +81,8 @@ inline PyObject* resumed(Thread& thread, Activation& self, void* received) {
     return arrive(thread, value);
 }
 
-// Suspends the current greenlet and goes on with `target`: passes a value to an active one, a Start to one that was prepared.
+// Suspends the current greenlet and resumes `target`. `payload`: the value for an active one, the Start for a prepared
+// one.
 inline PyObject* resume(Thread& thread, Reference target, void* payload, interpreter::CallInProgress call) {
     interpreter::CriticalSections critical_sections;
     critical_sections.suspend(thread.thread_state);

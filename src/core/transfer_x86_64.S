@@ -1,16 +1,16 @@
 // transfer_reference(), with a return that the processor can predict.
 //
-// A processor predicts where a `ret` goes to from the `call`s it has seen last. That fails for a `ret` on another stack than
-// the last `call`, unless both were made at the same place. In a pair of greenlets where one calls give() and the other
-// resume() each has its own place to return to, so each switch would cost a wrong prediction. An indirect jump is predicted
-// from where it went before, and that is the same each time round.
+// A processor predicts the target of a `ret` from the last `call`s. The prediction fails if the `ret` is on another stack
+// than the last `call`, unless both were made at the same place. In a pair of greenlets one calls yield_value() and the
+// other resume(): their places to return to differ, so each switch would cost a wrong prediction. An indirect jump is
+// predicted from its last targets, which are the same each time round.
 //
-//     resume, give             jump to core_transfer_jumping
-//     core_transfer_jumping    calls core_transfer: always at the same place, so its `ret` is predicted rightly
+//     resume, yield_value      jump to core_transfer_jumping
+//     core_transfer_jumping    calls core_transfer: always at the same place, so its `ret` is predicted correctly
 //     core_transfer            switches stacks, ...
-//     core_transfer_jumping    ... and is on the other one now, where it takes the address to return to and jumps there
+//     core_transfer_jumping    ... takes the address to return to from the other stack, and jumps there
 //
-// What is not taken back by a `ret` stays in the processor's list of calls, which keeps the last few of them only.
+// A `call` without its `ret` stays in the processor's list of calls, which keeps the last few only.
 
         .text
 

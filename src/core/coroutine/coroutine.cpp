@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/coroutine/hooks.hpp"
+#include "core/coroutine/ring.hpp"
 #include "core/create.hpp"
 #include "core/describe.hpp"
 #include "core/parent.hpp"
@@ -21,8 +22,8 @@ namespace {
 
 using State = Coroutine::State;
 
-// Is it another thread's, or are these not to know before it is looked into? Then raises an exception in place of the one in
-// flight.
+// True if the coroutine belongs to another thread, for builds without a GIL, where it must not be looked into then.
+// Replaces the exception in flight.
 bool is_refused(const Coroutine& coroutine) noexcept {
     if (interpreter::has_gil) {
         return false;
@@ -45,7 +46,7 @@ bool is_refused(const Coroutine& coroutine) noexcept {
     return true;
 }
 
-// The coroutine was begun in another thread. Says so in an exception, in place of the one in flight.
+// Raises greenlet.error in place of the exception in flight: the coroutine was started in another thread.
 void refuse_thread(const Coroutine& coroutine, Thread& running) noexcept {
     PyErr_Clear();
     Thread* thread = thread_of(coroutine.body);
@@ -62,14 +63,14 @@ void refuse_thread(const Coroutine& coroutine, Thread& running) noexcept {
     }
 }
 
-// Finds the greenlet to switch to, when it is not simply the one that gave the last value. nullptr with an exception.
+// The greenlet to switch to when it may not be the body: borrowed. nullptr with an exception.
 PyGreenlet* find_yielder(Coroutine& coroutine) {
     Thread* thread = Thread::running();
     if (thread == nullptr) {
         return nullptr;
     }
     {
-        // What runs code comes first, for that may go on with the coroutine.
+        // First what may run code, for that may resume the coroutine.
         interpreter::PendingException in_flight;
         thread->run_kill_queue();
         if (coroutine.yielder != nullptr && !is_active(coroutine.yielder)) {
@@ -99,7 +100,8 @@ PyGreenlet* find_yielder(Coroutine& coroutine) {
     return yielder;
 }
 
-// Switches to a greenlet for a value. `is_ring`: the running greenlet itself runs on behalf of the body.
+// Switches to `yielder`, whose reference it takes over, for the next value. `is_ring`: the running greenlet itself runs
+// on behalf of the body.
 inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_state, PyGreenlet* yielder, PyObject* value,
                                   bool is_ring) {
     Greenlet& body = *coroutine.body->pimpl;
@@ -107,7 +109,7 @@ inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_st
     body.resumer = as_greenlet(Py_NewRef(as_object(thread.current)));
     body.activation->state.nest_in(thread_state);
     if (is_ring) {
-        body.activation->state.unnest();  // frames, and exceptions being handled, that lead back to themselves would have no end
+        body.activation->state.unnest();  // a ring of frames, or of handled exceptions, would have no end
     }
     coroutine.state = State::running;
     Activation& resumer = *thread.current->pimpl->activation;
@@ -144,7 +146,7 @@ void refuse_running(const Coroutine& coroutine) noexcept {
 
 void Coroutine::unref() noexcept {
     if (body != nullptr) {
-        interpreter::ObjectLock lock(as_object(body));  // its thread may be ending it
+        interpreter::ObjectLock lock(as_object(body));  // its thread may be finishing it
         body->pimpl->coroutine = nullptr;
     }
     Py_CLEAR(yielder);
@@ -169,7 +171,7 @@ PyObject* start(Coroutine& coroutine, PyObject* function, const Message& message
     coroutine.owner.set(thread);
     coroutine.return_as = return_as;
     PyObject* value = switch_to(body, message);
-    // If it has begun, it may run again by now: on behalf of somebody else.
+    // If it was started it may run by now, on behalf of another greenlet.
     if (coroutine.state == State::running && !is_started(coroutine.body)) {
         coroutine.unref();  // there was no memory
     }
@@ -182,7 +184,7 @@ PyObject* resume(Coroutine& coroutine, PyObject* value, ReturnAs return_as) noex
         return nullptr;
     }
     PyGreenlet* body = coroutine.body;
-    // No ring can come about if nothing runs on behalf of the body.
+    // A ring is not possible if nothing runs on behalf of the body.
     if (coroutine.state == State::suspended && coroutine.yielder == nullptr && is_plain_switch(body) &&
         body->pimpl->activation->bodies == 0) [[likely]] {
         coroutine.return_as = return_as;
@@ -219,7 +221,7 @@ PyObject* yield_value(Coroutine& coroutine, Thread& thread, PyObject* value, int
 
 namespace {
 
-// The coroutine that a body runs on behalf of someone, if it is of that kind.
+// The coroutine of a body that runs on behalf of a resumer, if it is of that kind.
 Coroutine* coroutine_of(const Greenlet& body, const CoroutineKind& kind) noexcept {
     bool is_it = body.coroutine != nullptr && body.resumer != nullptr && body.coroutine->kind == &kind;
     return is_it ? body.coroutine : nullptr;
@@ -227,9 +229,8 @@ Coroutine* coroutine_of(const Greenlet& body, const CoroutineKind& kind) noexcep
 
 Coroutine* find_coroutine(Thread& thread, const CoroutineKind& kind, bool through_others) noexcept {
     interpreter::Holding reading(parents_lock);
-    // A greenlet that a body started may resume that body, so the chain may be a ring. `behind` goes half as fast.
-    const PyGreenlet* behind = thread.current;
-    bool follow = false;
+    auto next = [](const PyGreenlet* g) { return is_body(g) ? g->pimpl->resumer : g->pimpl->parent; };
+    RingDetector ring(thread.current);  // a greenlet that a body started may resume that body
     for (const PyGreenlet* g = thread.current; g != nullptr;) {
         const Greenlet& greenlet = *g->pimpl;
         if (greenlet.role != Role::body) {
@@ -239,18 +240,14 @@ Coroutine* find_coroutine(Thread& thread, const CoroutineKind& kind, bool throug
             return coroutine;
         }
         else if (greenlet.resumer == nullptr || greenlet.coroutine == nullptr) {
-            return nullptr;  // it does not run on behalf of anyone
+            return nullptr;  // it has no resumer
         }
         else {
             g = through_others ? greenlet.resumer : nullptr;
         }
-        if (follow) {
-            behind = is_body(behind) ? behind->pimpl->resumer : behind->pimpl->parent;
-            if (behind == g) {
-                return nullptr;
-            }
+        if (g != nullptr && ring.closes_at(g, next)) {
+            return nullptr;
         }
-        follow = !follow;
     }
     return nullptr;
 }
@@ -264,7 +261,7 @@ Coroutine* running_coroutine(Thread& thread, const CoroutineKind& kind, bool thr
 
 namespace {
 
-// resume(), with the exception in flight.
+// resume() with the exception in flight.
 PyObject* resume_with_exception(Coroutine& coroutine, ReturnAs return_as) noexcept {
     if (is_refused(coroutine)) {
         return nullptr;
@@ -354,7 +351,7 @@ PyObject* suspended_frame(const Coroutine& coroutine) noexcept {
         }
     }
     PyGreenlet* yielder = coroutine.yielder != nullptr ? coroutine.yielder : coroutine.body;
-    // Its greenlet may run all the same: somebody can have switched to that.
+    // Its greenlet may run nevertheless, after a plain switch to it.
     if (coroutine.state != State::suspended || !is_active(yielder) || yielder->pimpl->thread->current == yielder) {
         return Py_NewRef(Py_None);
     }

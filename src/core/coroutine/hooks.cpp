@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/coroutine/coroutine.hpp"
+#include "core/coroutine/ring.hpp"
 #include "core/reference.hpp"
 #include "core/transfer.hpp"
 #include "interpreter/pending_exception.hpp"
@@ -13,7 +14,8 @@ namespace {
 
 using State = Coroutine::State;
 
-// Not by PyErr_SetObject() with the value, which would make several arguments of a tuple, and raise an exception as it is.
+// PyErr_SetObject() with the value itself would make several arguments of a tuple, and would raise a value that is an
+// exception.
 void raise_stop_iteration(PyObject* value) {
     PyObject* exception = value != Py_None ? PyObject_CallOneArg(PyExc_StopIteration, value)
                                            : PyObject_CallNoArgs(PyExc_StopIteration);
@@ -23,7 +25,7 @@ void raise_stop_iteration(PyObject* value) {
     }
 }
 
-// An exception that is StopIteration would look like the end of the coroutine to its resumer.
+// A StopIteration that the function raised would look to the resumer as if the function had returned.
 void replace_stop_iteration(const char* name) {
     Reference cause = Reference::steal(interpreter::take_exception());
     PyErr_Format(PyExc_RuntimeError, "%s raised StopIteration", name);
@@ -40,21 +42,20 @@ const PyGreenlet* awaited_body(const PyGreenlet* g) noexcept {
     return coroutine != nullptr && coroutine->state == State::running ? coroutine->body : nullptr;
 }
 
-// Does it lead to a ring to follow who waits for whom? `behind` goes half as fast.
+// True if the bodies that a greenlet waits for, directly and through others, form a ring.
 bool waits_in_ring(const PyGreenlet* g) noexcept {
-    const PyGreenlet* behind = g;
-    bool follow = false;
+    RingDetector ring(g);
     while ((g = awaited_body(g)) != nullptr) {
-        if (g == behind) {
+        if (ring.closes_at(g, awaited_body)) {
             return true;
         }
-        behind = follow ? awaited_body(behind) : behind;
-        follow = !follow;
     }
     return false;
 }
 
-// Does the running greenlet still wait for a coroutine?
+const PyGreenlet* resumer_of(const PyGreenlet* g) noexcept { return g->pimpl->resumer; }
+
+// True if the running greenlet still waits for the coroutine.
 bool waits_for(const Coroutine& coroutine, const Thread& thread) noexcept {
     return coroutine.state == State::running && coroutine.body->pimpl->resumer == thread.current;
 }
@@ -106,11 +107,11 @@ PyObject* awaited_otherwise(Coroutine& coroutine, Thread& thread, PyObject* valu
         return stop_waiting_in_ring(coroutine, thread) ? raise_ring(coroutine, thread, value)
                                                        : transfer(thread, coroutine.body, value, {});
     }
-    // It may be that the tracer had others go on with it.
+    // A trace function may have resumed it meanwhile.
     return coroutine.state == State::finished ? returned(coroutine, value) : value;
 }
 
-void part_from_awaited(const PyGreenlet* g) noexcept {
+void unnest_awaited(const PyGreenlet* g) noexcept {
     const PyGreenlet* body = awaited_body(g);
     if (body != nullptr && body->pimpl->activation != nullptr) {
         body->pimpl->activation->state.unnest();
@@ -118,18 +119,14 @@ void part_from_awaited(const PyGreenlet* g) noexcept {
 }
 
 bool is_part_of(const PyGreenlet* g, const PyGreenlet* body) noexcept {
-    const PyGreenlet* behind = g;
-    for (bool follow = false; g != nullptr; follow = !follow) {
-        if (g == body) {
-            return true;
-        }
-        g = g->pimpl->resumer;
-        behind = follow ? behind->pimpl->resumer : behind;
-        if (g == behind) {
-            return false;  // a ring without it
+    RingDetector ring(g);
+    while (g != body) {
+        g = resumer_of(g);
+        if (g == nullptr || ring.closes_at(g, resumer_of)) {
+            return false;
         }
     }
-    return false;
+    return true;
 }
 
 PyGreenlet* take_resumer(PyGreenlet* body) noexcept {
@@ -142,11 +139,10 @@ PyGreenlet* take_resumer(PyGreenlet* body) noexcept {
 
 PyGreenlet* outermost_resumer(PyGreenlet* g) noexcept {
     PyGreenlet* outer = g;
-    const PyGreenlet* behind = g;
-    for (bool follow = false; outer->pimpl->resumer != nullptr; follow = !follow) {
-        outer = outer->pimpl->resumer;
-        behind = follow ? behind->pimpl->resumer : behind;
-        if (outer == behind) {
+    RingDetector ring(g);
+    while (PyGreenlet* resumer = outer->pimpl->resumer) {
+        outer = resumer;
+        if (ring.closes_at(outer, resumer_of)) {
             return g;
         }
     }
@@ -157,8 +153,8 @@ PyObject* finish_body(PyGreenlet* body, PyObject* result) noexcept {
     bool is_awaited = body->pimpl->resumer != nullptr;
     const CoroutineKind* kind = nullptr;
     {
-        interpreter::ObjectLock lock(as_object(body));  // another thread may be dropping it
-        // From here on the body is nobody's: what is released now can't give values.
+        interpreter::ObjectLock lock(as_object(body));  // another thread may be releasing the coroutine
+        // From here on the body has no coroutine: code that runs because of a release can't yield.
         if (Coroutine* coroutine = std::exchange(body->pimpl->coroutine, nullptr)) {
             kind = coroutine->kind;
             coroutine->state = State::finished;

@@ -1,4 +1,5 @@
-// What the switch, the end and the kill of a greenlet do for coroutines.
+// What switching, finishing and killing a greenlet do for coroutines. The layers of core below them see coroutines
+// through this header only.
 
 #pragma once
 
@@ -7,28 +8,29 @@
 
 namespace core {
 
-// The running greenlet was not given a value by the coroutine it awaits. If that has come to wait for the greenlet itself, nobody
-// waits any more, as if it had given something: true. To be asked before anything else runs: the search for the exception that
-// is being handled would never end.
+// For the running greenlet, which was resumed by others than the coroutine it awaits. If the coroutine's body has come
+// to wait for the greenlet itself, the greenlet stops waiting, as if the coroutine had yielded: true. Must be called
+// before other code runs: in a ring the search for the handled exception would never end.
 bool stop_waiting_in_ring(Coroutine& coroutine, Thread& thread) noexcept;
 
-// What resume() returns when its caller was not given a value: the coroutine has finished, or somebody else switched to the
-// caller. Takes over the value.
+// What resume() returns when the coroutine has not yielded: it has finished, or another greenlet switched to the
+// resumer. Takes over the value.
 PyObject* awaited_otherwise(Coroutine& coroutine, Thread& thread, PyObject* value, bool was_in_ring) noexcept;
 
-// A greenlet is abandoned, and its frames go: the body that it waits for is not part of it any more.
-void part_from_awaited(const PyGreenlet* g) noexcept;
+// Unnests the body that an abandoned greenlet waits for, because the greenlet's frames go.
+void unnest_awaited(const PyGreenlet* g) noexcept;
 
-// Does a greenlet run on behalf of a body, directly or through others? A body is part of itself.
+// True if a greenlet is the body, or runs on behalf of it, directly or through others.
 bool is_part_of(const PyGreenlet* g, const PyGreenlet* body) noexcept;
 
-// A body does not run on behalf of its resumer any more. Returns that one, a reference that was the body's; nullptr if there is none.
+// Ends the relation of a body to its resumer. Returns the resumer, with the body's reference to it, or nullptr.
 PyGreenlet* take_resumer(PyGreenlet* body) noexcept;
 
-// The greenlet at the end of those that wait for each other, down to this one. The same, if they do so in a ring.
+// The resumer of the resumer, and so on, to the last. `g` itself if they form a ring.
 PyGreenlet* outermost_resumer(PyGreenlet* g) noexcept;
 
-// What becomes of the result of a body's function, or of its exception in flight: a new reference, or nullptr.
+// Finishes the coroutine of a body whose function returned `result`, or raised. Returns what the resumer gets: a new
+// reference, or nullptr with an exception.
 PyObject* finish_body(PyGreenlet* body, PyObject* result) noexcept;
 
 }  // namespace core

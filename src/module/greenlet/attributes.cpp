@@ -117,8 +117,8 @@ PyObject*& suspended_context(PyObject* self) noexcept {
     return is_suspended(self) ? of(self).activation->state.context : of(self).context;
 }
 
-// Lets `use` read or change the context of a greenlet that does not run. False if it runs, or if another thread could resume
-// it meanwhile.
+// Lets `use` read or change the context of a greenlet that does not run. False if it runs, or if another thread could
+// resume it meanwhile.
 template <class Use>
 bool with_suspended_context(PyObject* self, Use use) noexcept {
     {
