@@ -11,7 +11,7 @@
 
 #include "interpreter/state.hpp"
 #include "stackful/limits.hpp"
-#include "stackful/stack.hpp"
+#include "stackful/layout.hpp"
 
 namespace core {
 

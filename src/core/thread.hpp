@@ -16,7 +16,7 @@
 #include "core/greenlet.hpp"
 #include "core/notes.hpp"
 #include "interpreter/threading/shared_count.hpp"
-#include "stackful/pool.hpp"
+#include "stackful/cache.hpp"
 
 namespace core {
 

@@ -44,8 +44,8 @@ struct Absent {
     void resumed() noexcept {}
     // An execution has begun.
     static void entered() noexcept {}
-    // This execution is about to go on on the stack of another one, which is suspended; it has arrived there; and it is about to
-    // return to its own stack, where it is resumed().
+    // This execution is about to go on on the stack of another one, which is suspended; it has arrived there; and it is
+    // about to return to its own stack, where it is resumed().
     void go_below(const Absent&) noexcept {}
     static void has_arrived_below() noexcept {}
     void return_from_below() noexcept {}
@@ -71,7 +71,8 @@ public:
     }
     void resumed() noexcept { arrive(fake_stack_); }
     static void entered() noexcept { arrive(nullptr); }
-    // The fake stack of the one that is suspended there is its own, so the call gets another one, for as long as it takes.
+    // The fake stack of the one that is suspended there is its own, so the call gets another one, for as long as it
+    // takes.
     void go_below(AddressSanitizer& suspended) noexcept { leave(suspended, false); }
     static void has_arrived_below() noexcept { arrive(nullptr); }
     void return_from_below() noexcept { leave(*this, true); }

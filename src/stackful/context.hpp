@@ -28,9 +28,9 @@
 //
 // A default-constructed Execution stands for the thread's own stack, and needs neither prepare() nor retire().
 //
-// Some code has to run on the thread's own stack, because it compares the stack pointer with the bounds that the system says the
-// thread has. call_below() has a function run there without a switch: below the frames of the execution that is suspended there,
-// which can't be resumed until the function has returned.
+// Some code has to run on the thread's own stack, because it compares the stack pointer with the bounds that the system
+// says the thread has. call_below() has a function run there without a switch: below the frames of the execution that
+// is suspended there, which can't be resumed until the function has returned.
 //
 // How to keep a switch fast. The processor predicts where a `ret` goes to from the `call`s it has seen. A switch ends
 // in a `ret` that belongs to another stack's `call`, so the prediction is right if both were made at the same
@@ -72,8 +72,8 @@ void* stackful_switch(Context* from, Context to, void* transfer) noexcept;
 // For make_context(): its stack pointer.
 void* stackful_make_context(void* stack_base, EntryPoint entry) noexcept;
 
-// Calls function(argument) on the stack that grows down from `stack_pointer` (16-byte aligned), where a context is saved that is
-// not resumed meanwhile. Returns its result. What unwinds the stack, such as a C++ exception, passes.
+// Calls function(argument) on the stack that grows down from `stack_pointer` (16-byte aligned), where a context is
+// saved that is not resumed meanwhile. Returns its result. What unwinds the stack, such as a C++ exception, passes.
 void* stackful_call_on(void* stack_pointer, Function function, void* argument);
 }
 
@@ -134,8 +134,8 @@ inline void* make_call_below(void* passed) {
     return call.function(call.argument);
 }
 
-// Calls function(argument) on the stack of `suspended`, below its frames, and returns its result. `caller` is the running execution,
-// and stays it. Neither it nor `suspended` may be switched to meanwhile.
+// Calls function(argument) on the stack of `suspended`, below its frames, and returns its result. `caller` is the
+// running execution, and stays it. Neither it nor `suspended` may be switched to meanwhile.
 inline void* call_below(Execution& caller, Execution& suspended, Function function, void* argument) {
     struct Trip {
         Execution& caller;

@@ -8,9 +8,9 @@
 
 namespace stackful {
 
-// The size that a thread's stack would have, so that what runs in a thread runs here: the process's soft limit, 8 MiB if there is
-// none, brought within 1 and 64 MiB. Where address space or memory is limited, it is halved, down to 256 KiB, until
-// 2,000 slots fit into half of what is left. To be asked once, since what is left changes.
+// The size that a thread's stack would have, so that what runs in a thread runs here: the process's soft limit, 8 MiB
+// if there is none, brought within 1 and 64 MiB. Where address space or memory is limited, it is halved, down to 256
+// KiB, until 2,000 slots fit into half of what is left. To be asked once, since what is left changes.
 std::size_t default_stack_size() noexcept;
 
 // The rule itself, for tests: `limit` is the soft limit, or 0; `room` what is left.

@@ -17,8 +17,8 @@ namespace stackful {
 
 namespace {
 
-// Where the interrupted code had its stack pointer, and which address the thread's last fault was at, even if the signal
-// is one that somebody sent since then.
+// Where the interrupted code had its stack pointer, and which address the thread's last fault was at, even if the
+// signal is one that somebody sent since then.
 struct Interrupted {
     const void* stack_pointer;
     const void* last_fault;
@@ -88,9 +88,10 @@ void on_signal(int number, siginfo_t* info, void* context) noexcept {
             if (slot != nullptr && is_running_on(*slot, code.stack_pointer)) {
                 report(*slot);
             }
-        } else if (is_within(interrupted_context.uc_stack, code.stack_pointer) && slot_guarding(code.last_fault) != nullptr) {
-            // Another handler sent on the signal of an overflow. When that returns too the fault happens again, and comes
-            // here with its circumstances.
+        } else if (is_within(interrupted_context.uc_stack, code.stack_pointer) &&
+                   slot_guarding(code.last_fault) != nullptr) {
+            // Another handler sent on the signal of an overflow. When that returns too the fault happens again, and
+            // comes here with its circumstances.
             errno = saved_errno;
             return;
         }
@@ -164,7 +165,8 @@ public:
     }
 
 private:
-    // Ample for the registers that the system saves, 11 KiB on the processors with the most, and for handlers passed on to.
+    // Ample for the registers that the system saves, 11 KiB on the processors with the most, and for handlers passed on
+    // to.
     static constexpr std::size_t usable_bytes = std::size_t{128} << 10;
 
     static std::size_t bytes() noexcept { return system::page_size() + usable_bytes; }
@@ -185,8 +187,8 @@ private:
     std::byte* begin_ = nullptr;
 };
 
-// Its signal stack belongs to each thread that has one until it ends. Not a thread-local variable: the C library has room for few bytes
-// of them in libraries that are loaded late.
+// Its signal stack belongs to each thread that has one until it ends. Not a thread-local variable: the C library has
+// room for few bytes of them in libraries that are loaded late.
 SignalStack* signal_stack_of_thread() noexcept {
     static const std::optional<pthread_key_t> key = [] {
         pthread_key_t made;
@@ -197,7 +199,8 @@ SignalStack* signal_stack_of_thread() noexcept {
         return nullptr;
     }
     auto* stack = static_cast<SignalStack*>(::pthread_getspecific(*key));
-    if (stack == nullptr && (stack = new (std::nothrow) SignalStack) != nullptr && ::pthread_setspecific(*key, stack) != 0) {
+    if (stack == nullptr && (stack = new (std::nothrow) SignalStack) != nullptr &&
+        ::pthread_setspecific(*key, stack) != 0) {
         delete stack;
         stack = nullptr;
     }

@@ -3,8 +3,9 @@
 // A stack that is overflowed runs into its guard page, and then the process is sent SIGSEGV. A handler can say which
 // stack that was, if it has a stack of its own to run on: each thread needs one.
 //
-// The handler reports, and leaves the rest to the action that was set before: it never lets the process go on. A handler
-// that is set later may run first, and send the signal on (Python's faulthandler does); then it reports after that.
+// The handler reports, and leaves the rest to the action that was set before: it never lets the process go on. A
+// handler that is set later may run first, and send the signal on (Python's faulthandler does); then it reports after
+// that.
 
 #pragma once
 

@@ -1,5 +1,5 @@
-// Which tools check the program that this is compiled into. The only place that asks the compiler: everybody else asks here, so
-// that no answer depends on what was included before.
+// Which tools check the program that this is compiled into. The only place that asks the compiler: everybody else asks
+// here, so that no answer depends on what was included before.
 
 #pragma once
 

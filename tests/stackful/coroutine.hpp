@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "stackful/context.hpp"
-#include "stackful/pool.hpp"
+#include "stackful/cache.hpp"
 #include "stackful/tools.hpp"
 
 inline constexpr bool with_address_sanitizer = stackful::tools::has_address_sanitizer;

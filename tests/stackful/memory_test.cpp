@@ -60,7 +60,7 @@ TEST(Memory, slot_whose_client_area_was_filled_gives_its_pages_back) {
         cache.release(slot);
         untrimmed += resident_pages(slot) > warm_pages(slot) + 2;
     }
-    EXPECT_LE(untrimmed, StackCache::most_left_deep);
+    EXPECT_LE(untrimmed, StackCache::most_untrimmed);
 }
 
 TEST(Memory, few_slots_are_left_untrimmed) {
@@ -78,7 +78,7 @@ TEST(Memory, few_slots_are_left_untrimmed) {
     for (Slot* slot : slots) {
         untrimmed += resident_pages(slot) > warm_pages(slot) + 2;
     }
-    EXPECT_EQ(untrimmed, StackCache::most_left_deep);
+    EXPECT_EQ(untrimmed, StackCache::most_untrimmed);
     cache.trim();
     for (Slot* slot : slots) {
         EXPECT_LE(resident_pages(slot), warm_pages(slot));

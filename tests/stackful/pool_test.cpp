@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "stackful/annotations.hpp"
-#include "stackful/pool.hpp"
+#include "stackful/cache.hpp"
 #include "coroutine.hpp"
 
 namespace {
@@ -65,7 +65,7 @@ TEST_P(Pool, reuses_last_in_first_out) {
     release(cache, slots);
 }
 
-TEST_P(Pool, takes_all_memory_from_cooled_slots_but_a_page_of_a_few) {
+TEST_P(Pool, decommits_free_slots_except_a_page_of_a_few) {
     StackCache cache(minimum_stack_size, pool);
     auto slots = acquire(cache, 500);
     std::vector<std::pair<std::byte*, std::size_t>> ranges;  // the headers will be gone
@@ -74,7 +74,7 @@ TEST_P(Pool, takes_all_memory_from_cooled_slots_but_a_page_of_a_few) {
         std::memset(slot->low, 1, bytes_below(*slot));
     }
     release(cache, slots);
-    cache.cool();
+    cache.decommit();
     EXPECT_EQ(pool.slots_in_use(), 0u);
     std::size_t pages = 0;
     std::size_t unmapped = 0;
@@ -110,7 +110,7 @@ TEST_P(Pool, unmaps_and_maps_again_and_again) {
         }
         EXPECT_EQ(pool.slots_in_use(), 4040u);
         release(cache, slots);
-        cache.cool();
+        cache.decommit();
         EXPECT_EQ(pool.slots_in_use(), 40u);
         EXPECT_LT(pool.slots(), 40 + 2 * StackPool::most_region_slots);
     }
@@ -156,7 +156,7 @@ TEST_P(Pool, cache_holds_a_bounded_number_of_slots) {
     StackCache cache(minimum_stack_size, pool);
     auto slots = acquire(cache, 5000);
     release(cache, slots);
-    EXPECT_LE(cache.count(), StackCache::capacity + StackCache::look_after_period);
+    EXPECT_LE(cache.count(), StackCache::capacity + StackCache::check_period);
     EXPECT_GE(cache.count(), StackCache::capacity / 2);
     EXPECT_EQ(pool.slots_in_use(), 0u);
     auto again = acquire(cache, 5000);

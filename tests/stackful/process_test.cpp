@@ -155,8 +155,8 @@ template <std::size_t bytes>
     slot.layout->guard_bytes > large ? touch_far_end_of_frame<large>() : touch_far_end_of_frame<small>();
 }
 
-// Ends the process with 42 if what touches the far end of a large frame, at the very bottom of the stack, is stopped by the
-// guard of that stack.
+// Ends the process with 42 if what touches the far end of a large frame, at the very bottom of the stack, is stopped by
+// the guard of that stack.
 void step_over_the_guard(StackCache& cache) {
     ASSERT_TRUE(stackful::ensure_signal_stack());
     // The one at the highest address has another one below.

@@ -2,9 +2,9 @@
 //
 // What a switch has to save. It is called like any function, so the compiler has already saved whatever it still needs
 // in registers that a called function may change. Left are the registers which a called function must give back
-// unchanged: x19 to x28, the frame pointer x29, the lower halves of v8 to v15 (that is d8 to d15), the stack
-// pointer, and the floating-point control register FPCR (rounding mode). The return address is in x30. They are put on the
-// stack of the one that leaves. Then the stack pointer is exchanged, and everything is taken back, from the other stack.
+// unchanged: x19 to x28, the frame pointer x29, the lower halves of v8 to v15 (that is d8 to d15), the stack pointer,
+// and the floating-point control register FPCR (rounding mode). The return address is in x30. They are put on the stack
+// of the one that leaves. Then the stack pointer is exchanged, and everything is taken back, from the other stack.
 //
 // A suspended execution, and, on the right, one that make_context has made and nobody has switched to yet:
 //
@@ -29,13 +29,13 @@
 // outermost frame is that of its entry function, which was "called" from stackful_root. Nothing of stackful_root
 // ever runs. x29 starts as 0, which ends a chain of frame pointers.
 //
-// Predicting where we return to. The processor predicts a `ret` from the `bl`s it has seen. If all executions are suspended by the
-// same `bl` in the code, the prediction is right although we return on another stack, and stays so for the callers.
-// (x86_64.S jumps where the places differ. Here that can not be done: under branch target identification only a
-// `ret` may go to a place that is not marked as a target.)
+// Predicting where we return to. The processor predicts a `ret` from the `bl`s it has seen. If all executions are
+// suspended by the same `bl` in the code, the prediction is right although we return on another stack, and stays so for
+// the callers. (x86_64.S jumps where the places differ. Here that can not be done: under branch target identification
+// only a `ret` may go to a place that is not marked as a target.)
 //
-// FPCR is saved each time, but written only if it differs, since a write makes the processor wait. This was not measured:
-// there was no AArch64 processor to measure on.
+// FPCR is saved each time, but written only if it differs, since a write makes the processor wait. This was not
+// measured: there was no AArch64 processor to measure on.
 //
 // What an unwinder needs. The call-frame information of stackful_switch says for each instruction where the
 // registers of the caller are. Across the exchange of the stack pointer it stays as it is, because both stacks
@@ -162,8 +162,8 @@ stackful_make_context:
         .cfi_endproc
         .size   stackful_make_context, . - stackful_make_context
 
-// A call on another stack: below the frames of an execution that is suspended there. The frame pointer keeps the place on our
-// own stack, and says where our frames are, whatever the stack pointer is:
+// A call on another stack: below the frames of an execution that is suspended there. The frame pointer keeps the place
+// on our own stack, and says where our frames are, whatever the stack pointer is:
 //
 //          our stack                               the other stack
 //     |  frames of the    |                     |  frames of the    |
@@ -174,7 +174,8 @@ stackful_make_context:
 //     +-------------------+                     |  frames of        |
 //                                               |     function      | <- sp
 //
-// x86_64.S says why there are two frames, and why the one from which the function is called looks like a signal handler's.
+// x86_64.S says why there are two frames, and why the one from which the function is called looks like a signal
+// handler's.
 //
 // void* stackful_call_on(void* stack_pointer, Function function, void* argument)
 //                        x0                   x1                 x2

@@ -97,8 +97,8 @@ void make_call(void* transfer) {
 
 }  // namespace
 
-// An execution of its own, for as long as the call takes. The one that is suspended there has a little more below its Suspended:
-// what the C library's function has on the stack.
+// An execution of its own, for as long as the call takes. The one that is suspended there has a little more below its
+// Suspended: what the C library's function has on the stack.
 extern "C" void* stackful_call_on(void* stack_pointer, Function function, void* argument) {
     constexpr std::size_t frames_of_swapcontext = 1024;
     CallInProgress call{function, argument, {}, {}};

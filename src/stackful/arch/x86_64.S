@@ -41,10 +41,10 @@
 //     they switch in two places, no calls around                4.4         10           4.4
 //
 // A beginning is a third case. When entry finishes, the predictor's stack should look to the one that is resumed as it
-// did before the beginning, or all its returns go wrong. The `call` of stackful_switch, and the one of the function that made it,
-// are still to be returned from there. So we burn two of the predictor's entries: stackful_begin is a `ret`, and is run twice.
-// Both are predicted wrong, but entry may now call that same function to finish, and everything above is as it was.
-// Start and finish, five calls deep: 37 ns this way, 43 to 50 without.
+// did before the beginning, or all its returns go wrong. The `call` of stackful_switch, and the one of the function
+// that made it, are still to be returned from there. So we burn two of the predictor's entries: stackful_begin is a
+// `ret`, and is run twice. Both are predicted wrong, but entry may now call that same function to finish, and
+// everything above is as it was. Start and finish, five calls deep: 37 ns this way, 43 to 50 without.
 //
 // The control words. They belong to what must be preserved, and a program that changes the rounding mode in one
 // execution should not find it changed in another. Same machine, both switching in the same place:
@@ -167,8 +167,8 @@ stackful_make_context:
         .cfi_endproc
         .size   stackful_make_context, . - stackful_make_context
 
-// A call on another stack: below the frames of an execution that is suspended there. The frame pointer keeps the place on our
-// own stack, and says where our frames are, whatever the stack pointer is:
+// A call on another stack: below the frames of an execution that is suspended there. The frame pointer keeps the place
+// on our own stack, and says where our frames are, whatever the stack pointer is:
 //
 //          our stack                               the other stack
 //     |  frames of the    |                     |  frames of the    |
@@ -182,11 +182,11 @@ stackful_make_context:
 //
 // The processor predicts the `ret`s, because each has its `call`.
 //
-// An unwinder finds the way back through rbp. But a debugger believes that a stack only grows down, and stops where it seems to
-// turn. So the frame from which the function is called says that it is a signal handler's, which may lie anywhere. Of the
-// caller of such a frame the unwinder thinks that it was interrupted, and looks it up where the return address points to,
-// not one byte before, and so may miss its exception handler. Hence two frames: the caller of the upper one is
-// looked up as usual.
+// An unwinder finds the way back through rbp. But a debugger believes that a stack only grows down, and stops where it
+// seems to turn. So the frame from which the function is called says that it is a signal handler's, which may lie
+// anywhere. Of the caller of such a frame the unwinder thinks that it was interrupted, and looks it up where the return
+// address points to, not one byte before, and so may miss its exception handler. Hence two frames: the caller of the
+// upper one is looked up as usual.
 //
 // void* stackful_call_on(void* stack_pointer, Function function, void* argument)
 //                        rdi                  rsi                rdx

@@ -116,8 +116,8 @@ bool can_mark() noexcept {
     return marked;
 }
 
-// Maps address space without access. By the system call itself: profilers of memory replace mmap(), and would take what is reserved
-// for memory in use. (They do not see the stacks of threads either.) ThreadSanitizer has to know of it.
+// Maps address space without access. By the system call itself: profilers of memory replace mmap(), and would take what
+// is reserved for memory in use. (They do not see the stacks of threads either.) ThreadSanitizer has to know of it.
 void* map_address_space(std::size_t bytes) noexcept {
     constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK;
 #if defined(STACKFUL_THREAD_SANITIZER)
@@ -158,8 +158,8 @@ Commit preferred_commit() noexcept {
     return commit;
 }
 
-// A program may have asked for all its memory to be locked (mlockall), and what is mapped accessible would then be filled with
-// pages at once.
+// A program may have asked for all its memory to be locked (mlockall), and what is mapped accessible would then be
+// filled with pages at once.
 std::byte* reserve(std::size_t bytes, std::size_t alignment, std::size_t offset, Commit commit) noexcept {
     std::size_t mapped_bytes = bytes + alignment - page_size();
     void* memory = map_address_space(mapped_bytes);
@@ -220,7 +220,9 @@ std::size_t stack_limit() noexcept {
     return limit != no_limit ? limit : 0;
 }
 
-std::size_t room(Commit commit) noexcept { return std::min({address_space_left(), data_left(), promises_left(commit)}); }
+std::size_t room(Commit commit) noexcept {
+    return std::min({address_space_left(), data_left(), promises_left(commit)});
+}
 
 Obstacle find_obstacle(std::size_t bytes, Commit commit) noexcept {
     if (bytes > address_space_left()) {

@@ -29,8 +29,8 @@ Commit preferred_commit() noexcept;
 // What the system can do, or `marked` if there is no memory to find out.
 Guard preferred_guard() noexcept;
 
-// Reserves address space, never backed by huge pages nor locked in memory. The address `offset` bytes from its begin is a
-// multiple of `alignment`, which is a power of two and at least a page. nullptr if there is none.
+// Reserves address space, never backed by huge pages nor locked in memory. The address `offset` bytes from its begin is
+// a multiple of `alignment`, which is a power of two and at least a page. nullptr if there is none.
 std::byte* reserve(std::size_t bytes, std::size_t alignment, std::size_t offset, Commit commit) noexcept;
 
 // Undoes reserve(). False if the system can not, for want of mappings.
