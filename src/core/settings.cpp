@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <optional>
 
-#include "interpreter/state.hpp"
+#include "interpreter/versions/cpython.hpp"
 #include "stackful/limits.hpp"
 #include "stackful/layout.hpp"
 

@@ -15,6 +15,7 @@
 
 #include "core/greenlet.hpp"
 #include "core/notes.hpp"
+#include "interpreter/thread_state.hpp"
 #include "interpreter/threading/shared_count.hpp"
 #include "stackful/cache.hpp"
 

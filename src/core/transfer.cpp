@@ -1,7 +1,7 @@
 #include "core/transfer.hpp"
 
 #include "core/coroutine/hooks.hpp"
-#include "interpreter/frames/frames.hpp"
+#include "interpreter/frames/monitoring.hpp"
 #include "interpreter/pending_exception.hpp"
 
 namespace core {
