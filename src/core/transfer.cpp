@@ -9,7 +9,7 @@ namespace core {
 // The only place where stacks are switched. Returns what is passed to the caller when it is resumed.
 [[gnu::noinline]] void* exchange(Greenlet& from, Activation& from_activation, Greenlet& to, void* payload, PyThreadState* ts) {
     interpreter::State::exchange(ts, from_activation.state, to.activation->state);
-    auto leaving = from.phase == Phase::finished ? stackful::Leaving::for_ever : stackful::Leaving::for_a_while;
+    auto leaving = from.phase == Phase::finished ? stackful::Leaving::permanently : stackful::Leaving::temporarily;
     return stackful::switch_to(from.execution, to.execution, payload, leaving);
 }
 
