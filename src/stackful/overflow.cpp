@@ -165,7 +165,8 @@ public:
     }
 
 private:
-    // Ample for the registers that the system saves, 11 KiB at most, and for the handlers that signals are passed on to.
+    // Ample for the registers that the system saves, 11 KiB at most, and for the handlers that signals are passed on
+    // to.
     static constexpr std::size_t usable_bytes = std::size_t{128} << 10;
 
     static std::size_t bytes() noexcept { return system::page_size() + usable_bytes; }

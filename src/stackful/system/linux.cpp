@@ -199,7 +199,8 @@ bool install_guard(std::byte* begin, std::size_t bytes, Guard guard) noexcept {
         if (is_want_of_memory(errno)) {
             return false;
         }
-        // It may have been locked in memory since it was reserved (mlockall), or preferred_guard() had no memory to find out.
+        // It may have been locked in memory since it was reserved (mlockall), or preferred_guard() had no memory to
+        // find out.
     }
     return ::mprotect(begin, bytes, PROT_NONE) == 0;
 }
