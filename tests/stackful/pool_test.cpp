@@ -23,7 +23,7 @@ using stackful::StackPool;
 using stackful::system::Commit;
 using stackful::system::Guard;
 
-// Each test runs with each way to come by memory and to guard it, whatever the system's own are.
+// Each test runs with every way to commit and guard memory, not only with those that the system prefers.
 struct Way {
     const char* name;
     Commit commit;
@@ -102,7 +102,7 @@ TEST_P(Pool, decommits_free_slots_except_a_page_of_a_few) {
 
 TEST_P(Pool, unmaps_and_maps_again_and_again) {
     StackCache cache(minimum_stack_size, pool);
-    auto kept = acquire(cache, 40);  // all over the first regions
+    auto kept = acquire(cache, 40);  // spread over the first regions
     for (int round = 0; round < 4; ++round) {
         auto slots = acquire(cache, 4000);
         for (Slot* slot : slots) {
@@ -286,7 +286,7 @@ TEST_P(Pool, gives_memory_back_without_the_red_zones_of_frames_that_never_return
     EXPECT_EQ(__asan_region_is_poisoned(low, 64), nullptr);
 }
 
-TEST(Leaks, are_not_what_only_a_suspended_stack_refers_to) {
+TEST(Leaks, do_not_include_memory_that_only_a_suspended_stack_refers_to) {
     StackCache cache(large_stack);
     {
         Coroutine coroutine(cache, [](Coroutine& self, void*) -> void* {
