@@ -49,7 +49,7 @@ public:
     StackCache(const StackCache&) = delete;
     StackCache& operator=(const StackCache&) = delete;
 
-    // A slot that nobody uses. nullptr if there is no memory, address space or mapping left for a new one; then nothing
+    // A free slot. nullptr if there is no memory, address space or mapping left for a new one; then nothing
     // else has changed.
     [[nodiscard]] Slot* acquire() noexcept {
         Slot* slot = free_;
@@ -59,7 +59,7 @@ public:
         return pop();
     }
 
-    // Takes a slot back. No execution may be on it, and nobody may use its memory any more.
+    // Takes a slot back. No execution may be on it, and its memory must not be used any more.
     void release(Slot* slot) noexcept {
         if (slot->layout != layout_ || until_check_ == 0 || was_used_beyond_warm(*slot, *slot->layout))
             [[unlikely]] {

@@ -2,7 +2,7 @@
 //
 // The header lies in the shared page and not beside the pool's own data, because that page is touched anyway.
 //
-// Trimming. A stack that once ran deep keeps the pages it touched, though nobody may need them again. Memory close to
+// Trimming. A stack that once ran deep keeps the pages it touched, even if they are never needed again. Memory close to
 // the base is *warm* and stays; memory beyond it can be given back to the system. On either side, a little beyond the
 // warm part, there is a *telltale* line. Memory that was never touched reads as zero (which takes no memory: the system
 // maps its page of zeros), and memory that was given back reads as zero again. So a telltale line that is not zero
@@ -69,7 +69,7 @@ void trim_to_shared_page(Slot& slot) noexcept;
 // `client_top`. The stack is left alone if the stack pointer is not on it.
 void trim_suspended(Slot& slot, const void* stack_pointer, const void* client_top) noexcept;
 
-// True if a cache line holds only zeros. It may be on a stack, below the stack pointer, or be nobody's.
+// True if a cache line holds only zeros. It may be on a stack, below the stack pointer, or unused.
 __attribute__((no_sanitize("address", "thread"))) inline bool is_untouched(const std::byte* line) noexcept {
     using Word [[gnu::may_alias]] = std::uint64_t;
     annotations::inspect_unused(line, 64);

@@ -13,7 +13,7 @@ namespace interpreter {
 // How CPython calls Python functions. Set by find_python_call().
 inline vectorcallfunc python_call = nullptr;
 
-// Finds that out from a new function, which nobody has changed. To be called at import. False with an exception if
+// Finds that out from a new function, which no program has changed. To be called at import. False with an exception if
 // memory ran out.
 bool find_python_call() noexcept;
 

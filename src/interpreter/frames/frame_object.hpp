@@ -1,4 +1,4 @@
-// CPython 3.11 to 3.15: the frame object of a suspended greenlet, which gr_frame is.
+// CPython 3.11 to 3.15: the frame object of a suspended greenlet, its `gr_frame`.
 
 #pragma once
 
