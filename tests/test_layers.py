@@ -26,6 +26,20 @@ CORE = [
     "switch|collect|coroutine|thread_stack|thread_end",
 ]
 
+# Within interpreter, by a file's path there without its ending.
+INTERPRETER = [
+    "versions/cpython",
+    "versions/c_recursion|versions/current_frame|thread_state|collector|allocation|modules|pending_exception"
+    "|native_coroutine|asyncio_task|static_type|frames/call_in_progress"
+    "|threading/lock|threading/critical_sections|threading/shared_count|threading/shared_value",
+    "versions/calls_3_11|versions/calls_3_13|versions/calls_3_14|context|threading/threads",
+    "versions/calls",
+    "frames/link|frames/frame",
+    "state|frames/value_stack|frames/value_stack_3_11|frames/value_stack_3_14",
+    "frames/visit|frames/abandon|frames/frame_object|frames/monitoring|frames/early_release|handled_exception",
+    "prepare",
+]
+
 # Where a file below needs what stands above: each is a function whose room is above its declaration.
 UPWARD = {
     "src/core/parent.cpp": {"core/describe.hpp", "core/thread_stack.hpp"},  # what a refusal says
@@ -37,6 +51,10 @@ UPWARD = {
 def floor_of(name, floors):
     found = [number for number, names in enumerate(floors) if name in names.split("|")]
     return found[0] if found else None
+
+
+def name_within_folder(path):
+    return path.relative_to(path.parts[0]).with_suffix("").as_posix()
 
 
 def includes():
@@ -51,16 +69,21 @@ def runs_up(path, included):
     if folders[0] != folders[1]:
         above, below = (floor_of(folder, FOLDERS) for folder in folders)
         return above <= below
-    if folders[0] != "core":
+    if folders[0] == "core":
+        above, below = (floor_of(file.stem, CORE) for file in (path, included))
+    elif folders[0] == "interpreter":
+        above, below = (floor_of(name_within_folder(file), INTERPRETER) for file in (path, included))
+    else:
         return False
-    above, below = (floor_of(file.stem, CORE) for file in (path, included))
     return above < below and str(included) not in UPWARD.get(f"src/{path}", ())
 
 
-def test_each_folder_and_each_file_of_core_has_its_floor():
+def test_each_folder_and_each_file_of_core_and_interpreter_has_its_floor():
     assert all(floor_of(path.parts[0], FOLDERS) is not None for path, _ in includes())
     missing = {path.stem for path in (SOURCE / "core").rglob("*.[ch]pp") if floor_of(path.stem, CORE) is None}
     assert missing == set()
+    paths = (path.relative_to(SOURCE) for path in (SOURCE / "interpreter").rglob("*.[ch]pp"))
+    assert set(map(name_within_folder, paths)) == {name for names in INTERPRETER for name in names.split("|")}
 
 
 def test_no_include_runs_up():

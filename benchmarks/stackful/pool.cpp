@@ -6,7 +6,7 @@
 #include <cstring>
 #include <vector>
 
-#include "stackful/pool.hpp"
+#include "stackful/cache.hpp"
 
 namespace {
 

@@ -21,7 +21,7 @@
 #include <memory>
 
 #include "stackful/context.hpp"
-#include "stackful/pool.hpp"
+#include "stackful/cache.hpp"
 
 namespace {
 

@@ -5,7 +5,7 @@
 
 #include "aio/object.hpp"
 #include "core/gc_root.hpp"
-#include "interpreter/frames/given_up.hpp"
+#include "interpreter/frames/early_release.hpp"
 #include "interpreter/handled_exception.hpp"
 #include "interpreter/modules.hpp"
 #include "interpreter/native_coroutine.hpp"

@@ -3,9 +3,10 @@
 #include "core/gc_root.hpp"
 #include "core/kill.hpp"
 #include "interpreter/allocation.hpp"
-#include "interpreter/finalizer.hpp"
-#include "interpreter/frames/frames.hpp"
+#include "interpreter/collector.hpp"
+#include "interpreter/frames/visit.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "interpreter/thread_state.hpp"
 
 namespace core {
 

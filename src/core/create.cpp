@@ -3,6 +3,7 @@
 #include <new>
 
 #include "interpreter/allocation.hpp"
+#include "interpreter/collector.hpp"
 
 namespace core {
 

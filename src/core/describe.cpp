@@ -1,8 +1,9 @@
 #include "core/describe.hpp"
 
-#include "interpreter/frames/frames.hpp"
+#include "interpreter/frames/frame_object.hpp"
 #include "interpreter/modules.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "interpreter/thread_state.hpp"
 
 namespace core {
 

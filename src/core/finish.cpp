@@ -4,7 +4,7 @@
 #include "core/parent.hpp"
 #include "core/start.hpp"
 #include "core/transfer.hpp"
-#include "interpreter/frames/frames.hpp"
+#include "interpreter/context.hpp"
 #include "interpreter/pending_exception.hpp"
 
 namespace core {

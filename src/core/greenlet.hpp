@@ -12,10 +12,10 @@
 #pragma once
 
 #include "core/module_state.hpp"
-#include "interpreter/call_in_progress.hpp"
+#include "interpreter/frames/call_in_progress.hpp"
+#include "interpreter/state.hpp"
 #include "interpreter/threading/lock.hpp"
 #include "interpreter/threading/shared_value.hpp"
-#include "interpreter/state.hpp"
 #include "stackful/context.hpp"
 #include "stackful/stack.hpp"
 

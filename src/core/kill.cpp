@@ -4,9 +4,10 @@
 #include "core/gc_root.hpp"
 #include "core/parent.hpp"
 #include "core/transfer.hpp"
-#include "interpreter/frames/frames.hpp"
+#include "interpreter/frames/abandon.hpp"
 #include "interpreter/handled_exception.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "interpreter/thread_state.hpp"
 
 namespace core {
 

@@ -7,8 +7,10 @@
 #include <type_traits>
 
 #include "core/reference.hpp"
-#include "interpreter/frames/frames.hpp"
+#include "interpreter/frames/monitoring.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "interpreter/prepare.hpp"
+#include "interpreter/thread_state.hpp"
 
 namespace core {
 

@@ -7,9 +7,9 @@
 #include <ctime>
 
 #include "interpreter/allocation.hpp"
+#include "interpreter/state.hpp"
 #include "interpreter/threading/shared_count.hpp"
 #include "interpreter/threading/shared_value.hpp"
-#include "interpreter/state.hpp"
 
 namespace core {
 

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "interpreter/state.hpp"
+#include "interpreter/versions/cpython.hpp"
 
 namespace core {
 

@@ -9,9 +9,9 @@
 #include <cstdlib>
 #include <optional>
 
-#include "interpreter/state.hpp"
+#include "interpreter/versions/cpython.hpp"
 #include "stackful/limits.hpp"
-#include "stackful/stack.hpp"
+#include "stackful/layout.hpp"
 
 namespace core {
 

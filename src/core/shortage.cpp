@@ -1,7 +1,7 @@
 #include "core/shortage.hpp"
 
 #include "core/settings.hpp"
-#include "interpreter/state.hpp"
+#include "interpreter/versions/cpython.hpp"
 #include "stackful/pool.hpp"
 
 namespace core {

@@ -5,9 +5,9 @@
 #include "core/finish.hpp"
 #include "core/parent.hpp"
 #include "core/transfer.hpp"
-#include "interpreter/allocation.hpp"
-#include "interpreter/frames/frames.hpp"
-#include "interpreter/frames/given_up.hpp"
+#include "interpreter/collector.hpp"
+#include "interpreter/frames/early_release.hpp"
+#include "interpreter/frames/link.hpp"
 #include "interpreter/pending_exception.hpp"
 
 namespace core {
@@ -186,7 +186,7 @@ inline PyObject* call_linked(Thread& thread, Activation& activation, PyObject* c
     activation.state.begin_at_link(thread.thread_state);
     PyObject* result = PyObject_Vectorcall(run, arguments, flagged_count, keyword_names);
     if (result == nullptr) {
-        interpreter::unlink_traceback(thread.thread_state, activation.state);
+        interpreter::unlink_traceback(thread.thread_state, *activation.state.link);
     }
     activation.state.end_at_link(thread.thread_state);
     return result;

@@ -7,9 +7,9 @@
 #include "core/reference.hpp"
 #include "core/settings.hpp"
 #include "core/shortage.hpp"
-#include "interpreter/allocation.hpp"
-#include "interpreter/frames/frames.hpp"
+#include "interpreter/collector.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "interpreter/thread_state.hpp"
 #include "stackful/overflow.hpp"
 
 namespace core {

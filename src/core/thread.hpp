@@ -15,8 +15,9 @@
 
 #include "core/greenlet.hpp"
 #include "core/notes.hpp"
+#include "interpreter/thread_state.hpp"
 #include "interpreter/threading/shared_count.hpp"
-#include "stackful/pool.hpp"
+#include "stackful/cache.hpp"
 
 namespace core {
 

@@ -3,8 +3,10 @@
 #include "core/kill.hpp"
 #include "core/reference.hpp"
 #include "core/thread.hpp"
-#include "interpreter/frames/frames.hpp"
+#include "interpreter/context.hpp"
+#include "interpreter/frames/abandon.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "interpreter/thread_state.hpp"
 #include "interpreter/threading/threads.hpp"
 
 namespace core {

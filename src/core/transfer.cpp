@@ -1,14 +1,14 @@
 #include "core/transfer.hpp"
 
 #include "core/coroutine/hooks.hpp"
-#include "interpreter/frames/frames.hpp"
+#include "interpreter/frames/monitoring.hpp"
 #include "interpreter/pending_exception.hpp"
 
 namespace core {
 
 [[gnu::noinline]] void* exchange(Greenlet& from, Activation& from_activation, Greenlet& to, void* payload, PyThreadState* ts) {
     interpreter::State::exchange(ts, from_activation.state, to.activation->state);
-    auto leaving = from.phase == Phase::finished ? stackful::Leaving::for_ever : stackful::Leaving::for_a_while;
+    auto leaving = from.phase == Phase::finished ? stackful::Leaving::permanently : stackful::Leaving::temporarily;
     return stackful::switch_to(from.execution, to.execution, payload, leaving);
 }
 

@@ -6,8 +6,9 @@
 #include "core/greenlet.hpp"
 #include "core/reference.hpp"
 #include "core/thread.hpp"
+#include "interpreter/frames/monitoring.hpp"
+#include "interpreter/thread_state.hpp"
 #include "interpreter/threading/critical_sections.hpp"
-#include "interpreter/frames/frames.hpp"
 
 namespace core {
 

@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include "interpreter/state.hpp"
+#include "interpreter/versions/cpython.hpp"
 
 namespace coroutines {
 

@@ -5,7 +5,7 @@
 #include "coroutines/object.hpp"
 #include "generators/function.hpp"
 #include "generators/object.hpp"
-#include "interpreter/frames/given_up.hpp"
+#include "interpreter/frames/early_release.hpp"
 #include "python/define.hpp"
 
 namespace generators {

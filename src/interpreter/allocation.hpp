@@ -1,7 +1,8 @@
-// Objects with memory of ours behind them.
+// CPython 3.11 to 3.15: the memory of objects. An object may have an *extra* behind the part that its class describes,
+// and deallocated objects are kept for the next ones.
 //
-// From 3.12 on an object can be allocated together with more than its class asks for, which saves an allocation. The class
-// stays as small as its clients were compiled for.
+// From 3.12 on CPython allocates an object together with its extra. The class stays as small as its clients were
+// compiled for. On 3.11 an extra is a second allocation.
 
 #pragma once
 
@@ -15,56 +16,34 @@
 
 namespace interpreter {
 
-// Up to 3.11 an allocation may make the garbage collector run, and that destructors which use whatever it is for. Not while
-// there is one of these: then the next allocation after it may.
-class CollectorPaused {
-public:
-    CollectorPaused(const CollectorPaused&) = delete;
-    CollectorPaused& operator=(const CollectorPaused&) = delete;
-#if PY_VERSION_HEX < 0x030C0000
-    CollectorPaused() noexcept : was_enabled_(PyGC_Disable()) {}
-    ~CollectorPaused() {
-        if (was_enabled_) {
-            PyGC_Enable();
-        }
-    }
-
-private:
-    int was_enabled_;
-#else
-    CollectorPaused() noexcept {}
-    ~CollectorPaused() {}
-#endif
-};
-
-// Builds that look for errors keep nothing that was freed, so that its use is found.
+// Builds that look for errors keep no freed memory, so that its use is found.
 #if defined(Py_GIL_DISABLED) || defined(Py_DEBUG)
 inline constexpr bool keeps_freed_memory = false;
 #else
 inline constexpr bool keeps_freed_memory = !stackful::tools::watch_freed_memory;
 #endif
 
-// The bytes of an object that has an Extra behind its class's part.
+// The bytes of an object together with its extra.
 template <class Object, class Extra>
 inline constexpr std::size_t size_with_extra = sizeof(Object) + sizeof(Extra);
 
 #if PY_VERSION_HEX >= 0x030C0000
 
-// A new object of exactly `type`, not yet tracked by the garbage collector, all zero behind its header, with an `Extra` that is
-// all zero behind its class's part. nullptr with an exception if memory ran out.
+// A new object of exactly `type`, with an extra. All but the object's header is zero, and the garbage collector does
+// not track it yet. nullptr with an exception if memory ran out.
 template <class Object, class Extra>
 Object* new_with_extra(PyTypeObject* type) noexcept {
     return reinterpret_cast<Object*>(PyUnstable_Object_GC_NewWithExtraData(type, sizeof(Extra)));
 }
 
-// The memory behind an object of new_with_extra(), of which Object is the class's part.
+// The extra of an object that new_with_extra() made.
 template <class Extra, class Object>
 Extra* extra_of(Object* object) noexcept {
     static_assert(sizeof(Object) % alignof(Extra) == 0);
     return reinterpret_cast<Extra*>(object + 1);
 }
 
-// Memory for an Extra whose object was not made by new_with_extra(). nullptr if there is none, without an exception.
+// Memory for the extra of an object that new_with_extra() has not made. nullptr without an exception if memory ran out.
 template <class Extra>
 void* allocate_extra() noexcept {
     return PyObject_Malloc(sizeof(Extra));
@@ -86,13 +65,13 @@ Object* new_with_extra(PyTypeObject* type) noexcept {
     return object;
 }
 
-// There is none.
+// Always nullptr: new_with_extra() makes none.
 template <class Extra, class Object>
 Extra* extra_of(Object*) noexcept {
     return nullptr;
 }
 
-// Every object needs one, so some are kept for the next ones. All interpreters of a process share a GIL.
+// Every object needs an extra, so some are kept for the next ones. All interpreters of a process share a GIL.
 template <class Extra>
 struct SpareExtras {
     static constexpr std::size_t most = keeps_freed_memory ? 64 : 0;
@@ -119,12 +98,12 @@ void free_extra(void* memory) noexcept {
 
 #endif
 
-// Lets go of a deallocated object's reference to its class. Free-threaded CPython lets each thread count those that it makes
-// by itself, so that threads do not contend for the class; what is let go of is to be counted there too.
+// Drops a deallocated object's reference to its class. In free-threaded CPython each thread counts its references to a
+// class by itself, so that threads do not contend for the class. A dropped one has to be counted there too.
 inline void drop_class(PyTypeObject* type) noexcept {
 #if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030E0000
     auto& counts = reinterpret_cast<_PyThreadStateImpl*>(PyThreadState_GetUnchecked())->refcounts;
-    // 0 is no id: then the class is counted as other objects are.
+    // An id of 0 is none: the class is counted as other objects are.
     std::size_t index = static_cast<std::size_t>(reinterpret_cast<PyHeapTypeObject*>(type)->unique_id) - 1;
     if (index < static_cast<std::size_t>(counts.size)) {
         counts.values[index]--;
@@ -134,8 +113,8 @@ inline void drop_class(PyTypeObject* type) noexcept {
     Py_DECREF(type);
 }
 
-// Deallocated objects of one class, kept for the next ones: to allocate and free one takes longer than all else in the making of
-// a greenlet. They are an interpreter's own, and used with its GIL.
+// Deallocated objects of one class, kept for the next ones, because allocating and freeing takes longer than all else
+// in making a greenlet. Each interpreter has its own, and uses them with its GIL.
 class SpareObjects {
 public:
     SpareObjects() noexcept = default;
@@ -146,13 +125,15 @@ public:
         }
     }
 
-    // An object of `type`, the class of those that are kept. It is not yet tracked by the garbage collector, and all zero behind its
-    // header. nullptr if there is none.
-    PyObject* take(PyTypeObject* type) noexcept { return count_ > 0 ? PyObject_Init(objects_[--count_], type) : nullptr; }
+    // An object of `type`, the class of the kept ones. All but its header is zero, and the garbage collector does not
+    // track it yet. nullptr if none is kept.
+    PyObject* take(PyTypeObject* type) noexcept {
+        return count_ > 0 ? PyObject_Init(objects_[--count_], type) : nullptr;
+    }
 
-    // Takes over an object of `bytes`, header and extra data included, that is to be freed. False if it can't be kept.
+    // Takes over an object that would be freed, of so many bytes with its header and extra. False if it can't be kept.
     bool keep(PyObject* object, std::size_t bytes) noexcept {
-        // A finalizer is called once in the life of an object, and the header tells.
+        // The header says whether the finalizer was called, which happens once in the life of an object.
         if (count_ == std::size(objects_) || PyObject_GC_IsFinalized(object)) {
             return false;
         }

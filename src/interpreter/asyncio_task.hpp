@@ -1,4 +1,5 @@
-// The asyncio task that runs in a thread: from 3.14 on the thread state says.
+// CPython 3.14 and 3.15: the asyncio task that runs in a thread is in the thread state. Earlier versions have it in a
+// dictionary.
 
 #pragma once
 
@@ -11,7 +12,7 @@ inline constexpr bool has_eager_asyncio_tasks = PY_VERSION_HEX >= 0x030C0000;
 #if PY_VERSION_HEX >= 0x030E0000
 inline constexpr bool knows_asyncio_task = true;
 
-// Borrowed, or nullptr.
+// The running task: borrowed, or nullptr.
 inline PyObject* asyncio_task(PyThreadState* ts) noexcept {
     return reinterpret_cast<_PyThreadStateImpl*>(ts)->asyncio_running_task;
 }
@@ -21,9 +22,9 @@ inline constexpr bool knows_asyncio_task = false;
 inline PyObject* asyncio_task(PyThreadState*) noexcept { return nullptr; }
 #endif
 
-// Is it one of the first values of a dictionary?
+// True if the object is one of the first few values of a dictionary.
 inline bool is_among_first_values([[maybe_unused]] PyObject* dictionary, [[maybe_unused]] const void* object) noexcept {
-#ifndef Py_GIL_DISABLED  // else the dictionary may change meanwhile
+#ifndef Py_GIL_DISABLED  // without a GIL the dictionary may change meanwhile
     constexpr int few = 4;
     Py_ssize_t position = 0;
     PyObject* value;

@@ -1,7 +1,9 @@
-// Exceptions that a greenlet handles, as the context of others that are raised in it from outside.
+// CPython 3.11 to 3.15: the exception that a greenlet handles, as the `__context__` of one that is raised in it from
+// outside.
 //
-// An exception gets its `__context__` where it is raised. One that is thrown into a generator is raised by whoever throws it; so
-// CPython adds, as it arrives, what the generator handles itself. What its resumer handles is none of it.
+// An exception gets its `__context__` where it is raised. The caller of throw() raises the one that it throws into a
+// generator, so CPython adds the exception that the generator itself handles when the thrown one arrives. What the
+// resumer handles does not count.
 
 #pragma once
 
@@ -10,8 +12,8 @@
 
 namespace interpreter {
 
-// Where the innermost exception is noted that a greenlet handles: from `item` outwards to the bottom entry of its state. nullptr if
-// it handles none.
+// The entry of the innermost exception that a greenlet handles, from `item` outwards to the bottom entry of its state.
+// nullptr if it handles none.
 inline _PyErr_StackItem* find_handled(_PyErr_StackItem* item, const State& state) noexcept {
     for (; item != nullptr; item = item->previous_item) {
         if (item->exc_value != nullptr && item->exc_value != Py_None) {
@@ -24,21 +26,21 @@ inline _PyErr_StackItem* find_handled(_PyErr_StackItem* item, const State& state
     return nullptr;
 }
 
-// Gives the exception in flight the context that it has if it is raised where a thread state says. Runs no code.
+// Gives the exception in flight the context that it would get by being raised now. Runs no code.
 inline void raise_again() noexcept {
     PyObject* exception = take_exception();
     PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception)), exception);
     Py_DECREF(exception);
 }
 
-// For the exception in flight: in the running greenlet.
+// For the exception in flight: adds the context of the running greenlet.
 inline void add_context(PyThreadState* ts, const State& running) noexcept {
     if (find_handled(ts->exc_info, running) != nullptr) {
         raise_again();
     }
 }
 
-// For the exception in flight, which is about to be thrown: in a suspended greenlet.
+// For the exception in flight, which is about to be thrown into a suspended greenlet: adds the context of that.
 inline void add_context_of(PyThreadState* ts, const State& suspended) noexcept {
     if (find_handled(suspended.exc_info, suspended) != nullptr) {
         _PyErr_StackItem* own = ts->exc_info;

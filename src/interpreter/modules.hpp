@@ -1,4 +1,4 @@
-// Modules that the program has imported, found without importing them.
+// CPython 3.11 to 3.15: modules that the program has imported.
 
 #pragma once
 
@@ -6,7 +6,7 @@
 
 namespace interpreter {
 
-// A new reference; nullptr, without an exception, if the module was not imported.
+// A new reference to a module. nullptr without an exception if it was not imported.
 inline PyObject* imported_module(const char* name) noexcept {
     PyObject* text = PyUnicode_FromString(name);
     PyObject* module = text != nullptr ? PyImport_GetModule(text) : nullptr;
@@ -15,7 +15,8 @@ inline PyObject* imported_module(const char* name) noexcept {
     return module;
 }
 
-// The threading.Thread of a thread, by its identifier: a new reference; nullptr, without an exception, if `threading` has none.
+// A new reference to the threading.Thread of the thread with this identifier. nullptr without an exception if
+// `threading` has none.
 inline PyObject* thread_object(unsigned long identifier) noexcept {
     PyObject* module = imported_module("threading");
     PyObject* table = module != nullptr ? PyObject_GetAttrString(module, "_active") : nullptr;

@@ -1,4 +1,4 @@
-// The language's own coroutines, and generators that types.coroutine() made of them.
+// CPython 3.11 to 3.15: native coroutines, and the generators that types.coroutine() makes awaitable.
 
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace interpreter {
 
-// Is a coroutine, of exactly the language's class, in the middle of awaiting something?
+// True if a native coroutine is in the middle of awaiting something.
 inline bool is_suspended(PyObject* coroutine) noexcept {
     auto state = reinterpret_cast<PyCoroObject*>(coroutine)->cr_frame_state;
 #if PY_VERSION_HEX >= 0x030D0000
@@ -21,7 +21,7 @@ inline bool is_suspended(PyObject* coroutine) noexcept {
 #endif
 }
 
-// Is it a generator that can be awaited?
+// True if the object is a generator that can be awaited.
 inline bool is_awaitable_generator(PyObject* object) noexcept {
     if (!PyGen_CheckExact(object)) {
         return false;
@@ -29,7 +29,7 @@ inline bool is_awaitable_generator(PyObject* object) noexcept {
     auto* generator = reinterpret_cast<PyGenObject*>(object);
 #if PY_VERSION_HEX >= 0x030C0000
     PyCodeObject* code = PyGen_GetCode(generator);
-    Py_DECREF(code);  // the generator has it
+    Py_DECREF(code);  // the generator has another reference
 #else
     PyCodeObject* code = generator->gi_code;
 #endif

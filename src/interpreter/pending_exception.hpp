@@ -1,4 +1,5 @@
-// The exception in flight, put aside while other code runs.
+// CPython 3.11 to 3.15: the exception in flight. Up to 3.11 it is a class, a value and a traceback, and then one
+// object.
 
 #pragma once
 
@@ -6,7 +7,8 @@
 
 namespace interpreter {
 
-// Takes the exception in flight, if any, and puts it back when restore() is called or at the end of the scope.
+// Takes the exception in flight, if any, while other code runs. restore() puts it back, at the latest at the end of the
+// scope.
 class PendingException {
 public:
 #if PY_VERSION_HEX >= 0x030C0000
@@ -49,7 +51,7 @@ public:
     PendingException& operator=(const PendingException&) = delete;
 };
 
-// Is an exception in flight?
+// True if an exception is in flight.
 inline bool is_exception_set(const PyThreadState* ts) noexcept {
 #if PY_VERSION_HEX >= 0x030C0000
     return ts->current_exception != nullptr;
@@ -60,8 +62,8 @@ inline bool is_exception_set(const PyThreadState* ts) noexcept {
 
 // Takes the exception in flight as one normalized object with its traceback, or nullptr. The caller owns it.
 //
-// On 3.11 a traceback is only put into the exception when that is caught. `uncaught`: then it is let go of there, with all
-// that its frames keep alive.
+// On 3.11 an exception gets its traceback only when it is caught. If `uncaught`, the traceback is released there
+// instead, with everything that its frames keep alive.
 inline PyObject* take_exception([[maybe_unused]] bool uncaught = false) noexcept {
 #if PY_VERSION_HEX >= 0x030C0000
     return PyErr_GetRaisedException();
@@ -81,8 +83,8 @@ inline PyObject* take_exception([[maybe_unused]] bool uncaught = false) noexcept
 #endif
 }
 
-// Has an exception in flight that is only a class and arguments yet, as CPython 3.11 leaves it, made by whoever raised it. What
-// that raises takes its place.
+// Makes an object of the exception in flight, where it is still a class and its arguments, as CPython 3.11 leaves it.
+// An exception that is raised meanwhile takes its place.
 inline void make_exception() noexcept {
 #if PY_VERSION_HEX < 0x030C0000
     PyObject *type, *value, *traceback;
@@ -92,12 +94,13 @@ inline void make_exception() noexcept {
 #endif
 }
 
-// Raises an exception as it is, with the traceback it has. Takes it over.
+// Raises an exception with the traceback that it has. Steals it.
 inline void put_exception(PyObject* exception) noexcept {
 #if PY_VERSION_HEX >= 0x030C0000
     PyErr_SetRaisedException(exception);
 #else
-    PyErr_Restore(Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(exception))), exception, PyException_GetTraceback(exception));
+    PyObject* type = Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(exception)));
+    PyErr_Restore(type, exception, PyException_GetTraceback(exception));
 #endif
 }
 

@@ -1,7 +1,8 @@
-// Classes from which static types of extension modules may derive.
+// CPython 3.11 to 3.15: a class from which static types of extension modules can derive.
 //
-// CPython lets a static type derive from static types only, and frees no static type: fine for a class of the main
-// interpreter, which other modules find in a table that is never freed either. Other interpreters have classes that go with them.
+// CPython lets a static type derive from static types only, and never frees one. That suits a class of the main
+// interpreter, which other modules find in a table that is never freed either. The classes of other interpreters are
+// freed with them.
 
 #pragma once
 
@@ -9,10 +10,11 @@
 
 namespace interpreter {
 
-// Does the running interpreter end last?
+// True if the running interpreter is the one that ends last.
 inline bool is_main_interpreter() noexcept { return PyInterpreterState_Get() == PyInterpreterState_Main(); }
 
-// Makes an object immortal, as CPython makes its static types. CPython 3.11 has no such objects: there one reference more does it.
+// Makes an object immortal, as CPython makes its static types. CPython 3.11 has no immortal objects; one more reference
+// has the same effect.
 inline void make_immortal(PyObject* object) noexcept {
 #if PY_VERSION_HEX < 0x030c0000
     Py_INCREF(object);
@@ -25,7 +27,8 @@ inline void make_immortal(PyObject* object) noexcept {
 #endif
 }
 
-// Has a new class without instances or subclasses count as static from now on: it lives for ever, and its instances do not refer to it.
+// Turns a new class, which has no instances or subclasses, into a static one: it lives permanently, and its instances
+// do not refer to it.
 inline void make_static(PyTypeObject* type) noexcept {
     PyObject_GC_UnTrack(type);
     type->tp_flags &= ~Py_TPFLAGS_HEAPTYPE;

@@ -6,7 +6,7 @@
 #include "module/module.hpp"
 #include "stackful/context.hpp"
 #include "stackful/limits.hpp"
-#include "stackful/stack.hpp"
+#include "stackful/layout.hpp"
 
 namespace module {
 

@@ -8,6 +8,7 @@
 #include "core/transfer.hpp"
 #include "interpreter/pending_exception.hpp"
 #include "interpreter/static_type.hpp"
+#include "interpreter/thread_state.hpp"
 #include "module/module.hpp"
 
 namespace module {

@@ -1,17 +1,17 @@
-// What AddressSanitizer, ThreadSanitizer and Valgrind are told about stacks, so that programs that switch them can be
-// checked with these tools.
+// Informs AddressSanitizer, ThreadSanitizer and Valgrind about stacks, so that they can check programs that switch
+// stacks.
 //
-// Each tool keeps a picture of "the stack" of a thread and must hear of a change:
+// Each tool keeps a picture of "the stack" of a thread, and must learn of a change:
 //
-//   AddressSanitizer   where the stack that is switched to lies; and with use-after-return detection it keeps the
+//   AddressSanitizer   where the stack that is switched to lies. With use-after-return detection it keeps the
 //                      frames' variables on a "fake stack" of its own, one for each real stack, which it hands out
-//                      when an execution leaves and wants back when it resumes. And which stacks refer to memory that is
-//                      no leak, and which memory has become the system's again, that of frames that never returned too
+//                      when an execution leaves and wants back when it resumes. It also learns which stacks refer
+//                      to memory that is no leak, and which memory has been given back to the system
 //   ThreadSanitizer    which of its fibers runs: each has a call stack and a vector clock of its own
 //   Valgrind           where stacks lie, else a change of stack looks to it like one huge push or pop
 //
-// There is one small class a tool, with the same five functions. The one for a tool that is off is empty, and
-// `Fiber`, which is all of them, then takes no memory and no time; nobody else needs an #if.
+// Each tool has a small class with the same functions. The class for a tool that is off is empty, so `Fiber`, which
+// combines them, takes no memory and no time then, and no other code needs an #if.
 
 #pragma once
 
@@ -33,10 +33,10 @@
 
 namespace stackful::annotations {
 
-// The stand-in for a tool that is off, and the meaning of the five functions.
+// The class for a tool that is off. It says what the functions mean.
 template <int tool>
 struct Absent {
-    // An execution is to begin on the stack [low, base).
+    // An execution will begin on the stack [low, base).
     void create(const std::byte*, const std::byte*) noexcept {}
     // This execution is about to switch to another one.
     void leave(const Absent&, bool) noexcept {}
@@ -44,8 +44,8 @@ struct Absent {
     void resumed() noexcept {}
     // An execution has begun.
     static void entered() noexcept {}
-    // This execution is about to go on on the stack of another one, which is suspended; it has arrived there; and it is about to
-    // return to its own stack, where it is resumed().
+    // This execution is about to continue on the stack of another one, which is suspended; has arrived there; is about
+    // to return to its own stack, where it is resumed().
     void go_below(const Absent&) noexcept {}
     static void has_arrived_below() noexcept {}
     void return_from_below() noexcept {}
@@ -60,18 +60,18 @@ public:
         bottom_ = low;
         size_ = static_cast<std::size_t>(base - low);
         fake_stack_ = nullptr;
-        // Frames that an earlier execution never returned from have left their red zones.
+        // Frames that an earlier execution never returned from left their red zones.
         __asan_unpoison_memory_region(low, size_);
         __lsan_register_root_region(low, size_);
         created_ = true;
     }
-    void leave(AddressSanitizer& to, bool for_ever) noexcept {
-        left_ = for_ever ? nullptr : this;
-        __sanitizer_start_switch_fiber(for_ever ? nullptr : &fake_stack_, to.bottom_, to.size_);
+    void leave(AddressSanitizer& to, bool permanently) noexcept {
+        left_ = permanently ? nullptr : this;
+        __sanitizer_start_switch_fiber(permanently ? nullptr : &fake_stack_, to.bottom_, to.size_);
     }
     void resumed() noexcept { arrive(fake_stack_); }
     static void entered() noexcept { arrive(nullptr); }
-    // The fake stack of the one that is suspended there is its own, so the call gets another one, for as long as it takes.
+    // The suspended execution keeps its fake stack, so the call gets another one for as long as it takes.
     void go_below(AddressSanitizer& suspended) noexcept { leave(suspended, false); }
     static void has_arrived_below() noexcept { arrive(nullptr); }
     void return_from_below() noexcept { leave(*this, true); }
@@ -83,8 +83,8 @@ public:
     }
 
 private:
-    // AddressSanitizer tells at each arrival where the stack that was left lies. That is how we come to know the bounds
-    // of a thread's own stack before anybody switches back to it.
+    // At each arrival AddressSanitizer says where the stack that was left lies. This is how the bounds of a thread's
+    // own stack become known before an execution switches back to it.
     static void arrive(void* fake_stack) noexcept {
         const void* bottom;
         std::size_t size;
@@ -120,7 +120,7 @@ public:
     }
     void resumed() noexcept {}
     static void entered() noexcept {}
-    // It does not ask where a fiber has its stack.
+    // ThreadSanitizer does not need to know where a fiber's stack is.
     void go_below(ThreadSanitizer&) noexcept {}
     static void has_arrived_below() noexcept {}
     void return_from_below() noexcept {}
@@ -167,7 +167,7 @@ private:
 using Valgrind = Absent<2>;
 #endif
 
-// Everything the tools know about one execution.
+// What the tools know about one execution.
 class Fiber : AddressSanitizer, ThreadSanitizer, Valgrind {
 public:
     void create(const std::byte* low, const std::byte* base) noexcept {
@@ -175,10 +175,10 @@ public:
         ThreadSanitizer::create(low, base);
         Valgrind::create(low, base);
     }
-    [[gnu::always_inline]] void leave(Fiber& to, bool for_ever) noexcept {
-        AddressSanitizer::leave(to, for_ever);
-        Valgrind::leave(to, for_ever);
-        ThreadSanitizer::leave(to, for_ever);
+    [[gnu::always_inline]] void leave(Fiber& to, bool permanently) noexcept {
+        AddressSanitizer::leave(to, permanently);
+        Valgrind::leave(to, permanently);
+        ThreadSanitizer::leave(to, permanently);
     }
     [[gnu::always_inline]] void resumed() noexcept {
         AddressSanitizer::resumed();
@@ -212,14 +212,14 @@ public:
     }
 };
 
-// Memory that was stacks is about to go back to the system, which may give it to anybody.
+// Memory of former stacks is about to be given back to the system, which may reuse it for anything.
 inline void give_back([[maybe_unused]] const void* address, [[maybe_unused]] std::size_t bytes) noexcept {
 #if defined(STACKFUL_ADDRESS_SANITIZER)
     __asan_unpoison_memory_region(address, bytes);
 #endif
 }
 
-// Memory of a stack below its stack pointer is about to be read, on purpose.
+// Memory of a stack below its stack pointer is about to be read on purpose.
 inline void inspect_unused([[maybe_unused]] const void* address, [[maybe_unused]] std::size_t bytes) noexcept {
 #if defined(STACKFUL_VALGRIND)
     static_cast<void>(VALGRIND_MAKE_MEM_DEFINED(address, bytes));

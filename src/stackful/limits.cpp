@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "stackful/stack.hpp"
+#include "stackful/layout.hpp"
 
 namespace stackful {
 

@@ -17,8 +17,8 @@ namespace stackful {
 
 namespace {
 
-// Where the interrupted code had its stack pointer, and which address the thread's last fault was at, even if the signal
-// is one that somebody sent since then.
+// The stack pointer of the interrupted code, and the address of the thread's last fault, even if the signal was sent by
+// a program since then.
 struct Interrupted {
     const void* stack_pointer;
     const void* last_fault;
@@ -37,8 +37,8 @@ Interrupted interrupted(const ucontext_t& context) noexcept {
 #endif
 }
 
-// Does an execution run on the slot? A large stack frame may have moved the stack pointer beyond the guard before
-// touching it; what lies there is the client area of another slot, if anything, where nobody has a stack.
+// True if an execution runs on the slot. A large frame may have moved the stack pointer beyond the guard before
+// touching it. If anything lies there, it is the client area of another slot, and no stack.
 bool is_running_on(const Slot& slot, const void* stack_pointer) noexcept {
     auto* pointer = static_cast<const std::byte*>(stack_pointer);
     std::size_t others_client_bytes = slot.layout->client_bytes - SlotLayout::most_shared_stack;
@@ -69,7 +69,7 @@ void pass_on(const HandledSignal& handled, siginfo_t* info, void* context) noexc
     } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
         previous.sa_handler(handled.number);
     } else if (previous.sa_handler == SIG_DFL || !was_sent) {
-        // A fault happens again when the handler returns. The system does not let it be ignored.
+        // A fault happens again when the handler returns, and the system does not let it be ignored.
         ::sigaction(handled.number, &previous, nullptr);
         if (was_sent) {
             ::raise(handled.number);  // blocked until the handler returns
@@ -88,9 +88,10 @@ void on_signal(int number, siginfo_t* info, void* context) noexcept {
             if (slot != nullptr && is_running_on(*slot, code.stack_pointer)) {
                 report(*slot);
             }
-        } else if (is_within(interrupted_context.uc_stack, code.stack_pointer) && slot_guarding(code.last_fault) != nullptr) {
-            // Another handler sent on the signal of an overflow. When that returns too the fault happens again, and comes
-            // here with its circumstances.
+        } else if (is_within(interrupted_context.uc_stack, code.stack_pointer) &&
+                   slot_guarding(code.last_fault) != nullptr) {
+            // Another handler sent the signal of an overflow on. When that returns too, the fault happens again, and
+            // this handler gets its circumstances.
             errno = saved_errno;
             return;
         }
@@ -107,7 +108,7 @@ bool is_default(const struct sigaction& action) noexcept {
     return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_DFL;
 }
 
-// Not a second time below a handler that passes its signals on to ours: they would do that to each other for ever.
+// Does not install ours a second time, above a handler that passes its signals on to it: the two would do so forever.
 bool install(HandledSignal& handled) noexcept {
     struct sigaction current {};
     if (::sigaction(handled.number, nullptr, &current) != 0) {
@@ -125,7 +126,7 @@ bool install(HandledSignal& handled) noexcept {
     return handled.is_installed;
 }
 
-// Stays where another handler may refer to it, and then passes everything on.
+// Leaves ours in place where another handler may refer to it. It then passes every signal on.
 void uninstall(HandledSignal& handled) noexcept {
     struct sigaction current {};
     if (handled.is_installed && ::sigaction(handled.number, nullptr, &current) == 0 && is_ours(current)) {
@@ -164,7 +165,8 @@ public:
     }
 
 private:
-    // Ample for the registers that the system saves, 11 KiB on the processors with the most, and for handlers passed on to.
+    // Ample for the registers that the system saves, 11 KiB at most, and for the handlers that signals are passed on
+    // to.
     static constexpr std::size_t usable_bytes = std::size_t{128} << 10;
 
     static std::size_t bytes() noexcept { return system::page_size() + usable_bytes; }
@@ -185,8 +187,8 @@ private:
     std::byte* begin_ = nullptr;
 };
 
-// Its signal stack belongs to each thread that has one until it ends. Not a thread-local variable: the C library has room for few bytes
-// of them in libraries that are loaded late.
+// The signal stack of the running thread, which owns it until it ends. A thread-local variable would not do, because
+// the C library has little room for those of libraries that are loaded late.
 SignalStack* signal_stack_of_thread() noexcept {
     static const std::optional<pthread_key_t> key = [] {
         pthread_key_t made;
@@ -197,7 +199,8 @@ SignalStack* signal_stack_of_thread() noexcept {
         return nullptr;
     }
     auto* stack = static_cast<SignalStack*>(::pthread_getspecific(*key));
-    if (stack == nullptr && (stack = new (std::nothrow) SignalStack) != nullptr && ::pthread_setspecific(*key, stack) != 0) {
+    if (stack == nullptr && (stack = new (std::nothrow) SignalStack) != nullptr &&
+        ::pthread_setspecific(*key, stack) != 0) {
         delete stack;
         stack = nullptr;
     }

@@ -3,7 +3,6 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <bit>
 #include <cassert>
 #include <new>
 
@@ -13,8 +12,9 @@ namespace stackful {
 
 namespace {
 
-// The process's pool. Never destroyed: threads may end, and give back their slots, after the destructors of static objects
-// ran. Made when the library is loaded, not at the first use, which another thread's fork could cut in two.
+// The process's pool. It is never destroyed, because threads may end and give their slots back after the destructors of
+// static objects ran. It is made when the library is loaded and not at the first use, which another thread's fork could
+// cut in two.
 alignas(StackPool) std::byte shared_pool[sizeof(StackPool)];
 
 [[maybe_unused]] const StackPool* const made_shared_pool = ::new (shared_pool) StackPool;
@@ -24,7 +24,7 @@ bool give_back(std::byte* begin, std::size_t bytes) noexcept {
     return system::unreserve(begin, bytes);
 }
 
-// Slots whose guards end where a span of page-table entries begins.
+// Reserves address space for slots. The guards of large ones end where a span of page-table entries begins.
 std::byte* reserve_slots(const SlotLayout& layout, std::size_t count, system::Commit commit) noexcept {
     bool is_large = layout.page_colours > 1;
     std::size_t alignment = is_large ? std::max(SlotLayout::table_span, layout.page_size) : layout.page_size;
@@ -40,9 +40,9 @@ Slot* slot_at(std::byte* begin, std::size_t number, const SlotLayout& layout) no
 StackPool& StackPool::shared() noexcept { return *std::launder(reinterpret_cast<StackPool*>(shared_pool)); }
 
 struct StackPool::ForkHandlers {
-    // A fork while another thread holds the mutex would leave it locked for ever in the child.
+    // A fork while another thread holds the mutex would leave it locked permanently in the child.
     ForkHandlers() noexcept {
-        system::page_size();  // so that no thread is about to find out
+        system::page_size();  // initializes its static variable
         ::pthread_atfork([] { shared().mutex_.lock(); }, [] { shared().mutex_.unlock(); },
                          [] { shared().mutex_.unlock(); });
     }
@@ -71,12 +71,12 @@ StackPool::~StackPool() {
 StackPool::Place StackPool::place_of(const void* address) const noexcept {
     auto* byte = static_cast<const std::byte*>(address);
     for (Region* region = regions_.load(std::memory_order_acquire); region != nullptr; region = region->older) {
-        const SlotLayout& layout = *region->layout;
+        std::size_t slot_size = region->layout->size;
         std::size_t carved = region->carved.load(std::memory_order_acquire);
         std::byte* begin = region->begin.load(std::memory_order_relaxed);
-        if (begin != nullptr && byte >= begin && byte < begin + carved * layout.size) {
+        if (begin != nullptr && byte >= begin && byte < begin + carved * slot_size) {
             std::size_t offset = static_cast<std::size_t>(byte - begin);
-            return {begin, &layout, offset / layout.size, offset % layout.size};
+            return {region->layout, begin, offset / slot_size, offset % slot_size};
         }
     }
     return {};
@@ -84,14 +84,15 @@ StackPool::Place StackPool::place_of(const void* address) const noexcept {
 
 const Slot* StackPool::slot_guarding(const void* address) const noexcept {
     Place place = place_of(address);
-    bool is_guard = place.region_begin != nullptr && place.offset < place.layout->guard_bytes;
+    bool is_guard = place.layout != nullptr && place.offset < place.layout->guard_bytes;
     return is_guard ? slot_at(place.region_begin, place.number, *place.layout) : nullptr;
 }
 
 Slot* StackPool::slot_holding(const void* address) const noexcept {
     Place place = place_of(address);
-    Slot* slot = place.region_begin != nullptr ? slot_at(place.region_begin, place.number, *place.layout) : nullptr;
-    return slot != nullptr && place.offset >= place.layout->guard_bytes && address <= slot->stack_base() ? slot : nullptr;
+    Slot* slot = place.layout != nullptr ? slot_at(place.region_begin, place.number, *place.layout) : nullptr;
+    bool is_stack = slot != nullptr && place.offset >= place.layout->guard_bytes && address <= slot->stack_base();
+    return is_stack ? slot : nullptr;
 }
 
 const Slot* slot_guarding(const void* address) noexcept { return StackPool::shared().slot_guarding(address); }
@@ -167,7 +168,7 @@ Slot* StackPool::take(SizeClass& size_class, std::size_t wanted) noexcept {
         slot->next_free = list;
         list = slot;
     }
-    // Others one by one: each costs a page.
+    // New slots one by one, because each costs a page.
     return list != nullptr ? list : make_slot(size_class);
 }
 
@@ -186,10 +187,9 @@ namespace {
 
 Slot* make_header(Region& region, std::size_t number) noexcept {
     const SlotLayout& layout = *region.layout;
-    std::byte* first = region.begin.load(std::memory_order_relaxed);
-    std::byte* begin = first + number * layout.size;
+    std::byte* begin = region.begin_of(number);
     std::size_t base = layout.base_of(number);
-    return ::new (slot_at(first, number, layout)) Slot{
+    return ::new (begin + base) Slot{
         .next_free = nullptr,
         .layout = &layout,
         .region = &region,
@@ -203,7 +203,7 @@ Slot* make_header(Region& region, std::size_t number) noexcept {
 void StackPool::decommit() noexcept {
     std::lock_guard lock(mutex_);
     for (SizeClass* each = size_classes_; each != nullptr; each = each->next) {
-        // The first ones in the list were released last.
+        // The slots released last are at the front.
         Slot** link = &each->reserve;
         for (std::size_t kept = 0; kept < most_warm && *link != nullptr; ++kept) {
             trim_to_shared_page(**link);
@@ -219,13 +219,11 @@ void StackPool::decommit() noexcept {
 
 void StackPool::decommit(SizeClass& size_class, Slot& slot) noexcept {
     Region& region = *slot.region;
-    std::byte* begin = slot.begin();
-    std::size_t index = static_cast<std::size_t>(begin - region.begin.load(std::memory_order_relaxed)) / size_class.layout.size;
-    system::discard(slot.low, static_cast<std::size_t>(slot.high - slot.low));
-    region.cold[index / 64] |= std::uint64_t{1} << index % 64;
-    ++region.cold_count;
+    std::size_t number = region.number_of(slot.begin());
+    system::discard(slot.low, static_cast<std::size_t>(slot.high - slot.low));  // the header too
+    region.mark_cold(number);
     ++size_class.cold_count;
-    if (region.cold_count == region.carved.load(std::memory_order_relaxed)) {
+    if (region.is_all_cold()) {
         unmap(size_class, region);
     }
 }
@@ -245,14 +243,15 @@ void StackPool::unmap(SizeClass& size_class, Region& region) noexcept {
     region.slots = 0;
 }
 
-// A slot with a header. nullptr if there is no memory.
+// Makes a slot of a cold one, or carves a new one. nullptr if there is no memory.
 Slot* StackPool::make_slot(SizeClass& size_class) noexcept {
     Region*& region = size_class.region;
     if (size_class.cold_count > 0) {
         if (region->cold_count == 0) {
             region = find_region(size_class, [](const Region& each) { return each.cold_count > 0; });
         }
-        return warm_up(size_class, *region);
+        --size_class.cold_count;
+        return make_header(*region, region->take_cold());
     }
     if (region == nullptr || !region->has_room()) {
         region = size_class.room > 0 ? find_region(size_class, [](const Region& each) { return each.has_room(); })
@@ -261,28 +260,19 @@ Slot* StackPool::make_slot(SizeClass& size_class) noexcept {
     return region != nullptr ? carve(size_class, *region) : nullptr;
 }
 
-Slot* StackPool::warm_up(SizeClass& size_class, Region& region) noexcept {
-    auto word = std::find_if(region.cold.begin(), region.cold.end(), [](std::uint64_t bits) { return bits != 0; });
-    auto index = static_cast<std::size_t>((word - region.cold.begin()) * 64 + std::countr_zero(*word));
-    *word &= *word - 1;
-    --region.cold_count;
-    --size_class.cold_count;
-    return make_header(region, index);
-}
-
 Slot* StackPool::carve(SizeClass& size_class, Region& region) noexcept {
     const SlotLayout& layout = size_class.layout;
-    std::size_t index = region.carved.load(std::memory_order_relaxed);
-    std::byte* begin = region.begin.load(std::memory_order_relaxed) + index * layout.size;
-    // What is not made accessible guards as well.
+    std::size_t number = region.carved.load(std::memory_order_relaxed);
+    std::byte* begin = region.begin_of(number);
+    // Memory that is not made accessible guards as well.
     bool is_ready = commit_ == system::Commit::at_once
                         ? system::install_guard(begin, layout.guard_bytes, guard_)
                         : system::make_accessible(begin + layout.guard_bytes, layout.size - layout.guard_bytes);
     if (!is_ready) {
         return nullptr;
     }
-    Slot* slot = make_header(region, index);
-    region.carved.store(index + 1, std::memory_order_release);
+    Slot* slot = make_header(region, number);
+    region.carved.store(number + 1, std::memory_order_release);
     ++size_class.carved;
     --size_class.room;
     return slot;
@@ -298,20 +288,17 @@ Region* StackPool::find_region(const SizeClass& size_class, Condition condition)
 }
 
 Region* StackPool::add_region(SizeClass& size_class) noexcept {
-    // The record of one that was unmapped will do.
+    // The record of a region that was unmapped will do.
     Region* unmapped = find_region(size_class, [](const Region& each) { return each.slots == 0; });
     Region* region = unmapped != nullptr ? unmapped : new (std::nothrow) Region;
     if (region == nullptr) {
         return nullptr;
     }
-    std::byte* begin = nullptr;
+    // Where there is no room for many slots there may be room for some.
     std::size_t slots = size_class.next_region_slots;
-    // Where there is no room for many there may be for some.
-    for (; slots > 0; slots /= 2) {
+    std::byte* begin = reserve_slots(size_class.layout, slots, commit_);
+    while (begin == nullptr && (slots /= 2) > 0) {
         begin = reserve_slots(size_class.layout, slots, commit_);
-        if (begin != nullptr) {
-            break;
-        }
     }
     if (begin == nullptr) {
         if (unmapped == nullptr) {
@@ -329,120 +316,6 @@ Region* StackPool::add_region(SizeClass& size_class) noexcept {
         regions_.store(region, std::memory_order_release);
     }
     return region;
-}
-
-StackCache::~StackCache() {
-    spill(count());
-    if (tally_ != nullptr) {
-        pool_.remove_tally(tally_);
-    }
-}
-
-Slot* StackCache::acquire_slowly() noexcept {
-    if (free_ == nullptr) {
-        if (tally_ == nullptr && (tally_ = pool_.add_tally()) == nullptr) {
-            return nullptr;
-        }
-        if (size_class_ == nullptr) {
-            size_class_ = pool_.size_class(stack_size_);
-            if (size_class_ == nullptr) {
-                return nullptr;
-            }
-            layout_ = &size_class_->layout;
-        }
-        Slot* list = pool_.take(*size_class_, refill);
-        if (list == nullptr) {
-            return nullptr;
-        }
-        while (list != nullptr) {
-            Slot* next = list->next_free;
-            push(list);
-            list = next;
-        }
-    }
-    Slot* slot = pop();
-    if (slot->untrimmed) {
-        slot->untrimmed = false;
-        --left_deep_;
-    }
-    return slot;
-}
-
-void StackCache::release_slowly(Slot* slot) noexcept {
-    if (slot->layout != layout_) {
-        stackful::trim(*slot);
-        pool_.give(slot, slot, 1);
-        return;
-    }
-    if (until_look_after_-- == 0) {
-        until_look_after_ = look_after_period - 1;
-        if (count() >= capacity) {
-            spill(capacity / 2);
-        }
-        if (until_trim_-- == 0) {
-            until_trim_ = trim_period / look_after_period - 1;
-            stackful::trim(*slot);
-        }
-    }
-    if (was_used_beyond_warm(*slot, *layout_)) {
-        if (left_deep_ < most_left_deep && is_untouched(slot->stack_base() - layout_->deep_below)) {
-            slot->untrimmed = true;
-            ++left_deep_;
-        } else {
-            stackful::trim(*slot);
-        }
-    }
-    push(slot);
-}
-
-// Gives the `slots` that were released last to the reserve.
-void StackCache::spill(std::size_t slots) noexcept {
-    if (slots == 0) {
-        return;
-    }
-    Slot* first = free_;
-    Slot* last = nullptr;
-    for (std::size_t i = 0; i < slots; ++i) {
-        last = pop();
-        if (last->untrimmed) {
-            stackful::trim(*last);
-            last->untrimmed = false;
-            --left_deep_;
-        }
-    }
-    pool_.give(first, last, slots);
-}
-
-void StackCache::decommit() noexcept {
-    if (count() > StackPool::most_warm) {
-        spill(count() - StackPool::most_warm);
-    }
-    for (Slot* slot = free_; slot != nullptr; slot = slot->next_free) {
-        trim_to_shared_page(*slot);
-        slot->untrimmed = false;
-    }
-    left_deep_ = 0;
-    pool_.decommit();
-}
-
-void StackCache::trim() noexcept {
-    for (Slot* slot = free_; slot != nullptr; slot = slot->next_free) {
-        stackful::trim(*slot);
-        slot->untrimmed = false;
-    }
-    left_deep_ = 0;
-    spill(count());
-}
-
-void StackCache::set_stack_size(std::size_t stack_size) noexcept {
-    std::size_t rounded = SlotLayout::for_stack(stack_size, system::page_size()).stack_bytes;
-    if (rounded == stack_size_) {
-        return;
-    }
-    spill(count());
-    stack_size_ = rounded;
-    size_class_ = nullptr;
-    layout_ = nullptr;
 }
 
 }  // namespace stackful

@@ -6,7 +6,7 @@ namespace stackful {
 
 namespace {
 
-// The begin of the page that an address is in.
+// The begin of the page that holds an address.
 std::byte* page_of(std::byte* address) noexcept {
     return address - reinterpret_cast<std::uintptr_t>(address) % system::page_size();
 }
@@ -33,7 +33,7 @@ void trim_suspended(Slot& slot, const void* stack_pointer, const void* client_to
     auto byte = [](std::uintptr_t place) { return reinterpret_cast<std::byte*>(place); };
     std::uintptr_t page = system::page_size();
 
-    // The ABI lets a function use a little memory below its stack pointer, 128 bytes on x86-64.
+    // The ABI lets a function use some memory below its stack pointer, 128 bytes on x86-64.
     constexpr std::uintptr_t red_zone = 256;
     std::uintptr_t low = address(slot.low);
     std::uintptr_t beyond_warm = (address(stack_pointer) - SlotLayout::warm_bytes) / page * page;

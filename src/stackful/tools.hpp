@@ -1,5 +1,5 @@
-// Which tools check the program that this is compiled into. The only place that asks the compiler: everybody else asks here, so
-// that no answer depends on what was included before.
+// Which tools check the program that this is compiled into. Only this file asks the compiler, so that no answer depends
+// on what was included before.
 
 #pragma once
 
@@ -37,7 +37,7 @@ inline constexpr bool has_valgrind = true;
 inline constexpr bool has_valgrind = false;
 #endif
 
-// Is the use of freed memory looked for? Then nothing that is freed should be kept for reuse.
+// True if a tool looks for the use of freed memory. Then no freed memory should be kept for reuse.
 inline constexpr bool watch_freed_memory = has_address_sanitizer || has_valgrind;
 
 }  // namespace stackful::tools

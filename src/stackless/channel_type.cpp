@@ -5,6 +5,7 @@
 
 #include "core/reference.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "interpreter/thread_state.hpp"
 #include "stackless/channel.hpp"
 #include "stackless/describe.hpp"
 #include "stackless/scheduler.hpp"

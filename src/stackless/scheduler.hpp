@@ -14,6 +14,7 @@
 
 #include "core/thread.hpp"
 #include "core/transfer.hpp"
+#include "interpreter/thread_state.hpp"
 #include "interpreter/threading/lock.hpp"
 #include "stackless/state.hpp"
 #include "stackless/tasklet.hpp"

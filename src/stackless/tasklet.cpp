@@ -5,9 +5,10 @@
 #include <utility>
 
 #include "core/reference.hpp"
-#include "interpreter/entered_context.hpp"
-#include "interpreter/frames/frames.hpp"
+#include "interpreter/context.hpp"
+#include "interpreter/frames/frame_object.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "interpreter/thread_state.hpp"
 #include "stackless/scheduler.hpp"
 
 namespace stackless {

@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "core/reference.hpp"
-#include "interpreter/finalizer.hpp"
+#include "interpreter/collector.hpp"
+#include "interpreter/context.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "interpreter/thread_state.hpp"
 #include "stackless/channel.hpp"
 #include "stackless/describe.hpp"
 #include "stackless/scheduler.hpp"

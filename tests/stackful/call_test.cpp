@@ -16,7 +16,7 @@ namespace {
 
 using stackful::StackCache;
 
-// Calls function(argument) below the frames of what resumed the coroutine.
+// Calls function(argument) below the frames of the execution that resumed the coroutine.
 void* call_below_resumer(Coroutine& self, stackful::Function function, void* argument) {
     return stackful::call_below(self.execution(), self.resumer(), function, argument);
 }
@@ -93,7 +93,7 @@ TEST(CallBelow, leaves_the_frames_above_it_alone) {
     EXPECT_TRUE(coroutine.finished());
 }
 
-// Where the switch is the C library's, the stack that is called on is a new one to an unwinder.
+// With the C library's switch, an unwinder takes the stack of the call for a new one.
 #if !defined(STACKFUL_TESTS_USE_UCONTEXT)
 
 TEST(CallBelow, lets_exceptions_pass) {
@@ -122,7 +122,8 @@ constexpr int depth_of_caller = 40;
                                    self,
                                    [](void*) -> void* {
                                        void* addresses[200];
-                                       return reinterpret_cast<void*>(static_cast<std::intptr_t>(backtrace(addresses, 200)));
+                                       auto frames = static_cast<std::intptr_t>(backtrace(addresses, 200));
+                                       return reinterpret_cast<void*>(frames);
                                    },
                                    nullptr);
     asm volatile("");

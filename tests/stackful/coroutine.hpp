@@ -6,12 +6,12 @@
 #include <utility>
 
 #include "stackful/context.hpp"
-#include "stackful/pool.hpp"
+#include "stackful/cache.hpp"
 #include "stackful/tools.hpp"
 
 inline constexpr bool with_address_sanitizer = stackful::tools::has_address_sanitizer;
 inline constexpr bool with_thread_sanitizer = stackful::tools::has_thread_sanitizer;
-// Their own memory hides what is measured.
+// A sanitizer needs memory itself, which hides what is measured.
 inline constexpr bool with_sanitizer = with_address_sanitizer || with_thread_sanitizer;
 #if defined(STACKFUL_TESTS_ARE_EMULATED)
 inline constexpr bool with_emulator = true;
@@ -23,12 +23,14 @@ inline constexpr bool with_emulator = false;
 inline constexpr std::size_t small_stack = std::size_t{256} << 10;
 inline constexpr std::size_t large_stack = std::size_t{8} << 20;
 
-// All of a slot that may be accessed below its base, or above it.
-inline std::size_t bytes_below(const stackful::Slot& slot) { return static_cast<std::size_t>(slot.stack_base() - slot.low); }
+// How much of a slot may be accessed below its base.
+inline std::size_t bytes_below(const stackful::Slot& slot) {
+    return static_cast<std::size_t>(slot.stack_base() - slot.low);
+}
 
 class Coroutine {
 public:
-    // Called with what the first resume() passes. Its result is that of the last one.
+    // Receives the value of the first resume(). Its result is that of the last one.
     using Body = std::function<void*(Coroutine& self, void* value)>;
 
     Coroutine(stackful::StackCache& cache, Body body) : body_(std::move(body)), cache_(cache), slot_(cache.acquire()) {
@@ -41,7 +43,7 @@ public:
     Coroutine(const Coroutine&) = delete;
     Coroutine& operator=(const Coroutine&) = delete;
 
-    // Runs the body until it suspends or ends, and returns what it passes.
+    // Runs the body until it suspends or ends, and returns the value that it passes.
     void* resume(void* value = nullptr) {
         stackful::Execution here;
         resumer_ = &here;
@@ -49,7 +51,7 @@ public:
         return stackful::switch_to(here, execution_, this);
     }
 
-    // Called by the body. Returns what the next resume() passes.
+    // Called by the body. Returns the value of the next resume().
     void* suspend(void* value = nullptr) {
         stackful::switch_to(execution_, *resumer_, value);
         return value_;

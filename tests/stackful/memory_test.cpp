@@ -1,4 +1,4 @@
-// What slots cost in memory, and that they give it back.
+// The memory that slots cost, and that they give back.
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -60,7 +60,7 @@ TEST(Memory, slot_whose_client_area_was_filled_gives_its_pages_back) {
         cache.release(slot);
         untrimmed += resident_pages(slot) > warm_pages(slot) + 2;
     }
-    EXPECT_LE(untrimmed, StackCache::most_left_deep);
+    EXPECT_LE(untrimmed, StackCache::most_untrimmed);
 }
 
 TEST(Memory, few_slots_are_left_untrimmed) {
@@ -78,7 +78,7 @@ TEST(Memory, few_slots_are_left_untrimmed) {
     for (Slot* slot : slots) {
         untrimmed += resident_pages(slot) > warm_pages(slot) + 2;
     }
-    EXPECT_EQ(untrimmed, StackCache::most_left_deep);
+    EXPECT_EQ(untrimmed, StackCache::most_untrimmed);
     cache.trim();
     for (Slot* slot : slots) {
         EXPECT_LE(resident_pages(slot), warm_pages(slot));
@@ -98,7 +98,7 @@ TEST(Memory, slot_used_deep_again_and_again_is_left_as_it_is) {
     cache.release(slot);
 }
 
-TEST(Memory, frame_that_skipped_the_line_that_tells_is_found_in_time) {
+TEST(Memory, frame_that_skipped_the_telltale_line_is_found_in_time) {
     StackPool pool;
     StackCache cache(large_stack, pool);
     Slot* slot = cache.acquire();
@@ -130,7 +130,7 @@ std::size_t resident_bytes() {
     return resident * stackful::system::page_size();
 }
 
-// The fallback keeps two of the C library's structures on each stack: 9 KiB on AArch64.
+// The fallback keeps two of the C library's structures on each stack, 9 KiB on AArch64.
 #if defined(STACKFUL_TESTS_USE_UCONTEXT)
 constexpr bool fits_into_a_page = 2 * sizeof(ucontext_t) + 256 < stackful::SlotLayout::least_shared_stack;
 #else
@@ -162,7 +162,7 @@ TEST_P(ParkedExecutions, touch_about_one_page_each_and_one_of_page_tables_at_mos
     constexpr std::size_t count = 10'000;
     StackPool pool;
     StackCache cache(GetParam(), pool);
-    // Only what is measured should take memory, so nothing but executions: no coroutines.
+    // Executions without coroutines, so that nothing else takes memory.
     static stackful::Execution here;
     static std::vector<stackful::Execution> parked;
     static std::size_t running;
@@ -183,8 +183,9 @@ TEST_P(ParkedExecutions, touch_about_one_page_each_and_one_of_page_tables_at_mos
         std::memset(slots[running]->client_begin(), 1, 256);
         stackful::switch_to(here, parked[running], nullptr);
     }
-    double pages = static_cast<double>(resident_bytes() - before) / count / static_cast<double>(stackful::system::page_size());
-    if (!with_emulator) {  // it keeps accounts of pages
+    double bytes = static_cast<double>(resident_bytes() - before) / count;
+    double pages = bytes / static_cast<double>(stackful::system::page_size());
+    if (!with_emulator) {  // its own records of pages would be measured
         EXPECT_LT(pages, 1.1);
         EXPECT_LT((page_table_bytes() - tables_before) / count, GetParam() == large_stack ? 4200u : 800u);
     }

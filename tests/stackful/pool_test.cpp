@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "stackful/annotations.hpp"
-#include "stackful/pool.hpp"
+#include "stackful/cache.hpp"
 #include "coroutine.hpp"
 
 namespace {
@@ -23,7 +23,7 @@ using stackful::StackPool;
 using stackful::system::Commit;
 using stackful::system::Guard;
 
-// Each test runs with each way to come by memory and to guard it, whatever the system's own are.
+// Each test runs with every way to commit and guard memory, not only with those that the system prefers.
 struct Way {
     const char* name;
     Commit commit;
@@ -65,7 +65,7 @@ TEST_P(Pool, reuses_last_in_first_out) {
     release(cache, slots);
 }
 
-TEST_P(Pool, takes_all_memory_from_cooled_slots_but_a_page_of_a_few) {
+TEST_P(Pool, decommits_free_slots_except_a_page_of_a_few) {
     StackCache cache(minimum_stack_size, pool);
     auto slots = acquire(cache, 500);
     std::vector<std::pair<std::byte*, std::size_t>> ranges;  // the headers will be gone
@@ -74,7 +74,7 @@ TEST_P(Pool, takes_all_memory_from_cooled_slots_but_a_page_of_a_few) {
         std::memset(slot->low, 1, bytes_below(*slot));
     }
     release(cache, slots);
-    cache.cool();
+    cache.decommit();
     EXPECT_EQ(pool.slots_in_use(), 0u);
     std::size_t pages = 0;
     std::size_t unmapped = 0;
@@ -102,7 +102,7 @@ TEST_P(Pool, takes_all_memory_from_cooled_slots_but_a_page_of_a_few) {
 
 TEST_P(Pool, unmaps_and_maps_again_and_again) {
     StackCache cache(minimum_stack_size, pool);
-    auto kept = acquire(cache, 40);  // all over the first regions
+    auto kept = acquire(cache, 40);  // spread over the first regions
     for (int round = 0; round < 4; ++round) {
         auto slots = acquire(cache, 4000);
         for (Slot* slot : slots) {
@@ -110,7 +110,7 @@ TEST_P(Pool, unmaps_and_maps_again_and_again) {
         }
         EXPECT_EQ(pool.slots_in_use(), 4040u);
         release(cache, slots);
-        cache.cool();
+        cache.decommit();
         EXPECT_EQ(pool.slots_in_use(), 40u);
         EXPECT_LT(pool.slots(), 40 + 2 * StackPool::most_region_slots);
     }
@@ -156,7 +156,7 @@ TEST_P(Pool, cache_holds_a_bounded_number_of_slots) {
     StackCache cache(minimum_stack_size, pool);
     auto slots = acquire(cache, 5000);
     release(cache, slots);
-    EXPECT_LE(cache.count(), StackCache::capacity + StackCache::look_after_period);
+    EXPECT_LE(cache.count(), StackCache::capacity + StackCache::check_period);
     EXPECT_GE(cache.count(), StackCache::capacity / 2);
     EXPECT_EQ(pool.slots_in_use(), 0u);
     auto again = acquire(cache, 5000);
@@ -286,7 +286,7 @@ TEST_P(Pool, gives_memory_back_without_the_red_zones_of_frames_that_never_return
     EXPECT_EQ(__asan_region_is_poisoned(low, 64), nullptr);
 }
 
-TEST(Leaks, are_not_what_only_a_suspended_stack_refers_to) {
+TEST(Leaks, do_not_include_memory_that_only_a_suspended_stack_refers_to) {
     StackCache cache(large_stack);
     {
         Coroutine coroutine(cache, [](Coroutine& self, void*) -> void* {

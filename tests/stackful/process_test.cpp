@@ -1,4 +1,4 @@
-// What happens to a whole process: overflow of a stack, exhaustion of memory, fork.
+// Events that concern a whole process: stack overflow, exhausted memory, fork.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -29,10 +29,10 @@ using stackful::system::Guard;
 
 volatile bool stop_recursion = false;
 
-[[gnu::noinline]] int recurse_for_ever(int depth) {
+[[gnu::noinline]] int recurse_forever(int depth) {
     volatile char frame[100];
     frame[0] = static_cast<char>(depth);
-    return stop_recursion ? 0 : recurse_for_ever(depth + 1) + frame[0];
+    return stop_recursion ? 0 : recurse_forever(depth + 1) + frame[0];
 }
 
 Slot* overflowing;
@@ -53,7 +53,7 @@ void overflow_a_stack() {
     StackCache cache(stackful::minimum_stack_size);
     Coroutine coroutine(cache, [](Coroutine& self, void*) {
         overflowing = self.slot();
-        recurse_for_ever(0);
+        recurse_forever(0);
         return nullptr;
     });
     coroutine.resume();
@@ -63,7 +63,8 @@ TEST(ProcessDeathTest, overflow_ends_in_a_signal_whose_address_tells_the_slot) {
     EXPECT_EXIT(overflow_a_stack(), testing::ExitedWithCode(42), "");
 }
 
-// Ends the process with 42 when the overflow of a stack is reported; the same for another fault in its guard page.
+// Faults in the guard of a stack, by an overflow or by a write from elsewhere. Ends the process with 42 if an overflow
+// is reported.
 void fault_with_a_report(bool by_overflow) {
     ASSERT_TRUE(stackful::ensure_signal_stack());
     ASSERT_TRUE(stackful::report_overflows([](const Slot& slot) noexcept { _exit(&slot == overflowing ? 42 : 43); }));
@@ -71,7 +72,7 @@ void fault_with_a_report(bool by_overflow) {
     Coroutine coroutine(cache, [](Coroutine& self, void*) {
         overflowing = self.slot();
         self.suspend();
-        recurse_for_ever(0);
+        recurse_forever(0);
         return nullptr;
     });
     coroutine.resume();
@@ -95,7 +96,7 @@ TEST(ProcessDeathTest, fault_in_the_guard_page_of_a_stack_that_does_not_run_is_n
     EXPECT_EXIT(fault_with_a_report(false), testing::KilledBySignal(SIGSEGV), "");
 }
 
-// Each size of guard, and each way to have one.
+// Every size of guard, installed in every way.
 struct GuardedSize {
     std::size_t stack_size;
     Commit commit;
@@ -118,8 +119,9 @@ protected:
 
 std::vector<GuardedSize> guarded_sizes() {
     std::vector<GuardedSize> all;
-    for (std::size_t size : {stackful::minimum_stack_size, small_stack, std::size_t{1} << 20, std::size_t{2} << 20, large_stack,
-                             std::size_t{64} << 20}) {
+    constexpr std::size_t mebibyte = std::size_t{1} << 20;
+    for (std::size_t size :
+         {stackful::minimum_stack_size, small_stack, mebibyte, 2 * mebibyte, large_stack, 64 * mebibyte}) {
         all.push_back({size, Commit::at_once, Guard::marked});
         all.push_back({size, Commit::at_once, Guard::mapped});
         all.push_back({size, Commit::when_needed, Guard::mapped});
@@ -141,7 +143,7 @@ TEST_P(GuardDeathTest, write_to_each_end_of_the_guard_is_fatal) {
     cache.release(slot);
 }
 
-// Has a frame of so many bytes, and touches the far end of it only. OpenBLAS has such functions.
+// Touches only the far end of a frame of so many bytes. OpenBLAS has such functions.
 template <std::size_t bytes>
 [[gnu::noinline, gnu::optimize("no-stack-clash-protection")]] void touch_far_end_of_frame() {
     char frame[bytes];
@@ -155,11 +157,11 @@ template <std::size_t bytes>
     slot.layout->guard_bytes > large ? touch_far_end_of_frame<large>() : touch_far_end_of_frame<small>();
 }
 
-// Ends the process with 42 if what touches the far end of a large frame, at the very bottom of the stack, is stopped by the
-// guard of that stack.
+// Calls a function with a large frame at the very bottom of a stack. Ends the process with 42 if the guard of that
+// stack stops it.
 void step_over_the_guard(StackCache& cache) {
     ASSERT_TRUE(stackful::ensure_signal_stack());
-    // The one at the highest address has another one below.
+    // The slot at the highest address has another one below it.
     std::vector<Slot*> slots(8);
     for (Slot*& slot : slots) {
         slot = cache.acquire();
@@ -191,7 +193,7 @@ TEST_P(GuardDeathTest, stops_a_function_whose_frame_is_larger_than_many_pages) {
     EXPECT_EXIT(step_over_the_guard(cache), testing::ExitedWithCode(42), "");
 }
 
-// Runs in a process of its own. 0 if all is as it should be, 77 if the limit is not enforced.
+// Runs in a child process. 0 if all is well, 77 if the limit is not enforced.
 int exhaust_memory() {
     StackPool pool;
     StackCache cache(large_stack, pool);
@@ -216,14 +218,14 @@ int exhaust_memory() {
             return 77;
         }
     }
-    // All but little of the 500 MiB: the last regions are small.
+    // Nearly all of the 500 MiB is in use, because the last regions are small.
     if (slots.size() < 45) {
         return 2;
     }
     if (cache.acquire() != nullptr || pool.slots_in_use() != slots.size()) {
         return 3;
     }
-    // A slot that comes back can be had again ...
+    // A released slot can be acquired again ...
     Slot* last = slots.back();
     cache.release(last);
     if (cache.acquire() != last || cache.acquire() != nullptr) {
@@ -313,7 +315,7 @@ TEST(Process, that_locks_its_memory_pays_for_what_stacks_use_and_no_more) {
     EXPECT_EQ(code, 0);
 }
 
-// What was reserved can be locked later, and then it can't be marked any more.
+// Memory that is locked after it was reserved can't be marked as a guard any more.
 TEST(Process, that_locks_its_memory_later_has_guards_all_the_same) {
     if (with_sanitizer) {
         GTEST_SKIP() << "the tool's memory would be locked";
@@ -353,7 +355,7 @@ TEST(Process, fork_leaves_both_processes_working) {
     coroutine = &counter;
     counter.resume();
     int code = exit_code_of_child([] {
-        // What was suspended goes on, from where it was.
+        // The suspended execution continues where it was.
         if (coroutine->resume() != reinterpret_cast<void*>(2)) {
             return 1;
         }

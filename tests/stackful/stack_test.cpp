@@ -57,7 +57,8 @@ TEST(SlotLayout, is_in_order_for_every_page_size_and_colour) {
                 EXPECT_LE(layout.guard_bytes + layout.stack_bytes, base);
                 EXPECT_LE(shared_page + layout.client_bytes, layout.size);
                 EXPECT_LT(base + layout.warm_above + SlotLayout::line, shared_page + layout.client_bytes);
-                EXPECT_GT(layout.warm_below, 8 * page_size > SlotLayout::warm_bytes ? page_size : SlotLayout::warm_bytes);
+                bool is_page_large = 8 * page_size > SlotLayout::warm_bytes;
+                EXPECT_GT(layout.warm_below, is_page_large ? page_size : SlotLayout::warm_bytes);
                 EXPECT_LE(layout.guard_bytes + layout.warm_below, base);
                 EXPECT_LE(layout.guard_bytes + layout.deep_below, base);
                 EXPECT_GE(base % page_size, SlotLayout::least_shared_stack);
@@ -68,7 +69,7 @@ TEST(SlotLayout, is_in_order_for_every_page_size_and_colour) {
     }
 }
 
-// The number of slots of `count` that have the most common one of something.
+// How many of `count` slots share the most common value of a property.
 template <class Property>
 std::size_t most_alike(std::size_t count, const SlotLayout& layout, Property property) {
     std::map<std::size_t, std::size_t> counts;
@@ -80,11 +81,14 @@ std::size_t most_alike(std::size_t count, const SlotLayout& layout, Property pro
 }
 
 TEST(SlotLayout, neighbours_begin_in_other_lines_and_pages_of_the_caches) {
-    for (std::size_t size : {std::size_t{1} << 20, std::size_t{2} << 20, std::size_t{4} << 20, large_stack, std::size_t{62} << 20,
-                             small_stack, std::size_t{64} << 10}) {
+    constexpr std::size_t mebibyte = std::size_t{1} << 20;
+    for (std::size_t size :
+         {mebibyte, 2 * mebibyte, 4 * mebibyte, large_stack, 62 * mebibyte, small_stack, mebibyte / 16}) {
         SlotLayout layout = layout_of(size);
-        EXPECT_EQ(most_alike(1280, layout, [](std::size_t base) { return base % page; }), 1280 / SlotLayout::line_colours);
-        EXPECT_EQ(most_alike(1280, layout, [](std::size_t base) { return base / page % 128; }), 1280u / 128);
+        std::size_t in_a_line = most_alike(1280, layout, [](std::size_t base) { return base % page; });
+        std::size_t in_a_page = most_alike(1280, layout, [](std::size_t base) { return base / page % 128; });
+        EXPECT_EQ(in_a_line, 1280 / SlotLayout::line_colours);
+        EXPECT_EQ(in_a_page, 1280u / 128);
     }
 }
 
@@ -193,7 +197,7 @@ TEST(Trim, of_a_suspended_execution_keeps_what_it_uses) {
     });
     coroutine.resume();
     std::size_t page_size = stackful::system::page_size();
-    if (!with_address_sanitizer) {  // which may have put all of it elsewhere
+    if (!with_address_sanitizer) {  // it may keep the variables elsewhere
         EXPECT_GT(resident_pages(coroutine.slot()->low, coroutine.slot()->high), (400u << 10) / page_size);
     }
     std::byte* client = coroutine.slot()->client_begin();

@@ -124,8 +124,9 @@ TEST(Switch, keeps_a_deep_stack) {
     int depth = with_sanitizer ? 500 : 2000;
     std::vector<std::unique_ptr<Coroutine>> coroutines;
     for (int i = 0; i < 5; ++i) {
-        coroutines.push_back(std::make_unique<Coroutine>(
-            cache, [=](Coroutine& self, void*) { return as_pointer(static_cast<unsigned>(sum_down_to_zero(self, depth))); }));
+        coroutines.push_back(std::make_unique<Coroutine>(cache, [=](Coroutine& self, void*) {
+            return as_pointer(static_cast<unsigned>(sum_down_to_zero(self, depth)));
+        }));
     }
     for (auto& each : coroutines) {
         each->resume();
@@ -139,8 +140,8 @@ TEST(Switch, keeps_a_deep_stack) {
 // called function must preserve.
 template <typename Number>
 [[gnu::noinline]] Number keep_values(Coroutine& self, volatile Number& seed) {
-    Number a = seed + 1, b = seed + 2, c = seed + 3, d = seed + 4, e = seed + 5, f = seed + 6, g = seed + 7, h = seed + 8;
-    Number i = seed + 9, j = seed + 10, k = seed + 11, l = seed + 12;
+    Number a = seed + 1, b = seed + 2, c = seed + 3, d = seed + 4, e = seed + 5, f = seed + 6;
+    Number g = seed + 7, h = seed + 8, i = seed + 9, j = seed + 10, k = seed + 11, l = seed + 12;
     self.suspend();
     a *= 2, b *= 3, c *= 5, d *= 7, e *= 11, f *= 13, g *= 17, h *= 19, i *= 23, j *= 29, k *= 31, l *= 37;
     self.suspend();
@@ -187,7 +188,8 @@ TEST(Switch, preserves_each_callee_saved_register) {
     stackful::Slot* slot = cache.acquire();
     stackful::prepare(guest, slot->low, slot->stack_base(), [](void*) {
         for (;;) {
-            asm volatile("xor %%ebx, %%ebx; xor %%r12d, %%r12d; xor %%r13d, %%r13d; xor %%r14d, %%r14d; xor %%r15d, %%r15d"
+            asm volatile("xor %%ebx, %%ebx; xor %%r12d, %%r12d; xor %%r13d, %%r13d;"
+                         "xor %%r14d, %%r14d; xor %%r15d, %%r15d"
                          ::: "rbx", "r12", "r13", "r14", "r15");
             stackful::switch_to(guest, host, nullptr);
         }
@@ -279,7 +281,7 @@ TEST(Switch, gives_each_execution_its_own_control_words) {
 }
 #endif
 
-TEST(Switch, starts_with_the_rounding_mode_of_the_one_who_prepared) {
+TEST(Switch, starts_with_the_rounding_mode_that_prepare_was_called_with) {
     StackCache cache(large_stack);
     std::fesetround(FE_DOWNWARD);
     Coroutine coroutine(cache, [](Coroutine&, void*) {

@@ -12,9 +12,11 @@
 #include "core/switch.hpp"
 #include "core/thread_stack.hpp"
 #include "core/transfer.hpp"
-#include "interpreter/frames/frames.hpp"
+#include "interpreter/context.hpp"
+#include "interpreter/frames/frame_object.hpp"
 #include "interpreter/handled_exception.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "interpreter/thread_state.hpp"
 
 namespace core {
 

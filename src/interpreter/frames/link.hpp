@@ -1,4 +1,4 @@
-// Where the frames of one greenlet lead on to those of another, which waits for it.
+// CPython 3.12 on: a link, where the frames of one greenlet lead on to those of another, which waits for it.
 //
 //     frame of the body's function
 //         | previous
@@ -6,10 +6,11 @@
 //         | previous
 //     link
 //         | previous
-//     frame of the resumer, while the body runs for it; otherwise what the frames of a greenlet end with, which is nothing, or
-//     a frame in the thread state (3.15)
+//     frame of the resumer, while the body runs for it; otherwise whatever the frames of a greenlet end with:
+//     nothing, or a frame in the thread state (3.15)
 //
-// `f_back`, tracebacks and warnings pass frames without a function by. The link is made like one.
+// `f_back`, tracebacks and warnings skip frames without a function. The link is such a frame. CPython 3.11 has none of
+// them, so there are no links.
 
 #pragma once
 
@@ -22,11 +23,11 @@
 
 namespace interpreter {
 
-// 3.11 has no such frames. Its links are never made, and there is no code for them.
 inline constexpr bool links_frames = PY_VERSION_HEX >= 0x030C0000;
 
-// What links show to those parts of CPython that take each frame for that of a function: faulthandler of 3.12 and 3.13, which
-// passes by one frame without a function and not two in a row, and builtins that look at the innermost frame, whatever it is.
+// What links show to the parts of CPython that take every frame for a function's: faulthandler of 3.12 and 3.13, which
+// skips one frame without a function but not two in a row, and builtins that look at the innermost frame, whatever it
+// is.
 struct LinkLooks {
     PyObject* code;   // owned
     PyObject* frame;  // the frame object; owned
@@ -43,10 +44,10 @@ struct LinkLooks {
 
 class Link {
 public:
-    // `end`: what comes last.
+    // `end` is what the frames of the greenlet end with.
     Link(const LinkLooks& looks, _PyInterpreterFrame* end) noexcept : end_(end) {
         auto* code = reinterpret_cast<PyCodeObject*>(looks.code);
-        // As of a function that is about to begin.
+        // The position of a function that is about to begin.
         auto* before_first = reinterpret_cast<_Py_CODEUNIT*>(code->co_code_adaptive) - 1;
 #if PY_VERSION_HEX >= 0x030E0000
         frame_.f_executable.bits = reinterpret_cast<std::uintptr_t>(code) | 1;
@@ -75,13 +76,13 @@ public:
     void lead_to(_PyInterpreterFrame* frame) noexcept { frame_.previous = frame; }
     void cut() noexcept { frame_.previous = end_; }
 
-    // The thread state goes, and with it what frames end with.
+    // The thread state is about to be freed, and with it what the frames end with.
     void leave_thread_state() noexcept { frame_.previous = end_ = nullptr; }
 
 private:
     _PyInterpreterFrame* end_;
     _PyInterpreterFrame frame_ = {};
-    PyObject* no_values_[3] = {};  // the collector of 3.13t looks at as many as the code object says it could use: 1
+    PyObject* no_values_[3] = {};  // the collector of 3.13t reads the whole value stack of the code object: one value
 };
 
 #else
@@ -97,6 +98,15 @@ public:
 };
 
 #endif
+
+// True if the callable may be a builtin function like sys._getframe() or eval(). These take the innermost frame for
+// that of the function that called them, whatever it is, and would see the link.
+bool looks_at_its_caller(PyObject* callable) noexcept;
+
+// To be called when the function of the running greenlet has raised. A frame object that outlived its function keeps
+// its `f_back`, so whoever kept the exception would keep the variables of the resumer too. Clears that of the frame
+// which the traceback begins with, as the frame of a native generator has none.
+void unlink_traceback(PyThreadState* ts, const Link& link) noexcept;
 
 inline constexpr std::size_t size_of_link = links_frames ? sizeof(Link) : 0;
 

@@ -1,8 +1,8 @@
-// Free-threaded builds: the locks on objects that the running C functions hold ("critical sections").
+// Free-threaded builds, 3.13 on: critical sections, the locks on objects that the running C functions hold.
 //
-// A thread that waits for something lets go of its critical sections and takes them again when it goes on. A greenlet that
-// is suspended must do the same, or the next greenlet of its thread that wants one of those locks waits for ever.
-// Detaching and attaching the thread state does both halves. In other builds there is nothing to do.
+// A thread that waits releases its critical sections and acquires them again when it continues. A greenlet that is
+// suspended must do the same, or the next greenlet of its thread that wants one of the locks waits forever. Detaching
+// and attaching the thread state does both. In other builds there is nothing to do.
 
 #pragma once
 
@@ -14,18 +14,18 @@ namespace interpreter {
 
 class CriticalSections {
 public:
-    // Before a switch: unlocks what the running greenlet holds.
+    // To be called before a switch: releases the locks of the running greenlet.
     void suspend(PyThreadState* ts) noexcept {
         sections_ = ts->critical_section;
         if (sections_ != 0) [[unlikely]] {
             PyEval_SaveThread();
-            sections_ = ts->critical_section;  // now marked as inactive
+            sections_ = ts->critical_section;  // now marked inactive
             ts->critical_section = 0;
             PyEval_RestoreThread(ts);
         }
     }
 
-    // After it was resumed: locks them again, which may wait for another thread.
+    // To be called after it was resumed: acquires them again, which may wait for another thread.
     void resume(PyThreadState* ts) noexcept {
         if (sections_ != 0) [[unlikely]] {
             ts->critical_section = sections_;

@@ -1,7 +1,4 @@
-// Free-threaded builds: a lock for plain data that several threads change. In other builds the GIL is that lock, and
-// this one is nothing.
-//
-// Not to be held while Python code may run, a reference is dropped, or stacks are switched.
+// Free-threaded builds, 3.13 on: locks. In other builds the GIL is the lock, and these do nothing.
 
 #pragma once
 
@@ -15,6 +12,8 @@ namespace interpreter {
 
 inline constexpr bool has_gil = false;
 
+// Guards plain data that several threads change. Must not be held while Python code may run, a reference is dropped, or
+// stacks are switched.
 class Lock {
 public:
     void lock() noexcept { PyMutex_Lock(&mutex_); }
@@ -26,7 +25,7 @@ private:
 
 #else
 
-inline constexpr bool has_gil = true;  // with Python objects
+inline constexpr bool has_gil = true;
 
 class Lock {
 public:
@@ -36,7 +35,7 @@ public:
 
 #endif
 
-// Holds the lock that each object of a free-threaded build has to the end of the scope.
+// Holds the lock of an object while in scope.
 class ObjectLock {
 public:
 #ifdef Py_GIL_DISABLED
@@ -54,8 +53,7 @@ private:
 #endif
 };
 
-// Reads and changes a reference of an object's that another thread may change at the same time. Where threads take turns that is
-// nothing but the reading or the changing.
+// Reads and changes a reference of an object that another thread may change at the same time.
 template <class Object>
 class SharedReference {
 public:
@@ -68,7 +66,7 @@ public:
         if constexpr (has_gil) {
             place_ = reinterpret_cast<Object*>(value);
         }
-        else {  // CPython reads a __dict__ without the lock
+        else {  // CPython reads a `__dict__` without the lock
             std::atomic_ref<Object*>(place_).store(reinterpret_cast<Object*>(value), std::memory_order_release);
         }
         return reinterpret_cast<PyObject*>(old);
@@ -79,9 +77,9 @@ private:
     Object*& place_;
 };
 
-// Stops the interpreter's other threads to the end of the scope, where they do not take turns and CPython lets extensions
-// do so. They stop between two instructions of Python code or while they wait, hence never in the middle of a switch. Nothing is
-// to be locked, allocated or let go of meanwhile.
+// Stops the interpreter's other threads while in scope, if there is no GIL and CPython lets extensions do so (3.14 on).
+// They stop between two instructions of Python code or while they wait, hence never in the middle of a switch.
+// Meanwhile, nothing may be locked, allocated or released.
 class OthersStopped {
 public:
 #if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030E0000
@@ -98,7 +96,7 @@ private:
 #endif
 };
 
-// Holds a lock to the end of the scope, but for the time between release() and acquire_again().
+// Holds a lock while in scope, except between release() and acquire_again().
 class Holding {
 public:
 #ifdef Py_GIL_DISABLED

@@ -1,6 +1,5 @@
-// A count of owners, changed by threads that are attached to the same interpreter.
-//
-// In an ordinary build they take turns by the GIL; in a free-threaded one they do not, so the count is atomic.
+// CPython 3.11 to 3.15: a count of owners, which threads of one interpreter change. It is atomic in free-threaded
+// builds.
 
 #pragma once
 
@@ -17,7 +16,7 @@ public:
 
 #ifdef Py_GIL_DISABLED
     void add() noexcept { count_.fetch_add(1, std::memory_order_relaxed); }
-    // Is that the last one?
+    // True if that was the last owner.
     bool remove() noexcept { return count_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
 
 private:

@@ -1,7 +1,8 @@
-// A pointer or number that other threads may look at while its own changes it. They must be content with what it was a
-// moment ago, and a pointer is not to be followed unless something else keeps alive what it points to.
+// CPython 3.11 to 3.15: a pointer or number that other threads may read while its own thread changes it. It is atomic
+// in free-threaded builds.
 //
-// In an ordinary build it is a plain variable, because threads take turns; in a free-threaded one it is atomic.
+// The readers must be content with the value of a moment ago. They must not follow a pointer unless something else
+// keeps its target alive.
 
 #pragma once
 
@@ -27,9 +28,9 @@ public:
     T get() const noexcept { return value_.load(std::memory_order_relaxed); }
     SharedValue& operator=(T value) noexcept { return value_.store(value, std::memory_order_relaxed), *this; }
     void operator+=(T value) noexcept { value_.fetch_add(value, std::memory_order_relaxed); }
-    // Of several threads that do this at once, each gets what another one has set.
+    // Of several threads that do this at once, each gets a different value.
     T exchange(T value) noexcept { return value_.exchange(value, std::memory_order_acq_rel); }
-    // And of several that replace the same value, only one does.
+    // Of several threads that replace the same value at once, only one succeeds.
     bool replace(T old, T value) noexcept {
         return value_.compare_exchange_strong(old, value, std::memory_order_acq_rel, std::memory_order_relaxed);
     }
@@ -48,8 +49,8 @@ private:
 #endif
 };
 
-// What an object belongs to, for threads that do not take turns: the others must not look into it. Those that do take turns see
-// that when they look, so there it is nothing.
+// Notes who owns an object, where there is no GIL: the other threads must not look into it. With a GIL they can look,
+// so nothing is noted.
 template <class T>
 class Owner {
 public:

@@ -1,9 +1,9 @@
-// The threads of the running interpreter, and their ends.
+// CPython 3.11 to 3.15: the threads of the running interpreter, and how their states end.
 
 #pragma once
 
 #include "interpreter/modules.hpp"
-#include "interpreter/state.hpp"
+#include "interpreter/versions/cpython.hpp"
 
 #ifdef Py_GIL_DISABLED
 #include <internal/pycore_runtime.h>
@@ -11,7 +11,7 @@
 
 namespace interpreter {
 
-// Calls `visit(identifier)` for each thread, the newest first. Where threads do not take turns, none begins or ends meanwhile: so
+// Calls `visit(identifier)` for each thread, the newest first. Without a GIL no thread can begin or end meanwhile, so
 // `visit` must not use Python objects.
 template <class Visit>
 void for_each_thread(Visit visit) {
@@ -28,27 +28,28 @@ void for_each_thread(Visit visit) {
 #endif
 }
 
-// May CPython be clearing the state of another thread? What is stored there then is never released.
+// True if CPython may be clearing the state of another thread. What is stored there then is never released.
 #if PY_VERSION_HEX >= 0x030C0000
 inline bool may_be_clearing(const PyThreadState* ts) noexcept { return ts->_status.finalizing; }
 #else
-// 3.11 does not say. The module threading has those that it began in its table until they end; for others there may be a stand-in,
-// which stays.
+// 3.11 does not say it. The table of the module `threading` has the threads that it began until they end. For other
+// threads it may have a stand-in, which stays.
 inline bool may_be_clearing(const PyThreadState* ts) noexcept {
     PyObject* thread = thread_object(ts->thread_id);
     PyObject* module = imported_module("threading");
     PyObject* stand_in = module != nullptr ? PyObject_GetAttrString(module, "_DummyThread") : nullptr;
-    bool goes_on = thread != nullptr && stand_in != nullptr && reinterpret_cast<PyObject*>(Py_TYPE(thread)) != stand_in;
+    bool is_alive = thread != nullptr && stand_in != nullptr &&
+                    reinterpret_cast<PyObject*>(Py_TYPE(thread)) != stand_in;
     Py_XDECREF(stand_in);
     Py_XDECREF(module);
     Py_XDECREF(thread);
     PyErr_Clear();
-    return !goes_on;
+    return !is_alive;
 }
 #endif
 
-// The state of another thread, which has this identifier. nullptr if there is none in the running interpreter, if CPython may be
-// clearing it, or if threads do not take turns: then only the thread itself may make something for it.
+// The state of another thread of the running interpreter, by its identifier. nullptr if there is none, if CPython may
+// be clearing it, or if there is no GIL: then only the thread itself may make something for it.
 inline PyThreadState* thread_state_of([[maybe_unused]] unsigned long identifier) noexcept {
 #ifndef Py_GIL_DISABLED
     PyThreadState* ts = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
@@ -61,7 +62,8 @@ inline PyThreadState* thread_state_of([[maybe_unused]] unsigned long identifier)
     return nullptr;
 }
 
-// The dictionary of a thread state, made if there is none: borrowed. nullptr if memory ran out. Of other threads where they take turns.
+// The dictionary of a thread state, made if there is none: borrowed. nullptr if memory ran out. The thread state may be
+// another thread's only if there is a GIL.
 inline PyObject* dictionary_of(PyThreadState* ts) noexcept {
     if (ts->dict == nullptr) {
         ts->dict = PyDict_New();
@@ -70,19 +72,19 @@ inline PyObject* dictionary_of(PyThreadState* ts) noexcept {
     return ts->dict;
 }
 
-// Has a thread state a dictionary? It is made when first asked for.
+// True if a thread state has a dictionary already.
 inline bool has_dictionary(const PyThreadState* ts) noexcept { return ts->dict != nullptr; }
 
-// Which thread state an operating-system thread is clearing. CPython does so when a thread ends, one thing after the other, and
-// each may have a destructor. What such code puts into the dictionary of the thread state stays there for ever, once that was
-// cleared.
+// Which thread state an operating-system thread is clearing. When a thread ends CPython clears one field after the
+// other, and each may run a destructor. Once the dictionary of the thread state is cleared, what such code puts into it
+// is never released.
 class Clearing {
 public:
 #if PY_VERSION_HEX >= 0x030C0000
     void begins(PyThreadState*) noexcept {}
     bool is_of(const PyThreadState* ts) const noexcept { return ts->_status.finalizing; }
 #else
-    // 3.11 does not say. It is only known of thread states that somebody noticed being cleared.
+    // 3.11 does not say it. Only a thread state that begins() has been called for is known to be cleared.
     void begins(PyThreadState* ts) noexcept {
         interpreter_ = PyInterpreterState_GetID(ts->interp);
         thread_state_ = ts->id;

@@ -1,8 +1,8 @@
-// CPython 3.11 and 3.12: where a thread state keeps track of the calls in progress, and what belongs to the C stack.
+// CPython 3.11 and 3.12: the calls in progress on a thread state, and what belongs to the C stack.
 //
 // The innermost frame is found through `cframe`, a small record on the C stack of the innermost evaluation loop. So a
-// greenlet brings one of its own to begin with. On 3.11 that record also says whether the thread is being traced, a fact
-// about the thread, which a switch therefore carries across.
+// greenlet begins with a record of its own. On 3.11 the record also says whether the thread is being traced. That is a
+// fact about the thread, so a switch carries it across.
 
 #pragma once
 
@@ -13,14 +13,13 @@
 
 namespace interpreter {
 
-// Any stack will do.
 inline constexpr std::size_t least_stack_bytes = 0;
 
-// Counts that are other than zero only now and then. A greenlet takes them along when it suspends, and brings them back: a switch
-// from one that has none to another stores nothing here.
+// Counts that are seldom other than zero. A greenlet takes them along when it suspends, and brings them back when it
+// resumes, so a switch between greenlets that have none stores nothing here.
 struct Nesting {
     int trash;     // container deallocations in progress
-    int headroom;  // 3.11: exceptions being made, during which running out of depth ends the process
+    int headroom;  // 3.11: exceptions being made; a recursion error meanwhile ends the process
 
     void save(PyThreadState* ts) noexcept {
 #if PY_VERSION_HEX >= 0x030C0000
@@ -29,7 +28,7 @@ struct Nesting {
         }
 #else
         if ((ts->trash_delete_nesting | ts->recursion_headroom) != 0) [[unlikely]] {
-            asm volatile("" ::: "memory");  // reads them again: a switch has no register to keep them in
+            asm volatile("" ::: "memory");  // reads them again, because a switch has no register to keep them in
             trash = std::exchange(ts->trash_delete_nesting, 0);
             headroom = std::exchange(ts->recursion_headroom, 0);
         }
@@ -53,7 +52,7 @@ struct Nesting {
 
 struct Calls {
     _PyCFrame* cframe;
-    int depth;            // Python calls in progress; on 3.11 C calls count too
+    int depth;            // Python calls in progress; on 3.11 C calls too
 #if PY_VERSION_HEX >= 0x030C0000
     int c_remaining;      // C calls that may still nest
 #endif
@@ -88,9 +87,11 @@ struct Calls {
     _PyInterpreterFrame* innermost_frame() const noexcept { return cframe->current_frame; }
 
     static _PyInterpreterFrame* running_frame(PyThreadState* ts) noexcept { return ts->cframe->current_frame; }
-    static void set_running_frame(PyThreadState* ts, _PyInterpreterFrame* frame) noexcept { ts->cframe->current_frame = frame; }
+    static void set_running_frame(PyThreadState* ts, _PyInterpreterFrame* frame) noexcept {
+        ts->cframe->current_frame = frame;
+    }
 
-    // Calls `function` with the thread state's innermost frame replaced by `frame`.
+    // Calls `function` while `frame` is the thread state's innermost frame.
     template <class Function>
     static auto with_innermost_frame(PyThreadState* ts, _PyInterpreterFrame* frame, Function function) {
         _PyCFrame* outer = ts->cframe;
@@ -106,15 +107,16 @@ struct Calls {
 // What belongs to a greenlet's C stack.
 struct CStack {
     Nesting nesting;
-    _PyCFrame first;  // the record that a greenlet begins with
+    _PyCFrame first;  // the record that the greenlet begins with
 
     void save(PyThreadState* ts) noexcept { nesting.save(ts); }
     void load(PyThreadState* ts) noexcept { nesting.load(ts); }
     void abandon() noexcept {}
 };
 
-// What the stack [low, base) begins with: nothing called yet.
-inline void begin_calls(PyThreadState* ts, Calls& calls, CStack& c_stack, const std::byte* low, const std::byte* base) noexcept {
+// Sets what the unused stack [low, base) begins with.
+inline void begin_calls(PyThreadState* ts, Calls& calls, CStack& c_stack, const std::byte* low,
+                        const std::byte* base) noexcept {
     c_stack.nesting = {};
     c_stack.first = _PyCFrame{};
     c_stack.first.previous = &ts->root_cframe;
@@ -127,7 +129,7 @@ inline void begin_calls(PyThreadState* ts, Calls& calls, CStack& c_stack, const 
 #endif
 }
 
-// How much C stack the interpreter thinks there is. Exchanged when a greenlet goes on on another stack.
+// How much C stack the interpreter believes there is. Exchanged when a greenlet calls a function on another stack.
 struct StackLimit {
 #if PY_VERSION_HEX >= 0x030C0000
     int c_remaining;
@@ -142,7 +144,8 @@ struct StackLimit {
 #endif
 };
 
-// The deallocations put off so far belong to the thread: whoever finishes one does the rest. Nothing is left behind.
+// The postponed deallocations belong to the thread, and whichever greenlet finishes one does the others. A greenlet
+// leaves none behind.
 inline constexpr bool has_postponed_deallocations(PyThreadState*) noexcept { return false; }
 inline void do_postponed_deallocations(PyThreadState*) noexcept {}
 

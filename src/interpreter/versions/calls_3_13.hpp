@@ -1,4 +1,4 @@
-// CPython 3.13: where a thread state keeps track of the calls in progress, and what belongs to the C stack.
+// CPython 3.13: the calls in progress on a thread state, and what belongs to the C stack.
 //
 // The innermost frame is in the thread state itself.
 
@@ -12,8 +12,8 @@
 
 namespace interpreter {
 
-// Smaller stacks than this are no use. Where less than 50 more C calls may nest the interpreter puts off every deallocation
-// of a container, and it needs 100 to make up for that while the stack is in use.
+// Where fewer than 50 more C calls may nest, the interpreter postpones every deallocation of a container. It needs 100
+// to do these while the stack is in use.
 inline constexpr std::size_t least_stack_bytes = std::size_t{160} << 10;
 
 struct Calls : CurrentFrame {
@@ -35,7 +35,7 @@ struct Calls : CurrentFrame {
 
 using CStack = Occasional;
 
-// How much C stack the interpreter thinks there is. Exchanged when a greenlet goes on on another stack.
+// How much C stack the interpreter believes there is. Exchanged when a greenlet calls a function on another stack.
 struct StackLimit {
     int c_remaining;
 
@@ -45,8 +45,9 @@ struct StackLimit {
     }
 };
 
-// What the stack [low, base) begins with: nothing called yet.
-inline void begin_calls(PyThreadState*, Calls& calls, CStack& c_stack, const std::byte* low, const std::byte* base) noexcept {
+// Sets what the unused stack [low, base) begins with.
+inline void begin_calls(PyThreadState*, Calls& calls, CStack& c_stack, const std::byte* low,
+                        const std::byte* base) noexcept {
     calls.frame = nullptr;
     calls.depth = 0;
     calls.c_remaining = c_recursion_limit(base - low);

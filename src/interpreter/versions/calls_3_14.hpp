@@ -1,7 +1,7 @@
-// CPython 3.14 and 3.15: where a thread state keeps track of the calls in progress, and what belongs to the C stack.
+// CPython 3.14 and 3.15: the calls in progress on a thread state, and what belongs to the C stack.
 //
-// C recursion is no longer counted: the interpreter compares the address of its stack frame with the limits of the
-// stack it thinks it runs on, so those limits are the running greenlet's.
+// C calls are no longer counted. The interpreter compares the address of its stack frame with the limits of the stack
+// that it believes to run on, so a switch exchanges these limits.
 
 #pragma once
 
@@ -13,16 +13,16 @@
 
 namespace interpreter {
 
-// Distances from the low end of a stack. Below the soft limit the interpreter raises RecursionError, below the hard
-// one it gives up. On a small stack half of it at least stays usable. check_c_stack_limits() compares them with what
-// CPython computes itself.
+// The distance between a stack's low end, its hard limit and its soft limit. Below the soft limit the interpreter
+// raises RecursionError, below the hard one it gives up.
 inline constexpr std::size_t c_stack_margin = _PyOS_STACK_MARGIN_BYTES;
 
-// Smaller stacks than this are no use. Where less than two margins are left above the soft limit the interpreter puts off
-// every deallocation of a container, and it needs four to make up for that while the stack is in use.
+// Where less than two margins are left above the soft limit, the interpreter postpones every deallocation of a
+// container. It needs four to do these while the stack is in use.
 inline constexpr std::size_t least_stack_bytes = 10 * c_stack_margin;
 
-// Where the C stack begins, and its limits, laid out as in the thread state. One of another stack has another soft limit.
+// Where the C stack begins, and its limits, laid out as in the thread state. Different stacks have different soft
+// limits. prepare() compares them with those that CPython computes.
 struct Limits {
     std::uintptr_t top;
     std::uintptr_t soft;
@@ -33,11 +33,11 @@ struct Limits {
         return {impl->c_stack_top, impl->c_stack_soft_limit, impl->c_stack_hard_limit};
     }
 
-    // Those of the stack [low, base).
+    // The limits of the stack [low, base).
     static Limits of(const std::byte* low, const std::byte* base) noexcept {
         auto bottom = reinterpret_cast<std::uintptr_t>(low);
 #ifdef _Py_THREAD_SANITIZER
-        bottom += c_stack_margin;  // as CPython does for this tool
+        bottom += c_stack_margin;  // as in CPython
 #endif
         return {reinterpret_cast<std::uintptr_t>(base), bottom + 2 * c_stack_margin, bottom + c_stack_margin};
     }
@@ -73,7 +73,7 @@ struct CStack {
     Limits limits;
     Occasional occasional;
 #ifdef Py_GIL_DISABLED
-    _PyCStackRef* refs;  // references held by C functions of this stack
+    _PyCStackRef* refs;  // references that C functions on this stack hold
 #endif
 
     void save(PyThreadState* ts) noexcept {
@@ -97,7 +97,7 @@ struct CStack {
     void abandon() noexcept { occasional.abandon(); }
 };
 
-// How much C stack the interpreter thinks there is. Exchanged when a greenlet goes on on another stack.
+// How much C stack the interpreter believes there is. Exchanged when a greenlet calls a function on another stack.
 struct StackLimit {
     Limits limits;
 
@@ -109,8 +109,9 @@ struct StackLimit {
     }
 };
 
-// What the stack [low, base) begins with: nothing called yet.
-inline void begin_calls(PyThreadState* ts, Calls& calls, CStack& c_stack, const std::byte* low, const std::byte* base) noexcept {
+// Sets what the unused stack [low, base) begins with.
+inline void begin_calls(PyThreadState* ts, Calls& calls, CStack& c_stack, const std::byte* low,
+                        const std::byte* base) noexcept {
 #if PY_VERSION_HEX >= 0x030F0000
     calls.frame = ts->base_frame;
 #else

@@ -1,6 +1,7 @@
-// CPython's headers, the internal ones of frames and thread states included, as C++ can read them.
+// CPython 3.11 to 3.15: its headers, including the internal ones of frames and thread states, in a form that C++ can
+// read.
 //
-// Only this folder includes it: no other layer looks inside a frame or a thread state, or names a version.
+// Other layers include this for Python.h. None of them looks inside a frame or a thread state, or names a version.
 
 #pragma once
 

@@ -1,5 +1,5 @@
-// CPython 3.13 on: what all of calls_3_*.hpp share there. The thread state has the innermost frame, and the deallocations that
-// were put off, in fields of its own.
+// CPython 3.13 to 3.15: the fields of the thread state that calls_3_13.hpp and calls_3_14.hpp share: the innermost
+// frame, and postponed deallocations.
 
 #pragma once
 
@@ -9,16 +9,16 @@
 
 namespace interpreter {
 
-// What a thread state holds only now and then. A greenlet takes it along when it suspends, and brings it back: a switch from
-// one that has none of it to another stores nothing here.
+// Fields of the thread state that are seldom set. A greenlet takes them along when it suspends, and brings them back
+// when it resumes, so a switch between greenlets that have none stores nothing here.
 //
-// From 3.14 on CPython frees a machine-code trace when nothing refers to it and no thread runs it. A suspended greenlet goes on
-// with it later, so it has a reference of its own meanwhile.
+// From 3.14 on CPython frees a machine-code trace when nothing refers to it and no thread runs it. A suspended greenlet
+// continues it later, so meanwhile it owns a reference.
 struct Occasional {
-    PyObject* delete_later;  // deallocations put off until the stack is less deep
-    PyObject* executor;      // the machine-code trace that runs, if any
+    PyObject* delete_later;  // deallocations postponed until the stack is less deep
+    PyObject* executor;      // the running machine-code trace, if any
 #if PY_VERSION_HEX >= 0x030F0000
-    _PyExitData* jit_exit;   // where it left to the interpreter
+    _PyExitData* jit_exit;   // where the trace returned to the interpreter
 #endif
 
     void save(PyThreadState* ts) noexcept {
@@ -31,7 +31,7 @@ struct Occasional {
     void load(PyThreadState* ts) noexcept {
         if (move(*this, *ts)) [[unlikely]] {
             if constexpr (counts_executor) {
-                Py_XDECREF(executor_of(*ts));  // runs no code; and now that a thread runs it, it stays
+                Py_XDECREF(executor_of(*ts));  // frees nothing, because a thread runs it now
             }
         }
     }
@@ -55,16 +55,17 @@ private:
 #endif
     }
 
-    // Was there any of it?
+    // True if any of the fields was set.
     template <class From, class To>
     static bool move(From& from, To& to) noexcept {
-        // One test, not one each.
-        auto any = reinterpret_cast<std::uintptr_t>(from.delete_later) | reinterpret_cast<std::uintptr_t>(executor_of(from));
+        // One test instead of one for each.
+        auto any = reinterpret_cast<std::uintptr_t>(from.delete_later) |
+                   reinterpret_cast<std::uintptr_t>(executor_of(from));
 #if PY_VERSION_HEX >= 0x030F0000
         any |= reinterpret_cast<std::uintptr_t>(from.jit_exit);
 #endif
         if (any != 0) [[unlikely]] {
-            asm volatile("" ::: "memory");  // reads them again: a switch has no register to keep them in
+            asm volatile("" ::: "memory");  // reads them again, because a switch has no register to keep them in
             to.delete_later = std::exchange(from.delete_later, nullptr);
             executor_of(to) = std::exchange(executor_of(from), nullptr);
 #if PY_VERSION_HEX >= 0x030F0000
@@ -76,7 +77,7 @@ private:
     }
 };
 
-// A part of Calls.
+// The part of Calls that these versions share.
 struct CurrentFrame {
     _PyInterpreterFrame* frame;
 
@@ -88,7 +89,7 @@ struct CurrentFrame {
     // Python calls in progress.
     static int depth_of(PyThreadState* ts) noexcept { return ts->py_recursion_limit - ts->py_recursion_remaining; }
 
-    // Calls `function` with the thread state's innermost frame replaced by `frame`.
+    // Calls `function` while `frame` is the thread state's innermost frame.
     template <class Function>
     static auto with_innermost_frame(PyThreadState* ts, _PyInterpreterFrame* frame, Function function) {
         _PyInterpreterFrame* outer = ts->current_frame;
@@ -101,7 +102,7 @@ struct CurrentFrame {
 
 inline bool has_postponed_deallocations(PyThreadState* ts) noexcept { return ts->delete_later != nullptr; }
 
-// Deallocating another container would do it too, but on a small stack that one is put off as well.
+// Deallocating another container would do these too, but on a small stack that one is postponed as well.
 inline void do_postponed_deallocations(PyThreadState* ts) noexcept {
     if (has_postponed_deallocations(ts)) {
         _PyTrash_thread_destroy_chain(ts);

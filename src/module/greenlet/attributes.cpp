@@ -6,8 +6,10 @@
 #include "core/kill.hpp"
 #include "core/parent.hpp"
 #include "core/reference.hpp"
-#include "interpreter/allocation.hpp"
-#include "interpreter/frames/frames.hpp"
+#include "interpreter/collector.hpp"
+#include "interpreter/context.hpp"
+#include "interpreter/frames/frame_object.hpp"
+#include "interpreter/thread_state.hpp"
 #include "interpreter/threading/lock.hpp"
 #include "module/greenlet/parts.hpp"
 

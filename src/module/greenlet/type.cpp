@@ -7,6 +7,7 @@
 #include "core/parent.hpp"
 #include "core/reference.hpp"
 #include "interpreter/static_type.hpp"
+#include "interpreter/thread_state.hpp"
 #include "interpreter/threading/threads.hpp"
 #include "module/greenlet/parts.hpp"
 #include "module/module.hpp"

@@ -1,12 +1,12 @@
 // The context switch for AArch64 under AAPCS64 (Linux).
 //
-// What a switch has to save. It is called like any function, so the compiler has already saved whatever it still needs
-// in registers that a called function may change. Left are the registers which a called function must give back
-// unchanged: x19 to x28, the frame pointer x29, the lower halves of v8 to v15 (that is d8 to d15), the stack
-// pointer, and the floating-point control register FPCR (rounding mode). The return address is in x30. They are put on the
-// stack of the one that leaves. Then the stack pointer is exchanged, and everything is taken back, from the other stack.
+// What a switch has to save. It is called like any function, so the compiler has already saved what it still needs in
+// the registers that a called function may change. What is left are the registers that a called function must preserve:
+// x19 to x28, the frame pointer x29, the lower halves of v8 to v15 (that is, d8 to d15), the stack pointer, and the
+// floating-point control register FPCR (rounding mode). The return address is in x30. A switch stores them on the stack
+// of the execution that leaves, exchanges the stack pointer, and loads everything from the other stack.
 //
-// A suspended execution, and, on the right, one that make_context has made and nobody has switched to yet:
+// A suspended execution, and on the right one that make_context has made and that was never resumed:
 //
 //          |  frames of the    |
 //          |     caller        |
@@ -24,29 +24,29 @@
 //      +0  |  x29, x30         | <- Context      +0  |  0, stackful_begin| <- Context
 //          +-------------------+                     +-------------------+
 //
-// A beginning. The first switch "returns" to stackful_begin, which makes stackful_root the return address and goes on
-// at entry. The argument is in x0 already. While an execution runs, its stack is an ordinary one, whose
-// outermost frame is that of its entry function, which was "called" from stackful_root. Nothing of stackful_root
-// ever runs. x29 starts as 0, which ends a chain of frame pointers.
+// A beginning. The first switch "returns" to stackful_begin, which makes stackful_root the return address and jumps to
+// entry. The argument is in x0 already. While an execution runs, its stack is an ordinary one, whose outermost frame is
+// that of its entry function, which stackful_root has seemingly called. Nothing of stackful_root ever runs. x29 starts
+// as 0, which ends a chain of frame pointers.
 //
-// Predicting where we return to. The processor predicts a `ret` from the `bl`s it has seen. If all executions are suspended by the
-// same `bl` in the code, the prediction is right although we return on another stack, and stays so for the callers.
-// (x86_64.S jumps where the places differ. Here that can not be done: under branch target identification only a
+// Predicting the return. The processor predicts a `ret` from the `bl`s it has seen. If the same `bl` instruction
+// suspends all executions, the prediction is right although we return on another stack, and remains so for the callers.
+// (x86_64.S jumps where the instructions differ. That is impossible here: under branch target identification only a
 // `ret` may go to a place that is not marked as a target.)
 //
-// FPCR is saved each time, but written only if it differs, since a write makes the processor wait. This was not measured:
-// there was no AArch64 processor to measure on.
+// FPCR is saved each time, but written only if it differs, because a write makes the processor wait. This was not
+// measured, for lack of an AArch64 processor.
 //
-// What an unwinder needs. The call-frame information of stackful_switch says for each instruction where the
-// registers of the caller are. Across the exchange of the stack pointer it stays as it is, because both stacks
-// look the same there. So a debugger that is told sp = Context::stack_pointer and pc = stackful_suspended shows the
-// frames of a suspended execution. stackful_root says that its own return address is undefined: this is where an
-// unwinder has reached the end of the stack, and stops. Return addresses are looked up one instruction before, in
-// the `bl`; so stackful_begin and stackful_root start with a `nop` in its place.
+// What an unwinder needs. For each instruction, the call-frame information of stackful_switch says where the registers
+// of the caller are. It does not change where the stack pointer is exchanged, because both stacks look the same there.
+// So a debugger that is given sp = Context::stack_pointer and pc = stackful_suspended shows the frames of a suspended
+// execution. The return address of stackful_root is marked undefined: there the stack ends, and an unwinder stops.
+// Unwinders look a return address up one instruction before it, in the `bl`, so stackful_begin and stackful_root start
+// with a `nop` in its place.
 //
-// Protection. `bti c` marks what may be called through a pointer, and entry is reached through x16, which such a mark
-// allows; the object file says so. Return addresses are not signed here. A caller that signs its own (PAC) does so
-// with its stack pointer, which is the same when it is resumed. The shadow call stack in x18 is not supported.
+// Protection. `bti c` marks what may be called through a pointer. stackful_begin reaches entry through x16, which such
+// a mark allows. The object file says so. Return addresses are not signed here. A caller that signs its own (PAC) does
+// so with its stack pointer, which is the same when it is resumed. The shadow call stack in x18 is not supported.
 
         .text
 
@@ -162,8 +162,8 @@ stackful_make_context:
         .cfi_endproc
         .size   stackful_make_context, . - stackful_make_context
 
-// A call on another stack: below the frames of an execution that is suspended there. The frame pointer keeps the place on our
-// own stack, and says where our frames are, whatever the stack pointer is:
+// A call on another stack, below the frames of the execution that is suspended there. The frame pointer remembers the
+// place on our own stack, and says where our frames are, whatever the stack pointer is:
 //
 //          our stack                               the other stack
 //     |  frames of the    |                     |  frames of the    |
@@ -174,7 +174,7 @@ stackful_make_context:
 //     +-------------------+                     |  frames of        |
 //                                               |     function      | <- sp
 //
-// x86_64.S says why there are two frames, and why the one from which the function is called looks like a signal handler's.
+// x86_64.S says why there are two frames, and why the one that calls the function claims to be a signal handler's.
 //
 // void* stackful_call_on(void* stack_pointer, Function function, void* argument)
 //                        x0                   x1                 x2
@@ -224,7 +224,7 @@ stackful_go_below:
         .cfi_endproc
         .size   stackful_go_below, . - stackful_go_below
 
-// Nothing calls these two: they are return addresses.
+// Nothing calls these two. They are return addresses.
         .type   stackful_begin, %function
         .p2align 4
         .cfi_startproc

@@ -1,7 +1,7 @@
-// The context switch for every processor that the C library knows: makecontext and swapcontext.
+// The context switch for every processor that the C library supports: makecontext and swapcontext.
 //
-// They save all that they should and in whatever layout they like, in a ucontext_t. Each execution has one, on its own
-// stack while it is suspended, so that a Context is a pointer here too:
+// They save what is needed in a ucontext_t, in a layout of their own. A suspended execution has one on its stack, so a
+// Context is a pointer here too:
 //
 //        |  frames of the    |
 //        |     caller        |                     +-------------------+ <- stack_base
@@ -13,15 +13,15 @@
 //        |     .transfer     |                     |                   |   where begin() has its frame
 //        +-------------------+
 //
-// The value that is transferred goes through the Suspended of the one that is resumed.
+// The transferred value passes through the Suspended of the execution that is resumed.
 //
-// The cost is a system call: swapcontext saves the signal mask, and so each execution has a signal mask of its own,
-// which it takes over from the one that made its context. Elsewhere the mask belongs to the thread.
+// The cost is a system call: swapcontext saves the signal mask. So each execution has a signal mask of its own, which
+// it takes over from the execution that made its context. With the other switches the mask belongs to the thread.
 //
-// The cost in memory is two ucontext_t a stack: 2 KiB on x86-64, but 9 KiB on AArch64, so that there a parked execution
-// takes three pages and not one.
+// The cost in memory is two ucontext_t for each stack: 2 KiB on x86-64, but 9 KiB on AArch64, where a parked execution
+// therefore takes three pages instead of one.
 //
-// C libraries end the unwinding of such a stack in the function that called begin(), as they should.
+// The unwinding of such a stack ends in the C library's function that called begin().
 
 #include <sys/ucontext.h>
 #include <ucontext.h>
@@ -37,8 +37,8 @@ namespace {
 
 struct Suspended {
     ucontext_t registers;
-    void* transfer;    // what it is resumed with
-    EntryPoint entry;  // of one that has not begun
+    void* transfer;    // the value that it is resumed with
+    EntryPoint entry;  // if it has not begun
 };
 
 // makecontext passes ints, so the pointer comes in two.
@@ -63,7 +63,7 @@ extern "C" void* stackful_switch(Context* from, Context to, void* transfer) noex
 }
 
 extern "C" void* stackful_make_context(void* stack_base, EntryPoint entry) noexcept {
-    // Below the Suspended makecontext needs to be told of some stack. It only cares where it ends.
+    // makecontext needs some stack below the Suspended, and uses only its end.
     constexpr std::size_t some_stack = 1024;
     auto end = reinterpret_cast<std::uintptr_t>(stack_base) - sizeof(Suspended);
     auto* self = ::new (reinterpret_cast<void*>(end / alignof(std::max_align_t) * alignof(std::max_align_t))) Suspended;
@@ -85,7 +85,7 @@ struct CallInProgress {
     Function function;
     void* argument;
     Context caller;
-    Context finished;  // of the execution that makes the call: never resumed
+    Context finished;  // the execution that makes the call; never resumed
 };
 
 void make_call(void* transfer) {
@@ -97,8 +97,8 @@ void make_call(void* transfer) {
 
 }  // namespace
 
-// An execution of its own, for as long as the call takes. The one that is suspended there has a little more below its Suspended:
-// what the C library's function has on the stack.
+// The call is made by an execution of its own. Below the Suspended of the execution that is suspended there lies the
+// frame of the C library's function.
 extern "C" void* stackful_call_on(void* stack_pointer, Function function, void* argument) {
     constexpr std::size_t frames_of_swapcontext = 1024;
     CallInProgress call{function, argument, {}, {}};

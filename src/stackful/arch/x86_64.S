@@ -1,12 +1,12 @@
 // The context switch for x86-64 under the System V ABI (Linux and the other Unix systems).
 //
-// What a switch has to save. It is called like any function, so the compiler has already saved whatever it still needs
-// in registers that a called function may change. Left are the registers which a called function must give back
-// unchanged: rbx, rbp, r12 to r15, the stack pointer, and the control words of the two floating-point units (rounding
-// mode, exception masks: MXCSR for SSE, the control word for the x87). They are put on the stack of the one that
-// leaves. Then the stack pointer is exchanged, and everything is taken back, from the other stack.
+// What a switch has to save. It is called like any function, so the compiler has already saved what it still needs in
+// the registers that a called function may change. What is left are the registers that a called function must preserve:
+// rbx, rbp, r12 to r15, the stack pointer, and the control words of the two floating-point units (rounding mode,
+// exception masks: MXCSR for SSE, the control word for the x87). A switch pushes them on the stack of the execution
+// that leaves, exchanges the stack pointer, and pops everything from the other stack.
 //
-// A suspended execution, and, on the right, one that make_context has made and nobody has switched to yet:
+// A suspended execution, and on the right one that make_context has made and that was never resumed:
 //
 //          |  frames of the    |
 //          |     caller        |                     +-------------------+ <- stack_base
@@ -22,17 +22,17 @@
 //          +-------------------+                     +-------------------+
 //
 // While an execution runs, its stack is an ordinary one, whose outermost frame is that of its entry function, which
-// was "called" from stackful_root. Nothing of stackful_root ever runs. It is there to be a return address.
+// stackful_root has seemingly called. Nothing of stackful_root ever runs: it only provides a return address.
 //
-// Predicting where we return to. The processor keeps a stack of its own of the return addresses of the `call`s it has
-// seen, and predicts each `ret` from it. Two cases:
+// Predicting the return. The processor keeps a stack of its own with the return addresses of the `call`s it has seen,
+// and predicts each `ret` from it. There are two cases:
 //
-//   - The one that is resumed was suspended by the same `call`, in the code, as the one that leaves: as is usual, if a program
-//     switches in one place. Then the top of the predictor's stack is right although we return on another stack. `ret`
-//     keeps that stack in step with ours: one `call`, one `ret`, and the returns of the callers are predicted too, as
-//     far as they are the same on both stacks. (To pop the address and jump, as other implementations do,
-//     leaves one address too many on the predictor's stack, and each return after it is predicted wrong.)
-//   - It was another `call`. `ret` would be wrong for sure. An indirect jump has a chance.
+//   - The same `call` instruction suspended both executions. This is usual, if a program switches in one place. Then
+//     the top of the predictor's stack is right although we return on another stack. `ret` keeps that stack in step
+//     with ours, one `call` for one `ret`, so the returns of the callers are predicted too, as far as they are the same
+//     on both stacks. (Other implementations pop the address and jump. That leaves one address too many on the
+//     predictor's stack, and each return after it is predicted wrong.)
+//   - Two `call` instructions did. Then `ret` is certainly predicted wrong. An indirect jump has a chance.
 //
 // So we compare the two return addresses. Measured on an AMD EPYC (Zen 5) at 4.1 GHz, ns one way, median of 7 runs:
 //
@@ -40,33 +40,34 @@
 //     both switch in the same place, five calls deep            5.5         5.4          32
 //     they switch in two places, no calls around                4.4         10           4.4
 //
-// A beginning is a third case. When entry finishes, the predictor's stack should look to the one that is resumed as it
-// did before the beginning, or all its returns go wrong. The `call` of stackful_switch, and the one of the function that made it,
-// are still to be returned from there. So we burn two of the predictor's entries: stackful_begin is a `ret`, and is run twice.
-// Both are predicted wrong, but entry may now call that same function to finish, and everything above is as it was.
-// Start and finish, five calls deep: 37 ns this way, 43 to 50 without.
+// A beginning is a third case. When entry finishes, the predictor's stack should look to the resumed execution as it
+// did before the beginning, or all of that one's returns are predicted wrong. But the `call` of stackful_switch, and
+// the `call` of the function that made it, are returned from on the old stack later. So two of the predictor's entries
+// have to be burnt: stackful_begin is a `ret`, and runs twice. Both are predicted wrong, but entry may now call that
+// same function to finish, and the entries above are as they were. Start and finish, five calls deep: 37 ns this way,
+// 43 to 50 without.
 //
-// The control words. They belong to what must be preserved, and a program that changes the rounding mode in one
-// execution should not find it changed in another. Same machine, both switching in the same place:
+// The control words. A called function must preserve them, and a program that changes the rounding mode in one
+// execution should not find it changed in another. On the same machine, with both switching in the same place:
 //
 //     none saved                                               4.9 ns
 //     both saved and loaded                                    5.3
 //     both saved, loaded if they differ from the saved         6.8
 //     both saved, MXCSR loaded, x87 if it differs              5.1 to 5.4      <- this file
 //
-// To read back a MXCSR just saved is what is slow here; to load the x87 word is known to be slow on other processors.
+// Reading back the MXCSR that was just saved is slow here. Loading the x87 word is known to be slow on other
+// processors.
 //
-// What an unwinder needs. The call-frame information of stackful_switch says for each instruction where the
-// registers of the caller are. Across the exchange of the stack pointer it stays as it is, because both stacks
-// look the same there. So a debugger that is told sp = Context::stack_pointer and pc = stackful_suspended shows the
-// frames of a suspended execution. stackful_root says that its own return address is undefined: this is where an
-// unwinder has reached the end of the stack, and stops. Return addresses are looked up one byte before, in the
-// `call` instruction; so stackful_begin and stackful_root start with a `nop` in its
-// place.
+// What an unwinder needs. For each instruction, the call-frame information of stackful_switch says where the registers
+// of the caller are. It does not change where the stack pointer is exchanged, because both stacks look the same there.
+// So a debugger that is given sp = Context::stack_pointer and pc = stackful_suspended shows the frames of a suspended
+// execution. The return address of stackful_root is marked undefined: there the stack ends, and an unwinder stops.
+// Unwinders look a return address up one byte before it, in the `call` instruction, so stackful_begin and stackful_root
+// start with a `nop` in its place.
 //
-// Control-flow enforcement. For indirect branch tracking the functions begin with endbr64, and the jump to a return
-// address is marked notrack; the object file says so. It does not say that it supports shadow stacks, which would need
-// one of their own for each stack: the system then leaves them off for the program.
+// Control-flow enforcement. For indirect branch tracking, the functions begin with endbr64, the jump to a return
+// address is marked notrack, and the object file says so. It does not claim support for shadow stacks, because each
+// stack would need one of its own. So the system leaves them off for the program.
 
         .text
 
@@ -167,8 +168,8 @@ stackful_make_context:
         .cfi_endproc
         .size   stackful_make_context, . - stackful_make_context
 
-// A call on another stack: below the frames of an execution that is suspended there. The frame pointer keeps the place on our
-// own stack, and says where our frames are, whatever the stack pointer is:
+// A call on another stack, below the frames of the execution that is suspended there. The frame pointer remembers the
+// place on our own stack, and says where our frames are, whatever the stack pointer is:
 //
 //          our stack                               the other stack
 //     |  frames of the    |                     |  frames of the    |
@@ -182,11 +183,11 @@ stackful_make_context:
 //
 // The processor predicts the `ret`s, because each has its `call`.
 //
-// An unwinder finds the way back through rbp. But a debugger believes that a stack only grows down, and stops where it seems to
-// turn. So the frame from which the function is called says that it is a signal handler's, which may lie anywhere. Of the
-// caller of such a frame the unwinder thinks that it was interrupted, and looks it up where the return address points to,
-// not one byte before, and so may miss its exception handler. Hence two frames: the caller of the upper one is
-// looked up as usual.
+// An unwinder finds the way back through rbp. But a debugger assumes that a stack only grows down, and stops where it
+// seems to turn. So the frame that calls the function claims to be a signal handler's, which may lie anywhere. The
+// unwinder takes the caller of such a frame for interrupted code: it looks the return address up where it points to
+// instead of one byte before, and so may miss the caller's exception handler. Hence two frames: the caller of the
+// upper one is looked up as usual.
 //
 // void* stackful_call_on(void* stack_pointer, Function function, void* argument)
 //                        rdi                  rsi                rdx
@@ -224,7 +225,7 @@ stackful_go_below:
         .cfi_endproc
         .size   stackful_go_below, . - stackful_go_below
 
-// Nothing calls these two: they are return addresses.
+// Nothing calls these two. They are return addresses.
         .type   stackful_begin, @function
         .p2align 4
         .cfi_startproc

@@ -28,7 +28,7 @@ bool mark_as_guard(std::byte* begin, std::size_t bytes) noexcept {
     return ::madvise(begin, bytes, madv_guard_install) == 0;
 }
 
-// A file of the system, read without memory of one's own.
+// A file of the system, read without allocating memory.
 class SystemFile {
 public:
     explicit SystemFile(const char* path) noexcept : file_(::open(path, O_RDONLY | O_CLOEXEC)) {}
@@ -40,7 +40,7 @@ public:
     SystemFile(const SystemFile&) = delete;
     SystemFile& operator=(const SystemFile&) = delete;
 
-    // The next part of it, which ends with a zero. nullptr at the end.
+    // The next part of the file, as a string. nullptr at the end.
     const char* next() noexcept {
         ssize_t count = file_ >= 0 ? ::read(file_, text_, sizeof text_ - 1) : 0;
         text_[std::max<ssize_t>(count, 0)] = '\0';
@@ -52,7 +52,7 @@ private:
     char text_[4096];
 };
 
-// The number that follows `name` in a file, or that it begins with if there is no name. 0 if there is none.
+// The number that follows `name` in a file, or with which it begins if `name` is empty. 0 if there is none.
 std::size_t number_in(const char* path, const char* name = "") noexcept {
     SystemFile file(path);
     const char* text = file.next();
@@ -79,7 +79,7 @@ std::size_t soft_limit(Resource resource) noexcept {
     return is_limited ? std::min<std::size_t>(limit.rlim_cur, no_limit) : no_limit;
 }
 
-// What a limit leaves of itself.
+// What is left of a limit.
 std::size_t left_of(std::size_t limit, std::size_t used) noexcept {
     return limit == no_limit ? no_limit : limit - std::min(limit, used);
 }
@@ -100,11 +100,11 @@ std::size_t promises_left(Commit commit) noexcept {
     return left_of(number_in(memory, "\nCommitLimit:") * kibibyte, number_in(memory, "\nCommitted_AS:") * kibibyte);
 }
 
-// Is an error one that may be gone the next time?
+// True if the error may not occur the next time.
 bool is_want_of_memory(int error) noexcept { return error == ENOMEM || error == EAGAIN; }
 
-// Tries it on a page of its own. Some that are not Linux but say they are (user-mode QEMU) accept any advice, and do
-// nothing; a guard can not be populated.
+// Tries it on a page of its own. Systems that only claim to be Linux, as user-mode QEMU does, accept any advice and
+// ignore it. That a guard can't be populated shows that it is one.
 bool can_mark() noexcept {
     std::byte* page = reserve(page_size(), page_size(), 0, Commit::at_once);
     if (page == nullptr) {
@@ -116,8 +116,9 @@ bool can_mark() noexcept {
     return marked;
 }
 
-// Maps address space without access. By the system call itself: profilers of memory replace mmap(), and would take what is reserved
-// for memory in use. (They do not see the stacks of threads either.) ThreadSanitizer has to know of it.
+// Maps address space without access. It uses the system call itself, because memory profilers replace mmap() and would
+// take reserved memory for memory in use. (They do not see the stacks of threads either.) ThreadSanitizer has to know
+// of the mapping.
 void* map_address_space(std::size_t bytes) noexcept {
     constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK;
 #if defined(STACKFUL_THREAD_SANITIZER)
@@ -132,7 +133,7 @@ void* map_address_space(std::size_t bytes) noexcept {
 #endif
 }
 
-// Unmaps what was reserved more than is needed. Where that fails, for want of mappings, it is lost.
+// Unmaps the part of a reservation that is not needed. If that fails, for lack of mappings, the part is lost.
 std::byte* cut(std::byte* mapped, std::size_t mapped_bytes, std::byte* begin, std::size_t bytes) noexcept {
     if (begin != mapped) {
         ::munmap(mapped, static_cast<std::size_t>(begin - mapped));
@@ -158,8 +159,8 @@ Commit preferred_commit() noexcept {
     return commit;
 }
 
-// A program may have asked for all its memory to be locked (mlockall), and what is mapped accessible would then be filled with
-// pages at once.
+// A program may have locked all its future memory (mlockall). Memory that is mapped accessible is filled with pages at
+// once then; so it is mapped without access, unlocked, and only then made accessible.
 std::byte* reserve(std::size_t bytes, std::size_t alignment, std::size_t offset, Commit commit) noexcept {
     std::size_t mapped_bytes = bytes + alignment - page_size();
     void* memory = map_address_space(mapped_bytes);
@@ -170,7 +171,7 @@ std::byte* reserve(std::size_t bytes, std::size_t alignment, std::size_t offset,
     auto misaligned = static_cast<std::size_t>(-(reinterpret_cast<std::uintptr_t>(mapped) + offset)) % alignment;
     std::byte* begin = cut(mapped, mapped_bytes, mapped + misaligned, bytes);
     ::munlock(begin, bytes);
-    // A huge page would make the first touch of a stack cost 2 MiB. Fails harmlessly where there are none.
+    // With a huge page the first touch of a stack would cost 2 MiB. Fails harmlessly where there are none.
     ::madvise(begin, bytes, MADV_NOHUGEPAGE);
     if (commit == Commit::at_once && !make_accessible(begin, bytes)) {
         unreserve(begin, bytes);
@@ -198,7 +199,8 @@ bool install_guard(std::byte* begin, std::size_t bytes, Guard guard) noexcept {
         if (is_want_of_memory(errno)) {
             return false;
         }
-        // It may have been locked in memory since it was reserved (mlockall), or no memory was there to find out.
+        // It may have been locked in memory since it was reserved (mlockall), or preferred_guard() had no memory to
+        // find out.
     }
     return ::mprotect(begin, bytes, PROT_NONE) == 0;
 }
@@ -220,7 +222,9 @@ std::size_t stack_limit() noexcept {
     return limit != no_limit ? limit : 0;
 }
 
-std::size_t room(Commit commit) noexcept { return std::min({address_space_left(), data_left(), promises_left(commit)}); }
+std::size_t room(Commit commit) noexcept {
+    return std::min({address_space_left(), data_left(), promises_left(commit)});
+}
 
 Obstacle find_obstacle(std::size_t bytes, Commit commit) noexcept {
     if (bytes > address_space_left()) {
@@ -236,7 +240,7 @@ Obstacle find_obstacle(std::size_t bytes, Commit commit) noexcept {
     if (bytes > promises_left(commit)) {
         return Obstacle::promises;
     }
-    // A guard takes two, and whatever else is to be mapped now has to find room too.
+    // A guard takes two mappings, and there must be room for whatever else is mapped now.
     constexpr std::size_t spare_mappings = 16;
     std::size_t most = number_in("/proc/sys/vm/max_map_count");
     return most != 0 && lines_in("/proc/self/maps") + spare_mappings > most ? Obstacle::mappings : Obstacle::memory;

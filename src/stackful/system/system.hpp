@@ -1,6 +1,6 @@
-// What the pool asks of the operating system: address space, and what is done to ranges of it.
+// What the engine asks of the operating system: address space, and operations on ranges of it.
 //
-// One implementation a system, in this folder. All ranges are whole pages.
+// Each system has an implementation in this folder. All ranges are whole pages.
 
 #pragma once
 
@@ -22,27 +22,28 @@ enum class Guard {
 
 std::size_t page_size() noexcept;
 
-// What suits this system's way of accounting: `when_needed` if it counts all memory that could be touched (Linux with
-// vm.overcommit_memory=2), for then a large reservation would fail, or make other programs fail.
+// The one that suits this system's accounting. It is `when_needed` if the system counts all memory that could be
+// touched (Linux with vm.overcommit_memory=2), because a large reservation would fail then, or make other programs
+// fail.
 Commit preferred_commit() noexcept;
 
-// What the system can do, or `marked` if there is no memory to find out.
+// The one that the system can do, or `marked` if there is no memory to find out.
 Guard preferred_guard() noexcept;
 
-// Reserves address space, never backed by huge pages nor locked in memory. The address `offset` bytes from its begin is a
-// multiple of `alignment`, which is a power of two and at least a page. nullptr if there is none.
+// Reserves address space, which is never backed by huge pages nor locked in memory. The address `offset` bytes from its
+// begin is a multiple of `alignment`, which is a power of two and at least a page. nullptr if there is no room.
 std::byte* reserve(std::size_t bytes, std::size_t alignment, std::size_t offset, Commit commit) noexcept;
 
-// Undoes reserve(). False if the system can not, for want of mappings.
+// Undoes reserve(). False if the system lacks the mappings for that.
 bool unreserve(std::byte* begin, std::size_t bytes) noexcept;
 
 // Makes part of a `when_needed` reservation readable and writable. False if the system does not grant the memory.
 [[nodiscard]] bool make_accessible(std::byte* begin, std::size_t bytes) noexcept;
 
-// Makes each access to an accessible range end in SIGSEGV. False if there is no memory for it, or no mapping left.
+// Makes every access to an accessible range end in SIGSEGV. False if there is no memory or no mapping left for that.
 [[nodiscard]] bool install_guard(std::byte* begin, std::size_t bytes, Guard guard) noexcept;
 
-// The running thread's own stack. Empty if that is not known.
+// The running thread's own stack. Empty if it is not known.
 struct Bounds {
     std::byte* low;
     std::byte* base;
@@ -51,26 +52,26 @@ struct Bounds {
 };
 Bounds thread_stack() noexcept;
 
-// The size of the stack that the process gives a thread: its soft limit. 0 if it has none, or it can't be had.
+// The size of the stack that the process gives a thread: its soft limit. 0 if it has none, or if it is not known.
 std::size_t stack_limit() noexcept;
 
-// How many bytes may still be reserved and made accessible, as far as the process and the system limit that.
+// How many bytes can still be reserved and made accessible within the limits of the process and the system.
 std::size_t room(Commit commit) noexcept;
 
-// What stands in the way of more.
+// Why there is no room for more.
 enum class Obstacle {
     address_space,  // the process's limit (RLIMIT_AS)
     data,           // its limit of writable memory (RLIMIT_DATA)
     locked,         // its limit of locked memory (RLIMIT_MEMLOCK)
     promises,       // the system promises no more memory than it has (vm.overcommit_memory=2)
     mappings,       // the number of mappings (vm.max_map_count)
-    memory,         // none of these, so there is none
+    memory,         // none of these: there is no memory
 };
 
-// Why `bytes` more could not be reserved and made accessible just now.
+// Why `bytes` more could not be reserved and made accessible a moment ago.
 Obstacle find_obstacle(std::size_t bytes, Commit commit) noexcept;
 
-// Gives the pages' memory back. They stay accessible, and read as zero.
+// Gives the memory of the pages back. They stay accessible and read as zero.
 void discard(std::byte* begin, std::size_t bytes) noexcept;
 
 }  // namespace stackful::system

@@ -1,8 +1,8 @@
-// The call that suspended a greenlet, as far as the garbage collector needs to know it.
+// CPython 3.11 to 3.13: the call that suspended a greenlet, as far as the garbage collector needs to know it.
 //
-// CPython 3.11 to 3.13 keep the depth of a frame's stack of values in a register while a C function runs, so a suspended
-// frame does not tell how much of it is in use. But the arguments of the call in progress are the last values on it: where
-// they are shows its depth. From 3.14 on the frame itself says, and the instruction in progress says more than the arguments do.
+// While a C function runs, these versions keep the depth of the calling frame's value stack in a register, so the frame
+// of a suspended greenlet does not say how much of the stack is in use. The arguments of the call are the topmost
+// values, so their position shows the depth. From 3.14 on the frame says it, and a call in progress is empty.
 
 #pragma once
 
@@ -13,7 +13,7 @@ namespace interpreter {
 #if PY_VERSION_HEX < 0x030E0000
 
 struct CallInProgress {
-    PyObject* const* arguments = nullptr;  // positional ones, then the values of keywords; nullptr: not known
+    PyObject* const* arguments = nullptr;  // positional ones, then the values of keywords; nullptr if not known
     Py_ssize_t count = 0;
 
     CallInProgress() noexcept = default;

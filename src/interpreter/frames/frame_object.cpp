@@ -1,0 +1,38 @@
+#include "interpreter/frames/frame_object.hpp"
+
+#include "interpreter/collector.hpp"
+
+namespace interpreter {
+
+namespace {
+
+#if PY_VERSION_HEX < 0x030C0000
+
+// Up to 3.11 the allocation of a frame object may run the garbage collector, and a destructor may resume the very
+// greenlet that the object is made for. So the collector is paused, and all outer frames get their objects now:
+// `f_back` finds these and makes none.
+PyFrameObject* make_frame_objects(PyThreadState* ts) noexcept {
+    PyFrameObject* innermost = PyThreadState_GetFrame(ts);
+    for (PyFrameObject* frame = reinterpret_cast<PyFrameObject*>(Py_XNewRef(innermost)); frame != nullptr;) {
+        PyFrameObject* back = PyFrame_GetBack(frame);
+        Py_DECREF(frame);
+        frame = back;
+    }
+    return innermost;
+}
+
+#else
+
+// The collector runs only between two instructions of Python code.
+PyFrameObject* make_frame_objects(PyThreadState* ts) noexcept { return PyThreadState_GetFrame(ts); }
+
+#endif
+
+}  // namespace
+
+PyFrameObject* innermost_frame_object(PyThreadState* ts, const State& state) noexcept {
+    CollectorPaused paused;
+    return Calls::with_innermost_frame(ts, state.calls.innermost_frame(), [ts] { return make_frame_objects(ts); });
+}
+
+}  // namespace interpreter

@@ -1,0 +1,11 @@
+// CPython 3.11 to 3.15: learning at import what was decided when the interpreter was built.
+
+#pragma once
+
+namespace interpreter {
+
+// To be called once an interpreter, before any greenlet starts. Sets an exception and returns false if memory ran out,
+// or if the interpreter is not the one this was compiled for.
+bool prepare() noexcept;
+
+}  // namespace interpreter
