@@ -29,7 +29,8 @@ core::Coroutine* find_portal(Thread& thread) { return core::running_coroutine(th
 // True if asyncio is imported, and none of its loops runs in this thread.
 bool is_beside_asyncio() {
     Reference asyncio = Reference::steal(interpreter::imported_module("asyncio"));
-    Reference loop = Reference::steal(asyncio ? PyObject_CallMethod(asyncio.get(), "_get_running_loop", nullptr) : nullptr);
+    Reference loop = Reference::steal(
+        asyncio ? PyObject_CallMethod(asyncio.get(), "_get_running_loop", nullptr) : nullptr);
     PyErr_Clear();
     return loop && loop.get() == Py_None;
 }
@@ -92,12 +93,14 @@ Reference call_method(PyObject* iterator, PyObject* name, PyObject* argument, bo
                                                 : PyObject_CallNoArgs(method.get()));
 }
 
-// While one is in scope, code sees the exception that the greenlet's resumer handles, not the one that the greenlet handles.
+// While one is in scope, code sees the exception that the greenlet's resumer handles, not the one that the greenlet
+// handles.
 class HandledHidden {
 public:
     explicit HandledHidden(Thread& thread) noexcept
         : place_(interpreter::find_handled(thread.thread_state->exc_info, thread.current->pimpl->activation->state)),
-          exception_(thread, Reference::steal(place_ != nullptr ? std::exchange(place_->exc_value, nullptr) : nullptr)) {}
+          exception_(thread,
+                     Reference::steal(place_ != nullptr ? std::exchange(place_->exc_value, nullptr) : nullptr)) {}
     HandledHidden(const HandledHidden&) = delete;
     HandledHidden& operator=(const HandledHidden&) = delete;
     ~HandledHidden() {
@@ -163,7 +166,8 @@ PyObject* drive(Thread& thread, Reference awaited, Reference received, interpret
             return result;
         }
         received = Reference();  // its destructor may run code that suspends the portal elsewhere
-        // Looked up each time: the awaitable may have moved the running greenlet, if it is a generator's, into another task.
+        // Looked up each time: the awaitable may have moved the running greenlet, if it is a generator's, into another
+        // task.
         core::Coroutine* portal = find_own_portal(thread);
         if (portal == nullptr) [[unlikely]] {
             Py_DECREF(result);

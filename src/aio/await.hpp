@@ -1,9 +1,9 @@
 // Awaiting from an ordinary function.
 //
 // A *portal* is the coroutine (aio/object.hpp) whose function the running greenlet is part of. The greenlet drives an
-// awaitable as `await` does. The values that the awaitable yields are meant for the event loop. The portal yields them to
-// its resumer, which is the event loop or a coroutine that awaits the portal, and the awaitable receives what the resumer
-// sends. There is no switch unless the awaitable yields.
+// awaitable as `await` does. The values that the awaitable yields are meant for the event loop. The portal yields them
+// to its resumer, which is the event loop or a coroutine that awaits the portal, and the awaitable receives what the
+// resumer sends. There is no switch unless the awaitable yields.
 
 #pragma once
 

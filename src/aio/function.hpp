@@ -1,5 +1,5 @@
-// A function written in C that `inspect`, and so event loops and frameworks, take for a coroutine function. It can have the
-// attributes of a Python function that `inspect` looks at, such as `__code__`; ordinary C functions can't.
+// A function written in C that `inspect`, and so event loops and frameworks, take for a coroutine function. It can have
+// the attributes of a Python function that `inspect` looks at, such as `__code__`; ordinary C functions can't.
 
 #pragma once
 

@@ -45,7 +45,8 @@ PyObject* await_function(PyObject*, PyObject* const* args, Py_ssize_t count) {
         if (PyCoro_CheckExact(args[0])) {
             // Closed, it does not also warn that it was never awaited.
             interpreter::PendingException in_flight;
-            Reference closed = Reference::steal(PyObject_CallMethodNoArgs(args[0], layer.of(*thread->module).name_close));
+            PyObject* name = layer.of(*thread->module).name_close;
+            Reference closed = Reference::steal(PyObject_CallMethodNoArgs(args[0], name));
             PyErr_Clear();
         }
         return nullptr;
@@ -173,7 +174,8 @@ PyObject* portal(PyObject*, PyObject* const* args, std::size_t flagged_count, Py
 }
 
 PyMethodDef functions[] = {
-    {"_check_arguments", python::as_method(check_arguments_function), METH_FASTCALL | METH_KEYWORDS, check_arguments_doc},
+    {"_check_arguments", python::as_method(check_arguments_function), METH_FASTCALL | METH_KEYWORDS,
+     check_arguments_doc},
     {"await_", python::as_method(await_function), METH_FASTCALL, await_doc},
     {"has_portal", has_portal_function, METH_NOARGS, has_portal_doc},
     {"iter_", iter, METH_O, iter_doc},

@@ -70,15 +70,16 @@ PyMethodDef methods[] = {
     {},
 };
 
-// There is no cr_frame and no cr_await: libraries that find those expect the coroutine of an `async def` function, which
-// has exactly one frame, from its creation on. To show the stack of a task asyncio and Trio then look for the attributes of
-// a generator.
+// There is no cr_frame and no cr_await: libraries that find those expect the coroutine of an `async def` function,
+// which has exactly one frame, from its creation on. To show the stack of a task asyncio and Trio then look for the
+// attributes of a generator.
 PyGetSetDef attributes[] = {
     {"__name__", coroutines::get_name, coroutines::set_name, "The name of the function.", nullptr},
     {"__qualname__", coroutines::get_qualified_name, coroutines::set_qualified_name,
      "The qualified name of the function.", nullptr},
     {"gi_frame", coroutines::get_frame, nullptr,
-     "The innermost frame while the coroutine is suspended, from which f_back leads out to the function; else None.", nullptr},
+     "The innermost frame while the coroutine is suspended, from which f_back leads out to the function; else None.",
+     nullptr},
     {"gi_yieldfrom", coroutines::get_none, nullptr, "Always None.", nullptr},
     {"cr_running", coroutines::is_running, nullptr, "True if the coroutine is running.", nullptr},
     {"cr_suspended", coroutines::is_suspended, nullptr, "True if the coroutine has begun and is suspended.", nullptr},

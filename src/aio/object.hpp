@@ -1,4 +1,5 @@
-// The coroutine object: an event loop treats it like the call of an `async def` function, but it runs an ordinary function.
+// The coroutine object: an event loop treats it like the call of an `async def` function, but it runs an ordinary
+// function.
 
 #pragma once
 

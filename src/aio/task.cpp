@@ -73,7 +73,8 @@ Answer is_running_task(core::Thread& thread, const void* task) noexcept {
     if (running_task(thread) != task) {
         return Answer::no;
     }
-    return interpreter::has_eager_asyncio_tasks && !interpreter::knows_asyncio_task ? Answer::yes_after_calls : Answer::yes;
+    bool has_called = interpreter::has_eager_asyncio_tasks && !interpreter::knows_asyncio_task;
+    return has_called ? Answer::yes_after_calls : Answer::yes;
 }
 
 bool replace_coroutine(PyObject* task, PyTypeObject* task_class, PyObject* from, PyObject* to) noexcept {

@@ -8,9 +8,9 @@
 
 namespace aio {
 
-// The running task, as an address for comparisons. nullptr if there is none, or if this asyncio has no *eager* tasks, which
-// came with CPython 3.12. The first step of an eager task runs inside the function that creates it, so that function's
-// portal belongs to another task.
+// The running task, as an address for comparisons. nullptr if there is none, or if this asyncio has no *eager* tasks,
+// which came with CPython 3.12. The first step of an eager task runs inside the function that creates it, so that
+// function's portal belongs to another task.
 const void* running_task(core::Thread& thread) noexcept;
 
 enum class Answer : std::uint8_t {
@@ -23,8 +23,8 @@ enum class Answer : std::uint8_t {
 Answer is_running_task(core::Thread& thread, const void* task) noexcept;
 
 // Makes a task, an instance of asyncio's C class, run another coroutine from its next step on. False if that is not
-// possible. Asyncio has no function for this, and its field for the coroutine differs between versions. So the field is the
-// one that holds the coroutine; no other field of the instance may hold it.
+// possible. Asyncio has no function for this, and its field for the coroutine differs between versions. So the field is
+// the one that holds the coroutine; no other field of the instance may hold it.
 bool replace_coroutine(PyObject* task, PyTypeObject* task_class, PyObject* from, PyObject* to) noexcept;
 
 }  // namespace aio

@@ -84,16 +84,16 @@ bool fit(const Parameters& parameters, Py_ssize_t given, PyObject* names) {
     return fit_by_name(parameters, given, names);
 }
 
-// Calls a function that has the same parameters and does nothing, so that CPython itself raises the TypeError. True if the
-// arguments fit.
+// Calls a function that has the same parameters and does nothing, so that CPython itself raises the TypeError. True if
+// the arguments fit.
 [[gnu::noinline]] bool call_empty(PyObject* function, PyObject* instance, const Message& message) {
     Reference module = Reference::steal(PyImport_ImportModule("greenlet._arguments"));
     Reference empty = Reference::steal(module ? PyObject_CallMethod(module.get(), "empty", "O", function) : nullptr);
     if (empty && instance != nullptr) {
         empty = Reference::steal(PyMethod_New(empty.get(), instance));
     }
-    return empty && Reference::steal(PyObject_Vectorcall(empty.get(), message.arguments,
-                                                         static_cast<std::size_t>(message.positional), message.keyword_names));
+    auto count = static_cast<std::size_t>(message.positional);
+    return empty && Reference::steal(PyObject_Vectorcall(empty.get(), message.arguments, count, message.keyword_names));
 }
 
 }  // namespace
@@ -108,8 +108,9 @@ bool check_arguments(PyObject* callable, const Message& message) noexcept {
         return true;
     }
     Py_ssize_t given = message.positional + (instance != nullptr ? 1 : 0);
-    bool has_names = message.keyword_names != nullptr && PyTuple_GET_SIZE(message.keyword_names) > 0;
-    return fit(Parameters(callable), given, has_names ? message.keyword_names : nullptr) || call_empty(callable, instance, message);
+    PyObject* names = message.keyword_names;
+    bool has_names = names != nullptr && PyTuple_GET_SIZE(names) > 0;
+    return fit(Parameters(callable), given, has_names ? names : nullptr) || call_empty(callable, instance, message);
 }
 
 }  // namespace coroutines

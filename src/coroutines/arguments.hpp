@@ -1,4 +1,5 @@
-// Whether arguments fit a function. A generator or coroutine checks when it is made, because it calls its function later.
+// Whether arguments fit a function. A generator or coroutine checks when it is made, because it calls its function
+// later.
 
 #pragma once
 

@@ -17,8 +17,8 @@ PyObject* attribute_of_function(PyObject* self, const char* name, PyObject* fall
 
 PyObject* get_name_attribute(PyObject* self, PyObject*& own_name, const char* attribute) {
     PyObject* name = interpreter::SharedReference(self, own_name).get();
-    return name != nullptr ? name
-                           : attribute_of_function(self, attribute, reinterpret_cast<PyObject*>(Py_TYPE(of(self).function)));
+    auto* type = reinterpret_cast<PyObject*>(Py_TYPE(of(self).function));
+    return name != nullptr ? name : attribute_of_function(self, attribute, type);
 }
 
 int set_name_attribute(PyObject* self, PyObject*& name, PyObject* value, const char* attribute) {
@@ -35,7 +35,9 @@ int set_name_attribute(PyObject* self, PyObject*& name, PyObject* value, const c
 
 PyObject* get_name(PyObject* self, void*) { return get_name_attribute(self, of(self).name, "__name__"); }
 
-int set_name(PyObject* self, PyObject* value, void*) { return set_name_attribute(self, of(self).name, value, "__name__"); }
+int set_name(PyObject* self, PyObject* value, void*) {
+    return set_name_attribute(self, of(self).name, value, "__name__");
+}
 
 PyObject* get_qualified_name(PyObject* self, void*) {
     return get_name_attribute(self, of(self).qualified_name, "__qualname__");

@@ -1,4 +1,5 @@
-// Callable objects that pass for functions: they have attributes, are pickled by name, and are called through vectorcall.
+// Callable objects that pass for functions: they have attributes, are pickled by name, and are called through
+// vectorcall.
 
 #pragma once
 

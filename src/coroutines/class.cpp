@@ -87,7 +87,8 @@ void deallocate(PyObject* self) {
 
 PyObject* repr(PyObject* self) {
     Reference name = Reference::steal(get_qualified_name(self, nullptr));
-    return name ? PyUnicode_FromFormat("<%s object %S at %p>", of(self).coroutine.kind->name, name.get(), self) : nullptr;
+    const char* kind = of(self).coroutine.kind->name;
+    return name ? PyUnicode_FromFormat("<%s object %S at %p>", kind, name.get(), self) : nullptr;
 }
 
 PyMemberDef offsets[] = {
@@ -114,9 +115,13 @@ PyTypeObject* make_type(const Class& description) noexcept {
         {description.am_await != nullptr ? Py_am_await : 0, reinterpret_cast<void*>(description.am_await)},
         {0, nullptr},
     };
-    PyType_Spec spec{description.name, offsetof(Object, arguments), sizeof(PyObject*),
-                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
-                     slots};
+    PyType_Spec spec{
+        description.name,
+        offsetof(Object, arguments),
+        sizeof(PyObject*),
+        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+        slots,
+    };
     return python::make_type(spec);
 }
 

@@ -65,7 +65,7 @@ PyObject* function_repr(PyObject* self) {
 }
 
 int function_traverse(PyObject* self, visitproc visit, void* arg) {
-    Py_VISIT(of(self).wrapped);  // but never cleared, since a call may still need it; clearing its referents breaks a cycle
+    Py_VISIT(of(self).wrapped);  // never cleared: a call may still need it, and clearing its referents breaks a cycle
     return coroutines::traverse_callable(self, visit, arg);
 }
 

@@ -34,8 +34,8 @@ bool check(PyGreenlet* g) noexcept {
     return true;
 }
 
-// True if no exception is set: a switch would raise it in an unrelated greenlet. False with a SystemError whose cause is the
-// exception.
+// True if no exception is set: a switch would raise it in an unrelated greenlet. False with a SystemError whose cause
+// is the exception.
 bool check_no_exception() noexcept {
     if (!interpreter::is_exception_set(interpreter::current_thread_state())) [[likely]] {
         return true;
@@ -111,10 +111,10 @@ PyGreenlet* api_get_parent(PyGreenlet* g) {
     return check(g) ? core::as_greenlet(core::get_parent(g)) : nullptr;
 }
 
-// Each client has a single pointer to this table for the whole process, in however many interpreters it is loaded. It may use
-// the pointer in destructors that run after everything else is gone. So the table is never freed, and its functions look up
-// their interpreter. The class and the exceptions belong to the main interpreter, or to another one until the main
-// interpreter imports the package.
+// Each client has a single pointer to this table for the whole process, in however many interpreters it is loaded. It
+// may use the pointer in destructors that run after everything else is gone. So the table is never freed, and its
+// functions look up their interpreter. The class and the exceptions belong to the main interpreter, or to another one
+// until the main interpreter imports the package.
 void* table[PyGreenlet_API_pointers] = {
     nullptr,
     nullptr,
@@ -129,9 +129,9 @@ void* table[PyGreenlet_API_pointers] = {
     reinterpret_cast<void*>(api_active),
     reinterpret_cast<void*>(api_get_parent),
 };
-static_assert(PyGreenlet_New_NUM == 3 && PyGreenlet_GetCurrent_NUM == 4 && PyGreenlet_Throw_NUM == 5 && PyGreenlet_Switch_NUM == 6 &&
-              PyGreenlet_SetParent_NUM == 7 && PyGreenlet_MAIN_NUM == 8 && PyGreenlet_STARTED_NUM == 9 &&
-              PyGreenlet_ACTIVE_NUM == 10 && PyGreenlet_GET_PARENT_NUM == 11);
+static_assert(PyGreenlet_New_NUM == 3 && PyGreenlet_GetCurrent_NUM == 4 && PyGreenlet_Throw_NUM == 5 &&
+              PyGreenlet_Switch_NUM == 6 && PyGreenlet_SetParent_NUM == 7 && PyGreenlet_MAIN_NUM == 8 &&
+              PyGreenlet_STARTED_NUM == 9 && PyGreenlet_ACTIVE_NUM == 10 && PyGreenlet_GET_PARENT_NUM == 11);
 
 std::mutex changing_table;
 const ModuleState* state_of_main = nullptr;  // the main interpreter's, or nullptr while it has none

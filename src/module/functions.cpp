@@ -167,7 +167,8 @@ PyObject* on_thread_stack(PyObject*, PyObject* const* args, Py_ssize_t count, Py
         PyErr_SetString(PyExc_TypeError, "on_thread_stack() missing 1 required positional argument: 'function'");
         return nullptr;
     }
-    std::size_t flagged_count = static_cast<std::size_t>(count - 1) | PY_VECTORCALL_ARGUMENTS_OFFSET;  // args[0] is free for it
+    // The callee may use the place of args[0].
+    std::size_t flagged_count = static_cast<std::size_t>(count - 1) | PY_VECTORCALL_ARGUMENTS_OFFSET;
     return core::call_on_thread_stack(args[0], args + 1, flagged_count, names);
 }
 

@@ -30,8 +30,8 @@ extern PyMethodDef functions[];
 // A function that is defined only on versions of CPython that count the nesting.
 extern PyMethodDef trash_nesting_function[];
 
-// c_api.cpp: the capsule greenlet._C_API for the running interpreter, to which `state` belongs. A new reference, or nullptr
-// with an exception.
+// c_api.cpp: the capsule greenlet._C_API for the running interpreter, to which `state` belongs. A new reference, or
+// nullptr with an exception.
 PyObject* make_c_api(const core::ModuleState& state) noexcept;
 
 // c_api.cpp: called when the interpreter to which `state` belongs ends.

@@ -10,8 +10,8 @@ void refuse_count(const char* function, Py_ssize_t count, Py_ssize_t least, Py_s
         PyErr_Format(PyExc_TypeError, "%s() takes exactly one argument (%zd given)", function, count);
     }
     else if (least == 0) {
-        PyErr_Format(PyExc_TypeError, "%s() takes at most %zd argument%s (%zd given)", function, most, most == 1 ? "" : "s",
-                     count);
+        const char* ending = most == 1 ? "" : "s";
+        PyErr_Format(PyExc_TypeError, "%s() takes at most %zd argument%s (%zd given)", function, most, ending, count);
     }
     else {
         PyErr_Format(PyExc_TypeError, "%s() takes %zd to %zd arguments (%zd given)", function, least, most, count);

@@ -9,7 +9,8 @@ namespace python {
 // Sets the TypeError that check_count() raises.
 [[gnu::cold]] void refuse_count(const char* function, Py_ssize_t count, Py_ssize_t least, Py_ssize_t most) noexcept;
 
-// True if a function that takes `least` to `most` positional arguments is given `count`. False with a TypeError otherwise.
+// True if a function that takes `least` to `most` positional arguments is given `count`. False with a TypeError
+// otherwise.
 inline bool check_count(const char* function, Py_ssize_t count, Py_ssize_t least, Py_ssize_t most) noexcept {
     if (least <= count && count <= most) [[likely]] {
         return true;
@@ -20,7 +21,8 @@ inline bool check_count(const char* function, Py_ssize_t count, Py_ssize_t least
 
 // PyArg_ParseTupleAndKeywords() with constant names, which end with nullptr. False with an exception.
 template <class... Places>
-bool parse(PyObject* args, PyObject* keywords, const char* format, const char* const* names, Places... places) noexcept {
+bool parse(PyObject* args, PyObject* keywords, const char* format, const char* const* names,
+           Places... places) noexcept {
     return PyArg_ParseTupleAndKeywords(args, keywords, format, const_cast<char**>(names), places...) != 0;
 }
 

@@ -24,8 +24,8 @@ inline void free_instance(PyObject* self) noexcept {
     Py_DECREF(type);
 }
 
-// Adds a module object with these functions to `module`, under `name`. `real_name` is the module that the functions name
-// as theirs. A new reference to the object, or nullptr with an exception.
+// Adds a module object with these functions to `module`, under `name`. `real_name` is the module that the functions
+// name as theirs. A new reference to the object, or nullptr with an exception.
 PyObject* add_namespace(PyObject* module, const char* name, const char* real_name, PyMethodDef* functions) noexcept;
 
 }  // namespace python

@@ -54,8 +54,8 @@ PyObject* get_run(PyObject* self, void*) {
     }
     else if (run == nullptr) {
         PyErr_Format(PyExc_AttributeError,
-                     "run: this %s has none. Pass a function when it is made, as in %s(function), set the attribute, or "
-                     "define a method run() in the class",
+                     "run: this %s has none. Pass a function when it is made, as in %s(function), set the attribute, "
+                     "or define a method run() in the class",
                      Py_TYPE(self)->tp_name, Py_TYPE(self)->tp_name);
     }
     return run;
@@ -203,7 +203,8 @@ PyGetSetDef greenlet_attributes[] = {
     {"gr_frame", get_frame, nullptr, "The innermost frame of a suspended greenlet, else None.", nullptr},
     {"gr_context", get_context, set_context, "The contextvars.Context that the greenlet runs in, or None.", nullptr},
     {"dead", get_dead, nullptr, "True if the greenlet has finished, or its thread has ended.", nullptr},
-    {"_stack_saved", get_stack_saved, nullptr, "Bytes of C stack in use while the greenlet is suspended, else 0.", nullptr},
+    {"_stack_saved", get_stack_saved, nullptr, "Bytes of C stack in use while the greenlet is suspended, else 0.",
+     nullptr},
     {},
 };
 

@@ -82,7 +82,8 @@ PyObject* greenlet_throw(PyObject* self, PyObject* const* args, Py_ssize_t count
     if (!python::check_count("throw", count, 0, 3)) {
         return nullptr;
     }
-    return throw_into(self, count > 0 ? args[0] : nullptr, count > 1 ? args[1] : nullptr, count > 2 ? args[2] : nullptr);
+    auto argument = [&](Py_ssize_t i) { return i < count ? args[i] : nullptr; };
+    return throw_into(self, argument(0), argument(1), argument(2));
 }
 
 PyObject* greenlet_getstate(PyObject* self, PyObject*) {

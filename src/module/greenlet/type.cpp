@@ -36,14 +36,15 @@ PyObject* greenlet_repr(PyObject* self) {
         return nullptr;
     }
     if (of(self).phase == Phase::unstarted) {
-        return PyUnicode_FromFormat("<%s object at %p (otid=%p) pending%U>", type_name, self, core::thread_of(as_greenlet(self)),
-                                    work.get());
+        return PyUnicode_FromFormat("<%s object at %p (otid=%p) pending%U>", type_name, self,
+                                    core::thread_of(as_greenlet(self)), work.get());
     }
     // Only the calling thread's running greenlet is "current".
     bool current = of(self).thread->current == as_greenlet(self) &&
                    of(self).thread->thread_state == interpreter::current_thread_state();
-    return PyUnicode_FromFormat("<%s object at %p (otid=%p) %s active started%s%U>", type_name, self, of(self).thread.get(),
-                                current ? "current" : "suspended", core::is_main(as_greenlet(self)) ? " main" : "", work.get());
+    return PyUnicode_FromFormat("<%s object at %p (otid=%p) %s active started%s%U>", type_name, self,
+                                of(self).thread.get(), current ? "current" : "suspended",
+                                core::is_main(as_greenlet(self)) ? " main" : "", work.get());
 }
 
 PyDoc_STRVAR(greenlet_doc,

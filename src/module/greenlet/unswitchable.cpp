@@ -47,7 +47,8 @@ PyMethodDef methods[] = {
 };
 
 PyGetSetDef attributes[] = {
-    {"force_switch_error", get_fault, set_fault, "True if switches to the greenlet raise SystemError.", const_cast<int*>(&error_closure)},
+    {"force_switch_error", get_fault, set_fault, "True if switches to the greenlet raise SystemError.",
+     const_cast<int*>(&error_closure)},
     {"force_slp_switch_error", get_fault, set_fault, "True if switches to the greenlet end the process.",
      const_cast<int*>(&fatal_closure)},
     {},
