@@ -1233,7 +1233,7 @@ def test_with_closes_an_asynchronous_generator():
 
 
 def test_with_what_is_no_asynchronous_manager():
-    with pytest.raises(TypeError, match="no asynchronous context manager"):
+    with pytest.raises(TypeError, match="is not an asynchronous context manager"):
         with_(contextlib.nullcontext)
 
 
