@@ -1,11 +1,11 @@
 /* The C API of greenlet, for extension modules in C and C++.
  *
- * Call PyGreenlet_Import() once, in the module's initialization; it leaves an exception set if greenlet can't be
- * imported. Everything else is reached through a table of twelve entries that never changes its order, so an extension
- * compiled with any version of this header works with any version of greenlet.
+ * Call PyGreenlet_Import() once, when the module is initialized. It leaves an exception set if greenlet can't be
+ * imported. All other functions are called through a table of twelve entries whose order never changes, so an extension
+ * that is compiled with any version of this header works with any version of greenlet.
  *
- * A greenlet object begins with the struct PyGreenlet, whose layout is part of that promise: extension types may
- * embed it to derive from greenlet.
+ * A greenlet object begins with the struct PyGreenlet. Its layout never changes either: extension types may embed it to
+ * derive from greenlet.
  */
 
 #ifndef Py_GREENLETOBJECT_H
@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-/* Kept for old code. It does not change. */
+/* For old code. It does not change. */
 #define GREENLET_VERSION "1.0.0"
 
 #ifndef GREENLET_MODULE
@@ -50,23 +50,24 @@ typedef struct _greenlet {
 
 static void** _PyGreenlet_API = NULL;
 
-/* Imports greenlet and fills the table in. On failure _PyGreenlet_API stays NULL and an exception is set. */
+/* Imports greenlet and finds its table. On failure _PyGreenlet_API stays NULL and an exception is set. */
 #define PyGreenlet_Import()                                               \
     {                                                                     \
         _PyGreenlet_API = (void**)PyCapsule_Import("greenlet._C_API", 0); \
     }
 
-/* The class greenlet.greenlet, and the exceptions greenlet.error and greenlet.GreenletExit. They are the main interpreter's: in
- * another one, take them from the module, with PyImport_ImportModule("greenlet"). */
+/* The class greenlet.greenlet, and the exceptions greenlet.error and greenlet.GreenletExit. They are the main
+ * interpreter's. In another interpreter, take them from the module, with PyImport_ImportModule("greenlet"). */
 #define PyGreenlet_Type (*(PyTypeObject*)_PyGreenlet_API[PyGreenlet_Type_NUM])
 #define PyExc_GreenletError ((PyObject*)_PyGreenlet_API[PyExc_GreenletError_NUM])
 #define PyExc_GreenletExit ((PyObject*)_PyGreenlet_API[PyExc_GreenletExit_NUM])
 
-/* Is it a greenlet, of any class? NULL is not. */
+/* True for a greenlet of any class; false for NULL. */
 #define PyGreenlet_Check(op) ((op) && PyObject_TypeCheck((op), &PyGreenlet_Type))
 
-/* What is passed is checked: for what is no greenlet the result is NULL or -1 with TypeError. A greenlet may be in any state.
- * PyGreenlet_Switch and PyGreenlet_Throw fail with SystemError if an exception is set when they are called. */
+/* The functions check their arguments: the result is NULL or -1 with TypeError if one is not a greenlet. A greenlet may
+ * be in any state. PyGreenlet_Switch and PyGreenlet_Throw fail with SystemError if an exception is set when they are
+ * called. */
 
 /* greenlet.greenlet(run, parent): either may be NULL. A new reference, or NULL with an exception. */
 #define PyGreenlet_New \
@@ -75,14 +76,14 @@ static void** _PyGreenlet_API = NULL;
 /* greenlet.getcurrent(): a new reference, or NULL with an exception. */
 #define PyGreenlet_GetCurrent (*(PyGreenlet * (*)(void)) _PyGreenlet_API[PyGreenlet_GetCurrent_NUM])
 
-/* g.throw(type, value, traceback): each may be NULL; the default type is GreenletExit. A new reference to what the caller
- * is resumed with, or NULL with an exception. */
+/* g.throw(type, value, traceback): each may be NULL; the default type is GreenletExit. A new reference to the value
+ * that the caller is resumed with, or NULL with an exception. */
 #define PyGreenlet_Throw                                                                             \
     (*(PyObject * (*)(PyGreenlet * g, PyObject * type, PyObject * value, PyObject * traceback)) \
          _PyGreenlet_API[PyGreenlet_Throw_NUM])
 
-/* g.switch(*args, **kwargs): args is a tuple or NULL, kwargs a dict or NULL. A new reference to what the caller is resumed
- * with, or NULL with an exception. */
+/* g.switch(*args, **kwargs): args is a tuple or NULL, kwargs a dict or NULL. A new reference to the value that the
+ * caller is resumed with, or NULL with an exception. */
 #define PyGreenlet_Switch \
     (*(PyObject * (*)(PyGreenlet * g, PyObject * args, PyObject * kwargs)) _PyGreenlet_API[PyGreenlet_Switch_NUM])
 
@@ -90,12 +91,12 @@ static void** _PyGreenlet_API = NULL;
 #define PyGreenlet_SetParent \
     (*(int (*)(PyGreenlet * g, PyGreenlet * parent)) _PyGreenlet_API[PyGreenlet_SetParent_NUM])
 
-/* g.parent: a new reference; NULL without an exception if there is none, with one if g is no greenlet. */
+/* g.parent: a new reference. NULL without an exception if there is no parent; with one if g is not a greenlet. */
 #define PyGreenlet_GetParent (*(PyGreenlet * (*)(PyGreenlet * g)) _PyGreenlet_API[PyGreenlet_GET_PARENT_NUM])
 #define PyGreenlet_GET_PARENT PyGreenlet_GetParent
 
-/* Is g a thread's main greenlet; was it started; was it started and has not finished? -1 with an exception if g is no
- * greenlet. */
+/* MAIN: 1 if g is a thread's main greenlet. STARTED: 1 if g has been started. ACTIVE: 1 if g has been started and has
+ * not finished. Otherwise 0, or -1 with an exception if g is not a greenlet. */
 #define PyGreenlet_MAIN (*(int (*)(PyGreenlet * g)) _PyGreenlet_API[PyGreenlet_MAIN_NUM])
 #define PyGreenlet_STARTED (*(int (*)(PyGreenlet * g)) _PyGreenlet_API[PyGreenlet_STARTED_NUM])
 #define PyGreenlet_ACTIVE (*(int (*)(PyGreenlet * g)) _PyGreenlet_API[PyGreenlet_ACTIVE_NUM])

@@ -1163,7 +1163,7 @@ def test_iter_over_one_whose_class_changes():
         ones = iter_(Ones())
         assert next(ones) == 1
         del Ones.__anext__
-        with pytest.raises(TypeError, match="'Ones' object is no asynchronous iterator any more"):
+        with pytest.raises(TypeError, match="'Ones' object is no longer an asynchronous iterator"):
             next(ones)
 
     asyncio.run(run(function))
@@ -1233,7 +1233,7 @@ def test_with_closes_an_asynchronous_generator():
 
 
 def test_with_what_is_no_asynchronous_manager():
-    with pytest.raises(TypeError, match="no asynchronous context manager"):
+    with pytest.raises(TypeError, match="is not an asynchronous context manager"):
         with_(contextlib.nullcontext)
 
 

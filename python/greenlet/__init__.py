@@ -1,11 +1,11 @@
-"""Greenlets: functions with stacks of their own, that switch to each other at any call depth.
+"""Greenlets: functions that run on their own stacks, and switch to each other at any call depth.
 
-Create one with ``greenlet(run)``, enter it with ``g.switch(...)``; see the documentation of the class.
+``g = greenlet(run)`` creates a greenlet, and ``g.switch(...)`` switches to it; see ``help(greenlet.greenlet)``.
 """
 
 __version__ = "3.100.0"
 
-# Which package of this name it is: PyPI's has no such attribute.
+# Tells this package from PyPI's, which has no such attribute.
 implementation = "stackful"
 
 __all__ = [

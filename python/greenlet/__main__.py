@@ -1,4 +1,4 @@
-"""``python -m greenlet``: which package this is, and what it found on this system."""
+"""``python -m greenlet`` shows which package this is, and what it found on this system."""
 
 import argparse
 import importlib.metadata
@@ -11,7 +11,11 @@ import greenlet
 from . import _greenlet
 
 IMPLEMENTATION = "this package, with stacks of their own for greenlets; it is not PyPI's greenlet, but stands in for it"
-SWITCHES = {"x86_64": "assembly for x86-64", "aarch64": "assembly for AArch64", "ucontext": "swapcontext() of the C library"}
+SWITCHES = {
+    "x86_64": "assembly for x86-64",
+    "aarch64": "assembly for AArch64",
+    "ucontext": "swapcontext() of the C library",
+}
 GUARDS = {
     "MADV_GUARD_INSTALL": "MADV_GUARD_INSTALL: takes no mapping",
     "mprotect": "mprotect: takes two mappings a stack, because this kernel has no MADV_GUARD_INSTALL (Linux 6.13 on)",
@@ -23,7 +27,7 @@ MEMORY = {
 
 
 def installed_version() -> str | None:
-    """What the installer noted; another version than the module's if something has been installed over it."""
+    """The installer's record. It differs from the module's version if another greenlet was installed over it."""
     try:
         return importlib.metadata.version("greenlet")
     except importlib.metadata.PackageNotFoundError:
@@ -31,6 +35,7 @@ def installed_version() -> str | None:
 
 
 def most_mappings() -> int | None:
+    """How many memory mappings a process may have, or None if that is unknown."""
     try:
         with open("/proc/sys/vm/max_map_count") as file:
             return int(file.read())
@@ -39,7 +44,7 @@ def most_mappings() -> int | None:
 
 
 def facts() -> dict[str, object]:
-    """What is shown: sizes are in bytes, and None stands for what is unlimited, unknown or not set."""
+    """What is shown. Sizes are in bytes; None means unlimited, unknown or not set."""
     return {
         "version": greenlet.__version__,
         "implementation": greenlet.implementation,
@@ -81,11 +86,12 @@ def variables(environment) -> str:
 
 
 def text(found) -> str:
+    gil = "" if found["gil"] else " without a GIL"
     lines = {
         "greenlet": f"{found['version']}, implementation {found['implementation']!r}",
         "": IMPLEMENTATION,
         "file": found["file"],
-        "python": f"{found['python_implementation']} {found['python']}{'' if found['gil'] else ' without a GIL'}, {found['executable']}",
+        "python": f"{found['python_implementation']} {found['python']}{gil}, {found['executable']}",
         "system": found["system"],
         "switch": SWITCHES.get(found["switch"], found["switch"]),
         "stack": f"{size(found['stack_size'])} each, {reason(found)}",
@@ -97,13 +103,16 @@ def text(found) -> str:
     if found["installed_version"] != found["version"]:
         other = found["installed_version"]
         lines["beware"] = ("no installed distribution called greenlet is on the path" if other is None
-                           else f"pip has greenlet {other} on record: another one has been installed over this, or the reverse")
+                           else f"pip has greenlet {other} on record: "
+                                "another one has been installed over this, or the reverse")
     return "\n".join(f"{name:13}{value}" for name, value in lines.items())
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser("python -m greenlet", description="Show which greenlet this is and what it found on this system.")
-    parser.add_argument("--json", action="store_true", help="print it for programs: sizes in bytes, null for what is not set")
+    parser = argparse.ArgumentParser("python -m greenlet",
+                                     description="Show which greenlet this is and what it found on this system.")
+    parser.add_argument("--json", action="store_true",
+                        help="print JSON: sizes in bytes, null for unlimited, unknown or not set")
     options = parser.parse_args(arguments)
     found = facts()
     print(json.dumps(found, indent=2) if options.json else text(found))

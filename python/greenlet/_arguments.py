@@ -1,4 +1,4 @@
-"""For errors about arguments, in the interpreter's own words."""
+"""Makes the interpreter itself raise errors about arguments."""
 
 import types
 
@@ -6,7 +6,7 @@ _NOTHING = (lambda: None).__code__
 
 
 def empty(function):
-    """A function with the name and the parameters of another one, that does nothing."""
+    """Return a function that has the name and the parameters of *function*, and does nothing."""
     code = function.__code__.replace(
         co_code=_NOTHING.co_code, co_consts=_NOTHING.co_consts, co_names=(), co_freevars=(), co_cellvars=(),
         co_linetable=_NOTHING.co_linetable, co_exceptiontable=_NOTHING.co_exceptiontable,

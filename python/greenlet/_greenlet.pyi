@@ -56,7 +56,7 @@ class UnswitchableGreenlet(greenlet):
     force_slp_switch_error: bool
 
 _C_API: object
-aio: Any  # what greenlet.aio is made of; and so on
+aio: Any  # the parts of greenlet.aio that are written in C++; the same for the next two
 generators: Any
 stackless: Any
 CLOCKS_PER_SEC: int

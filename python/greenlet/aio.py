@@ -1,7 +1,7 @@
 """Ordinary functions that wait for awaitables, in asyncio, trio and what is built on them.
 
 An ``async def`` function can wait only in its own frame, so all its callers have to be ``async def`` functions
-too. A function that `run` calls, and whatever that calls, waits with a plain call::
+too. A function that `run` calls, and all functions below it, wait with a plain call::
 
     from greenlet.aio import await_, run
 
@@ -11,8 +11,8 @@ too. A function that `run` calls, and whatever that calls, waits with a plain ca
     async def main():
         print(await run(fetch, "https://example.org"))
 
-While it waits, other tasks of the event loop run. The function is part of the task that awaits it: it is
-cancelled with it, and has its context variables.
+While the function waits, other tasks of the event loop run. It is part of the task that awaits it: it has the
+task's context variables, and is cancelled with the task.
 """
 
 import functools
@@ -31,9 +31,9 @@ iter_ = _greenlet.aio.iter_
 
 
 def _written_in_c(described):
-    """The function of the same name that is written in C, with the attributes of this one.
+    """Return the function of the same name that is written in C, with the attributes of this one.
 
-    By these `inspect` and `asyncio`, and so frameworks, know that it is to be awaited.
+    These attributes tell `inspect` and `asyncio`, and so frameworks, that the function is to be awaited.
     """
     function = getattr(_greenlet.aio, described.__name__)
     for name in ("__module__", "__doc__", "__code__", "__defaults__", "__kwdefaults__", "__annotations__"):
@@ -45,18 +45,19 @@ def _written_in_c(described):
 async def run(function, /, *args, **kwargs):
     """Call an ordinary function that may await: ``result = await run(function, 1, x=2)``.
 
-    The function begins when the result is awaited, or made a task of. In it, and in all it calls, `await_` waits
-    for awaitables of the event loop while other tasks run. To its callees it is the task that awaits it: with its
-    context variables, its cancellation and its timeouts.
+    The function starts when the coroutine is awaited, or when a task made of it runs. In the function, and in all
+    functions below it, `await_` waits for awaitables of the event loop while other tasks run. The function is part
+    of the task that awaits it, and has its context variables, cancellation and timeouts.
 
     Parameters:
-        function: any callable; then what to call it with.
+        function: any callable.
+        args, kwargs: its arguments.
     Returns:
-        A coroutine, whose result is that of the function.
+        A coroutine with the function's result.
     Raises:
-        TypeError: there is no function, it is not callable, it is asynchronous, or a Python function that can't be
+        TypeError: the function is missing, not callable or asynchronous, or it is a Python function that can't be
             called with these arguments.
-        When awaited: whatever the function raises, but `StopIteration` as the cause of a `RuntimeError`.
+        When awaited: whatever the function raises; a `StopIteration` becomes the cause of a `RuntimeError`.
     """
 
 
@@ -64,31 +65,31 @@ async def run(function, /, *args, **kwargs):
 async def portal(awaitable, /):
     """Await something with a portal: ``await portal(main())``, ``asyncio.run(portal(main()))``.
 
-    Ordinary functions that the awaitable calls, and those they call, can use `await_`. What it awaits itself goes
-    through the portal too, at the price of two greenlet switches each time it has to wait.
+    Ordinary functions that the awaitable calls, at any depth, can use `await_`. What the awaitable itself awaits
+    goes through the portal too, which costs two greenlet switches each time it has to wait.
 
     Parameters:
-        awaitable: what ``await`` takes.
+        awaitable: any object that ``await`` takes.
     Returns:
         A coroutine with the awaitable's result.
     Raises:
-        TypeError: it is not awaitable.
-        When awaited: whatever it raises.
+        TypeError: the argument is not awaitable.
+        When awaited: whatever the awaitable raises.
     """
 
 
 def async_(function):
-    """Decorator: make an asynchronous function of an ordinary one that uses `await_`.
+    """Decorate an ordinary function that uses `await_`, to make it an asynchronous function.
 
-    Of a generator function, native or of `greenlet.generators`, it makes an asynchronous generator function:
-    its body may use `await_` between the values.
+    A generator function, native or of `greenlet.generators`, becomes an asynchronous generator function, whose
+    body may use `await_` between the values.
 
     Parameters:
         function: a function, a method (in the body of a class), a `classmethod` or a `staticmethod`.
     Returns:
-        An ``async def`` function that calls it by `run`.
+        An asynchronous function, which calls the decorated one through `run`.
     Raises:
-        TypeError: it is not callable, or is asynchronous already.
+        TypeError: the function is not callable, or is asynchronous already.
     """
     if isinstance(function, (classmethod, staticmethod)):
         return type(function)(async_(function.__func__))
@@ -103,15 +104,15 @@ def async_(function):
     async def asynchronous(*args, **kwargs):
         made = [run(function, *args, **kwargs)]
         del args, kwargs
-        return await made.pop()  # so that nothing in this frame, which a traceback may keep, refers to it
+        return await made.pop()  # this frame, which a traceback may keep, must not refer to the coroutine
 
     return _with_arguments_checked(function, asynchronous, inspect.CO_COROUTINE)
 
 
 def _with_arguments_checked(function, asynchronous, flag):
-    """A function that raises `TypeError` when it is called, as `asynchronous` does when it is awaited.
+    """Return a function that calls `asynchronous`, but raises a `TypeError` about arguments at once, not when awaited.
 
-    To `inspect` it is asynchronous as its code has the flag for that. The interpreter does not go by this flag.
+    Its code has the flag that `inspect` reads to recognize asynchronous functions. The interpreter ignores the flag.
     """
     if isinstance(function, _greenlet.generators.GeneratorFunction):
         function = function.__wrapped__
@@ -130,7 +131,7 @@ _END = object()
 
 
 def _step(method, value):
-    """What a method of a generator gives, or `_END`."""
+    """Return the value that a method of a generator yields, or `_END`."""
     try:
         return method(value)
     except StopIteration:
@@ -158,20 +159,20 @@ def _async_generator_function(function):
 class with_:
     """Use an asynchronous context manager in an ordinary function: ``with with_(lock): ...``.
 
-    ``with with_(manager) as value`` does what ``async with manager as value`` does, and needs a portal:
-    entering and leaving it raises what `await_` raises.
+    ``with with_(manager) as value`` does what ``async with manager as value`` does. It needs a portal: entering
+    and leaving raise what `await_` raises.
 
     Parameters:
-        manager: what ``async with`` takes.
+        manager: an asynchronous context manager, as ``async with`` takes it.
     Raises:
-        TypeError: it is no asynchronous context manager.
+        TypeError: the argument is not an asynchronous context manager.
     """
 
     __slots__ = ("_manager",)
 
     def __init__(self, manager, /):
         if not (hasattr(type(manager), "__aenter__") and hasattr(type(manager), "__aexit__")):
-            raise TypeError(f"{type(manager).__name__!r} object is no asynchronous context manager")
+            raise TypeError(f"{type(manager).__name__!r} object is not an asynchronous context manager")
         self._manager = manager
 
     def __enter__(self):
@@ -185,13 +186,13 @@ class with_:
 
 @types.coroutine
 def _next_step():
-    """Give control to the event loop of asyncio once."""
+    """Let asyncio's event loop run other tasks once."""
     yield
 
 
 def _adopt(coroutine, wrap):
-    """A coroutine that has to begin now, and goes on with the one that runs once that is suspended."""
-    # What runs is kept until the task ends, as asyncio does, by the function: a coroutine lets go of arguments at its end.
+    """Return a coroutine that takes over *coroutine*, the running one, when that is suspended. It has to begin now."""
+    # The partial keeps the coroutine until the task ends, as asyncio does; arguments would be released earlier.
     adopted = wrap(run(functools.partial(_greenlet.aio._take_over, coroutine)))
     for name in ("__name__", "__qualname__"):
         setattr(adopted, name, getattr(coroutine, name, getattr(adopted, name)))
@@ -199,21 +200,22 @@ def _adopt(coroutine, wrap):
 
 
 async def _as_native(coroutine):
-    """The same, for those who want to see the coroutine of an `async def` function."""
+    """Wrap a coroutine for Trio, which wants the coroutine of an `async def` function."""
     return await coroutine
 
 
 async def ensure_portal():
     """Open a portal for the running task: from now on, ordinary functions can use `await_` anywhere in it.
 
-    That lasts as long as the task; a task that has a portal is left as it is. From now on the task runs in a
-    greenlet, so each time it has to wait costs two greenlet switches more. Under trio this is a checkpoint, each
-    time: other tasks run, and it raises `trio.Cancelled` in a cancelled scope.
+    The portal lasts as long as the task. If the task has one already, nothing changes. The task runs in a greenlet
+    from now on, so each wait costs two more greenlet switches. Under asyncio, other tasks run once if a portal is
+    opened. Under trio, each call is a checkpoint: other tasks run, and in a cancelled scope it raises
+    `trio.Cancelled`.
 
     Raises:
-        RuntimeError: this is no task of asyncio or trio, or one of a kind whose coroutine can not be
-            replaced; `portal` makes a portal for any awaitable from its start.
-        What waiting raises: other tasks run once before it returns.
+        RuntimeError: this is not a task of asyncio or trio, or the coroutine of a task of its kind can't be
+            replaced; use `portal` then, which makes a portal for any awaitable from its start.
+        Whatever waiting raises, such as `asyncio.CancelledError`.
     """
     if (task := _asyncio_task()) is not None:
         if not has_portal():
@@ -234,7 +236,7 @@ def _asyncio_task():
     if asyncio is None or asyncio._get_running_loop() is None:
         return None
     task = asyncio.current_task()
-    # Eager tasks that greenlets begin, and end in another order, leave one that has ended as the current one.
+    # If greenlets start eager tasks and end them in another order, a finished task can remain the current one.
     return task if task is not None and not task.done() else None
 
 
@@ -250,8 +252,9 @@ def _trio_task():
 
 
 def _replace_in_asyncio(task):
+    """Make a task of asyncio run through a portal from its next step on."""
     coroutine = task.get_coro()
-    if coroutine is None:  # a task that began eagerly, and has not waited yet
+    if coroutine is None:  # an eager task that has not waited yet
         raise RuntimeError("ensure_portal() can't be used before an eager task waits for the first time")
     adopted = _adopt(coroutine, lambda portal_: portal_)
     try:
@@ -262,7 +265,7 @@ def _replace_in_asyncio(task):
         replaced = _greenlet.aio._replace_coroutine(task, _asyncio.Task, coroutine, adopted)
     if not replaced and getattr(task, "_coro", None) is coroutine:
         try:
-            task._coro = adopted  # of asyncio's class of tasks in Python
+            task._coro = adopted  # asyncio's class of tasks that is written in Python
         except AttributeError:
             pass
     if task.get_coro() is not adopted:

@@ -1,7 +1,7 @@
-"""Generators whose functions yield with a call, so that any function they call can do so.
+"""Generators that yield with a function call, which may be at any call depth.
 
-A native generator suspends one frame only: each level of a recursion needs a ``yield from`` of its own,
-and a callback can not yield at all. A generator of this module suspends a whole stack of calls::
+A native generator suspends one frame only: each level of a recursion needs its own ``yield from``, and a
+callback can't yield at all. A generator of this module suspends a whole stack of calls::
 
     from greenlet.generators import generator, yield_
 
@@ -17,7 +17,7 @@ and a callback can not yield at all. A generator of this module suspends a whole
     for label in labels(tree):
         ...
 
-In all else they do as native generators do; where they can not, the documentation says so.
+Otherwise they behave like native generators; docs/generators.md lists the differences.
 """
 
 import functools
@@ -31,22 +31,22 @@ yield_ = _greenlet.generators.yield_
 
 
 def generator(function):
-    """Decorator: calling the function makes a generator of the values it passes to `yield_`.
+    """Decorate a function so that a call makes a generator of the values it passes to `yield_`.
 
-    The function begins to run when the first value is asked for. What it returns is the value of the
+    The function starts running when the first value is requested. Its result is the value of the
     `StopIteration` that ends the iteration.
 
     Parameters:
         function: a function, a method (in the body of a class), a `classmethod`, a `staticmethod`, or any
             other callable.
     Returns:
-        The same kind of thing, that returns a `Generator`.
+        A callable of the same kind, which returns a `Generator`.
     Raises:
-        TypeError: it is not callable, or has ``yield`` or ``async`` in its definition.
+        TypeError: the function is not callable, or has ``yield`` or ``async`` in its definition.
     """
     if isinstance(function, (classmethod, staticmethod)):
         return type(function)(generator(function.__func__))
-    # __wrapped__ is an attribute of its own, so functools.update_wrapper() can't be left to set it.
+    # functools.update_wrapper() would fail, because it sets __wrapped__, which is read-only here.
     made = _greenlet.generators.GeneratorFunction(function)
     for name in functools.WRAPPER_ASSIGNMENTS:
         try:

@@ -1,7 +1,7 @@
 """Stackless Python's tasklets, channels and scheduler, on an ordinary interpreter.
 
-``import greenlet.stackless as stackless`` runs programs written for Stackless Python; see docs/stackless.md for what is
-the same, what is substituted, and what is not possible.
+With ``import greenlet.stackless as stackless``, programs written for Stackless Python run here. docs/stackless.md lists
+what is the same, what is substituted, and what is not possible.
 """
 
 import atexit as _atexit
@@ -61,7 +61,7 @@ set_schedule_callback = _greenlet.stackless.set_schedule_callback
 switch_trap = _greenlet.stackless.switch_trap
 tasklet = _greenlet.stackless.tasklet
 
-stackless = _sys.modules[__name__]  # programs say `from stackless import *`, and then `stackless.current`
+stackless = _sys.modules[__name__]  # programs use `stackless.current` after `from stackless import *`
 
 PICKLEFLAGS_PRESERVE_TRACING_STATE = 1
 PICKLEFLAGS_PRESERVE_AG_FINALIZER = 2
@@ -69,40 +69,40 @@ PICKLEFLAGS_RESET_AG_FINALIZER = 4
 
 
 def enable_softswitch(flag):
-    """Say whether tasklets may be switched without a C stack of their own. They always have one here.
+    """Set whether tasklets may be switched without C stacks of their own. Here the setting is always False.
 
     Parameters:
-        flag: a truth value; None to ask only.
+        flag: a truth value. None only returns the setting.
     Returns:
-        False, what it was before.
+        False, the previous setting.
     Raises:
-        NotImplementedError: flag is true.
+        NotImplementedError: the flag is true.
     """
     if flag:
         raise NotImplementedError(
-            "soft switching needs an interpreter that keeps no state on the C stack; every switch here is from one C stack "
-            "to another"
+            "soft switching needs an interpreter that keeps no state on the C stack; every switch here is from one C "
+            "stack to another"
         )
     return False
 
 
 def getcurrentid():
-    """The id() of the tasklet that runs."""
+    """Return the id() of the running tasklet."""
     return id(getcurrent())
 
 
 def getthreads():
-    """The ids of all threads, the main one's first."""
+    """Return the ids of all threads, the main thread's first."""
     return _greenlet.stackless._get_threads()
 
 
 def getdebug():
-    """False: this is no debug build of Stackless Python."""
+    """Return False: this is not a debug build of Stackless Python."""
     return False
 
 
 def getuncollectables():
-    """A list of nothing: Stackless Python's names the tasklets that its collector could not end."""
+    """Return an empty list. In Stackless Python it has the tasklets that the garbage collector could not end."""
     return []
 
 
@@ -112,7 +112,7 @@ _thread_flags = _threading.local()
 
 
 def _changed(flags, new_flags, mask):
-    """*flags* with those of *mask* as in *new_flags*."""
+    """Return *flags* with the bits of *mask* taken from *new_flags*."""
     if new_flags == -1:
         return flags
     if new_flags & mask & ~_ALL_PICKLE_FLAGS or mask < -1 or (mask != -1 and mask & ~_ALL_PICKLE_FLAGS):
@@ -121,15 +121,15 @@ def _changed(flags, new_flags, mask):
 
 
 def pickle_flags_default(new_default=-1, mask=-1):
-    """Get and set the pickle flags that new threads begin with. They are kept, but nothing depends on them here.
+    """Get and set the initial pickle flags of new threads. They are stored, but have no effect here.
 
     Parameters:
         new_default: a combination of PICKLEFLAGS_...; -1 for no change.
-        mask: which bits of it are meant; -1 for all.
+        mask: the bits to change; -1 for all.
     Returns:
-        The flags until now.
+        The previous flags.
     Raises:
-        ValueError: bits are set that mean nothing.
+        ValueError: undefined bits are set.
     """
     global _default_pickle_flags
     old = _default_pickle_flags
@@ -138,9 +138,15 @@ def pickle_flags_default(new_default=-1, mask=-1):
 
 
 def pickle_flags(new_flags=-1, mask=-1):
-    """Get and set the pickle flags of the running thread. They are kept, but nothing depends on them here.
+    """Get and set the pickle flags of the running thread. They are stored, but have no effect here.
 
-    Parameters, result, errors: as for pickle_flags_default().
+    Parameters:
+        new_flags: a combination of PICKLEFLAGS_...; -1 for no change.
+        mask: the bits to change; -1 for all.
+    Returns:
+        The previous flags.
+    Raises:
+        ValueError: undefined bits are set.
     """
     old = getattr(_thread_flags, "flags", _default_pickle_flags)
     _thread_flags.flags = _changed(old, new_flags, mask)
@@ -148,14 +154,14 @@ def pickle_flags(new_flags=-1, mask=-1):
 
 
 class _Module(_types.ModuleType):
-    """The attributes of the module that are computed."""
+    """Computes some attributes of the module."""
 
     def __reduce__(self):
-        return "stackless"  # the name of the attribute that it has in itself and in the package
+        return "stackless"  # the module's attribute that is the module itself
 
     @property
     def current(self):
-        """The tasklet that runs: getcurrent()."""
+        """The running tasklet: getcurrent()."""
         return getcurrent()
 
     @property
@@ -170,17 +176,17 @@ class _Module(_types.ModuleType):
 
     @property
     def threads(self):
-        """The ids of all threads, the main one's first."""
+        """The ids of all threads, the main thread's first: getthreads()."""
         return getthreads()
 
     @property
     def debug(self):
-        """False: getdebug()."""
+        """Always False: getdebug()."""
         return getdebug()
 
     @property
     def uncollectables(self):
-        """A list of nothing: getuncollectables()."""
+        """An empty list: getuncollectables()."""
         return getuncollectables()
 
     @property

@@ -49,7 +49,7 @@ PICKLEFLAGS_PRESERVE_TRACING_STATE: Final = 1
 PICKLEFLAGS_PRESERVE_AG_FINALIZER: Final = 2
 PICKLEFLAGS_RESET_AG_FINALIZER: Final = 4
 
-# Attributes of the module that are computed.
+# Computed attributes of the module.
 current: Final[tasklet]
 main: Final[tasklet]
 runcount: Final[int]

@@ -1,8 +1,8 @@
 #include "aio/await.hpp"
 
-#include "aio/aio.hpp"
 #include <utility>
 
+#include "aio/aio.hpp"
 #include "aio/object.hpp"
 #include "core/gc_root.hpp"
 #include "interpreter/frames/early_release.hpp"
@@ -26,10 +26,11 @@ namespace {
 
 core::Coroutine* find_portal(Thread& thread) { return core::running_coroutine(thread, coroutine_kind, true); }
 
-// Is asyncio there, while no loop of it runs in this thread?
+// True if asyncio is imported, and none of its loops runs in this thread.
 bool is_beside_asyncio() {
     Reference asyncio = Reference::steal(interpreter::imported_module("asyncio"));
-    Reference loop = Reference::steal(asyncio ? PyObject_CallMethod(asyncio.get(), "_get_running_loop", nullptr) : nullptr);
+    Reference loop = Reference::steal(
+        asyncio ? PyObject_CallMethod(asyncio.get(), "_get_running_loop", nullptr) : nullptr);
     PyErr_Clear();
     return loop && loop.get() == Py_None;
 }
@@ -45,7 +46,7 @@ void raise_no_portal() {
                  elsewhere);
 }
 
-// What `await` iterates over.
+// The iterator that `await` drives. Empty with an exception.
 Reference iterator_of(PyObject* awaitable) {
     if (PyCoro_CheckExact(awaitable)) {
         if (interpreter::is_suspended(awaitable)) {
@@ -75,7 +76,7 @@ Reference iterator_of(PyObject* awaitable) {
     return iterator;
 }
 
-// If an iterator has a method of a name, the result is the call of that. `has` tells.
+// The result of a method of an iterator. Clears `has` if the iterator has no such method.
 Reference call_method(PyObject* iterator, PyObject* name, PyObject* argument, bool& has) {
     Reference method = Reference::steal(PyObject_GetAttr(iterator, name));
     has = bool(method);
@@ -92,12 +93,14 @@ Reference call_method(PyObject* iterator, PyObject* name, PyObject* argument, bo
                                                 : PyObject_CallNoArgs(method.get()));
 }
 
-// While there is one, what runs does not see the exception that the greenlet handles, but that of its resumer.
+// While one is in scope, code sees the exception that the greenlet's resumer handles, not the one that the greenlet
+// handles.
 class HandledHidden {
 public:
     explicit HandledHidden(Thread& thread) noexcept
         : place_(interpreter::find_handled(thread.thread_state->exc_info, thread.current->pimpl->activation->state)),
-          exception_(thread, Reference::steal(place_ != nullptr ? std::exchange(place_->exc_value, nullptr) : nullptr)) {}
+          exception_(thread,
+                     Reference::steal(place_ != nullptr ? std::exchange(place_->exc_value, nullptr) : nullptr)) {}
     HandledHidden(const HandledHidden&) = delete;
     HandledHidden& operator=(const HandledHidden&) = delete;
     ~HandledHidden() {
@@ -138,7 +141,7 @@ PySendResult throw_into(Thread& thread, PyObject* iterator, PyObject** result) {
     return PYGEN_RETURN;
 }
 
-// The portal, if it is that of the running task. To ask for that may run code, which may end the portal.
+// The portal, if it belongs to the running task. Finding that out may run code, which may end the portal.
 inline core::Coroutine* find_own_portal(Thread& thread) {
     core::Coroutine* portal = find_portal(thread);
     Answer answer = portal != nullptr ? is_of_running_task(*portal, thread) : Answer::no;
@@ -148,7 +151,7 @@ inline core::Coroutine* find_own_portal(Thread& thread) {
     return answer == Answer::yes_after_calls && find_portal(thread) == portal ? portal : nullptr;
 }
 
-// Drives an iterator to its end. `received` is the first value to send; none stands for the exception in flight.
+// Drives an iterator to its end. `received` is the first value to send; an empty one means the exception in flight.
 PyObject* drive(Thread& thread, Reference awaited, Reference received, interpreter::CallInProgress call) {
     GcRoot held(thread, std::move(awaited));
     PyObject* iterator = held.get();
@@ -162,8 +165,9 @@ PyObject* drive(Thread& thread, Reference awaited, Reference received, interpret
             }
             return result;
         }
-        received = Reference();  // which may run code, that has the portal wait elsewhere
-        // Found anew each time: what is awaited may have moved the running greenlet, a generator's, into another task.
+        received = Reference();  // its destructor may run code that suspends the portal elsewhere
+        // Looked up each time: the awaitable may have moved the running greenlet, if it is a generator's, into another
+        // task.
         core::Coroutine* portal = find_own_portal(thread);
         if (portal == nullptr) [[unlikely]] {
             Py_DECREF(result);

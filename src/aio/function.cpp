@@ -10,7 +10,7 @@ namespace {
 
 using coroutines::Callable;
 
-// As an attribute of a class it is not bound, like any function in C.
+// As an attribute of a class it is not bound to instances, like all C functions.
 PyObject* bind(PyObject* self, PyObject*, PyObject*) { return Py_NewRef(self); }
 
 PyObject* function_repr(PyObject* self) {

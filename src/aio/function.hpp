@@ -1,5 +1,5 @@
-// A function written in C that `inspect`, and so event loops and frameworks, take for a coroutine function. It has the attributes of a
-// Python function that `inspect` looks at, `__code__` among them; ordinary functions in C have none.
+// A function written in C that `inspect`, and so event loops and frameworks, take for a coroutine function. It can have
+// the attributes of a Python function that `inspect` looks at, such as `__code__`; ordinary C functions can't.
 
 #pragma once
 
@@ -7,7 +7,7 @@
 
 namespace aio {
 
-// A new one, without attributes but its name: a new reference, or nullptr with an exception.
+// A new function, with no attributes except its name: a new reference, or nullptr with an exception.
 PyObject* make_function(core::ModuleState& state, const char* name, vectorcallfunc call) noexcept;
 
 // The class. A new reference, or nullptr with an exception.

@@ -4,8 +4,9 @@
 #include "aio/await.hpp"
 #include "core/gc_root.hpp"
 #include "core/raise.hpp"
-#include "coroutines/object.hpp"
+#include "coroutines/methods.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "python/arguments.hpp"
 #include "python/define.hpp"
 
 namespace aio {
@@ -22,17 +23,17 @@ struct Iterator {
 
 Iterator& of(PyObject* self) noexcept { return *reinterpret_cast<Iterator*>(self); }
 
-// What to await for the next value. Its class may have changed since it gave the iterator.
+// The awaitable of the next value. The class may have changed since the iterator was made.
 PyObject* next_awaitable(PyObject* asynchronous) {
     PyTypeObject* type = Py_TYPE(asynchronous);
     if (type->tp_as_async == nullptr || type->tp_as_async->am_anext == nullptr) {
-        PyErr_Format(PyExc_TypeError, "'%.100s' object is no asynchronous iterator any more", type->tp_name);
+        PyErr_Format(PyExc_TypeError, "'%.100s' object is no longer an asynchronous iterator", type->tp_name);
         return nullptr;
     }
     return type->tp_as_async->am_anext(asynchronous);
 }
 
-// Awaits the next value, or what a method of the asynchronous iterator gives. `make_awaitable` is called with that iterator.
+// The result of the awaitable that `make_awaitable` makes from the asynchronous iterator.
 template <class Function>
 PyObject* awaited(PyObject* self, Function make_awaitable) {
     core::Thread* thread = core::Thread::running();
@@ -47,11 +48,12 @@ PyObject* awaited(PyObject* self, Function make_awaitable) {
 PyObject* iterator_next(PyObject* self) {
     PyObject* value = awaited(self, next_awaitable);
     if (value == nullptr && PyErr_ExceptionMatches(PyExc_StopAsyncIteration)) {
-        PyErr_Clear();  // which leaves what means StopIteration
+        PyErr_Clear();  // nullptr without an exception means StopIteration
     }
     return value;
 }
 
+// A StopAsyncIteration as StopIteration.
 PyObject* stop_as_ordinary(PyObject* value) {
     if (value == nullptr && PyErr_ExceptionMatches(PyExc_StopAsyncIteration)) {
         PyErr_Clear();
@@ -64,10 +66,14 @@ bool has(PyObject* self, const char* method) { return PyObject_HasAttrString(of(
 
 PyDoc_STRVAR(send_doc,
 "send($self, value, /)\n--\n\n"
-"Await the next value of an asynchronous generator, and have its `yield` return `value`: what asend() gives.\n\n"
+"Await asend(value) of an asynchronous generator: its `yield` returns the value.\n\n"
+"Parameters:\n"
+"    value: what `yield` returns.\n"
+"Returns:\n"
+"    The next value.\n"
 "Raises:\n"
 "    StopIteration: there is no next value.\n"
-"    AttributeError: it is an iterator without asend(), and the value is not None.\n"
+"    AttributeError: the iterator has no asend(), and the value is not None.\n"
 "    RuntimeError: there is no portal to an event loop here.\n"
 "    Whatever the generator raises.");
 
@@ -85,24 +91,23 @@ PyObject* send(PyObject* self, PyObject* value) {
 
 PyDoc_STRVAR(throw_doc,
 "throw($self, typ, val=None, tb=None, /)\n--\n\n"
-"Raise an exception where an asynchronous generator is suspended, and await the next value: what athrow() gives.\n\n"
-"An iterator without athrow() is left as it is.\n\n"
+"Await athrow() of an asynchronous generator: it raises an exception where the generator is suspended.\n\n"
+"Without athrow() the exception is raised here.\n\n"
 "Parameters:\n"
-"    typ: an exception, or a class of exceptions.\n"
-"    val: what to make the exception with; only if typ is a class.\n"
-"    tb: the traceback to begin with.\n"
+"    typ: an exception, or an exception class.\n"
+"    val: the argument that the exception is made with; only if typ is a class.\n"
+"    tb: the traceback that the exception starts with.\n"
+"Returns:\n"
+"    The next value.\n"
 "Raises:\n"
 "    StopIteration: there is no next value.\n"
 "    TypeError: the arguments are not of these kinds.\n"
 "    RuntimeError: there is no portal to an event loop here.\n"
-"    Whatever the generator raises; the exception, if there is no athrow().");
+"    Whatever the generator raises.");
 
 PyObject* throw_into(PyObject* self, PyObject* const* args, Py_ssize_t count) {
-    if (count < 1 || count > 3) {
-        PyErr_Format(PyExc_TypeError, "throw() takes 1 to 3 arguments (%zd given)", count);
-        return nullptr;
-    }
-    if (!core::raise(args[0], count > 1 ? args[1] : nullptr, count > 2 ? args[2] : nullptr)) {
+    if (!python::check_count("throw", count, 1, 3) ||
+        !core::raise(args[0], count > 1 ? args[1] : nullptr, count > 2 ? args[2] : nullptr)) {
         return nullptr;
     }
     Reference exception = Reference::steal(interpreter::take_exception());
@@ -117,9 +122,9 @@ PyObject* throw_into(PyObject* self, PyObject* const* args, Py_ssize_t count) {
 
 PyDoc_STRVAR(close_doc,
 "close($self, /)\n--\n\n"
-"Close an asynchronous generator, and wait for that: aclose(). Nothing, if it has no such method.\n\n"
+"Await aclose() of an asynchronous generator. Does nothing if the iterator has no such method.\n\n"
 "Raises:\n"
-"    RuntimeError: there is no portal to an event loop here, or the generator goes on.\n"
+"    RuntimeError: there is no portal to an event loop here, or the generator yields another value.\n"
 "    Whatever the generator raises.");
 
 PyObject* close(PyObject* self, PyObject*) {
@@ -146,9 +151,7 @@ int iterator_traverse(PyObject* self, visitproc visit, void* arg) {
 void iterator_deallocate(PyObject* self) {
     PyObject_GC_UnTrack(self);
     Py_CLEAR(of(self).asynchronous);
-    PyTypeObject* type = Py_TYPE(self);
-    type->tp_free(self);
-    Py_DECREF(type);
+    python::free_instance(self);
 }
 
 PyType_Slot slots[] = {

@@ -1,4 +1,4 @@
-// An asynchronous iterator as an ordinary one, that awaits each value.
+// An ordinary iterator over an asynchronous one: it awaits each value.
 
 #pragma once
 

@@ -13,20 +13,20 @@ namespace {
 
 using core::Reference;
 
-// For the rest of the time, unless another thread was first.
+// Sets it permanently, unless another thread did so first.
 void set(interpreter::SharedValue<PyObject*>& place, Reference object) {
     if (place.replace(nullptr, object.get())) {
         object.release();
     }
 }
 
-// Finds asyncio's functions. `current_task` is None if there is nothing to look for.
+// Finds asyncio's functions; None stands for a missing one. False if asyncio is not imported yet.
 bool find_functions(State& state) {
     interpreter::PendingException in_flight;
     Reference module = Reference::steal(PyImport_GetModule(state.name_asyncio));
     if (!module) {
         PyErr_Clear();
-        return false;  // not imported so far
+        return false;
     }
     Reference running_loop = Reference::steal(PyObject_GetAttrString(module.get(), "_get_running_loop"));
     Reference current_task = Reference::steal(PyObject_GetAttrString(module.get(), "current_task"));
@@ -64,7 +64,7 @@ const void* running_task(core::Thread& thread) noexcept {
 }
 
 Answer is_running_task(core::Thread& thread, const void* task) noexcept {
-    // A task that runs in its loop runs in its thread, and that is where its portal is.
+    // A task that runs in its loop runs in the loop's thread, which is also its portal's.
     PyObject* current_tasks = layer.of(*thread.module).current_tasks;
     if (!interpreter::knows_asyncio_task && task != nullptr && current_tasks != nullptr &&
         interpreter::is_among_first_values(current_tasks, task)) {
@@ -73,7 +73,8 @@ Answer is_running_task(core::Thread& thread, const void* task) noexcept {
     if (running_task(thread) != task) {
         return Answer::no;
     }
-    return interpreter::has_eager_asyncio_tasks && !interpreter::knows_asyncio_task ? Answer::yes_after_calls : Answer::yes;
+    bool has_called = interpreter::has_eager_asyncio_tasks && !interpreter::knows_asyncio_task;
+    return has_called ? Answer::yes_after_calls : Answer::yes;
 }
 
 bool replace_coroutine(PyObject* task, PyTypeObject* task_class, PyObject* from, PyObject* to) noexcept {

@@ -10,9 +10,9 @@ using core::Message;
 using core::Reference;
 
 struct Parameters {
-    Py_ssize_t positional;       // those that can be given by position
-    Py_ssize_t positional_only;  // the first of them
-    Py_ssize_t all;              // with those that are given by name only
+    Py_ssize_t positional;       // how many can be given by position
+    Py_ssize_t positional_only;  // how many of them, the first ones, only so
+    Py_ssize_t all;              // how many there are, keyword-only ones included
     bool takes_more;             // *args
     bool takes_other_names;      // **kwargs
     PyObject* function;
@@ -27,7 +27,7 @@ struct Parameters {
         takes_other_names = (code->co_flags & CO_VARKEYWORDS) != 0;
     }
 
-    // The first ones have no default.
+    // How many positional parameters have no default. They are the first ones.
     Py_ssize_t required() const {
         PyObject* defaults = PyFunction_GET_DEFAULTS(function);
         return positional - (defaults != nullptr ? PyTuple_GET_SIZE(defaults) : 0);
@@ -43,7 +43,7 @@ struct Parameters {
     }
 };
 
-// Is a parameter among the names of keyword arguments?
+// True if `names`, of keyword arguments, include a parameter.
 bool is_named(PyObject* parameter, PyObject* names) {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); ++i) {
         PyObject* name = PyTuple_GET_ITEM(names, i);
@@ -58,7 +58,7 @@ bool fit_by_name(const Parameters& parameters, Py_ssize_t given, PyObject* names
     Reference variables = Reference::steal(PyCode_GetVarnames(parameters.code));
     if (!variables) {
         PyErr_Clear();
-        return true;  // whoever calls it finds out
+        return true;  // the call itself will fail then
     }
     Py_ssize_t matched = 0;
     Py_ssize_t required = parameters.required();
@@ -84,15 +84,16 @@ bool fit(const Parameters& parameters, Py_ssize_t given, PyObject* names) {
     return fit_by_name(parameters, given, names);
 }
 
-// Has CPython say what is wrong: calls a function that has the same parameters and does nothing. True if nothing is.
+// Calls a function that has the same parameters and does nothing, so that CPython itself raises the TypeError. True if
+// the arguments fit.
 [[gnu::noinline]] bool call_empty(PyObject* function, PyObject* instance, const Message& message) {
     Reference module = Reference::steal(PyImport_ImportModule("greenlet._arguments"));
     Reference empty = Reference::steal(module ? PyObject_CallMethod(module.get(), "empty", "O", function) : nullptr);
     if (empty && instance != nullptr) {
         empty = Reference::steal(PyMethod_New(empty.get(), instance));
     }
-    return empty && Reference::steal(PyObject_Vectorcall(empty.get(), message.arguments, static_cast<std::size_t>(message.positional),
-                                                         message.keyword_names));
+    auto count = static_cast<std::size_t>(message.positional);
+    return empty && Reference::steal(PyObject_Vectorcall(empty.get(), message.arguments, count, message.keyword_names));
 }
 
 }  // namespace
@@ -107,8 +108,9 @@ bool check_arguments(PyObject* callable, const Message& message) noexcept {
         return true;
     }
     Py_ssize_t given = message.positional + (instance != nullptr ? 1 : 0);
-    PyObject* names = message.keyword_names != nullptr && PyTuple_GET_SIZE(message.keyword_names) > 0 ? message.keyword_names : nullptr;
-    return fit(Parameters(callable), given, names) || call_empty(callable, instance, message);
+    PyObject* names = message.keyword_names;
+    bool has_names = names != nullptr && PyTuple_GET_SIZE(names) > 0;
+    return fit(Parameters(callable), given, has_names ? names : nullptr) || call_empty(callable, instance, message);
 }
 
 }  // namespace coroutines

@@ -1,4 +1,5 @@
-// Do arguments fit a function? To be asked when a generator or coroutine is made: the function is called later.
+// Whether arguments fit a function. A generator or coroutine checks when it is made, because it calls its function
+// later.
 
 #pragma once
 
@@ -6,8 +7,9 @@
 
 namespace coroutines {
 
-// If it is a Python function, or a method that is one, and can't be called with these arguments: false, with the TypeError that CPython
-// raises for it. True for all other callables. May run what a program has put in place of sys.modules and such, if they do not fit.
+// True unless `callable` is a Python function, or a method that is one, and can't be called with these arguments.
+// False with the TypeError that CPython raises for the call. May run a program's code, for example from sys.modules, if
+// the arguments do not fit.
 bool check_arguments(PyObject* callable, const core::Message& message) noexcept;
 
 }  // namespace coroutines

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 
+#include "python/define.hpp"
+
 #include <structmember.h>  // after Python.h
 
 namespace coroutines {
@@ -31,9 +33,7 @@ void deallocate_callable(PyObject* self) {
         PyObject_ClearWeakRefs(self);
     }
     Py_CLEAR(of(self).dict);
-    PyTypeObject* type = Py_TYPE(self);
-    type->tp_free(self);
-    Py_DECREF(type);
+    python::free_instance(self);
 }
 
 PyMethodDef callable_methods[] = {

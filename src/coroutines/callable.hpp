@@ -1,4 +1,5 @@
-// Callable objects of ours that pass for functions: with attributes, pickled by name, and called through vectorcall.
+// Callable objects that pass for functions: they have attributes, are pickled by name, and are called through
+// vectorcall.
 
 #pragma once
 
@@ -6,15 +7,15 @@
 
 namespace coroutines {
 
-// Such an object, or its beginning.
+// The object, or the first fields of a larger one.
 struct Callable {
     PyObject_HEAD
     vectorcallfunc vectorcall;
-    PyObject* dict;  // owned; its name, documentation and so on, as functools.wraps() has it
+    PyObject* dict;  // owned; name, documentation and so on, as functools.wraps() sets them
     PyObject* weak_references;
 };
 
-// Slots and tables of the type.
+// Slots and tables for the classes of such objects.
 PyObject* reduce_to_name(PyObject* self, PyObject*);  // __reduce__()
 int traverse_callable(PyObject* self, visitproc visit, void* arg);
 int clear_callable(PyObject* self);

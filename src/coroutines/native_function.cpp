@@ -10,7 +10,7 @@ namespace {
 
 using core::Reference;
 
-// The callable that a method or a functools.partial passes its arguments on to. Empty if it is neither.
+// The callable that a method or a functools.partial calls. Empty for all others.
 Reference inner(PyObject* callable) noexcept {
     if (PyMethod_Check(callable)) {
         return Reference::borrow(PyMethod_GET_FUNCTION(callable));

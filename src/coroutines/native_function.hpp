@@ -1,4 +1,4 @@
-// Functions whose call does not run their body, but makes an object that does.
+// Python functions whose call makes a generator or coroutine instead of running their body.
 
 #pragma once
 
@@ -8,8 +8,8 @@ namespace coroutines {
 
 enum class Makes { nothing, generator, coroutine, async_generator };
 
-// What a call of it makes, if it is a Python function with `yield` or `async` in its definition, or leads to one through a method or
-// functools.partial. Runs no code of a program.
+// What a call makes, judged by the `yield` and `async` in the function's definition. Looks through methods and
+// functools.partial. `nothing` for all other callables. Runs no code of a program.
 Makes what_a_call_makes(PyObject* callable) noexcept;
 
 }  // namespace coroutines

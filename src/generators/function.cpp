@@ -5,6 +5,7 @@
 #include "coroutines/callable.hpp"
 #include "coroutines/native_function.hpp"
 #include "generators/object.hpp"
+#include "python/arguments.hpp"
 #include "python/define.hpp"
 
 namespace generators {
@@ -13,7 +14,7 @@ namespace {
 
 struct Function {
     coroutines::Callable base;
-    PyObject* wrapped;  // owned; what was decorated
+    PyObject* wrapped;  // owned; the decorated function
 };
 
 Function& of(PyObject* self) noexcept { return *reinterpret_cast<Function*>(self); }
@@ -24,24 +25,24 @@ PyObject* call(PyObject* self, PyObject* const* args, std::size_t flagged_count,
         return nullptr;
     }
     core::Message message{args, PyVectorcall_NARGS(flagged_count), names};
-    return coroutines::check_arguments(of(self).wrapped, message) ? make_generator(*thread->module, of(self).wrapped, message)
-                                                                  : nullptr;
+    PyObject* wrapped = of(self).wrapped;
+    return coroutines::check_arguments(wrapped, message) ? make_generator(*thread->module, wrapped, message) : nullptr;
 }
 
 PyObject* function_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     static const char* names[] = {"", nullptr};
     PyObject* wrapped;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:GeneratorFunction", const_cast<char**>(names), &wrapped)) {
+    if (!python::parse(args, kwargs, "O:GeneratorFunction", names, &wrapped)) {
         return nullptr;
     }
     if (!PyCallable_Check(wrapped)) {
-        PyErr_Format(PyExc_TypeError, "a function is needed, not %s", Py_TYPE(wrapped)->tp_name);
+        PyErr_Format(PyExc_TypeError, "generator() needs a function, not %s", Py_TYPE(wrapped)->tp_name);
         return nullptr;
     }
     if (coroutines::what_a_call_makes(wrapped) != coroutines::Makes::nothing) {
         PyErr_Format(PyExc_TypeError,
-                     "generator() needs a function that calls yield_(), not %R, which has `yield` or `async` in its definition: write "
-                     "yield_(value) for `yield value`, or leave generator() out",
+                     "generator() needs a function that calls yield_(), not %R, which has `yield` or `async` in its "
+                     "definition: write yield_(value) for `yield value`, or leave generator() out",
                      wrapped);
         return nullptr;
     }
@@ -64,7 +65,7 @@ PyObject* function_repr(PyObject* self) {
 }
 
 int function_traverse(PyObject* self, visitproc visit, void* arg) {
-    Py_VISIT(of(self).wrapped);  // never cleared, for whoever calls it still: to clear what it refers to breaks any cycle
+    Py_VISIT(of(self).wrapped);  // never cleared: a call may still need it, and clearing its referents breaks a cycle
     return coroutines::traverse_callable(self, visit, arg);
 }
 
@@ -75,11 +76,11 @@ void function_deallocate(PyObject* self) {
 }
 
 PyDoc_STRVAR(function_doc,
-"A function that generator() decorated: calling it makes a generator.");
+"A function decorated by generator(): calling it makes a generator.");
 
 PyGetSetDef attributes[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-    {"__wrapped__", get_wrapped, nullptr, "The function that was decorated.", nullptr},
+    {"__wrapped__", get_wrapped, nullptr, "The decorated function.", nullptr},
     {},
 };
 

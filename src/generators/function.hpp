@@ -1,4 +1,4 @@
-// What the decorator makes of a function: calling it makes a generator.
+// The callable that generator() makes of a function: calling it makes a generator.
 
 #pragma once
 

@@ -2,10 +2,10 @@
 
 #include "core/coroutine/coroutine.hpp"
 #include "core/reference.hpp"
-#include "coroutines/object.hpp"
 #include "generators/function.hpp"
 #include "generators/object.hpp"
 #include "interpreter/frames/early_release.hpp"
+#include "python/arguments.hpp"
 #include "python/define.hpp"
 
 namespace generators {
@@ -14,21 +14,20 @@ namespace {
 
 PyDoc_STRVAR(yield_doc,
 "yield_(value=None, /)\n--\n\n"
-"Give a value to whoever iterates over the innermost generator that is running, and wait.\n\n"
-"It may be called at any depth: by the function that generator() decorates, by what that calls,\n"
-"through C code too, and in greenlets started there, whose parents lead to the generator.\n\n"
+"Suspend the innermost running generator, and pass a value to whoever iterates over it.\n\n"
+"It may be called at any depth: by the function that generator() decorates, by the functions that\n"
+"it calls, also through C code, and in greenlets whose parents lead to the generator.\n\n"
 "Parameters:\n"
 "    value: what next() or send() of the generator returns.\n"
 "Returns:\n"
 "    What the generator is resumed with: the argument of send(), None for next().\n"
 "Raises:\n"
-"    RuntimeError: no generator is running, or the one that is was not resumed by its methods.\n"
+"    RuntimeError: no generator is running, or it was not resumed through its methods.\n"
 "    GeneratorExit: the generator is being closed.\n"
 "    Whatever is thrown into the generator.");
 
 PyObject* yield(PyObject*, PyObject* const* args, Py_ssize_t count) {
-    if (count > 1) {
-        PyErr_Format(PyExc_TypeError, "yield_() takes at most 1 argument (%zd given)", count);
+    if (!python::check_count("yield_", count, 0, 1)) {
         return nullptr;
     }
     core::Thread* thread = core::Thread::running();

@@ -1,4 +1,4 @@
-// greenlet.generators: functions that give values to an iterating caller from any call depth.
+// greenlet.generators: functions that yield values to an iterating caller from any call depth.
 
 #pragma once
 
@@ -6,7 +6,7 @@
 
 namespace generators {
 
-// What an interpreter has of this layer.
+// This layer's state in an interpreter.
 struct Types {
     PyTypeObject* generator;
     PyTypeObject* function;

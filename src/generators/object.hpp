@@ -1,4 +1,4 @@
-// The generator object: a coroutine, and what to start it with.
+// The generator object: the class, and how instances are made.
 
 #pragma once
 
@@ -8,7 +8,7 @@ namespace generators {
 
 extern const core::CoroutineKind generator_kind;
 
-// A new generator that will call function(*arguments): a new reference, or nullptr with an exception.
+// A new generator which will call function(*arguments): a new reference, or nullptr with an exception.
 PyObject* make_generator(core::ModuleState& state, PyObject* function, const core::Message& message) noexcept;
 
 // The class. A new reference, or nullptr with an exception.

@@ -1,4 +1,4 @@
-// What `python -m greenlet` shows of the process.
+// _about(): what `python -m greenlet` shows of the process.
 
 #include "core/reference.hpp"
 #include "core/settings.hpp"
@@ -16,7 +16,7 @@ using core::Reference;
 using stackful::SlotLayout;
 namespace system = stackful::system;
 
-// {variable: (its text, whether it is understood)}, or None for one that is not set.
+// {variable: (its text, True if it is valid)}; None instead of the tuple for a variable that is not set.
 Reference environment() noexcept {
     Reference dict = Reference::steal(PyDict_New());
     for (const core::Variable& variable : core::environment()) {
@@ -31,7 +31,7 @@ Reference environment() noexcept {
     return dict;
 }
 
-const char* way_to_guard() noexcept {
+const char* guard_name() noexcept {
     return system::preferred_guard() == system::Guard::marked ? "MADV_GUARD_INSTALL" : "mprotect";
 }
 
@@ -42,14 +42,21 @@ PyObject* about(PyObject*, PyObject*) {
     SlotLayout layout = SlotLayout::for_stack(core::stack_size(), page_size);
     std::size_t limit = system::stack_limit();
     Reference variables = environment();
-    return variables ? Py_BuildValue(
-                           "{s:s,s:n,s:N,s:n,s:n,s:n,s:n,s:s,s:s,s:O}", "switch", stackful::switch_name, "stack_size",
-                           layout.stack_bytes, "stack_limit", limit != 0 ? PyLong_FromSize_t(limit) : Py_NewRef(Py_None),
-                           "default_stack_size", stackful::default_stack_size(), "guard_size", layout.guard_bytes, "slot_size",
-                           layout.size, "page_size", page_size, "guards", way_to_guard(), "memory",
-                           system::preferred_commit() == system::Commit::at_once ? "at_once" : "when_needed", "environment",
-                           variables.get())
-                     : nullptr;
+    if (!variables) {
+        return nullptr;
+    }
+    bool commits_at_once = system::preferred_commit() == system::Commit::at_once;
+    return Py_BuildValue("{s:s,s:n,s:N,s:n,s:n,s:n,s:n,s:s,s:s,s:O}",
+                         "switch", stackful::switch_name,
+                         "stack_size", layout.stack_bytes,
+                         "stack_limit", limit != 0 ? PyLong_FromSize_t(limit) : Py_NewRef(Py_None),
+                         "default_stack_size", stackful::default_stack_size(),
+                         "guard_size", layout.guard_bytes,
+                         "slot_size", layout.size,
+                         "page_size", page_size,
+                         "guards", guard_name(),
+                         "memory", commits_at_once ? "at_once" : "when_needed",
+                         "environment", variables.get());
 }
 
 }  // namespace module

@@ -1,4 +1,4 @@
-// The C API: the functions of greenlet.h, and the capsule that clients find them through.
+// The C API: the functions of greenlet.h, and the capsule that leads clients to them.
 
 #include <mutex>
 
@@ -21,7 +21,8 @@ using core::Thread;
 
 constexpr const char* capsule_name = "greenlet._C_API";
 
-// Clients may pass anything, also an instance that greenlet.__new__() never made into a greenlet.
+// True for a greenlet. False with an exception for anything else that a client may pass, such as an instance on which
+// greenlet.__new__() was never called.
 bool check(PyGreenlet* g) noexcept {
     ModuleState* state = Thread::running_module();
     if (state == nullptr) {
@@ -34,9 +35,9 @@ bool check(PyGreenlet* g) noexcept {
     return true;
 }
 
-// A switch while an exception is set would raise that in a greenlet which has nothing to do with it. Sets SystemError, with the
-// exception as its cause, if there is one.
-bool is_in_order() noexcept {
+// True if no exception is set: a switch would raise it in an unrelated greenlet. False with a SystemError whose cause
+// is the exception.
+bool check_no_exception() noexcept {
     if (!interpreter::is_exception_set(interpreter::current_thread_state())) [[likely]] {
         return true;
     }
@@ -65,7 +66,7 @@ PyGreenlet* api_new(PyObject* run, PyGreenlet* parent) {
 PyGreenlet* api_get_current() { return core::as_greenlet(get_current()); }
 
 PyObject* api_throw(PyGreenlet* g, PyObject* type, PyObject* value, PyObject* traceback) {
-    return check(g) && is_in_order() ? throw_into(as_object(g), type, value, traceback) : nullptr;
+    return check(g) && check_no_exception() ? throw_into(as_object(g), type, value, traceback) : nullptr;
 }
 
 [[gnu::noinline]] PyObject* switch_with(PyGreenlet* g, PyObject* args, PyObject* kwargs) {
@@ -85,13 +86,13 @@ PyObject* api_throw(PyGreenlet* g, PyObject* type, PyObject* value, PyObject* tr
 }
 
 PyObject* api_switch(PyGreenlet* g, PyObject* args, PyObject* kwargs) {
-    if (!check(g) || !is_in_order()) {
+    if (!check(g) || !check_no_exception()) {
         return nullptr;
     }
     bool is_usual = kwargs == nullptr && (args == nullptr || PyTuple_CheckExact(args));
     if (is_usual && core::is_plain_switch(g)) [[likely]] {
         Thread& thread = *g->pimpl->thread;
-        PyObject* value = args == nullptr ? thread.module->no_arguments
+        PyObject* value = args == nullptr               ? thread.module->no_arguments
                           : PyTuple_GET_SIZE(args) == 1 ? PyTuple_GET_ITEM(args, 0)
                                                         : args;
         return core::transfer(thread, g, Py_NewRef(value), {});
@@ -111,9 +112,10 @@ PyGreenlet* api_get_parent(PyGreenlet* g) {
     return check(g) ? core::as_greenlet(core::get_parent(g)) : nullptr;
 }
 
-// The table. Each client has one pointer to it for the whole process, whatever interpreters it is loaded in, and may use it in
-// destructors when everything else is gone. So it is never freed, and its functions look up their interpreter. The class and the
-// exceptions are the main interpreter's; those of another one while that has not imported the package.
+// Each client has a single pointer to this table for the whole process, in however many interpreters it is loaded. It
+// may use the pointer in destructors that run after everything else is gone. So the table is never freed, and its
+// functions look up their interpreter. The class and the exceptions belong to the main interpreter, or to another one
+// until the main interpreter imports the package.
 void* table[PyGreenlet_API_pointers] = {
     nullptr,
     nullptr,
@@ -128,14 +130,14 @@ void* table[PyGreenlet_API_pointers] = {
     reinterpret_cast<void*>(api_active),
     reinterpret_cast<void*>(api_get_parent),
 };
-static_assert(PyGreenlet_New_NUM == 3 && PyGreenlet_GetCurrent_NUM == 4 && PyGreenlet_Throw_NUM == 5 && PyGreenlet_Switch_NUM == 6 &&
-              PyGreenlet_SetParent_NUM == 7 && PyGreenlet_MAIN_NUM == 8 && PyGreenlet_STARTED_NUM == 9 &&
-              PyGreenlet_ACTIVE_NUM == 10 && PyGreenlet_GET_PARENT_NUM == 11);
+static_assert(PyGreenlet_New_NUM == 3 && PyGreenlet_GetCurrent_NUM == 4 && PyGreenlet_Throw_NUM == 5 &&
+              PyGreenlet_Switch_NUM == 6 && PyGreenlet_SetParent_NUM == 7 && PyGreenlet_MAIN_NUM == 8 &&
+              PyGreenlet_STARTED_NUM == 9 && PyGreenlet_ACTIVE_NUM == 10 && PyGreenlet_GET_PARENT_NUM == 11);
 
 std::mutex changing_table;
-const ModuleState* state_of_main = nullptr;  // the main interpreter's, while it has one
+const ModuleState* state_of_main = nullptr;  // the main interpreter's, or nullptr while it has none
 
-// Keeps a reference for ever, because clients may use what is in the table after their interpreter has ended.
+// Keeps the reference permanently, because clients may use the table after their interpreter has ended.
 void put(int entry, void* object) noexcept {
     table[entry] = Py_NewRef(static_cast<PyObject*>(object));
 }

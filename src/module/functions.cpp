@@ -1,4 +1,4 @@
-// The functions of the module.
+// The functions of the module greenlet._greenlet.
 
 #include <utility>
 
@@ -7,6 +7,7 @@
 #include "core/thread.hpp"
 #include "core/thread_stack.hpp"
 #include "module/module.hpp"
+#include "python/arguments.hpp"
 #include "python/define.hpp"
 
 namespace module {
@@ -19,7 +20,7 @@ using core::Thread;
 
 PyDoc_STRVAR(getcurrent_doc,
 "getcurrent()\n--\n\n"
-"The greenlet that is running.\n\n"
+"Return the running greenlet.\n\n"
 "Raises:\n"
 "    RuntimeError: the interpreter is shutting down.");
 
@@ -27,11 +28,11 @@ PyObject* getcurrent(PyObject*, PyObject*) { return get_current(); }
 
 PyDoc_STRVAR(settrace_doc,
 "settrace(callback, /)\n--\n\n"
-"Have a function called at each switch in this thread.\n\n"
+"Set the function that is called after each switch in this thread.\n\n"
 "Parameters:\n"
-"    callback: called as callback(event, (origin, target)) in the greenlet switched to, with event\n"
-"        'switch', or 'throw' if an exception is being thrown into it; None for no tracing. If it\n"
-"        raises an exception, tracing ends and the exception is raised in that greenlet.\n"
+"    callback: called as callback(event, (origin, target)) in the greenlet switched to. The event is\n"
+"        'switch', or 'throw' if an exception is thrown into that greenlet. None ends tracing. If the\n"
+"        callback raises an exception, tracing ends, and the exception is raised in that greenlet.\n"
 "Returns:\n"
 "    The previous callback, or None.");
 
@@ -46,7 +47,7 @@ PyObject* settrace(PyObject*, PyObject* callback) {
 
 PyDoc_STRVAR(gettrace_doc,
 "gettrace()\n--\n\n"
-"The callback that settrace() set in this thread, or None.");
+"Return the callback that settrace() set in this thread, or None.");
 
 PyObject* gettrace(PyObject*, PyObject*) {
     Thread* thread = Thread::running();
@@ -58,24 +59,23 @@ PyObject* gettrace(PyObject*, PyObject*) {
 
 PyDoc_STRVAR(stack_size_doc,
 "stack_size(size=0, /)\n--\n\n"
-"The size of the stacks of new greenlets, in bytes, in all threads. Only what is used takes memory.\n\n"
-"The default is what a thread would have: the process's soft limit (RLIMIT_STACK), 8 MiB if there is\n"
+"Get or set the stack size of new greenlets, in bytes, for all threads. Unused parts take no memory.\n\n"
+"The default is a thread's stack size: the process's soft limit (RLIMIT_STACK), or 8 MiB if there is\n"
 "none, at least 1 and at most 64 MiB. Where address space or memory is limited it is halved, down to\n"
-"256 KiB, until 2,000 stacks fit into half of what is left when the package is imported. The environment variable\n"
-"GREENLET_STACK_SIZE sets another one: 8388608, 0x800000, 8192k or 8M.\n\n"
-"All of it is for C code. Python frames, and the guard against overflow, have addresses of their own.\n\n"
+"256 KiB, until 2,000 stacks fit into half of what is left when the package is imported. The environment\n"
+"variable GREENLET_STACK_SIZE sets another size, for example 8388608, 0x800000, 8192k or 8M.\n\n"
+"The stack is for C code only. Python frames, and the guard against overflow, are outside of it.\n\n"
 "Parameters:\n"
-"    size: from 65,536 up, to be rounded to whole pages, or to the least that this version of\n"
-"        CPython can do with; 0 leaves it as it is.\n"
+"    size: in bytes, at least 65,536. It is rounded up to whole pages, and to the least size that\n"
+"        this version of CPython needs. 0 changes nothing.\n"
 "Returns:\n"
-"    The size until now.\n"
+"    The previous size in bytes.\n"
 "Raises:\n"
 "    ValueError: the size is too small, too large or negative.\n"
-"    TypeError: it is no integer.");
+"    TypeError: the size is not an integer.");
 
 PyObject* stack_size(PyObject*, PyObject* const* args, Py_ssize_t count) {
-    if (count > 1) {
-        PyErr_Format(PyExc_TypeError, "stack_size() takes at most 1 argument (%zd given)", count);
+    if (!python::check_count("stack_size", count, 0, 1)) {
         return nullptr;
     }
     std::size_t previous = core::stack_size();
@@ -103,24 +103,24 @@ PyObject* stack_size(PyObject*, PyObject* const* args, Py_ssize_t count) {
 
 PyDoc_STRVAR(report_stack_overflow_doc,
 "report_stack_overflow(enable=True)\n--\n\n"
-"Say on standard error which greenlet it was, if the C stack of one overflows, before that ends the process.\n\n"
-"The text names the greenlet as repr() does, and its stack size in bytes. It is written by a handler of SIGSEGV\n"
-"and SIGBUS, that leaves the rest to the handler there was: faulthandler's may be enabled before or after.\n"
-"Off by default, or on if the environment variable GREENLET_REPORT_STACK_OVERFLOW is 1, yes, true or on\n"
-"at the first import.\n"
-"Holds for all threads; for those that have greenlets already, from when they start the next.\n\n"
+"Report overflows of a greenlet's C stack on standard error, before they end the process.\n\n"
+"The report names the greenlet as repr() does, and gives its stack size in bytes. A handler of SIGSEGV and\n"
+"SIGBUS writes it, and then calls the previous handler; faulthandler may be enabled before or after.\n"
+"Reports are off by default, and on if the environment variable GREENLET_REPORT_STACK_OVERFLOW is 1, yes,\n"
+"true or on at the first import. The setting holds for all threads. A thread that has greenlets already\n"
+"follows it from the start of its next greenlet on.\n\n"
 "Parameters:\n"
-"    enable: whether to do so.\n"
+"    enable: True for reports.\n"
 "Returns:\n"
-"    Whether it was done until now.\n"
+"    The previous setting.\n"
 "Raises:\n"
 "    MemoryError: there is no memory for the handler's stack.\n"
-"    OSError: the handler can not be set.");
+"    OSError: the handler can't be set.");
 
 PyObject* report_stack_overflow(PyObject*, PyObject* args, PyObject* keywords) {
     static const char* names[] = {"enable", nullptr};
     int enable = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|p:report_stack_overflow", const_cast<char**>(names), &enable)) {
+    if (!python::parse(args, keywords, "|p:report_stack_overflow", names, &enable)) {
         return nullptr;
     }
     bool previous = core::reports_stack_overflow();
@@ -129,10 +129,10 @@ PyObject* report_stack_overflow(PyObject*, PyObject* args, PyObject* keywords) {
 
 PyDoc_STRVAR(trim_stacks_doc,
 "trim_stacks()\n--\n\n"
-"Give memory back to the system that this thread's stacks do not use any more.\n\n"
-"That is what the stacks of finished greenlets keep to be used again, and what suspended greenlets\n"
-"used when their calls were nested deeper than now. It happens by itself too: when a greenlet finishes\n"
-"that ran deep, and in the suspended ones when garbage is collected.");
+"Return unused memory of this thread's stacks to the system.\n\n"
+"That includes the stacks that finished greenlets leave for new ones, and what suspended greenlets used\n"
+"when their calls were nested more deeply. It also happens automatically: when a greenlet finishes after\n"
+"deep calls, and to suspended greenlets in a full garbage collection.");
 
 PyObject* trim_stacks(PyObject*, PyObject*) {
     Thread* thread = Thread::running();
@@ -146,20 +146,20 @@ PyObject* trim_stacks(PyObject*, PyObject*) {
 PyDoc_STRVAR(on_thread_stack_doc,
 "on_thread_stack(function, /, *args, **kwargs)\n--\n\n"
 "Call a function on the running thread's own stack, and return what it returns.\n\n"
-"For native code that knows the bounds of that stack, such as Java's virtual machine, V8 and Qt's\n"
-"JavaScript engine, or Boehm's collector: in a greenlet it runs on another one, and fails. Everything but the C stack stays\n"
-"the greenlet's: getcurrent(), frames, context, exceptions, recursion depth. In the main greenlet, and\n"
-"in a function that is so called already, this is a plain call.\n\n"
-"Until the function returns no greenlet can be switched to, no generator of greenlet.generators resumed and no\n"
-"tasklet scheduled, because the thread's stack is the main greenlet's, which is suspended there. Greenlets that are\n"
+"This is for native code that compares the stack pointer with the bounds of the thread's stack, such as\n"
+"Java's virtual machine, V8, Qt's JavaScript engine and Boehm's collector; on a greenlet's stack it\n"
+"fails. Everything but the C stack remains the greenlet's: getcurrent(), frames, context, exceptions,\n"
+"recursion depth. In the main greenlet, and inside another on_thread_stack(), this is a plain call.\n\n"
+"Until the function returns, no greenlet can be switched to, no generator of greenlet.generators resumed\n"
+"and no tasklet scheduled, because the main greenlet is suspended on the same stack. Greenlets that are\n"
 "released meanwhile are killed afterwards.\n\n"
 "Parameters:\n"
-"    function: what to call, with the other arguments.\n"
+"    function: a callable. It is called with the other arguments.\n"
 "Returns:\n"
-"    What the function returns.\n"
+"    The function's result.\n"
 "Raises:\n"
-"    greenlet.error: in the function, if it tries to switch; here, if the main greenlet was suspended by\n"
-"        a library that runs it on a stack of its own.\n"
+"    greenlet.error: in the function, if it tries to switch; from this call, if another library runs the\n"
+"        main greenlet on a different stack.\n"
 "    Whatever the function raises.");
 
 PyObject* on_thread_stack(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* names) {
@@ -167,15 +167,18 @@ PyObject* on_thread_stack(PyObject*, PyObject* const* args, Py_ssize_t count, Py
         PyErr_SetString(PyExc_TypeError, "on_thread_stack() missing 1 required positional argument: 'function'");
         return nullptr;
     }
-    // The function's own place is one that the callee may use.
-    return core::call_on_thread_stack(args[0], args + 1, static_cast<std::size_t>(count - 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
+    // The callee may use the place of args[0].
+    std::size_t flagged_count = static_cast<std::size_t>(count - 1) | PY_VECTORCALL_ARGUMENTS_OFFSET;
+    return core::call_on_thread_stack(args[0], args + 1, flagged_count, names);
 }
 
 PyDoc_STRVAR(enable_optional_cleanup_doc,
 "enable_optional_cleanup(enabled, /)\n--\n\n"
-"Say whether garbage is collected when a thread ends that has suspended greenlets left.\n\n"
-"It is by default: greenlets that only a cycle of references keeps alive can then still run their\n"
-"`finally` blocks, in their own thread.");
+"Set whether garbage is collected at the end of a thread that has suspended greenlets.\n\n"
+"By default it is, so that greenlets which only a reference cycle keeps alive run their `finally`\n"
+"blocks in their own thread.\n\n"
+"Parameters:\n"
+"    enabled: a truth value.");
 
 PyObject* enable_optional_cleanup(PyObject*, PyObject* enabled) {
     ModuleState* state = ModuleState::of_interpreter();
@@ -191,8 +194,8 @@ PyObject* enable_optional_cleanup(PyObject*, PyObject* enabled) {
 
 PyDoc_STRVAR(get_clocks_used_doing_optional_cleanup_doc,
 "get_clocks_used_doing_optional_cleanup()\n--\n\n"
-"The processor time used so far on what enable_optional_cleanup() speaks of, in units of\n"
-"1/CLOCKS_PER_SEC seconds; None if it is disabled.");
+"Return the processor time that collections at the end of threads have taken, in units of\n"
+"1/CLOCKS_PER_SEC seconds; None if enable_optional_cleanup() has disabled them.");
 
 PyObject* get_clocks_used_doing_optional_cleanup(PyObject*, PyObject*) {
     ModuleState* state = ModuleState::of_interpreter();
@@ -207,20 +210,21 @@ PyObject* get_clocks_used_doing_optional_cleanup(PyObject*, PyObject*) {
 
 PyDoc_STRVAR(about_doc,
 "_about()\n--\n\n"
-"What `python -m greenlet` shows of this process, as a dict: sizes in bytes, None for what is unlimited or not set.");
+"Return what `python -m greenlet` shows of this process, as a dict. Sizes are in bytes; None means\n"
+"unlimited or not set.");
 
 // --- for tests -------------------------------------------------------------------------------------------------------
 
 PyDoc_STRVAR(get_pending_cleanup_count_doc,
 "get_pending_cleanup_count()\n--\n\n"
-"How many threads have ended whose greenlets are still to be looked after: always 0, a thread does so itself when it\n"
-"ends. For tests.");
+"Return how many ended threads have greenlets left to clean up. Always 0, because a thread cleans up\n"
+"when it ends. For tests.");
 
 PyObject* get_pending_cleanup_count(PyObject*, PyObject*) { return PyLong_FromLong(0); }
 
 PyDoc_STRVAR(get_total_main_greenlets_doc,
 "get_total_main_greenlets()\n--\n\n"
-"How many main greenlets there are. For tests.");
+"Return the number of main greenlets. For tests.");
 
 PyObject* get_total_main_greenlets(PyObject*, PyObject*) {
     ModuleState* state = ModuleState::of_interpreter();
@@ -229,7 +233,7 @@ PyObject* get_total_main_greenlets(PyObject*, PyObject*) {
 
 PyDoc_STRVAR(set_thread_local_doc,
 "set_thread_local(key, value, /)\n--\n\n"
-"Put something into the dictionary of the running thread state. For tests.");
+"Set an item of the running thread state's dictionary. For tests.");
 
 PyObject* set_thread_local(PyObject*, PyObject* args) {
     PyObject *key, *value;
@@ -249,7 +253,7 @@ PyObject* set_thread_local(PyObject*, PyObject* args) {
 
 PyDoc_STRVAR(get_tstate_trash_delete_nesting_doc,
 "get_tstate_trash_delete_nesting()\n--\n\n"
-"How deep deallocations of containers are nested. CPython 3.11 and 3.12 only. For tests.");
+"Return how deeply deallocations of containers are nested. CPython 3.11 and 3.12 only. For tests.");
 
 PyObject* get_tstate_trash_delete_nesting(PyObject*, PyObject*) {
     return PyLong_FromLong(interpreter::trash_nesting(interpreter::current_thread_state()));
@@ -257,7 +261,7 @@ PyObject* get_tstate_trash_delete_nesting(PyObject*, PyObject*) {
 
 }  // namespace
 
-// Libraries take it for a sign that it is too late to wait for anything.
+// Libraries take the RuntimeError as a sign that it is too late to wait for anything.
 PyObject* get_current() noexcept {
     if (interpreter::is_finalizing()) [[unlikely]] {
         PyErr_SetString(PyExc_RuntimeError, "greenlet is being finalized");
@@ -275,13 +279,11 @@ PyMethodDef functions[] = {
     {"getcurrent", getcurrent, METH_NOARGS, getcurrent_doc},
     {"settrace", settrace, METH_O, settrace_doc},
     {"gettrace", gettrace, METH_NOARGS, gettrace_doc},
-    {"stack_size", python::as_method(stack_size), METH_FASTCALL,
-     stack_size_doc},
-    {"report_stack_overflow", python::as_method(report_stack_overflow),
-     METH_VARARGS | METH_KEYWORDS, report_stack_overflow_doc},
+    {"stack_size", python::as_method(stack_size), METH_FASTCALL, stack_size_doc},
+    {"report_stack_overflow", python::as_method(report_stack_overflow), METH_VARARGS | METH_KEYWORDS,
+     report_stack_overflow_doc},
     {"trim_stacks", trim_stacks, METH_NOARGS, trim_stacks_doc},
-    {"on_thread_stack", python::as_method(on_thread_stack),
-     METH_FASTCALL | METH_KEYWORDS, on_thread_stack_doc},
+    {"on_thread_stack", python::as_method(on_thread_stack), METH_FASTCALL | METH_KEYWORDS, on_thread_stack_doc},
     {"enable_optional_cleanup", enable_optional_cleanup, METH_O, enable_optional_cleanup_doc},
     {"get_clocks_used_doing_optional_cleanup", get_clocks_used_doing_optional_cleanup, METH_NOARGS,
      get_clocks_used_doing_optional_cleanup_doc},

@@ -1,4 +1,4 @@
-// greenlet._greenlet: what import makes.
+// The module greenlet._greenlet: its creation, and its contents.
 
 #include "aio/aio.hpp"
 #include "core/overflow.hpp"
@@ -16,7 +16,7 @@ namespace {
 using core::ModuleState;
 using core::Reference;
 
-// Names that are attributes of the class too: greenlet.greenlet.getcurrent() and so on.
+// These names are also attributes of the class: greenlet.greenlet.getcurrent() and so on.
 constexpr const char* names_on_type[] = {"getcurrent", "error", "GreenletExit", "settrace", "gettrace"};
 
 bool publish_on_type(PyObject* module, PyTypeObject* type) noexcept {
@@ -40,11 +40,11 @@ int add(PyObject* module, const char* name, void* object) noexcept {
 
 constexpr core::ModuleParts parts{make_greenlet_type, make_unswitchable_type, leave_c_api};
 
-// The layers keep their records in core under these numbers.
+// core finds the layers' state by these numbers.
 static_assert(generators::layer.number != aio::layer.number && generators::layer.number != stackless::layer.number &&
               aio::layer.number != stackless::layer.number);
 
-// The interpreter's state, made by the first import. nullptr with an exception.
+// The interpreter's state, which the first import makes. nullptr with an exception.
 ModuleState* ensure_state() noexcept {
     bool first_import = !ModuleState::has_interpreter();
     if (PyErr_Occurred()) {
@@ -86,14 +86,14 @@ int fill(PyObject* module) {
     return c_api ? add(module, "_C_API", c_api.get()) : -1;
 }
 
-// CPython up to 3.13 makes no type when memory runs out, and may not say why.
+// When memory runs out, CPython up to 3.13 may fail to make a type without setting an exception.
 void explain_failure() noexcept {
     if (!PyErr_Occurred()) {
         PyErr_NoMemory();
     }
 }
 
-// The functions of the module work as soon as anybody can find it: tools look at modules while they are being imported.
+// The state is made first, because tools may find the module and call its functions while it is being imported.
 PyObject* create(PyObject* spec, PyModuleDef*) {
     if (ensure_state() == nullptr) {
         explain_failure();

@@ -1,4 +1,4 @@
-// The parts of the extension module, one file each.
+// What the files of the extension module offer to each other.
 
 #pragma once
 
@@ -9,13 +9,13 @@ namespace module {
 // greenlet/: the class greenlet.greenlet. A new reference, or nullptr with an exception.
 PyObject* make_greenlet_type() noexcept;
 
-// `run`, `parent` as greenlet.greenlet() takes them: nullptr where one is not given. 0, or -1 with an exception.
+// greenlet.greenlet.__init__(). `run` and `parent` are nullptr if they are not given. 0, or -1 with an exception.
 int initialize(PyObject* self, PyObject* run, PyObject* parent) noexcept;
 
-// g.throw(), once the arguments are told apart. nullptr where one is not given.
+// g.throw(). Arguments that are not given are nullptr.
 PyObject* throw_into(PyObject* self, PyObject* type, PyObject* value, PyObject* traceback) noexcept;
 
-// greenlet/unswitchable.cpp: the class that the tests of failing switches use.
+// greenlet/unswitchable.cpp: a class for tests of failing switches. A new reference, or nullptr with an exception.
 PyObject* make_unswitchable_type(PyObject* greenlet_type) noexcept;
 
 // functions.cpp: getcurrent().
@@ -27,13 +27,14 @@ PyObject* about(PyObject* module, PyObject*);
 // functions.cpp: the functions of the module.
 extern PyMethodDef functions[];
 
-// The one that only some versions of CPython have a meaning for.
+// A function that is defined only on versions of CPython that count the nesting.
 extern PyMethodDef trash_nesting_function[];
 
-// c_api.cpp: the capsule greenlet._C_API for the running interpreter, whose state it is. A new reference, or nullptr with an exception.
+// c_api.cpp: the capsule greenlet._C_API for the running interpreter, to which `state` belongs. A new reference, or
+// nullptr with an exception.
 PyObject* make_c_api(const core::ModuleState& state) noexcept;
 
-// c_api.cpp: the interpreter whose state it is ends.
+// c_api.cpp: called when the interpreter to which `state` belongs ends.
 void leave_c_api(const core::ModuleState& state) noexcept;
 
 }  // namespace module

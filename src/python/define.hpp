@@ -6,7 +6,7 @@
 
 namespace python {
 
-// A function of any calling convention as CPython's tables of methods take it. The flags beside it say which one it is.
+// A function of any calling convention, cast for CPython's tables of methods. The flags beside it name the convention.
 template <class Function>
 PyCFunction as_method(Function function) noexcept {
     return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
@@ -17,8 +17,15 @@ inline PyTypeObject* make_type(PyType_Spec& spec) noexcept {
     return reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
 }
 
-// Adds a module object with these functions to `module`, under `name`. Their documentation says that they are of
-// `real_name`. A new reference to the object, or nullptr with an exception.
+// Ends a deallocator: frees an instance of a class that make_type() made, and its reference to the class.
+inline void free_instance(PyObject* self) noexcept {
+    PyTypeObject* type = Py_TYPE(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+// Adds a module object with these functions to `module`, under `name`. `real_name` is the module that the functions
+// name as theirs. A new reference to the object, or nullptr with an exception.
 PyObject* add_namespace(PyObject* module, const char* name, const char* real_name, PyMethodDef* functions) noexcept;
 
 }  // namespace python

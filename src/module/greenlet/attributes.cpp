@@ -22,7 +22,7 @@ using core::Reference;
 namespace {
 
 PyObject* get_dict(PyObject* self, void*) {
-    interpreter::CollectorPaused paused;  // or else a destructor could set one meanwhile
+    interpreter::CollectorPaused paused;  // otherwise a destructor could set the attribute meanwhile
     interpreter::SharedReference dict(self, as_greenlet(self)->dict);
     PyObject* value = dict.get();
     if (value == nullptr) {
@@ -48,16 +48,16 @@ PyObject* get_run(PyObject* self, void*) {
         PyErr_SetString(PyExc_AttributeError, "Main greenlets do not have a run attribute.");
         return nullptr;
     }
-    interpreter::SharedReference attribute(self, of(self).run);  // under whose lock it is started
+    interpreter::SharedReference attribute(self, of(self).run);  // a start takes its lock
     bool has_begun = of(self).phase != Phase::unstarted;
     PyObject* run = has_begun ? nullptr : attribute.get();
     if (run == nullptr && has_begun) {
-        PyErr_SetString(PyExc_AttributeError, "run: a greenlet has none any more once it has started");
+        PyErr_SetString(PyExc_AttributeError, "run: a greenlet no longer has one once it has started");
     }
     else if (run == nullptr) {
         PyErr_Format(PyExc_AttributeError,
-                     "run: this %s has none. Pass a function when it is made, as in %s(function), set the attribute, or define a "
-                     "method run() in the class",
+                     "run: this %s has none. Pass a function when it is made, as in %s(function), set the attribute, "
+                     "or define a method run() in the class",
                      Py_TYPE(self)->tp_name, Py_TYPE(self)->tp_name);
     }
     return run;
@@ -72,7 +72,7 @@ int set_run(PyObject* self, PyObject* value, void*) {
     }
     Reference old;
     {
-        interpreter::SharedReference attribute(self, of(self).run);  // under whose lock it is started
+        interpreter::SharedReference attribute(self, of(self).run);  // a start takes its lock
         if (of(self).phase == Phase::unstarted) {
             old = Reference::steal(attribute.exchange(Py_XNewRef(value)));
             return 0;
@@ -95,7 +95,7 @@ int set_parent(PyObject* self, PyObject* value, void*) { return core::set_parent
 
 namespace {
 
-// A suspended greenlet has its state in its activation.
+// True if the greenlet's state is in its activation.
 bool is_suspended(PyObject* self) noexcept {
     return of(self).activation != nullptr && of(self).thread->current != as_greenlet(self);
 }
@@ -114,13 +114,13 @@ PyObject* get_frame(PyObject* self, void*) {
     return frame != nullptr ? reinterpret_cast<PyObject*>(frame) : Py_NewRef(Py_None);
 }
 
-// Where the context is of a greenlet that does not run.
+// The place of the context of a greenlet that is not running.
 PyObject*& suspended_context(PyObject* self) noexcept {
     return is_suspended(self) ? of(self).activation->state.context : of(self).context;
 }
 
-// Lets `use` read or change the context of a greenlet that does not run. False if it runs, or if another thread could
-// resume it meanwhile.
+// Lets `use` read or change the context of a greenlet that is not running. False if it is running, or if another thread
+// could resume it meanwhile.
 template <class Use>
 bool with_suspended_context(PyObject* self, Use use) noexcept {
     {
@@ -138,7 +138,7 @@ bool with_suspended_context(PyObject* self, Use use) noexcept {
     return false;
 }
 
-// Is the greenlet that runs one of this thread? Otherwise a ValueError.
+// True if a running greenlet belongs to this thread. False with a ValueError.
 bool runs_here(PyObject* self, const char* in_another_thread) noexcept {
     if (of(self).thread->thread_state == interpreter::current_thread_state()) {
         return true;
@@ -175,7 +175,7 @@ int set_context(PyObject* self, PyObject* value, void*) {
         }
         context = interpreter::exchange_running_context(interpreter::current_thread_state(), context);
     }
-    Py_XDECREF(context);  // the one that it had before
+    Py_XDECREF(context);  // now the previous one
     return 0;
 }
 
@@ -199,13 +199,14 @@ PyObject* get_stack_saved(PyObject* self, void*) {
 
 PyGetSetDef greenlet_attributes[] = {
     {"__dict__", get_dict, set_dict, nullptr, nullptr},
-    {"run", get_run, set_run, "The callable that the first switch calls. Gone once that has happened.", nullptr},
+    {"run", get_run, set_run, "The callable that the first switch calls. The attribute is gone after that.", nullptr},
     {"parent", get_parent, set_parent, "The greenlet that goes on when this one finishes; None for a main greenlet.",
      nullptr},
     {"gr_frame", get_frame, nullptr, "The innermost frame of a suspended greenlet, else None.", nullptr},
     {"gr_context", get_context, set_context, "The contextvars.Context that the greenlet runs in, or None.", nullptr},
-    {"dead", get_dead, nullptr, "Has it finished, or did its thread end?", nullptr},
-    {"_stack_saved", get_stack_saved, nullptr, "Bytes of C stack in use while suspended, else 0.", nullptr},
+    {"dead", get_dead, nullptr, "True if the greenlet has finished, or its thread has ended.", nullptr},
+    {"_stack_saved", get_stack_saved, nullptr, "Bytes of C stack in use while the greenlet is suspended, else 0.",
+     nullptr},
     {},
 };
 

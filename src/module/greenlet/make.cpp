@@ -1,10 +1,11 @@
-// How instances of greenlet.greenlet are made.
+// __new__() and __init__() of greenlet.greenlet, and the call of the class.
 
 #include "core/create.hpp"
 #include "core/reference.hpp"
 #include "core/thread.hpp"
 #include "module/greenlet/parts.hpp"
 #include "module/module.hpp"
+#include "python/arguments.hpp"
 
 namespace module {
 
@@ -26,7 +27,7 @@ int greenlet_init(PyObject* self, PyObject* args, PyObject* kwargs) {
     static const char* names[] = {"run", "parent", nullptr};
     PyObject* run = nullptr;
     PyObject* parent = nullptr;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:greenlet", const_cast<char**>(names), &run, &parent)) {
+    if (!python::parse(args, kwargs, "|OO:greenlet", names, &run, &parent)) {
         return -1;
     }
     if (as_greenlet(self)->pimpl == nullptr) {
@@ -38,7 +39,7 @@ int greenlet_init(PyObject* self, PyObject* args, PyObject* kwargs) {
 
 namespace {
 
-// Leaves it to CPython's parser to say what is wrong with the arguments.
+// Parses arguments through CPython, which raises the error that describes them.
 [[gnu::cold]] int initialize_unusual(PyObject* self, PyObject* const* args, Py_ssize_t positional, PyObject* names) {
     Py_ssize_t named = names != nullptr ? PyTuple_GET_SIZE(names) : 0;
     Reference tuple = Reference::steal(PyTuple_New(positional));
@@ -59,7 +60,7 @@ namespace {
 
 }  // namespace
 
-// greenlet.greenlet(...), without a tuple of the arguments. Not inherited by subclasses, whose __init__ must be called.
+// greenlet.greenlet(...) without a tuple of arguments. Subclasses do not inherit it: their __init__() must be called.
 PyObject* greenlet_vectorcall(PyObject* type, PyObject* const* args, std::size_t flagged_count, PyObject* names) {
     Py_ssize_t positional = PyVectorcall_NARGS(flagged_count);
     Py_ssize_t named = names != nullptr ? PyTuple_GET_SIZE(names) : 0;

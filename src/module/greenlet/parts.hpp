@@ -1,5 +1,4 @@
-// The parts of the class greenlet.greenlet, a file each: how CPython makes an instance, its methods and its attributes.
-// type.cpp puts them together.
+// The parts of the class greenlet.greenlet, one file each. type.cpp puts them together.
 
 #pragma once
 

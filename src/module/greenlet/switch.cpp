@@ -6,6 +6,7 @@
 #include "core/transfer.hpp"
 #include "module/greenlet/parts.hpp"
 #include "module/module.hpp"
+#include "python/arguments.hpp"
 #include "python/define.hpp"
 
 namespace module {
@@ -19,28 +20,28 @@ namespace {
 PyDoc_STRVAR(switch_doc,
 "switch($self, /, *args, **kwargs)\n--\n\n"
 "Switch to this greenlet, and suspend the current one.\n\n"
-"The first switch to a greenlet starts it: it calls run(*args, **kwargs). A later one\n"
-"resumes it: the call of switch() that suspended it returns there what is passed here,\n"
-"which is () for nothing, the argument if it is a single positional one, the tuple of several,\n"
-"the dict of keyword arguments alone, or (args, kwargs) for both. Switching to a greenlet that has\n"
-"finished switches to its parent instead; switching to the current one returns at once.\n\n"
+"The first switch to a greenlet starts it: it calls run(*args, **kwargs). A later one resumes it: there\n"
+"the call of switch() that suspended it returns what is passed here. That is () for no arguments, the\n"
+"argument itself for a single positional one, a tuple for several, a dict for keyword arguments alone,\n"
+"and (args, kwargs) for both. A switch to a finished greenlet goes to its parent instead. A switch to\n"
+"the current greenlet returns at once.\n\n"
 "Returns:\n"
-"    What the current greenlet is resumed with, by the same rules; the result of a child's\n"
-"    run if that child finished.\n"
+"    What the current greenlet is resumed with, by the same rules. If a child of it finishes, that is the\n"
+"    result of the child's run.\n"
 "Raises:\n"
 "    greenlet.error: the greenlet belongs to another thread, or to one that has ended.\n"
-"    AttributeError: it is to be started, and has no run.\n"
-"    MemoryError: it is to be started, and there is no memory for its stack.\n"
-"    Whatever is thrown into the current greenlet, or is raised by a child.");
+"    AttributeError: the greenlet is not started, and has no run.\n"
+"    MemoryError: the greenlet is not started, and there is no memory for its stack.\n"
+"    Whatever is thrown into the current greenlet, or raised by a child.");
 
-// With arguments from which a value has to be made, to a greenlet for which a plain switch will do.
+// A plain switch whose arguments first have to be made into a value.
 [[gnu::noinline]] PyObject* switch_with(PyGreenlet* g, const Message& message) {
     Thread& thread = *g->pimpl->thread;
     PyObject* value = core::as_value(message, *thread.module);
     if (value == nullptr) {
         return nullptr;
     }
-    if (!core::is_plain_switch(g)) [[unlikely]] {  // any more
+    if (!core::is_plain_switch(g)) [[unlikely]] {  // as_value() may have run code
         Py_DECREF(value);
         return core::switch_to(g, message);
     }
@@ -52,7 +53,7 @@ PyObject* greenlet_switch(PyObject* self, PyObject* const* args, Py_ssize_t coun
     if (!core::is_plain_switch(g)) {
         return core::switch_to(g, Message{args, count, names});
     }
-    // What most switches are takes the shortest way, without a Message.
+    // Most switches take this shortest way, without a Message.
     if (count <= 1 && names == nullptr) [[likely]] {
         Thread& thread = *g->pimpl->thread;
         PyObject* value = Py_NewRef(count == 1 ? args[0] : thread.module->no_arguments);
@@ -67,21 +68,22 @@ PyDoc_STRVAR(throw_doc,
 "A greenlet that was never started finishes at once with the exception. One that has\n"
 "finished passes it to its parent, except for GreenletExit, which is returned.\n\n"
 "Parameters, as throw([typ[, val[, tb]]]):\n"
-"    typ: a class of exceptions, or an exception. The default is GreenletExit.\n"
-"    val: what to make the exception with, or one of that class; None if typ is an exception.\n"
-"    tb: the traceback to begin with, or None.\n"
+"    typ: an exception class, or an exception. The default is GreenletExit.\n"
+"    val: the argument that the exception is made with, or an exception of that class; None if typ is an\n"
+"        exception.\n"
+"    tb: the traceback that the exception starts with, or None.\n"
 "Returns:\n"
 "    What the current greenlet is resumed with; see switch().\n"
 "Raises:\n"
-"    TypeError: the arguments are not of these kinds. The greenlet is left alone.\n"
-"    What switch() raises.");
+"    TypeError: the arguments are not of these kinds. There is no switch then.\n"
+"    Whatever switch() raises.");
 
 PyObject* greenlet_throw(PyObject* self, PyObject* const* args, Py_ssize_t count) {
-    if (count > 3) {
-        PyErr_Format(PyExc_TypeError, "throw() takes at most 3 arguments (%zd given)", count);
+    if (!python::check_count("throw", count, 0, 3)) {
         return nullptr;
     }
-    return throw_into(self, count > 0 ? args[0] : nullptr, count > 1 ? args[1] : nullptr, count > 2 ? args[2] : nullptr);
+    auto argument = [&](Py_ssize_t i) { return i < count ? args[i] : nullptr; };
+    return throw_into(self, argument(0), argument(1), argument(2));
 }
 
 PyObject* greenlet_getstate(PyObject* self, PyObject*) {

@@ -1,4 +1,4 @@
-// The class greenlet.greenlet.
+// The class greenlet.greenlet: its slots and flags.
 
 #include <cstddef>
 
@@ -24,7 +24,7 @@ namespace {
 
 int greenlet_bool(PyObject* self) { return of(self).phase == Phase::active; }
 
-// It begins as the reference has it.
+// The text up to the state is the reference's.
 PyObject* greenlet_repr(PyObject* self) {
     const char* type_name = Py_TYPE(self)->tp_name;
     bool ended = core::is_of_ended_thread(as_greenlet(self));
@@ -37,26 +37,27 @@ PyObject* greenlet_repr(PyObject* self) {
         return nullptr;
     }
     if (of(self).phase == Phase::unstarted) {
-        return PyUnicode_FromFormat("<%s object at %p (otid=%p) pending%U>", type_name, self, core::thread_of(as_greenlet(self)),
-                                    work.get());
+        return PyUnicode_FromFormat("<%s object at %p (otid=%p) pending%U>", type_name, self,
+                                    core::thread_of(as_greenlet(self)), work.get());
     }
-    // "current" means in the thread that asks; to others even the running greenlet of a thread is not.
+    // Only the calling thread's running greenlet is "current".
     bool current = of(self).thread->current == as_greenlet(self) &&
                    of(self).thread->thread_state == interpreter::current_thread_state();
-    return PyUnicode_FromFormat("<%s object at %p (otid=%p) %s active started%s%U>", type_name, self, of(self).thread.get(),
-                                current ? "current" : "suspended", core::is_main(as_greenlet(self)) ? " main" : "", work.get());
+    return PyUnicode_FromFormat("<%s object at %p (otid=%p) %s active started%s%U>", type_name, self,
+                                of(self).thread.get(), current ? "current" : "suspended",
+                                core::is_main(as_greenlet(self)) ? " main" : "", work.get());
 }
 
 PyDoc_STRVAR(greenlet_doc,
 "greenlet(run=None, parent=None)\n--\n\n"
-"A function with a stack of its own, which can switch to the other greenlets of its thread.\n\n"
+"A function that runs on its own stack, and can switch to the other greenlets of its thread.\n\n"
 "Parameters:\n"
 "    run: the callable that the first switch calls. A subclass may have a method of that name instead.\n"
-"    parent: the greenlet that goes on when this one finishes, with the result of run, or the\n"
-"        exception it raised; the current greenlet if None. GreenletExit is not passed on but returned.\n"
+"    parent: the greenlet that is resumed when this one finishes, with the result of run, or the exception\n"
+"        that run raised; a GreenletExit is returned instead of raised. None means the current greenlet.\n"
 "Raises:\n"
-"    TypeError: parent is no greenlet.\n\n"
-"True in a boolean context while it is active: started, and not finished.");
+"    TypeError: parent is not a greenlet.\n\n"
+"A greenlet is true while it is active: started, and not finished.");
 
 PyMemberDef offsets[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(PyGreenlet, weakreflist), READONLY, nullptr},

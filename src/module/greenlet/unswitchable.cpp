@@ -1,4 +1,4 @@
-// UnswitchableGreenlet, for tests: a greenlet whose switches fail when they are told to.
+// UnswitchableGreenlet, for tests: a greenlet whose switches fail on request.
 
 #include "core/switch.hpp"
 #include "module/module.hpp"
@@ -36,7 +36,7 @@ int set_fault(PyObject* self, PyObject* value, void* closure) {
     return 0;
 }
 
-// Never the short way, which does not look for faults.
+// Skips the short way, which does not check for faults.
 PyObject* switch_slowly(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
     return core::switch_to(core::as_greenlet(self), core::Message{args, count, names});
 }
@@ -47,14 +47,15 @@ PyMethodDef methods[] = {
 };
 
 PyGetSetDef attributes[] = {
-    {"force_switch_error", get_fault, set_fault, "Switches to it raise SystemError.", const_cast<int*>(&error_closure)},
-    {"force_slp_switch_error", get_fault, set_fault, "Switches to it end the process.",
+    {"force_switch_error", get_fault, set_fault, "True if switches to the greenlet raise SystemError.",
+     const_cast<int*>(&error_closure)},
+    {"force_slp_switch_error", get_fault, set_fault, "True if switches to the greenlet end the process.",
      const_cast<int*>(&fatal_closure)},
     {},
 };
 
 PyType_Slot slots[] = {
-    {Py_tp_doc, const_cast<char*>("A greenlet that tests can make fail. For internal use only.")},
+    {Py_tp_doc, const_cast<char*>("A greenlet whose switches fail on request. For tests.")},
     {Py_tp_methods, methods},
     {Py_tp_getset, attributes},
     {0, nullptr},
