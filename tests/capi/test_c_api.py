@@ -4,37 +4,35 @@ import gc
 import sys
 import threading
 import weakref
-from importlib.metadata import files
 from pathlib import Path
 
 import pytest
 from greenlet import GreenletExit, error, getcurrent, greenlet
-from support import collect, in_thread, suspended
+from support.extensions import compile_extension, greenlet_headers, include_folders
+from support.greenlets import collect, suspended
+from support.threads import in_thread
 
 NO_GREENLETS = [None, 1, "greenlet", object(), greenlet, Exception()]
 
 
 class TestHeader:
-    def headers(self):
-        return [Path(file.locate()).resolve() for file in files("greenlet") if file.name == "greenlet.h"]
-
     def test_is_beside_the_package(self):
         import greenlet
 
-        assert Path(greenlet.__file__).resolve().with_name("greenlet.h") in self.headers()
+        assert Path(greenlet.__file__).resolve().with_name("greenlet.h") in greenlet_headers()
 
     def test_is_where_headers_are_installed(self):
-        assert any("include" in header.parts for header in self.headers())
+        assert any("include" in header.parts for header in greenlet_headers())
 
     def test_is_the_same_everywhere(self):
-        assert len({header.read_bytes() for header in self.headers()}) == 1
+        assert len({header.read_bytes() for header in greenlet_headers()}) == 1
 
-    def test_every_one_can_be_compiled_with(self, compile_client, tmp_path):
-        assert len(compile_client.include_folders) >= 2
-        for number, folder in enumerate(compile_client.include_folders):
+    def test_every_one_can_be_compiled_with(self, tmp_path):
+        assert len(include_folders()) >= 2
+        for number, folder in enumerate(include_folders()):
             target = tmp_path / str(number)
             target.mkdir()
-            assert compile_client("client.c", target, folder).exists()
+            assert compile_extension("client.c", target, folder).exists()
 
 
 def test_the_struct_is_as_clients_compiled_it(client):

@@ -4,14 +4,14 @@ import gc
 import weakref
 
 import pytest
-from conftest import compile_extension, include_folders, load
 from greenlet import error, getcurrent, greenlet
 from greenlet._greenlet import get_total_main_greenlets
+from support.extensions import compile_extension, load
 
 
 @pytest.fixture(scope="module")
 def foreign_thread(tmp_path_factory):
-    return load(compile_extension("foreign_thread.c", tmp_path_factory.mktemp("foreign_thread"), include_folders()[0]))
+    return load(compile_extension("foreign_thread.c", tmp_path_factory.mktemp("foreign_thread")))
 
 
 def parrot(value):

@@ -3,7 +3,9 @@
 import sys
 
 import pytest
-from support import HAS_ADDRESS_SANITIZER, IS_FREE_THREADED, run_python
+from support.environment import HAS_ADDRESS_SANITIZER, IS_FREE_THREADED
+from support.extensions import compile_extension
+from support.processes import output_of, run_python
 
 # Freed memory is overwritten, so that the use of it is no accident.
 POISON = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.perturb=165", "PYTHONMALLOC": "malloc"}
@@ -46,26 +48,20 @@ USE = f"assert client.use(lambda *arguments: list(arguments)) == {USED!r}\n"
 
 
 @pytest.fixture(scope="module")
-def prelude(compile_client, tmp_path_factory):
+def prelude(tmp_path_factory):
     folder = tmp_path_factory.mktemp("interpreters")
-    compile_client("interpreters.c", folder, compile_client.include_folders[0])
+    compile_extension("interpreters.c", folder)
     return PRELUDE.format(folder=str(folder))
 
 
-def output(source, **environment):
-    done = run_python(source, **environment)
-    assert (done.returncode, done.stderr) == (0, ""), done
-    return done.stdout
-
-
 def test_it_can_be_used_in_the_main_interpreter(prelude):
-    assert output(prelude + USE + "print(client.check(main), client.check(len))") == "True False\n"
+    assert output_of(prelude + USE + "print(client.check(main), client.check(len))") == "True False\n"
 
 
 @pytest.mark.skipif(not HAS_INTERPRETERS, reason="this CPython can't run other interpreters from Python")
 @pytest.mark.parametrize("kind", ["isolated", "legacy"])
 def test_other_interpreters_that_come_and_go_leave_the_main_one_as_it_was(prelude, kind):
-    assert output(prelude + f"PRELUDE = {prelude!r}\n" + OTHERS + f"""
+    assert output_of(prelude + f"PRELUDE = {prelude!r}\n" + OTHERS + f"""
 g = greenlet(lambda *arguments: list(arguments))
 for _ in range(3):
     assert client.check(g) and client.check(main)
@@ -84,7 +80,7 @@ print("fine")
 @pytest.mark.skipif(not HAS_INTERPRETERS, reason="this CPython can't run other interpreters from Python")
 @pytest.mark.parametrize("kind", ["isolated", "legacy"])
 def test_its_functions_are_those_of_the_interpreter_that_calls_them(prelude, kind):
-    assert output(prelude + f"PRELUDE = {prelude!r}\n" + OTHERS + f"""
+    assert output_of(prelude + f"PRELUDE = {prelude!r}\n" + OTHERS + f"""
 interpreter = create({kind!r})
 run_in(interpreter, '''
 {USE}
@@ -101,7 +97,7 @@ print("fine")
 @pytest.mark.parametrize("kind", ["isolated", "legacy"])
 def test_another_interpreter_may_be_the_first_to_use_it(prelude, kind):
     beginning = prelude.split("import interpreters")[0]
-    assert output(beginning + f"PRELUDE = {prelude!r}\n" + OTHERS + f"""
+    assert output_of(beginning + f"PRELUDE = {prelude!r}\n" + OTHERS + f"""
 for _ in range(2):
     interpreter = create({kind!r})
     run_in(interpreter, {USE + "assert client.check(main)"!r})

@@ -5,7 +5,13 @@ import sys
 
 import pytest
 from greenlet import getcurrent, greenlet
-from support import KEEPS_CLASSES
+from support.environment import KEEPS_CLASSES
+from support.extensions import compile_extension, load
+
+
+@pytest.fixture(scope="module")
+def static_subclass(tmp_path_factory):
+    return load(compile_extension("static_subclass.c", tmp_path_factory.mktemp("static_subclass")))
 
 
 @pytest.fixture(params=["StaticGreenlet", "below StaticGreenlet", "CythonGreenlet", "below CythonGreenlet", "Python"])

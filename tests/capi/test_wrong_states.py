@@ -3,12 +3,12 @@
 states.py beside this file makes the cases. What they come to does not depend on the moment.
 """
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from conftest import compile_extension, include_folders
+from capi.moments import moment as MOMENTS
+from support.extensions import compile_extension
+from support.processes import output_of_script
 
 SCRIPT = Path(__file__).with_name("states.py")
 
@@ -104,18 +104,14 @@ def expected():
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory):
     """{moment: {state: {call: outcome}}}"""
-    client = compile_extension("client.c", tmp_path_factory.mktemp("states"), include_folders()[0])
-    done = subprocess.run([sys.executable, str(SCRIPT), str(client)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=300)
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout[-500:] + done.stderr[-3000:]
+    client = compile_extension("client.c", tmp_path_factory.mktemp("states"))
     found = {}
-    for line in done.stdout.splitlines():
+    for line in output_of_script(SCRIPT, client, timeout=300).splitlines():
         moment, state, call, outcome = line.split()
         found.setdefault(moment, {}).setdefault(state, {})[call] = outcome
     return found
 
 
-MOMENTS = [after.split("(")[0] for after in SCRIPT.read_text().split("\n@moment\ndef ")[1:]]
 USUAL_MOMENTS = [m for m in MOMENTS if m not in ("in_a_killed_greenlet", "with_an_exception_set", "without_memory")]
 
 

@@ -9,17 +9,14 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from support.extensions import find_compiler
 
 ROUNDS = 20
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
-    command = shlex.split(sysconfig.get_config_var("CC") or "cc")
-    if shutil.which(command[0]) is None:
-        command = ["cc"]
-    if shutil.which(command[0]) is None:
-        pytest.skip("there is no C compiler")
+    command = find_compiler("CC")
     library = Path(sysconfig.get_config_var("LIBDIR")) / str(sysconfig.get_config_var("INSTSONAME"))
     multiarch = library.parent / str(sysconfig.get_config_var("MULTIARCH")) / library.name
     library = next((path for path in (library, multiarch) if ".so" in path.name and path.exists()), None)

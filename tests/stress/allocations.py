@@ -18,11 +18,16 @@ import gc
 import sys
 import threading
 import weakref
+from pathlib import Path
 
 from greenlet import GreenletExit, generators, getcurrent, greenlet, settrace
 from greenlet._greenlet import get_total_main_greenlets
 
-SCENARIOS = {}
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from support.registry import Registry  # noqa: E402
+
+scenario = SCENARIOS = Registry()
 FIRST_USE = "first_use_in_a_thread"
 ENOUGH = 30  # so many runs without a failure, and there is nothing left that could fail
 MOST = 400
@@ -39,11 +44,6 @@ class Subclass(greenlet):
 class WithMethod(greenlet):
     def run(self, *arguments):
         return arguments
-
-
-def scenario(function):
-    SCENARIOS[function.__name__] = function
-    return function
 
 
 def echo(*arguments, **named):

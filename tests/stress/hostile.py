@@ -14,24 +14,19 @@ import gc
 import sys
 import threading
 import weakref
+from pathlib import Path
 
 from greenlet import GreenletExit, getcurrent, greenlet, settrace
 
-PLACES = {}
-ACTIONS = {}
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from support.registry import Registry  # noqa: E402
+
+place = PLACES = Registry()
+action = ACTIONS = Registry()
 main = getcurrent()
 R: dict = {}  # the greenlets of one case: `worker`, in which it happens, `other`, `child` and `unstarted`
 depth = 0
-
-
-def place(function):
-    PLACES[function.__name__] = function
-    return function
-
-
-def action(function):
-    ACTIONS[function.__name__] = function
-    return function
 
 
 def parrot(value=None):

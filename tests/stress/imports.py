@@ -7,14 +7,13 @@ Only MemoryError may come of it, and the next import is as good as any. What Pyt
 out: that is importlib's.
 """
 
+import _testcapi
 import faulthandler
 import importlib.util
 import os
 import sys
 import traceback
 from importlib.machinery import PathFinder
-
-import _testcapi
 
 ENOUGH = 30  # so many imports without a failure, and there is nothing left that could fail
 MOST = 3000

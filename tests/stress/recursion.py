@@ -13,16 +13,16 @@ import pickle
 import re
 import sys
 import threading
+from pathlib import Path
 
 from greenlet import getcurrent, greenlet, stack_size
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from support.registry import Registry  # noqa: E402
+
 DEEP = 50_000
-CASES = {}
-
-
-def case(function):
-    CASES[function.__name__] = function
-    return function
+case = CASES = Registry()
 
 
 def nested(make, depth=DEEP):

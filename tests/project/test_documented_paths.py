@@ -1,0 +1,54 @@
+"""What pages and comments say of the source: the functions that they name are where they say."""
+
+import re
+from pathlib import Path
+
+import pytest
+from support.environment import ROOT
+
+pytestmark = pytest.mark.skipif(not (ROOT / "src").is_dir(), reason="needs the source tree")
+
+
+def is_defined(name, path):
+    """Is a function, a method or a label of that name defined or declared in a file?"""
+    text = path.read_text()
+    text = re.sub(r"^\s*(//|#).*$", "", text, flags=re.MULTILINE)
+    return re.search(rf"(?<![\w.>]){re.escape(name.split('::')[-1])}(\(|:)", text) is not None
+
+
+def steps_of_comment():
+    comment = (ROOT / "src/core/switch.hpp").read_text().split("#pragma once")[0]
+    return re.findall(r"^//     (\S+\.\w+)\s+([\w:]+)\s+\S", comment, re.MULTILINE)
+
+
+def steps_of_page():
+    """Each name in backticks, with the file in parentheses that is named next after it."""
+    page = (ROOT / "docs/design.md").read_text()
+    paragraph = re.search(r"To follow one switch: (.*?)\n\n", page, re.DOTALL)[1]
+    steps = []
+    for names, file in re.findall(r"([^()]*)\(`(src/[^`]+)`\)", paragraph):
+        steps += [(file, name) for name in re.findall(r"`([\w:]+)`", names)]
+    return steps
+
+
+def test_the_path_of_a_switch_is_told():
+    assert len(steps_of_comment()) >= 8
+    assert len(steps_of_page()) >= 8
+    assert {name for _, name in steps_of_page()} <= {name for _, name in steps_of_comment()}
+
+
+@pytest.mark.parametrize(("file", "name"), steps_of_comment() if (ROOT / "src").is_dir() else [])
+def test_a_step_of_the_path_in_the_comment_exists(file, name):
+    assert is_defined(name, ROOT / "src" / file)
+
+
+@pytest.mark.parametrize(("file", "name"), steps_of_page() if (ROOT / "src").is_dir() else [])
+def test_a_step_of_the_path_in_the_page_exists(file, name):
+    assert is_defined(name, ROOT / file)
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))])
+def test_files_that_a_page_names_exist(page):
+    text = (ROOT / page).read_text()
+    for path in re.findall(r"`((?:src|tests|tools|benchmarks|docs|examples|python)/[\w./-]*\w)`", text):
+        assert (ROOT / path).exists(), path

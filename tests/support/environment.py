@@ -1,0 +1,23 @@
+"""Facts about the interpreter and the tools that tests run under."""
+
+import ctypes
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+# CPython 3.13t never frees functions; once a second thread has started, it never frees classes either.
+KEEPS_CLASSES = IS_FREE_THREADED and sys.version_info < (3, 14)
+IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
+HAS_ADDRESS_SANITIZER = hasattr(ctypes.CDLL(None), "__asan_init")
+DAEMON_THREADS_END_WELL = pytest.mark.skipif(
+    HAS_ADDRESS_SANITIZER, reason="daemon threads read what CPython has freed when the process ends, without greenlets too")
+
+# How often a test lets threads race. Under a GIL there is little to find.
+RACES = 100 if IS_FREE_THREADED else 10
+# How many times longer a program may take under a tool.
+PATIENCE = 4 if HAS_ADDRESS_SANITIZER else 1

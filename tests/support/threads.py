@@ -1,0 +1,57 @@
+"""Calls functions in other threads."""
+
+import re
+import threading
+
+from greenlet import error
+
+
+def in_thread(function):
+    """The result of *function*, called in a thread of its own; what it raises is raised here."""
+    outcome = []
+
+    def target():
+        try:
+            outcome.append((function(), None))
+        except BaseException as exception:
+            outcome.append((None, exception))
+
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive()
+    result, exception = outcome.pop()
+    if exception is not None:
+        raise exception
+    return result
+
+
+def outcomes_in_threads(function, number=4):
+    """What *function* returns or raises in each of *number* threads that call it at once."""
+    outcomes = []
+    together = threading.Barrier(number)
+
+    def target():
+        together.wait()
+        try:
+            outcomes.append(function())
+        except Exception as exception:
+            outcomes.append(exception)
+
+    threads = [threading.Thread(target=target) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    return outcomes
+
+
+def begun_by_one_of_several_threads(function, result):
+    """Calls *function*, which begins a generator or coroutine, in threads at once: one gets *result*, the others are refused."""
+    outcomes = outcomes_in_threads(function)
+    assert outcomes.count(result) == 1
+    outcomes.remove(result)
+    for refusal in outcomes:
+        assert isinstance(refusal, (ValueError, error))
+        assert re.search("already executing|different thread", str(refusal))
