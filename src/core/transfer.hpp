@@ -31,7 +31,7 @@ inline PyObject* core_transfer_jumping(Thread& thread, PyGreenlet* target, PyObj
 #endif
 
 // Is it a suspended greenlet of the running thread, and nothing to do but to switch?
-inline bool is_plain_switch(PyGreenlet* g) noexcept {
+[[gnu::always_inline]] inline bool is_plain_switch(PyGreenlet* g) noexcept {
     Greenlet& target = *g->pimpl;
     return target.activation != nullptr &&
            interpreter::is_running(target.thread->thread_state) && target.thread->current != g &&

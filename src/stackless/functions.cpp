@@ -109,22 +109,22 @@ PyObject* schedule(PyObject*, Arguments args, Py_ssize_t count, PyObject* names)
         return nullptr;
     }
     Tasklet* self = s->current;
-    if (s->runnable == 1 && s->watchdog == nullptr) {
+    if (s->runnable.count() == 1 && s->watchdog == nullptr) {
         return Py_NewRef(value);
     }
     if (!s->may_switch()) [[unlikely]] {
         return nullptr;
     }
-    PyObject* old;
+    Outcome old;
     {
         Holding lock(tasklets_lock);
-        old = exchange_value(self, Py_NewRef(value), false);
-        s->first = self->next;
+        old = self->outcome.exchange(Outcome::value(Py_NewRef(value)));
+        s->runnable.rotate_to(self->in_chain.next);
     }
-    if (old != nullptr) [[unlikely]] {
-        return s->let_go_and_go_on(self, old, nullptr, {args, count, names});
+    if (!old.is_empty()) [[unlikely]] {
+        return s->let_go_and_go_on(self, old.release(), nullptr, {args, count, names});
     }
-    return s->go_on(self, s->first, {args, count, names});
+    return s->go_on(self, s->runnable.first(), {args, count, names});
 }
 
 PyDoc_STRVAR(schedule_remove_doc,
@@ -149,12 +149,11 @@ PyObject* schedule_remove(PyObject*, Arguments args, Py_ssize_t count, PyObject*
     if (!s->may_switch()) {
         return nullptr;
     }
-    PyObject* old;
     {
+        Outcome old;
         Holding lock(tasklets_lock);
-        old = exchange_value(s->current, Py_NewRef(value), false);
+        old = s->current->outcome.exchange(Outcome::value(Py_NewRef(value)));
     }
-    Py_XDECREF(old);
     return s->pause({args, count, names});
 }
 
@@ -184,7 +183,7 @@ PyDoc_STRVAR(getruncount_doc,
 
 PyObject* getruncount(PyObject*, PyObject*) {
     Scheduler* s = Scheduler::running();
-    return s != nullptr ? PyLong_FromSsize_t(s->runnable) : nullptr;
+    return s != nullptr ? PyLong_FromSsize_t(s->runnable.count()) : nullptr;
 }
 
 PyDoc_STRVAR(get_thread_info_doc,
@@ -216,7 +215,7 @@ PyObject* get_thread_info(PyObject*, Arguments args, Py_ssize_t count) {
         exists = s->thread != nullptr;  // else it has ended meanwhile
         main = Reference::borrow(as_object(s->main));
         current = Reference::borrow(as_object(s->current));
-        runnable = s->runnable;
+        runnable = s->runnable.count();
     }
     if (!exists) {
         interpreter::for_each_thread([&exists, id](unsigned long other) { exists = exists || other == id; });

@@ -42,14 +42,9 @@ Scheduler* as_scheduler(PyObject* object) noexcept { return reinterpret_cast<Sch
 // The value that a tasklet is resumed with: a new reference, or nullptr with the exception that it is.
 PyObject* take_value(Tasklet* t) noexcept {
     Holding lock(tasklets_lock);
-    bool raises = t->raises;
-    PyObject* value = exchange_value(t, nullptr, false);
+    Outcome outcome = t->outcome.take();
     lock.release();
-    if (raises) [[unlikely]] {
-        interpreter::put_exception(value);
-        return nullptr;
-    }
-    return value != nullptr ? value : Py_NewRef(Py_None);
+    return std::move(outcome).deliver();
 }
 
 // Notes where a tasklet goes on.
@@ -67,14 +62,14 @@ void set_greenlet(Tasklet* t, PyGreenlet* g) noexcept {
     }
     if (!self->is_active || s.thread == nullptr) {
         // It has ended, and left a greenlet behind, which unwinds now as part of the current tasklet. Or its thread does.
-        if (s.current == s.first) {  // else that one is in the middle of a switch
+        if (s.current == s.runnable.first()) {  // else that one is in the middle of a switch
             s.end_switching();
         }
         return received;
     }
     Tasklet* other = s.current;  // goes on when this one ends or switches away
     if (other->is_active) {
-        other->is_outside = true;
+        other->suspension = Suspension::outside;
     }
     if (received == nullptr && PyErr_ExceptionMatches(s.module->greenlet_exit)) {
         // It is being killed, which makes the killer the parent.
@@ -86,7 +81,7 @@ void set_greenlet(Tasklet* t, PyGreenlet* g) noexcept {
     }
     s.take_turn(self);
     interpreter::PendingException in_flight;
-    clear_value(self);
+    clear_outcome(self);
     return received;
 }
 
@@ -121,31 +116,26 @@ bool is_alive(const Tasklet* t) noexcept {
 
 void unhold(Tasklet* t) noexcept {
     const Scheduler& s = *t->scheduler;
-    bool is_at_home = t->is_active && !t->is_main && !t->is_outside && has_stack(t) && t->greenlet == t->first_greenlet;
+    bool is_at_home = t->is_active && !t->is_main && t->suspension == Suspension::in_turn && has_stack(t) && t->greenlet == t->first_greenlet;
     // A class with a destructor of its own may not call the one that ends a tasklet.
     bool ends_then = Py_TYPE(t)->tp_finalize == s.state->tasklet_type->tp_finalize;
-    if (t->is_unheld || t->chain != Chain::none || !is_at_home || !ends_then || s.thread == nullptr) {
+    if (t->chain != Chain::none || !is_at_home || !ends_then || s.thread == nullptr) {
         return;
     }
-    t->is_unheld = true;
+    t->suspension = Suspension::unowned;
     if (interpreter::was_finalized(as_object(t))) {
         interpreter::expect_finalizer(as_object(t));
     }
-    t->value_is_itself = t->value == as_object(t);
-    if (t->value_is_itself) {
-        Py_DECREF(std::exchange(t->value, nullptr));
-    }
+    t->outcome.disown(as_object(t));
     Py_DECREF(t->holder->exchange(nullptr));
 }
 
 void hold(Tasklet* t) noexcept {
-    if (!t->is_unheld) {
+    if (t->suspension != Suspension::unowned) {
         return;
     }
-    t->is_unheld = false;
-    if (std::exchange(t->value_is_itself, false) && t->value == nullptr) {
-        t->value = Py_NewRef(as_object(t));
-    }
+    t->suspension = Suspension::in_turn;
+    t->outcome.own_again(as_object(t));
     if (has_stack(t)) {
         t->holder->exchange(Py_NewRef(as_object(t)));
     }
@@ -154,7 +144,7 @@ void hold(Tasklet* t) noexcept {
 Tasklet* unlink(Tasklet* t) noexcept {
     switch (t->chain) {
         case Chain::runnable:
-            t->scheduler->remove(t);
+            t->scheduler->runnable.remove(t);
             return t;
         case Chain::channel:
             t->channel->remove(t);
@@ -245,19 +235,19 @@ PyObject* Scheduler::go_on_paused(Tasklet* from, Tasklet* to, interpreter::CallI
         return nullptr;
     }
     make_current(to);
-    from->is_outside = false;
+    from->suspension = Suspension::in_turn;
     set_greenlet(from, thread->current);
     PyObject* value = nullptr;
     if (pausing != nullptr) {
-        if (!to->is_outside && (core::is_plain_switch(to->greenlet) || !core::is_started(to->greenlet))) {
+        if (to->suspension != Suspension::outside && (core::is_plain_switch(to->greenlet) || !core::is_started(to->greenlet))) {
             Holding lock(tasklets_lock);
             unhold(from);
             value = dropped.release();
         }
         dropped = Reference();
     }
-    if (to->is_outside) [[unlikely]] {
-        to->is_outside = false;
+    if (to->suspension == Suspension::outside) [[unlikely]] {
+        to->suspension = Suspension::in_turn;
         set_switching(false);
     }
     PyObject* received;
@@ -293,7 +283,7 @@ PyObject* Scheduler::give_up_switch(Tasklet* from) noexcept {
         return is_superseded(from) ? give_up_switch(from) : go_on(from, next, call);
     }
     take_turn(from);
-    clear_value(from);
+    clear_outcome(from);
     return nullptr;
 }
 
@@ -301,10 +291,10 @@ PyObject* Scheduler::pause_current(interpreter::CallInProgress call) noexcept {
     Tasklet* self = current;
     {
         Holding lock(tasklets_lock);
-        remove(self);
+        runnable.remove(self);
     }
     Py_DECREF(self);
-    return first != nullptr ? go_on(self, first, call) : let_go_and_go_on(self, nullptr, nullptr, call);
+    return !runnable.is_empty() ? go_on(self, runnable.first(), call) : let_go_and_go_on(self, nullptr, nullptr, call);
 }
 
 PyObject* Scheduler::pause(interpreter::CallInProgress call) noexcept {
@@ -314,9 +304,9 @@ PyObject* Scheduler::pause(interpreter::CallInProgress call) noexcept {
     }
     {
         Holding lock(tasklets_lock);
-        remove(self);
+        runnable.remove(self);
     }
-    Tasklet* next = first;
+    Tasklet* next = runnable.first();
     if (next == nullptr) {
         set_switching(true);
         next = next_turn(self);
@@ -326,7 +316,7 @@ PyObject* Scheduler::pause(interpreter::CallInProgress call) noexcept {
                 return give_up_switch(self);
             }
             take_turn(self);
-            clear_value(self);
+            clear_outcome(self);
             return nullptr;
         }
     }
@@ -335,27 +325,24 @@ PyObject* Scheduler::pause(interpreter::CallInProgress call) noexcept {
 
 void Scheduler::take_turn(Tasklet* t) noexcept {
     Holding lock(tasklets_lock);
-    prepend(unlink(t));
+    runnable.prepend(unlink(t));
     current = t;
     upcoming = nullptr;
     end_switching();
 }
 
 void Scheduler::raise_in(Tasklet* t, PyObject* exception) noexcept {
-    PyObject* old;
-    {
-        Holding lock(tasklets_lock);
-        old = exchange_value(t, exception, true);
-        prepend(unlink(t));
-    }
-    Py_XDECREF(old);
+    Outcome old;
+    Holding lock(tasklets_lock);
+    old = t->outcome.exchange(Outcome::error(exception));
+    runnable.prepend(unlink(t));
 }
 
 // The first one of the ring, which other threads leave alone from now on: until then they may have taken it out of the ring.
 Tasklet* Scheduler::reserve_next(Tasklet* from) noexcept {
     do {
         Holding lock(tasklets_lock);
-        upcoming = first;
+        upcoming = runnable.first();
     } while (upcoming == nullptr && next_turn(from) != nullptr);
     return upcoming;
 }
@@ -398,7 +385,7 @@ Tasklet* Scheduler::watch(Tasklet* from, Tasklet* to) noexcept {
     if (!run.is_soft) {
         before = Reference::steal(as_object(std::exchange(run.interrupted, unlink(run.is_total ? to : from))));
     }
-    prepend(unlink(run.tasklet));
+    runnable.prepend(unlink(run.tasklet));
     return run.tasklet;
 }
 
@@ -461,8 +448,8 @@ Tasklet* Scheduler::wake_somebody(Tasklet* leaving) noexcept {
             if (!wait_for_others()) {
                 return nullptr;
             }
-            if (first != nullptr) {
-                return first;
+            if (!runnable.is_empty()) {
+                return runnable.first();
             }
             continue;
         }
@@ -473,16 +460,16 @@ Tasklet* Scheduler::wake_somebody(Tasklet* leaving) noexcept {
         if (is_stuck) {
             raise_stuck(*this, candidate->sends ? nobody_receives : nobody_sends);
             raise_in(candidate, interpreter::take_exception());
-            if (first != nullptr) {  // the candidate, unless what it had for a value has ended it
-                return first;
+            if (!runnable.is_empty()) {  // the candidate, unless dropping the value it had has ended it
+                return runnable.first();
             }
             continue;
         }
         Holding lock(tasklets_lock);
-        if (first == nullptr) {
-            append(unlink(candidate));
+        if (runnable.is_empty()) {
+            runnable.append(unlink(candidate));
         }
-        return first;
+        return runnable.first();
     }
 }
 
@@ -491,11 +478,11 @@ bool Scheduler::somebody_may_run() noexcept {
     Py_ssize_t others = -1;
     interpreter::for_each_thread([&others](unsigned long) { ++others; });
     Holding lock(tasklets_lock);
-    if (first != nullptr || layer_object(*thread).has_ended) {
-        return first != nullptr;
+    if (!runnable.is_empty() || layer_object(*thread).has_ended) {
+        return !runnable.is_empty();
     }
     for (Scheduler* s = state->schedulers; s != nullptr; s = s->next_scheduler) {
-        if (s != this && s->waits && s->first == nullptr) {
+        if (s != this && s->waits && s->runnable.is_empty()) {
             --others;
         }
     }
@@ -505,7 +492,7 @@ bool Scheduler::somebody_may_run() noexcept {
 bool Scheduler::wait_for_others() noexcept {
     {
         Holding lock(tasklets_lock);
-        if (first != nullptr) {
+        if (!runnable.is_empty()) {
             return true;
         }
         waits = true;
@@ -530,12 +517,7 @@ bool Scheduler::wait_for_others() noexcept {
 void Scheduler::add_active(Tasklet* t) noexcept {
     Holding lock(tasklets_lock);
     t->is_active = true;
-    t->newer_active = nullptr;
-    t->older_active = active;
-    if (active != nullptr) {
-        active->newer_active = t;
-    }
-    active = t;
+    active.prepend(t);
 }
 
 void Scheduler::remove_active(Tasklet* t) noexcept {
@@ -545,11 +527,8 @@ void Scheduler::remove_active(Tasklet* t) noexcept {
 
 void Scheduler::forget_active(Tasklet* t) noexcept {
     t->is_active = false;
-    t->is_unheld = false;
-    (t->newer_active != nullptr ? t->newer_active->older_active : active) = t->older_active;
-    if (t->older_active != nullptr) {
-        t->older_active->newer_active = t->newer_active;
-    }
+    t->suspension = Suspension::in_turn;
+    active.remove(t);
     forget_runs(t);
 }
 
@@ -601,8 +580,8 @@ PyObject* pass_on(Scheduler& s, Tasklet* self, Reference exception) {
         s.make_current(next);
         core::set_successor(s.thread->current, next->greenlet);
         clear_hooks(self->hooks);
-        if (next->is_outside) {
-            next->is_outside = false;
+        if (next->suspension == Suspension::outside) {
+            next->suspension = Suspension::in_turn;
             s.set_switching(false);
         }
         return Py_NewRef(is_started ? Py_None : as_object(next));
@@ -704,7 +683,7 @@ void Scheduler::end(const Run& run) noexcept {
             stop_watchdog();
         }
         if (inner->tasklet->chain == Chain::none) {
-            append(unlink(inner->tasklet));
+            runnable.append(unlink(inner->tasklet));
         }
     } while (inner != &run);
 }
@@ -715,7 +694,7 @@ PyObject* run_others(Scheduler& s, Run& run, interpreter::CallInProgress call) n
     if (!s.may_switch()) {
         return nullptr;
     }
-    if (s.runnable == 1 && !run.blocks_thread) {
+    if (s.runnable.count() == 1 && !run.blocks_thread) {
         Py_RETURN_NONE;
     }
     run.tasklet = as_tasklet(Py_NewRef(as_object(s.current)));  // which is in no chain, and yet no garbage
@@ -764,11 +743,11 @@ bool Scheduler::interrupt() noexcept {
     Reference before;
     {
         Holding lock(tasklets_lock);
-        remove(self);
+        runnable.remove(self);
         before = Reference::steal(as_object(std::exchange(watchdog->interrupted, self)));
-        prepend(unlink(watchdog->tasklet));
+        runnable.prepend(unlink(watchdog->tasklet));
     }
-    PyObject* value = go_on(self, first, {});
+    PyObject* value = go_on(self, runnable.first(), {});
     Py_XDECREF(value);
     return value != nullptr;
 }
@@ -777,9 +756,9 @@ bool Scheduler::interrupt() noexcept {
 
 void kill_active(Scheduler& s) noexcept {
     s.switch_trap = 0;
-    for (int round = 0; round < 10 && s.active != nullptr; ++round) {
+    for (int round = 0; round < 10 && s.active.first() != nullptr; ++round) {
         Reference list = Reference::steal(PyList_New(0));
-        for (Tasklet* t = s.active; t != nullptr; t = t->older_active) {
+        for (Tasklet* t = s.active.first(); t != nullptr; t = s.active.after(t)) {
             if (!list || PyList_Append(list.get(), as_object(t)) < 0) {
                 PyErr_WriteUnraisable(nullptr);
                 return;
@@ -819,10 +798,10 @@ void leave_thread(Scheduler& s) {
 // on a channel. nullptr if there is none.
 Tasklet* take_leftover(Scheduler& s) {
     Holding lock(tasklets_lock);
-    if (s.first != nullptr) {
-        return unlink(s.first);
+    if (!s.runnable.is_empty()) {
+        return unlink(s.runnable.first());
     }
-    for (Tasklet* t = s.active; t != nullptr; t = t->older_active) {
+    for (Tasklet* t = s.active.first(); t != nullptr; t = s.active.after(t)) {
         if (t->chain == Chain::channel) {
             return unlink(t);
         }
@@ -916,7 +895,7 @@ Scheduler* Scheduler::make(core::Thread& thread) noexcept {
     set_greenlet(s->main, thread.current);
     s->current = s->main;
     Holding lock(tasklets_lock);
-    s->append(as_tasklet(Py_NewRef(as_object(s->main))));
+    s->runnable.append(as_tasklet(Py_NewRef(as_object(s->main))));
     s->next_scheduler = std::exchange(state->schedulers, s);
     layer_object(thread).object = reinterpret_cast<PyObject*>(s);
     return s;

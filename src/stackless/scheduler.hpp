@@ -15,6 +15,7 @@
 #include "core/thread.hpp"
 #include "core/transfer.hpp"
 #include "interpreter/threading/lock.hpp"
+#include "stackless/runnable.hpp"
 #include "stackless/state.hpp"
 #include "stackless/tasklet.hpp"
 
@@ -46,9 +47,8 @@ struct Scheduler {
     Tasklet* main;                  // owned, while the thread lives
     Tasklet* current;               // the one that runs
     Tasklet* upcoming;              // the one that is being switched to; only where threads do not take turns
-    interpreter::SharedValue<Tasklet*> first;  // owned, all of the ring. But for the steps of a switch this is `current`
-    interpreter::SharedValue<Py_ssize_t> runnable;  // in the ring
-    Tasklet* active;                // the newest active tasklet
+    Runnable runnable;
+    ActiveRing active;              // the newest first
     PyObject* parting;              // owned; a paused tasklet, which the one that begins to run releases
     Run* runs;                      // the innermost run()
     Run* watchdog;                  // the one with a timeout
@@ -87,57 +87,13 @@ struct Scheduler {
         }
     }
 
-    // --- the ring. tasklets_lock is held. ---
-
-    // Puts a tasklet at the end, which is before the current one. Takes over a reference.
-    void append(Tasklet* t) noexcept {
-        t->chain = Chain::runnable;
-        runnable += 1;
-        if (first == nullptr) {
-            first = t->previous = t->next = t;
-            return;
-        }
-        link_before(first, t);
-    }
-
-    // Puts one first. Takes over a reference.
-    void prepend(Tasklet* t) noexcept {
-        append(t);
-        first = t;
-    }
-
-    // Puts one first, and the one that was first at the end. Takes over a reference.
-    void overtake(Tasklet* t) noexcept {
-        t->chain = Chain::runnable;
-        runnable += 1;
-        link_before(first->next, t);
-        first = t;
-    }
-
-    // Takes one out. Gives the caller the reference.
-    void remove(Tasklet* t) noexcept {
-        t->chain = Chain::none;
-        runnable += -1;
-        if (runnable == 0) {
-            first = nullptr;
-        }
-        else {
-            t->previous->next = t->next;
-            t->next->previous = t->previous;
-            if (first == t) {
-                first = t->next;
-            }
-        }
-        t->previous = t->next = nullptr;
-    }
-
     // --- the steps of a switch ---
 
     // Whose turn it is when `leaving` has left the ring: the first one, put there if need be. `leaving` itself if nothing
     // else remains and it was in run(). nullptr with an exception, if it can't leave: RuntimeError for a deadlock, or what
     // was raised while waiting for other threads.
     Tasklet* next_turn(Tasklet* leaving) noexcept {
-        Tasklet* next = first;
+        Tasklet* next = runnable.first();
         return next != nullptr ? next : wake_somebody(leaving);
     }
 
@@ -184,7 +140,7 @@ struct Scheduler {
             return to != nullptr ? reserve_next(from) : nullptr;
         }
         // What was called since it was chosen may have ended it, made it wait, put another one first, or let another thread take it.
-        return to == nullptr || first == to ? to : next_turn(from);
+        return to == nullptr || runnable.first() == to ? to : next_turn(from);
     }
 
     // Did greenlets switch in the middle of a switch of `from`, so that it is not in progress any more, or another one is?
@@ -217,7 +173,7 @@ struct Scheduler {
     // Makes a tasklet of this thread runnable that was in no chain. For any thread to call, which holds tasklets_lock. Takes over
     // a reference. `is_next`: before the others.
     void make_runnable(Tasklet* t, bool is_next = false) noexcept {
-        append(t);
+        runnable.append(t);
         if (is_next) {
             make_next(t);
         }
@@ -242,20 +198,11 @@ private:
     // Has a runnable tasklet that is not the current one go on first when that one switches away.
     void make_next(Tasklet* t) noexcept {
         if (waits) {
-            first = t;
+            runnable.rotate_to(t);
         }
-        else if (runnable > 2) {
-            t->previous->next = t->next;
-            t->next->previous = t->previous;
-            link_before(first->next, t);
+        else if (runnable.count() > 2) {
+            runnable.move_to_second(t);
         }
-    }
-
-    void link_before(Tasklet* place, Tasklet* t) noexcept {
-        t->previous = place->previous;
-        t->next = place;
-        place->previous->next = t;
-        place->previous = t;
     }
 
     static Scheduler* make(core::Thread& thread) noexcept;

@@ -4,7 +4,7 @@
 
 #include "core/layer.hpp"
 #include "core/reference.hpp"
-#include "stackless/tasklet.hpp"
+#include "stackless/lock.hpp"
 
 namespace stackless {
 

@@ -228,10 +228,10 @@ bool put_first(Scheduler& s, Tasklet& t) noexcept {
     Holding lock(tasklets_lock);
     const char* reason = t.scheduler != &s ? "the tasklet was bound to another thread meanwhile" : why_not_to_run(t);
     if (reason == nullptr && t.chain == Chain::runnable) {
-        s.first = &t;
+        s.runnable.rotate_to(&t);
     }
     else if (reason == nullptr) {
-        s.prepend(unlink(&t));
+        s.runnable.prepend(unlink(&t));
     }
     return is_allowed(reason, lock);
 }
@@ -337,15 +337,15 @@ PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
         lock.release();
         return nullptr;
     }
-    Reference old = Reference::steal(exchange_value(t, held.release(), true));
+    Outcome old = t->outcome.exchange(Outcome::error(held.release()));
     if (!pending) {
-        s->prepend(unlink(t));
+        s->runnable.prepend(unlink(t));
     }
     else if (!is_busy || t->chain != Chain::runnable) {
         t->scheduler->make_runnable(unlink(t));
     }
     lock.release();
-    old = Reference();
+    old = Outcome();
     return pending ? Py_NewRef(Py_None) : s->go_on(s->current, t, {});
 }
 

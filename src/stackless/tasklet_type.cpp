@@ -210,7 +210,7 @@ PyObject* tasklet_switch(PyObject* self, PyObject* const* args, Py_ssize_t count
     Tasklet* current = s->current;
     {
         Holding lock(tasklets_lock);
-        s->remove(current);
+        s->runnable.remove(current);
     }
     return s->go_on_paused(current, &t, {args, count, nullptr});
 }
@@ -459,13 +459,15 @@ PyObject* get_thread_id(PyObject* self, void*) {
 
 PyObject* get_next(PyObject* self, void*) {
     Holding lock(tasklets_lock);
-    Tasklet* next = of(self).next;
+    Tasklet& t = of(self);
+    Tasklet* next = t.chain == Chain::channel ? t.channel->waiting.after(&t) : t.in_chain.next;
     return Py_NewRef(next != nullptr ? as_object(next) : Py_None);
 }
 
 PyObject* get_previous(PyObject* self, void*) {
     Holding lock(tasklets_lock);
-    Tasklet* previous = of(self).previous;
+    Tasklet& t = of(self);
+    Tasklet* previous = t.chain == Chain::channel ? t.channel->waiting.before(&t) : t.in_chain.previous;
     return Py_NewRef(previous != nullptr ? as_object(previous) : Py_None);
 }
 
@@ -474,18 +476,20 @@ bool is_only_bound(const Tasklet& t) noexcept { return t.function != nullptr && 
 
 PyObject* get_tempval(PyObject* self, void*) {
     Holding lock(tasklets_lock);
-    PyObject* value = is_only_bound(of(self)) ? of(self).function : of(self).value_is_itself ? self : of(self).value;
+    PyObject* value = is_only_bound(of(self)) ? of(self).function : of(self).outcome.get(self);
     return Py_NewRef(value != nullptr ? value : Py_None);
 }
 
 int set_tempval(PyObject* self, PyObject* value, void*) {
+    Tasklet& t = of(self);
+    Outcome old;
     Holding lock(tasklets_lock);
-    PyObject* old = is_only_bound(of(self)) && value != nullptr
-                        ? std::exchange(of(self).function, Py_NewRef(value))
-                        : exchange_value(&of(self), Py_XNewRef(value), false);
-    of(self).value_is_itself = false;
-    lock.release();
-    Py_XDECREF(old);
+    if (is_only_bound(t) && value != nullptr) {
+        old = Outcome::value(std::exchange(t.function, Py_NewRef(value)));
+    }
+    else {
+        old = t.outcome.exchange(Outcome::value(Py_XNewRef(value)));
+    }
     return 0;
 }
 
@@ -529,7 +533,7 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     Tasklet& t = of(self);
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(t.greenlet);
-    Py_VISIT(t.value);
+    Py_VISIT(t.outcome.get());
     Py_VISIT(t.function);
     Py_VISIT(t.arguments);
     Py_VISIT(t.keywords);
@@ -554,7 +558,7 @@ int clear(PyObject* self) {
 // Holds a tasklet again that lives on though its last reference has gone. `is_to_be_killed`: the thread that it belongs to kills it.
 void live_on(Tasklet& t, bool is_to_be_killed) noexcept {
     Holding lock(tasklets_lock);
-    if (!t.is_unheld) {
+    if (t.suspension != Suspension::unowned) {
         return;
     }
     hold(&t);
@@ -577,7 +581,7 @@ void finalize(PyObject* self) {
     }
     Scheduler* s = !interpreter::is_finalizing() ? own_scheduler(t) : nullptr;
     if (s == nullptr || s->is_switching() || s->thread->is_on_own_stack()) {
-        if (t.is_unheld && !interpreter::is_finalizing() && has_ended_thread(t)) {
+        if (t.suspension == Suspension::unowned && !interpreter::is_finalizing() && has_ended_thread(t)) {
             drop_stack(t);
         }
         // If its greenlet is garbage too, that is killed in its thread when it is possible.
@@ -599,7 +603,7 @@ void finalize(PyObject* self) {
 void deallocate(PyObject* self) {
     Tasklet& t = of(self);
     // An instance of a Python class was finalized before it comes here, and is held again if it lives on.
-    if (t.is_unheld && PyObject_CallFinalizerFromDealloc(self) < 0) {
+    if (t.suspension == Suspension::unowned && PyObject_CallFinalizerFromDealloc(self) < 0) {
         interpreter::expect_finalizer(self);
         return;
     }
