@@ -38,7 +38,4 @@ struct Channel {
 inline PyObject* as_object(Channel* channel) noexcept { return reinterpret_cast<PyObject*>(channel); }
 inline Channel* as_channel(PyObject* object) noexcept { return reinterpret_cast<Channel*>(object); }
 
-// The class. A new reference, or nullptr with an exception.
-PyObject* make_channel_type() noexcept;
-
 }  // namespace stackless

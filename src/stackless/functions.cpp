@@ -1,4 +1,4 @@
-// The functions of the layer, and the class atomic.
+// The functions of the layer.
 
 #include <memory>
 #include <new>
@@ -6,12 +6,16 @@
 
 #include "core/reference.hpp"
 #include "interpreter/threading/threads.hpp"
+#include "python/define.hpp"
+#include "stackless/run.hpp"
 #include "stackless/scheduler.hpp"
+#include "stackless/thread_life.hpp"
 
 namespace stackless {
 
 using core::Reference;
 using interpreter::Holding;
+using python::as_method;
 
 namespace {
 
@@ -143,10 +147,7 @@ PyObject* schedule_remove(PyObject*, Arguments args, Py_ssize_t count, PyObject*
     }
     s->thread->run_kill_queue();  // which may end the current tasklet
     PyObject* value = parse_retval(*s, "schedule_remove", args, count, names);
-    if (value == nullptr) {
-        return nullptr;
-    }
-    if (!s->may_switch()) {
+    if (value == nullptr || !s->may_switch()) {
         return nullptr;
     }
     {
@@ -232,13 +233,12 @@ PyDoc_STRVAR(get_threads_doc,
 "The ids of all threads of the interpreter, the main one's first.");
 
 PyObject* get_threads(PyObject*, PyObject*) {
-    Py_ssize_t expected = 0;
+    Py_ssize_t expected = 0, count = 0;
     interpreter::for_each_thread([&expected](unsigned long) { ++expected; });
     std::unique_ptr<unsigned long[]> ids(new (std::nothrow) unsigned long[static_cast<std::size_t>(expected)]);
     if (ids == nullptr) {
         return PyErr_NoMemory();
     }
-    Py_ssize_t count = 0;
     interpreter::for_each_thread([&](unsigned long id) {
         if (count < expected) {
             ids[count++] = id;
@@ -375,67 +375,7 @@ PyObject* kill_all(PyObject*, PyObject*) {
     Py_RETURN_NONE;
 }
 
-// --- atomic ----------------------------------------------------------------------------------------------------------
-
-struct Atomic {
-    PyObject_HEAD
-    bool before;  // what the tasklet was
-};
-
-PyObject* atomic_enter(PyObject* self, PyObject*) {
-    Scheduler* s = Scheduler::running();
-    if (s == nullptr) {
-        return nullptr;
-    }
-    reinterpret_cast<Atomic*>(self)->before = std::exchange(s->current->atomic, true);
-    Py_RETURN_NONE;
-}
-
-PyObject* atomic_exit(PyObject* self, Arguments, Py_ssize_t) {
-    Scheduler* s = Scheduler::running();
-    if (s == nullptr) {
-        return nullptr;
-    }
-    s->current->atomic = reinterpret_cast<Atomic*>(self)->before;
-    if (!s->current->atomic && s->interrupt_is_due && !s->interrupt()) {
-        return nullptr;
-    }
-    Py_RETURN_NONE;
-}
-
-void atomic_deallocate(PyObject* self) {
-    PyTypeObject* type = Py_TYPE(self);
-    type->tp_free(self);
-    Py_DECREF(type);
-}
-
-PyDoc_STRVAR(atomic_doc,
-"atomic()\n--\n\n"
-"A context manager in which the watchdog of run(timeout) leaves the current tasklet alone.");
-
-template <class Function>
-PyCFunction as_method(Function function) noexcept {
-    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
-}
-
-PyMethodDef atomic_methods[] = {
-    {"__enter__", atomic_enter, METH_NOARGS, nullptr},
-    {"__exit__", as_method(atomic_exit), METH_FASTCALL, nullptr},
-    {},
-};
-
-PyType_Slot atomic_slots[] = {
-    {Py_tp_doc, const_cast<char*>(atomic_doc)},
-    {Py_tp_dealloc, reinterpret_cast<void*>(atomic_deallocate)},
-    {Py_tp_methods, atomic_methods},
-    {0, nullptr},
-};
-
-PyType_Spec atomic_spec = {"greenlet.stackless.atomic", sizeof(Atomic), 0, Py_TPFLAGS_DEFAULT, atomic_slots};
-
 }  // namespace
-
-PyObject* make_atomic_type() noexcept { return PyType_FromSpec(&atomic_spec); }
 
 PyMethodDef functions[] = {
     {"run", as_method(run), METH_VARARGS | METH_KEYWORDS, run_doc},

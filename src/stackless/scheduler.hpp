@@ -23,18 +23,7 @@
 
 namespace stackless {
 
-// A call of run() in progress. Lies on the stack of its caller.
-struct Run {
-    Tasklet* tasklet;               // owned; who called it
-    Run* outer;                     // the one before, of any tasklet of the thread that has not ended
-    bool blocks_thread;             // wait for other threads when there is nothing to run
-    std::int64_t timeout;           // nanoseconds that a tasklet may run without a switch; 0: any
-    bool is_total;                  // `timeout` is for all of them together
-    bool is_soft;                   // do not interrupt, end at the next switch
-    bool has_alarm;                 // Python code can be interrupted (watchdog.hpp)
-    std::int64_t deadline;          // on the monotonic clock
-    Tasklet* interrupted;           // owned; it ran for too long
-};
+struct Run;
 
 // Where the thread's scheduler is.
 inline core::LayerObject& layer_object(core::Thread& thread) noexcept { return thread.layer_objects[layer.number]; }
@@ -121,11 +110,9 @@ struct Scheduler {
     // exception. For the steps of a switch.
     void raise_in(Tasklet* t, PyObject* exception) noexcept;
 
-    // The tasklet that goes on if nobody else can, and that errors of tasklets are raised in: who called run() last, or
+    // The tasklet that goes on if nobody else can, and that errors of tasklets are raised in: the one that called run() last, or
     // the main one.
-    Tasklet* sleeper() const noexcept {
-        return runs != nullptr ? runs->tasklet : main;
-    }
+    Tasklet* sleeper() const noexcept;
 
     // What there may be to do before a switch besides: for the watchdog, the schedule callback and trace functions. Returns
     // the tasklet to switch to, or nullptr with an exception if there is none any more.
@@ -221,29 +208,7 @@ private:
     bool somebody_may_run() noexcept;
 };
 
-// Drops the reference that a paused tasklet's greenlet holds to it, if that is possible. The lock is held; the caller has a reference.
-void unhold(Tasklet* t) noexcept;
-
-// Gives its greenlet the reference again. The lock is held.
-void hold(Tasklet* t) noexcept;
-
-// Takes a tasklet out of the chain it is in, and has it held. The lock is held. Gives the caller a reference.
-Tasklet* unlink(Tasklet* t) noexcept;
-
-// Makes the greenlet that a tasklet will run on. False with an exception if memory ran out.
-bool make_greenlet(Scheduler& scheduler, Tasklet* t) noexcept;
-
-// What every greenlet of a tasklet runs: run_tasklet(tasklet).
-PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept;
-
-// The function run(), for the current tasklet. `run` with its parameters filled in. None, the interrupted tasklet, or
-// nullptr with an exception.
-PyObject* run_others(Scheduler& scheduler, Run& run, interpreter::CallInProgress call) noexcept;
-
-// Has the active tasklets of the running thread run their `finally` blocks, because it or the interpreter ends.
-void kill_active(Scheduler& scheduler) noexcept;
-
-// The class, which Python code does not see. A new reference, or nullptr with an exception.
-PyObject* make_scheduler_type() noexcept;
+inline PyObject* as_object(Scheduler* s) noexcept { return reinterpret_cast<PyObject*>(s); }
+inline Scheduler* as_scheduler(PyObject* object) noexcept { return reinterpret_cast<Scheduler*>(object); }
 
 }  // namespace stackless

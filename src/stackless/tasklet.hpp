@@ -122,10 +122,7 @@ bool is_alive(const Tasklet* t) noexcept;
 // nullptr for None, too: many parameters take None for "not given".
 inline PyObject* given(PyObject* argument) noexcept { return argument != Py_None ? argument : nullptr; }
 
-// tasklet_type.cpp: the class. A new reference, or nullptr with an exception.
-PyObject* make_tasklet_type() noexcept;
-
-// --- tasklet.cpp: what can be done with one, by any thread. False or nullptr with an exception, unless said otherwise ---
+// --- operations.cpp, contexts.cpp: what can be done with one, by any thread. False or nullptr with an exception, unless said otherwise ---
 
 // The identifier of a thread, unless `number` is None or -1, which stand for what `id` is before. False with an exception.
 bool parse_thread_id(PyObject* number, unsigned long& id) noexcept;

@@ -5,10 +5,12 @@
 
 #include "core/reference.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "python/define.hpp"
 #include "stackless/channel.hpp"
 #include "stackless/describe.hpp"
 #include "stackless/rendezvous.hpp"
-#include "stackless/scheduler.hpp"
+#include "stackless/ownership.hpp"
+#include "stackless/types/types.hpp"
 
 #include <structmember.h>  // after Python.h
 
@@ -16,6 +18,7 @@ namespace stackless {
 
 using core::Reference;
 using interpreter::Holding;
+using python::as_method;
 
 namespace {
 
@@ -304,11 +307,6 @@ PyDoc_STRVAR(channel_doc,
 "channel()\n--\n\n"
 "Where tasklets meet: one hands a value over, another one takes it. Who comes first waits.\n\n"
 "Iterating over a channel receives until StopIteration is sent, or the channel is closed.");
-
-template <class Function>
-PyCFunction as_method(Function function) noexcept {
-    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
-}
 
 PyMethodDef methods[] = {
     {"send", as_method(channel_send), METH_FASTCALL, send_doc},
