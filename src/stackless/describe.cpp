@@ -35,7 +35,7 @@ const char* state_of(const Tasklet* t) noexcept {
 Observed observe_locked(const Tasklet* t) noexcept {
     Observed seen;
     seen.function = Reference::borrow(t->function);
-    seen.channel = Reference::borrow(t->chain == Chain::channel ? reinterpret_cast<PyObject*>(t->channel) : nullptr);
+    seen.channel = Reference::borrow(t->chain == Chain::channel ? as_object(t->channel) : nullptr);
     seen.sends = t->sends;
     seen.is_main = t->is_main;
     seen.state = state_of(t);
@@ -86,7 +86,7 @@ Reference who_waits(const Scheduler& s) noexcept {
     std::size_t count = 0;
     {
         Holding lock(tasklets_lock);
-        for (const Tasklet* t = s.active; t != nullptr; t = t->older_active) {
+        for (const Tasklet* t = s.active.first(); t != nullptr; t = s.active.after(t)) {
             if (t->chain == Chain::channel) {
                 if (count < most) {
                     seen[count] = observe_locked(t);

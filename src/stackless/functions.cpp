@@ -1,4 +1,4 @@
-// The functions of the layer, and the class atomic.
+// The functions of the layer.
 
 #include <memory>
 #include <new>
@@ -6,12 +6,16 @@
 
 #include "core/reference.hpp"
 #include "interpreter/threading/threads.hpp"
+#include "python/define.hpp"
+#include "stackless/run.hpp"
 #include "stackless/scheduler.hpp"
+#include "stackless/thread_life.hpp"
 
 namespace stackless {
 
 using core::Reference;
 using interpreter::Holding;
+using python::as_method;
 
 namespace {
 
@@ -109,22 +113,22 @@ PyObject* schedule(PyObject*, Arguments args, Py_ssize_t count, PyObject* names)
         return nullptr;
     }
     Tasklet* self = s->current;
-    if (s->runnable == 1 && s->watchdog == nullptr) {
+    if (s->runnable.count() == 1 && s->watchdog == nullptr) {
         return Py_NewRef(value);
     }
     if (!s->may_switch()) [[unlikely]] {
         return nullptr;
     }
-    PyObject* old;
+    Outcome old;
     {
         Holding lock(tasklets_lock);
-        old = exchange_value(self, Py_NewRef(value), false);
-        s->first = self->next;
+        old = self->outcome.exchange(Outcome::value(Py_NewRef(value)));
+        s->runnable.rotate_to(self->in_chain.next);
     }
-    if (old != nullptr) [[unlikely]] {
-        return s->let_go_and_go_on(self, old, nullptr, {args, count, names});
+    if (!old.is_empty()) [[unlikely]] {
+        return s->let_go_and_go_on(self, old.release(), nullptr, {args, count, names});
     }
-    return s->go_on(self, s->first, {args, count, names});
+    return s->go_on(self, s->runnable.first(), {args, count, names});
 }
 
 PyDoc_STRVAR(schedule_remove_doc,
@@ -143,18 +147,14 @@ PyObject* schedule_remove(PyObject*, Arguments args, Py_ssize_t count, PyObject*
     }
     s->thread->run_kill_queue();  // which may end the current tasklet
     PyObject* value = parse_retval(*s, "schedule_remove", args, count, names);
-    if (value == nullptr) {
+    if (value == nullptr || !s->may_switch()) {
         return nullptr;
     }
-    if (!s->may_switch()) {
-        return nullptr;
-    }
-    PyObject* old;
     {
+        Outcome old;
         Holding lock(tasklets_lock);
-        old = exchange_value(s->current, Py_NewRef(value), false);
+        old = s->current->outcome.exchange(Outcome::value(Py_NewRef(value)));
     }
-    Py_XDECREF(old);
     return s->pause({args, count, names});
 }
 
@@ -184,7 +184,7 @@ PyDoc_STRVAR(getruncount_doc,
 
 PyObject* getruncount(PyObject*, PyObject*) {
     Scheduler* s = Scheduler::running();
-    return s != nullptr ? PyLong_FromSsize_t(s->runnable) : nullptr;
+    return s != nullptr ? PyLong_FromSsize_t(s->runnable.count()) : nullptr;
 }
 
 PyDoc_STRVAR(get_thread_info_doc,
@@ -216,7 +216,7 @@ PyObject* get_thread_info(PyObject*, Arguments args, Py_ssize_t count) {
         exists = s->thread != nullptr;  // else it has ended meanwhile
         main = Reference::borrow(as_object(s->main));
         current = Reference::borrow(as_object(s->current));
-        runnable = s->runnable;
+        runnable = s->runnable.count();
     }
     if (!exists) {
         interpreter::for_each_thread([&exists, id](unsigned long other) { exists = exists || other == id; });
@@ -233,13 +233,12 @@ PyDoc_STRVAR(get_threads_doc,
 "The ids of all threads of the interpreter, the main one's first.");
 
 PyObject* get_threads(PyObject*, PyObject*) {
-    Py_ssize_t expected = 0;
+    Py_ssize_t expected = 0, count = 0;
     interpreter::for_each_thread([&expected](unsigned long) { ++expected; });
     std::unique_ptr<unsigned long[]> ids(new (std::nothrow) unsigned long[static_cast<std::size_t>(expected)]);
     if (ids == nullptr) {
         return PyErr_NoMemory();
     }
-    Py_ssize_t count = 0;
     interpreter::for_each_thread([&](unsigned long id) {
         if (count < expected) {
             ids[count++] = id;
@@ -376,67 +375,7 @@ PyObject* kill_all(PyObject*, PyObject*) {
     Py_RETURN_NONE;
 }
 
-// --- atomic ----------------------------------------------------------------------------------------------------------
-
-struct Atomic {
-    PyObject_HEAD
-    bool before;  // what the tasklet was
-};
-
-PyObject* atomic_enter(PyObject* self, PyObject*) {
-    Scheduler* s = Scheduler::running();
-    if (s == nullptr) {
-        return nullptr;
-    }
-    reinterpret_cast<Atomic*>(self)->before = std::exchange(s->current->atomic, true);
-    Py_RETURN_NONE;
-}
-
-PyObject* atomic_exit(PyObject* self, Arguments, Py_ssize_t) {
-    Scheduler* s = Scheduler::running();
-    if (s == nullptr) {
-        return nullptr;
-    }
-    s->current->atomic = reinterpret_cast<Atomic*>(self)->before;
-    if (!s->current->atomic && s->interrupt_is_due && !s->interrupt()) {
-        return nullptr;
-    }
-    Py_RETURN_NONE;
-}
-
-void atomic_deallocate(PyObject* self) {
-    PyTypeObject* type = Py_TYPE(self);
-    type->tp_free(self);
-    Py_DECREF(type);
-}
-
-PyDoc_STRVAR(atomic_doc,
-"atomic()\n--\n\n"
-"A context manager in which the watchdog of run(timeout) leaves the current tasklet alone.");
-
-template <class Function>
-PyCFunction as_method(Function function) noexcept {
-    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
-}
-
-PyMethodDef atomic_methods[] = {
-    {"__enter__", atomic_enter, METH_NOARGS, nullptr},
-    {"__exit__", as_method(atomic_exit), METH_FASTCALL, nullptr},
-    {},
-};
-
-PyType_Slot atomic_slots[] = {
-    {Py_tp_doc, const_cast<char*>(atomic_doc)},
-    {Py_tp_dealloc, reinterpret_cast<void*>(atomic_deallocate)},
-    {Py_tp_methods, atomic_methods},
-    {0, nullptr},
-};
-
-PyType_Spec atomic_spec = {"greenlet.stackless.atomic", sizeof(Atomic), 0, Py_TPFLAGS_DEFAULT, atomic_slots};
-
 }  // namespace
-
-PyObject* make_atomic_type() noexcept { return PyType_FromSpec(&atomic_spec); }
 
 PyMethodDef functions[] = {
     {"run", as_method(run), METH_VARARGS | METH_KEYWORDS, run_doc},

@@ -16,6 +16,7 @@
 #include "core/transfer.hpp"
 #include "interpreter/thread_state.hpp"
 #include "interpreter/threading/lock.hpp"
+#include "stackless/runnable.hpp"
 #include "stackless/state.hpp"
 #include "stackless/tasklet.hpp"
 
@@ -23,18 +24,7 @@
 
 namespace stackless {
 
-// A call of run() in progress. Lies on the stack of its caller.
-struct Run {
-    Tasklet* tasklet;               // owned; who called it
-    Run* outer;                     // the one before, of any tasklet of the thread that has not ended
-    bool blocks_thread;             // wait for other threads when there is nothing to run
-    std::int64_t timeout;           // nanoseconds that a tasklet may run without a switch; 0: any
-    bool is_total;                  // `timeout` is for all of them together
-    bool is_soft;                   // do not interrupt, end at the next switch
-    bool has_alarm;                 // Python code can be interrupted (watchdog.hpp)
-    std::int64_t deadline;          // on the monotonic clock
-    Tasklet* interrupted;           // owned; it ran for too long
-};
+struct Run;
 
 // Where the thread's scheduler is.
 inline core::LayerObject& layer_object(core::Thread& thread) noexcept { return thread.layer_objects[layer.number]; }
@@ -47,9 +37,8 @@ struct Scheduler {
     Tasklet* main;                  // owned, while the thread lives
     Tasklet* current;               // the one that runs
     Tasklet* upcoming;              // the one that is being switched to; only where threads do not take turns
-    interpreter::SharedValue<Tasklet*> first;  // owned, all of the ring. But for the steps of a switch this is `current`
-    interpreter::SharedValue<Py_ssize_t> runnable;  // in the ring
-    Tasklet* active;                // the newest active tasklet
+    Runnable runnable;
+    ActiveRing active;              // the newest first
     PyObject* parting;              // owned; a paused tasklet, which the one that begins to run releases
     Run* runs;                      // the innermost run()
     Run* watchdog;                  // the one with a timeout
@@ -88,57 +77,13 @@ struct Scheduler {
         }
     }
 
-    // --- the ring. tasklets_lock is held. ---
-
-    // Puts a tasklet at the end, which is before the current one. Takes over a reference.
-    void append(Tasklet* t) noexcept {
-        t->chain = Chain::runnable;
-        runnable += 1;
-        if (first == nullptr) {
-            first = t->previous = t->next = t;
-            return;
-        }
-        link_before(first, t);
-    }
-
-    // Puts one first. Takes over a reference.
-    void prepend(Tasklet* t) noexcept {
-        append(t);
-        first = t;
-    }
-
-    // Puts one first, and the one that was first at the end. Takes over a reference.
-    void overtake(Tasklet* t) noexcept {
-        t->chain = Chain::runnable;
-        runnable += 1;
-        link_before(first->next, t);
-        first = t;
-    }
-
-    // Takes one out. Gives the caller the reference.
-    void remove(Tasklet* t) noexcept {
-        t->chain = Chain::none;
-        runnable += -1;
-        if (runnable == 0) {
-            first = nullptr;
-        }
-        else {
-            t->previous->next = t->next;
-            t->next->previous = t->previous;
-            if (first == t) {
-                first = t->next;
-            }
-        }
-        t->previous = t->next = nullptr;
-    }
-
     // --- the steps of a switch ---
 
     // Whose turn it is when `leaving` has left the ring: the first one, put there if need be. `leaving` itself if nothing
     // else remains and it was in run(). nullptr with an exception, if it can't leave: RuntimeError for a deadlock, or what
     // was raised while waiting for other threads.
     Tasklet* next_turn(Tasklet* leaving) noexcept {
-        Tasklet* next = first;
+        Tasklet* next = runnable.first();
         return next != nullptr ? next : wake_somebody(leaving);
     }
 
@@ -166,11 +111,9 @@ struct Scheduler {
     // exception. For the steps of a switch.
     void raise_in(Tasklet* t, PyObject* exception) noexcept;
 
-    // The tasklet that goes on if nobody else can, and that errors of tasklets are raised in: who called run() last, or
+    // The tasklet that goes on if nobody else can, and that errors of tasklets are raised in: the one that called run() last, or
     // the main one.
-    Tasklet* sleeper() const noexcept {
-        return runs != nullptr ? runs->tasklet : main;
-    }
+    Tasklet* sleeper() const noexcept;
 
     // What there may be to do before a switch besides: for the watchdog, the schedule callback and trace functions. Returns
     // the tasklet to switch to, or nullptr with an exception if there is none any more.
@@ -185,7 +128,7 @@ struct Scheduler {
             return to != nullptr ? reserve_next(from) : nullptr;
         }
         // What was called since it was chosen may have ended it, made it wait, put another one first, or let another thread take it.
-        return to == nullptr || first == to ? to : next_turn(from);
+        return to == nullptr || runnable.first() == to ? to : next_turn(from);
     }
 
     // Did greenlets switch in the middle of a switch of `from`, so that it is not in progress any more, or another one is?
@@ -218,7 +161,7 @@ struct Scheduler {
     // Makes a tasklet of this thread runnable that was in no chain. For any thread to call, which holds tasklets_lock. Takes over
     // a reference. `is_next`: before the others.
     void make_runnable(Tasklet* t, bool is_next = false) noexcept {
-        append(t);
+        runnable.append(t);
         if (is_next) {
             make_next(t);
         }
@@ -243,20 +186,11 @@ private:
     // Has a runnable tasklet that is not the current one go on first when that one switches away.
     void make_next(Tasklet* t) noexcept {
         if (waits) {
-            first = t;
+            runnable.rotate_to(t);
         }
-        else if (runnable > 2) {
-            t->previous->next = t->next;
-            t->next->previous = t->previous;
-            link_before(first->next, t);
+        else if (runnable.count() > 2) {
+            runnable.move_to_second(t);
         }
-    }
-
-    void link_before(Tasklet* place, Tasklet* t) noexcept {
-        t->previous = place->previous;
-        t->next = place;
-        place->previous->next = t;
-        place->previous = t;
     }
 
     static Scheduler* make(core::Thread& thread) noexcept;
@@ -275,29 +209,7 @@ private:
     bool somebody_may_run() noexcept;
 };
 
-// Drops the reference that a paused tasklet's greenlet holds to it, if that is possible. The lock is held; the caller has a reference.
-void unhold(Tasklet* t) noexcept;
-
-// Gives its greenlet the reference again. The lock is held.
-void hold(Tasklet* t) noexcept;
-
-// Takes a tasklet out of the chain it is in, and has it held. The lock is held. Gives the caller a reference.
-Tasklet* unlink(Tasklet* t) noexcept;
-
-// Makes the greenlet that a tasklet will run on. False with an exception if memory ran out.
-bool make_greenlet(Scheduler& scheduler, Tasklet* t) noexcept;
-
-// What every greenlet of a tasklet runs: run_tasklet(tasklet).
-PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept;
-
-// The function run(), for the current tasklet. `run` with its parameters filled in. None, the interrupted tasklet, or
-// nullptr with an exception.
-PyObject* run_others(Scheduler& scheduler, Run& run, interpreter::CallInProgress call) noexcept;
-
-// Has the active tasklets of the running thread run their `finally` blocks, because it or the interpreter ends.
-void kill_active(Scheduler& scheduler) noexcept;
-
-// The class, which Python code does not see. A new reference, or nullptr with an exception.
-PyObject* make_scheduler_type() noexcept;
+inline PyObject* as_object(Scheduler* s) noexcept { return reinterpret_cast<PyObject*>(s); }
+inline Scheduler* as_scheduler(PyObject* object) noexcept { return reinterpret_cast<Scheduler*>(object); }
 
 }  // namespace stackless

@@ -4,7 +4,7 @@
 
 #include "core/layer.hpp"
 #include "core/reference.hpp"
-#include "stackless/tasklet.hpp"
+#include "stackless/lock.hpp"
 
 namespace stackless {
 
@@ -39,8 +39,7 @@ inline constexpr core::Layer<State> layer{2};
 // Adds this layer to the module greenlet._greenlet. 0, or -1 with an exception.
 int add_to(PyObject* module, core::ModuleState& module_state) noexcept;
 
-// functions.cpp: the functions of the layer, and the class `atomic`.
+// The functions of the layer.
 extern PyMethodDef functions[];
-PyObject* make_atomic_type() noexcept;
 
 }  // namespace stackless

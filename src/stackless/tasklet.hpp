@@ -9,95 +9,85 @@
 //                                                     send, receive v |
 //                                                                  blocked
 //
-// Who holds it: the chain it is in, and its greenlet while it is active. The greenlet of a paused tasklet does not hold it, so that the
-// last reference of others ends it.
+// A tasklet is owned by the chain it is in, and by its greenlet while it is active. The greenlet of a paused tasklet does not own
+// it, so that a paused tasklet ends when it is no longer referenced from elsewhere.
 //
-// A tasklet is no greenlet: it is what goes on, and a greenlet is where. It gets a greenlet when it first runs, and
-// each time it is suspended it notes which greenlet that happened in: code in a tasklet may use greenlets of its own.
+// A tasklet is not a greenlet. It gets one when it first runs, and notes in which one it is suspended: code in a tasklet may use
+// greenlets of its own.
 
 #pragma once
 
+#include <cstdint>
 #include <utility>
 
-#include "core/greenlet.hpp"
 #include "core/gc_root.hpp"
-#include "interpreter/threading/lock.hpp"
+#include "core/greenlet.hpp"
 #include "stackless/hooks.hpp"
+#include "stackless/lock.hpp"
+#include "stackless/outcome.hpp"
+#include "stackless/ring.hpp"
 
 namespace stackless {
 
 struct Channel;
 struct Scheduler;
 
-// Held to look at, or change, what other threads may use of tasklets, channels and schedulers. Where threads take turns it is
-// nothing. What is let go of, is so after it.
-inline interpreter::Lock tasklets_lock;
-
-// The chain that a tasklet is linked into. The chain owns a reference to it.
+// The chain that a tasklet is linked into.
 enum class Chain : std::uint8_t { none, runnable, channel };
+
+// How an active tasklet is suspended. Also of the one that runs.
+enum class Suspension : std::uint8_t {
+    in_turn,  // its scheduler switched to another tasklet
+    unowned,  // the same; it is paused, and its greenlet does not own it
+    outside,  // another greenlet was resumed by other means, and another tasklet with it
+};
 
 struct Tasklet {
     PyObject_HEAD
-    Tasklet* previous;      // in its chain
-    Tasklet* next;
-    interpreter::SharedValue<Scheduler*> scheduler;   // owned; of the thread it belongs to
-    PyGreenlet* greenlet;   // owned; where it goes on. nullptr before it first runs
-    PyGreenlet* first_greenlet;       // borrowed; while active: where it began
-    core::GcRoot* holder;     // borrowed; while active: what holds it, on the stack of that
-    PyObject* value;        // owned; what the call that suspended it returns, or raises; nullptr: None
-    PyObject* function;     // owned, like the next three, until it ends
-    PyObject* arguments;    // a tuple; nullptr: it was given none
-    PyObject* keywords;     // a dict or nullptr
-    PyObject* context;      // contextvars.Context, before it first runs
-    Channel* channel;       // borrowed; if it is in the chain of a channel
+    Link<Tasklet> in_chain;
+    Link<Tasklet> among_active;                      // of its thread
+    interpreter::SharedValue<Scheduler*> scheduler;  // owned; of the thread it belongs to
+    PyGreenlet* greenlet;        // owned; where it goes on. nullptr before it first runs
+    PyGreenlet* first_greenlet;  // borrowed; while active: where it began
+    core::GcRoot* holder;        // borrowed; while active: what owns it, on the stack of its first greenlet
+    Outcome outcome;             // what the call that suspended it returns or raises
+    PyObject* function;          // owned, like the next three, until it ends
+    PyObject* arguments;         // a tuple; nullptr: it was given none
+    PyObject* keywords;          // a dict or nullptr
+    PyObject* context;           // contextvars.Context, before it first runs
+    Channel* channel;            // borrowed; while it is in the chain of a channel
     PyObject* weak_references;
-    Tasklet* older_active;  // the other active tasklets of its thread
-    Tasklet* newer_active;
     Hooks hooks;
     interpreter::SharedValue<Chain> chain;
-    bool raises;            // `value` is to be raised
-    bool sends;             // what it waits for in the chain of a channel
+    Suspension suspension;
+    bool sends;                                // what it waits for in the chain of a channel
+    bool is_main;                              // it stands for the thread's code outside all other tasklets
     interpreter::SharedValue<bool> is_active;  // it has begun to run, and has not ended
-    bool is_unheld;         // `holder` does not hold it, because it is paused
-    bool value_is_itself;   // then `value` is nullptr and stands for the tasklet
-    bool is_outside;        // it was suspended by something else than its scheduler, which resumed another tasklet
-    bool is_main;           // it is what the thread does when it runs no tasklet
     interpreter::SharedValue<bool> atomic;
     interpreter::SharedValue<bool> block_trap;
     interpreter::SharedValue<bool> ignore_nesting;
 };
 
+// Some tasklets that are in the same chain, which owns them; and the active ones of a thread, which are borrowed.
+using ChainRing = Ring<Tasklet, &Tasklet::in_chain>;
+using ActiveRing = Ring<Tasklet, &Tasklet::among_active>;
+
 inline PyObject* as_object(Tasklet* tasklet) noexcept { return reinterpret_cast<PyObject*>(tasklet); }
 inline Tasklet* as_tasklet(PyObject* object) noexcept { return reinterpret_cast<Tasklet*>(object); }
 
-// Has it begun to run, and not ended?
+// True if it has begun to run and has not ended, and its greenlet was not killed.
 inline bool has_stack(const Tasklet* t) noexcept {
     return t->is_active && t->greenlet->pimpl->phase == core::Phase::active;
 }
 
-// Has it something to run, or to go on with?
+// True if it has something to run, or to resume.
 inline bool is_ready_to_run(const Tasklet* t) noexcept { return t->is_active || t->arguments != nullptr; }
 
-// Can it run, now or when it is inserted? Not if its thread has ended. The lock is held.
-bool is_alive(const Tasklet* t) noexcept;
-
-// Sets what a suspended tasklet is resumed with. The lock is held. Takes over the value; returns the old one, for the caller to
-// let go of.
-[[nodiscard]] inline PyObject* exchange_value(Tasklet* t, PyObject* value, bool raises) noexcept {
-    PyObject* old = t->value;
-    t->value = value;
-    t->raises = raises;
-    return old;
-}
-
-// The same for one that is resumed with nothing any more.
-inline void clear_value(Tasklet* t) noexcept {
-    PyObject* old;
-    {
-        interpreter::Holding lock(tasklets_lock);
-        old = exchange_value(t, nullptr, false);
-    }
-    Py_XDECREF(old);
+// Empties what it is resumed with.
+inline void clear_outcome(Tasklet* t) noexcept {
+    Outcome old;
+    interpreter::Holding lock(tasklets_lock);
+    old = t->outcome.take();
 }
 
 // Sets where it goes on. Takes over the reference.
@@ -110,11 +100,12 @@ inline void exchange_greenlet(Tasklet* t, PyGreenlet* g) noexcept {
     Py_XDECREF(old);
 }
 
-// Has it bound to nothing, and resumed with nothing. What it was bound to goes after that, because it may run code, and without
-// the lock, which is held at first.
+// Unbinds the tasklet and empties what it would be resumed with. `lock` is held, and released before the references are dropped,
+// which may run code.
 inline void unbind(Tasklet* t, interpreter::Holding& lock) noexcept {
     PyObject* taken[] = {std::exchange(t->function, nullptr), std::exchange(t->arguments, nullptr),
-                         std::exchange(t->keywords, nullptr), std::exchange(t->context, nullptr), exchange_value(t, nullptr, false)};
+                         std::exchange(t->keywords, nullptr), std::exchange(t->context, nullptr)};
+    Outcome old = t->outcome.take();
     lock.release();
     for (PyObject* each : taken) {
         Py_XDECREF(each);
@@ -126,13 +117,12 @@ inline void unbind(Tasklet* t) noexcept {
     unbind(t, lock);
 }
 
+// Can it run, now or when it is inserted? Not if its thread has ended. The lock is held.
+bool is_alive(const Tasklet* t) noexcept;
 // nullptr for None, too: many parameters take None for "not given".
 inline PyObject* given(PyObject* argument) noexcept { return argument != Py_None ? argument : nullptr; }
 
-// tasklet_type.cpp: the class. A new reference, or nullptr with an exception.
-PyObject* make_tasklet_type() noexcept;
-
-// --- tasklet.cpp: what can be done with one, by any thread. False or nullptr with an exception, unless said otherwise ---
+// --- operations.cpp, contexts.cpp: what can be done with one, by any thread. False or nullptr with an exception, unless said otherwise ---
 
 // The identifier of a thread, unless `number` is None or -1, which stand for what `id` is before. False with an exception.
 bool parse_thread_id(PyObject* number, unsigned long& id) noexcept;

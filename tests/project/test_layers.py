@@ -41,8 +41,26 @@ INTERPRETER = [
     "prepare",
 ]
 
+# Within stackless, by a file's or a folder's name in it.
+STACKLESS = [
+    "lock|outcome|ring",
+    "hooks",
+    "tasklet|state",
+    "channel|runnable|refusal",
+    "scheduler",
+    "ownership|describe|watchdog",
+    "run",
+    "waiting|arrival",
+    "turn",
+    "body|contexts|operations|rendezvous",
+    "thread_life",
+    "types|functions",
+    "layer",
+]
+
 # Where a file below needs what stands above: each is a function whose room is above its declaration.
 UPWARD = {
+    "src/stackless/hooks.cpp": {"stackless/scheduler.hpp"},  # whose tasklet is the current one
     "src/core/parent.cpp": {"core/describe.hpp", "core/thread_stack.hpp"},  # what a refusal says
     "src/core/thread.cpp": {"core/create.hpp", "core/shortage.hpp"},        # a thread's main greenlet; no room for a stack
     "src/core/coroutine/hooks.cpp": {"core/coroutine/coroutine.hpp"},       # what a coroutine is
@@ -74,9 +92,16 @@ def runs_up(path, included):
         above, below = (floor_of(file.stem, CORE) for file in (path, included))
     elif folders[0] == "interpreter":
         above, below = (floor_of(name_within_folder(file), INTERPRETER) for file in (path, included))
+    elif folders[0] == "stackless":
+        above, below = (floor_of(Path(file.parts[1]).stem, STACKLESS) for file in (path, included))
     else:
         return False
     return above < below and str(included) not in UPWARD.get(f"src/{path}", ())
+
+
+def test_each_file_of_stackless_has_its_floor():
+    names = {path.relative_to(SOURCE / "stackless").parts[0].split(".")[0] for path in (SOURCE / "stackless").rglob("*.[ch]pp")}
+    assert names == set("|".join(STACKLESS).split("|"))
 
 
 def test_each_folder_and_each_file_of_core_and_interpreter_has_its_floor():
@@ -100,6 +125,7 @@ def test_one_that_runs_up_is_noticed():
     assert runs_up(Path("core/thread.hpp"), Path("module/module.hpp"))
     assert runs_up(Path("aio/aio.hpp"), Path("generators/object.hpp"))
     assert runs_up(Path("core/greenlet.hpp"), Path("core/kill.hpp"))
+    assert runs_up(Path("stackless/turn.cpp"), Path("stackless/body.hpp"))
     assert not runs_up(Path("aio/aio.hpp"), Path("coroutines/object.hpp"))
 
 

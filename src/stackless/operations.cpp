@@ -5,11 +5,10 @@
 #include <utility>
 
 #include "core/reference.hpp"
-#include "interpreter/context.hpp"
-#include "interpreter/frames/frame_object.hpp"
 #include "interpreter/pending_exception.hpp"
-#include "interpreter/thread_state.hpp"
-#include "stackless/scheduler.hpp"
+#include "stackless/contexts.hpp"
+#include "stackless/ownership.hpp"
+#include "stackless/refusal.hpp"
 
 namespace stackless {
 
@@ -19,28 +18,6 @@ using interpreter::Holding;
 namespace {
 
 constexpr const char* thread_has_ended = "the tasklet has no thread: its own has ended";
-
-// Lets go of the lock, and sets RuntimeError if there is a reason to refuse what is asked for. True if there is none.
-bool is_allowed(const char* reason, Holding& lock) noexcept {
-    lock.release();
-    if (reason != nullptr) {
-        fail(reason);
-    }
-    return reason == nullptr;
-}
-
-// The context of the running greenlet: a new reference. Made if there is none yet.
-PyObject* running_context() noexcept {
-    PyThreadState* ts = interpreter::current_thread_state();
-    if (interpreter::running_context(ts) == nullptr) {
-        PyObject* context = PyContext_New();
-        if (context == nullptr) {
-            return nullptr;
-        }
-        Py_XDECREF(interpreter::exchange_running_context(ts, context));
-    }
-    return Py_NewRef(interpreter::running_context(ts));
-}
 
 // The reasons to refuse are nullptr if there is none, and found while the lock is held.
 
@@ -229,10 +206,10 @@ bool put_first(Scheduler& s, Tasklet& t) noexcept {
     Holding lock(tasklets_lock);
     const char* reason = t.scheduler != &s ? "the tasklet was bound to another thread meanwhile" : why_not_to_run(t);
     if (reason == nullptr && t.chain == Chain::runnable) {
-        s.first = &t;
+        s.runnable.rotate_to(&t);
     }
     else if (reason == nullptr) {
-        s.prepend(unlink(&t));
+        s.runnable.prepend(unlink(&t));
     }
     return is_allowed(reason, lock);
 }
@@ -338,15 +315,15 @@ PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
         lock.release();
         return nullptr;
     }
-    Reference old = Reference::steal(exchange_value(t, held.release(), true));
+    Outcome old = t->outcome.exchange(Outcome::error(held.release()));
     if (!pending) {
-        s->prepend(unlink(t));
+        s->runnable.prepend(unlink(t));
     }
     else if (!is_busy || t->chain != Chain::runnable) {
         t->scheduler->make_runnable(unlink(t));
     }
     lock.release();
-    old = Reference();
+    old = Outcome();
     return pending ? Py_NewRef(Py_None) : s->go_on(s->current, t, {});
 }
 
@@ -361,92 +338,6 @@ PyObject* kill(Tasklet& t, bool pending) noexcept {
     }
     PyObject* exit = make_exception(layer.of(*module).tasklet_exit);
     return exit != nullptr ? throw_into(&t, exit, pending) : nullptr;
-}
-
-// --- contexts and frames ---------------------------------------------------------------------------------------------
-
-namespace {
-
-// May the context of a tasklet that is not the current one of this thread be used? The lock is held. If threads do not take turns,
-// one that has a stack may be resumed by its own at any time.
-bool has_context_at_hand(const Tasklet& t) noexcept {
-    bool may_run = t.is_active && !interpreter::has_gil && !t.scheduler->is_running_thread();
-    return !may_run && !t.scheduler->is_busy_with(&t);
-}
-
-// Is its context that of the running greenlet? So it is of the current tasklet, and of one in whose greenlet another one goes on.
-bool has_running_context(const Tasklet& t, const Scheduler* own) noexcept {
-    return own != nullptr && (own->current == &t || own->thread->current == t.greenlet);
-}
-
-// Where the context of a tasklet is that does not run. The lock is held.
-PyObject** context_of(Tasklet& t) noexcept {
-    if (t.greenlet == nullptr) {
-        return &t.context;
-    }
-    core::Greenlet& greenlet = *t.greenlet->pimpl;
-    return greenlet.activation != nullptr ? &greenlet.activation->state.context : &greenlet.context;
-}
-
-}  // namespace
-
-bool is_current_here(const Tasklet& t) noexcept {
-    Scheduler* s = own_scheduler(t);
-    return s != nullptr && s->current == &t;
-}
-
-bool set_context(Tasklet& t, PyObject* context) noexcept {
-    Scheduler* own = own_scheduler(t);
-    bool runs = has_running_context(t, own);
-    PyThreadState* ts = interpreter::current_thread_state();
-    Reference old;
-    Holding lock(tasklets_lock);
-    const char* reason = nullptr;
-    if (own == nullptr && (t.chain != Chain::none || !has_context_at_hand(t))) {
-        reason = "the tasklet is scheduled in another thread";
-    }
-    else if (t.is_active && interpreter::is_entered(runs ? interpreter::running_context(ts) : *context_of(t))) {
-        reason = "the context of the tasklet is in use by Context.run()";
-    }
-    else {
-        Py_INCREF(context);
-        old = Reference::steal(runs ? interpreter::exchange_running_context(ts, context) : std::exchange(*context_of(t), context));
-    }
-    return is_allowed(reason, lock);
-}
-
-PyObject* get_context(Tasklet& t) noexcept {
-    if (has_running_context(t, own_scheduler(t))) {
-        return running_context();
-    }
-    Reference made = Reference::steal(PyContext_New());
-    if (!made) {
-        return nullptr;
-    }
-    Reference context;
-    Holding lock(tasklets_lock);
-    if (has_context_at_hand(t)) {
-        PyObject*& place = *context_of(t);
-        place = place != nullptr ? place : made.release();
-        context = Reference::borrow(place);
-    }
-    return is_allowed(context ? nullptr : "the tasklet is the current one of another thread", lock) ? context.release() : nullptr;
-}
-
-PyFrameObject* innermost_frame(const Tasklet& t) noexcept {
-    Scheduler* own = own_scheduler(t);
-    if (!t.is_active || (own == nullptr && (!interpreter::has_gil || t.scheduler->thread == nullptr))) {
-        return nullptr;
-    }
-    if (t.scheduler->current == &t) {
-        auto* frame = own != nullptr ? PyEval_GetFrame() : nullptr;
-        return reinterpret_cast<PyFrameObject*>(Py_XNewRef(reinterpret_cast<PyObject*>(frame)));
-    }
-    core::Greenlet& greenlet = *t.greenlet->pimpl;
-    if (greenlet.activation == nullptr || greenlet.thread->current == t.greenlet) {
-        return nullptr;
-    }
-    return interpreter::innermost_frame_object(interpreter::current_thread_state(), greenlet.activation->state);
 }
 
 }  // namespace stackless

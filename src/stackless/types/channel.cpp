@@ -5,174 +5,28 @@
 
 #include "core/reference.hpp"
 #include "interpreter/pending_exception.hpp"
-#include "interpreter/thread_state.hpp"
+#include "python/define.hpp"
 #include "stackless/channel.hpp"
 #include "stackless/describe.hpp"
-#include "stackless/scheduler.hpp"
+#include "stackless/rendezvous.hpp"
+#include "stackless/ownership.hpp"
+#include "stackless/types/types.hpp"
 
 #include <structmember.h>  // after Python.h
 
 namespace stackless {
 
 using core::Reference;
-using interpreter::CallInProgress;
 using interpreter::Holding;
+using python::as_method;
 
 namespace {
 
 using Arguments = PyObject* const*;
 
-Channel& of(PyObject* self) noexcept { return *reinterpret_cast<Channel*>(self); }
+Channel& of(PyObject* self) noexcept { return *as_channel(self); }
 
 // --- sending and receiving -------------------------------------------------------------------------------------------
-
-// Calls the channel callback, for which `value`, if any, is the `tempval` of the current tasklet. False with an exception.
-bool call_back(Channel& c, Scheduler& s, bool sends, bool blocks, PyObject* value, bool raises) noexcept {
-    if (s.is_switching()) {
-        PyErr_SetString(PyExc_RuntimeError, "callbacks can't use channels");
-        return false;
-    }
-    Reference callback = s.state->get(&State::channel_callback);
-    if (!callback) {
-        return true;
-    }
-    Tasklet* self = s.current;
-    Reference held = Reference::borrow(as_object(self));  // greenlets may switch nevertheless, and end it
-    Holding lock(tasklets_lock);
-    bool before_raises = self->raises;
-    PyObject* before = exchange_value(self, Py_XNewRef(value), raises);
-    lock.release();
-    PyObject* arguments[] = {reinterpret_cast<PyObject*>(&c), as_object(self), sends ? Py_True : Py_False,
-                             blocks ? Py_True : Py_False};
-    s.set_switching(true);
-    Reference result = Reference::steal(PyObject_Vectorcall(callback.get(), arguments, 4, nullptr));
-    if (s.current == self) {  // else another one may be in the middle of a switch
-        s.end_switching();
-    }
-    lock.acquire_again();
-    Reference shown = Reference::steal(exchange_value(self, before, before_raises));
-    lock.release();
-    return bool(result);
-}
-
-// May the current tasklet wait on the channel? If not, sets an exception.
-[[gnu::always_inline]] inline bool may_wait(Channel& c, Scheduler& s) noexcept {
-    if (c.closing) {
-        PyErr_SetString(PyExc_ValueError, "Send/receive operation on a closed channel");
-        return false;
-    }
-    if (s.current->block_trap) {
-        PyErr_SetString(PyExc_RuntimeError, "this tasklet does not like to be blocked.");
-        return false;
-    }
-    return s.may_switch();
-}
-
-// The current tasklet waits on the channel until another one comes. `value`: what it sends, owned. `lock`: tasklets_lock.
-PyObject* wait(Channel& c, Scheduler& s, bool sends, PyObject* value, bool raises, Holding& lock, CallInProgress call) noexcept {
-    Tasklet* self = s.current;
-    s.remove(self);
-    c.append(self, sends);
-    PyObject* old = exchange_value(self, value, raises);
-    lock.release();
-    if (old == nullptr && s.first != nullptr) [[likely]] {
-        return s.go_on(self, s.first, call);
-    }
-    return s.let_go_and_go_on(self, old, nullptr, call);
-}
-
-// The scheduler of the running thread, which uses the channel. nullptr with an exception.
-inline Scheduler* scheduler_of_user(Channel& c) noexcept {
-    if (!interpreter::has_gil) {
-        return Scheduler::running();
-    }
-    Scheduler* user = c.user;
-    if (user != nullptr && user->thread != nullptr && interpreter::is_running(user->thread->thread_state)) [[likely]] {
-        return user;
-    }
-    Scheduler* running = Scheduler::running();
-    Py_XINCREF(running);
-    Py_XSETREF(c.user, running);
-    return running;
-}
-
-// The common part of send() and receive(), from the side of the current tasklet. `value`: what it sends, owned; it is an
-// exception to be raised if `raises`. Returns what it receives, or None; or nullptr with an exception.
-template <bool sends>
-PyObject* rendezvous(Channel& c, PyObject* value, bool raises, CallInProgress call) noexcept {
-    Scheduler* scheduler = scheduler_of_user(c);
-    if (scheduler == nullptr) [[unlikely]] {
-        Py_XDECREF(value);
-        return nullptr;
-    }
-    Scheduler& s = *scheduler;
-    s.thread->run_kill_queue();
-    auto blocks = [&c] { return sends ? c.balance >= 0 : c.balance <= 0; };
-    if (s.state->channel_callback != nullptr && !call_back(c, s, sends, blocks(), value, raises)) [[unlikely]] {
-        Py_XDECREF(value);
-        return nullptr;
-    }
-    Holding lock(tasklets_lock);
-    if (blocks()) {
-        lock.release();
-        if (!may_wait(c, s)) [[unlikely]] {
-            Py_XDECREF(value);
-            return nullptr;
-        }
-        lock.acquire_again();
-        if (interpreter::has_gil || blocks()) [[likely]] {
-            return wait(c, s, sends, value, raises, lock, call);
-        }
-    }
-
-    Tasklet* other = c.first;
-    Tasklet* self = s.current;
-    bool is_of_this_thread = other->scheduler == &s;
-    bool switches = is_of_this_thread && (c.schedule_all || c.preference == (sends ? -1 : 1));
-    if (switches && !s.may_switch()) [[unlikely]] {
-        lock.release();
-        Py_XDECREF(value);
-        return nullptr;
-    }
-    c.remove(other);
-    bool other_raises = raises;
-    std::swap(other->value, value);
-    std::swap(other->raises, other_raises);
-    // Now `value` is what `other` had: what it sends; or nothing, but for one that was given a `tempval`.
-    PyObject* unused = nullptr;
-    if (sends) {
-        unused = std::exchange(value, nullptr);
-        other_raises = false;
-    }
-    if (!is_of_this_thread) {
-        other->scheduler->make_runnable(other);
-    }
-    else if (switches && !c.schedule_all) {
-        s.overtake(other);
-    }
-    else {
-        s.append(other);
-        if (switches) {
-            s.first = self->next;
-        }
-    }
-    if (switches) {
-        std::swap(self->value, value);
-        self->raises = other_raises;
-        lock.release();
-        if (value != nullptr || unused != nullptr) [[unlikely]] {
-            return s.let_go_and_go_on(self, value, unused, call);
-        }
-        return s.go_on(self, s.first, call);
-    }
-    lock.release();
-    Py_XDECREF(unused);
-    if (other_raises) {
-        interpreter::put_exception(value);
-        return nullptr;
-    }
-    return value != nullptr ? value : Py_NewRef(Py_None);
-}
 
 bool check_count(const char* name, Py_ssize_t count, Py_ssize_t wanted) noexcept {
     if (count == wanted) [[likely]] {
@@ -194,7 +48,7 @@ PyDoc_STRVAR(send_doc,
 
 PyObject* channel_send(PyObject* self, Arguments args, Py_ssize_t count) {
     return check_count("send", count, 1)
-               ? rendezvous<true>(of(self), Py_NewRef(args[0]), false, {args, count, nullptr})
+               ? send(of(self), Py_NewRef(args[0]), {args, count, nullptr})
                : nullptr;
 }
 
@@ -207,7 +61,7 @@ PyDoc_STRVAR(receive_doc,
 "    What send() raises; and the exception that was sent.");
 
 PyObject* channel_receive(PyObject* self, Arguments args, Py_ssize_t count) {
-    return check_count("receive", count, 0) ? rendezvous<false>(of(self), nullptr, false, {args, count, nullptr}) : nullptr;
+    return check_count("receive", count, 0) ? receive(of(self), {args, count, nullptr}) : nullptr;
 }
 
 PyDoc_STRVAR(send_exception_doc,
@@ -230,7 +84,7 @@ PyObject* channel_send_exception(PyObject* self, PyObject* args) {
     }
     bool has_rest = PyTuple_GET_SIZE(rest.get()) > 0;
     PyObject* exception = make_exception(PyTuple_GET_ITEM(args, 0), has_rest ? rest.get() : Py_None, Py_None);
-    return exception != nullptr ? rendezvous<true>(of(self), exception, true, {}) : nullptr;
+    return exception != nullptr ? send_error(of(self), exception) : nullptr;
 }
 
 PyDoc_STRVAR(send_throw_doc,
@@ -252,7 +106,7 @@ PyObject* channel_send_throw(PyObject* self, PyObject* args, PyObject* kwargs) {
         return nullptr;
     }
     PyObject* exception = make_exception(type, value, traceback);
-    return exception != nullptr ? rendezvous<true>(of(self), exception, true, {}) : nullptr;
+    return exception != nullptr ? send_error(of(self), exception) : nullptr;
 }
 
 PyDoc_STRVAR(send_sequence_doc,
@@ -270,7 +124,7 @@ PyObject* channel_send_sequence(PyObject* self, PyObject* sequence) {
     }
     Py_ssize_t count = 0;
     while (PyObject* item = PyIter_Next(iterator.get())) {
-        Reference sent = Reference::steal(rendezvous<true>(of(self), item, false, {}));
+        Reference sent = Reference::steal(send(of(self), item, {}));
         if (!sent) {
             return nullptr;
         }
@@ -282,7 +136,7 @@ PyObject* channel_send_sequence(PyObject* self, PyObject* sequence) {
 // Iteration ends where receive() would say that the channel is closed.
 PyObject* channel_next(PyObject* self) {
     Channel& c = of(self);
-    return c.closing && c.balance <= 0 ? nullptr : rendezvous<false>(c, nullptr, false, {});
+    return c.closing && c.balance <= 0 ? nullptr : receive(c, {});
 }
 
 PyDoc_STRVAR(next_doc,
@@ -323,13 +177,13 @@ PyObject* channel_open(PyObject* self, PyObject*) {
 
 PyObject* get_balance(PyObject* self, void*) { return PyLong_FromSsize_t(of(self).balance); }
 PyObject* get_closing(PyObject* self, void*) { return PyBool_FromLong(of(self).closing); }
-PyObject* get_closed(PyObject* self, void*) { return PyBool_FromLong(of(self).closing && of(self).first == nullptr); }
+PyObject* get_closed(PyObject* self, void*) { return PyBool_FromLong(of(self).closing && of(self).waiting.first() == nullptr); }
 PyObject* get_preference(PyObject* self, void*) { return PyLong_FromLong(of(self).preference); }
 PyObject* get_schedule_all(PyObject* self, void*) { return PyLong_FromLong(of(self).schedule_all); }
 
 PyObject* get_queue(PyObject* self, void*) {
     Holding lock(tasklets_lock);
-    Tasklet* first = of(self).first;
+    Tasklet* first = of(self).waiting.first();
     return Py_NewRef(first != nullptr ? as_object(first) : Py_None);
 }
 
@@ -373,7 +227,7 @@ PyDoc_STRVAR(reduce_doc,
 
 PyObject* channel_reduce(PyObject* self, PyObject*) {
     Channel& c = of(self);
-    if (c.first != nullptr) {
+    if (c.waiting.first() != nullptr) {
         PyErr_SetString(PyExc_NotImplementedError,
                         "a channel that tasklets wait on can't be pickled: they have C stacks, which only mean something "
                         "in this process");
@@ -415,7 +269,7 @@ int channel_init(PyObject*, PyObject*, PyObject*) { return 0; }
 
 int traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(Py_TYPE(self));
-    for (Tasklet* t = of(self).first; t != nullptr; t = t->next) {
+    for (Tasklet* t = of(self).waiting.first(); t != nullptr; t = of(self).waiting.after(t)) {
         Py_VISIT(as_object(t));
     }
     return 0;
@@ -426,7 +280,7 @@ int clear(PyObject* self) {
     Channel& c = of(self);
     for (;;) {
         Holding lock(tasklets_lock);
-        Tasklet* t = c.first;
+        Tasklet* t = c.waiting.first();
         if (t == nullptr) {
             return 0;
         }
@@ -453,11 +307,6 @@ PyDoc_STRVAR(channel_doc,
 "channel()\n--\n\n"
 "Where tasklets meet: one hands a value over, another one takes it. Who comes first waits.\n\n"
 "Iterating over a channel receives until StopIteration is sent, or the channel is closed.");
-
-template <class Function>
-PyCFunction as_method(Function function) noexcept {
-    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
-}
 
 PyMethodDef methods[] = {
     {"send", as_method(channel_send), METH_FASTCALL, send_doc},

@@ -1,8 +1,10 @@
+// Makes what an interpreter has of this layer, and adds it to the module.
+
 #include "stackless/state.hpp"
 
 #include "core/reference.hpp"
-#include "stackless/channel.hpp"
-#include "stackless/scheduler.hpp"
+#include "stackless/body.hpp"
+#include "stackless/types/types.hpp"
 
 namespace stackless {
 

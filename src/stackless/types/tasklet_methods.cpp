@@ -1,0 +1,387 @@
+// The methods of tasklets: arguments and documentation of operations.
+
+#include <cstddef>
+#include <utility>
+
+#include "core/reference.hpp"
+#include "interpreter/context.hpp"
+#include "interpreter/thread_state.hpp"
+#include "python/define.hpp"
+#include "stackless/scheduler.hpp"
+#include "stackless/types/tasklet.hpp"
+
+namespace stackless {
+
+using core::Reference;
+using interpreter::Holding;
+using python::as_method;
+
+bool parse_binding(PyObject* args, PyObject* kwargs, const char* format, PyObject** values) noexcept {
+    static const char* names[] = {"func", "args", "kwargs", nullptr};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, const_cast<char**>(names), &values[0], &values[1],
+                                     &values[2])) {
+        return false;
+    }
+    for (int i = 0; i < 3; ++i) {
+        values[i] = values[i] != nullptr ? given(values[i]) : nullptr;
+    }
+    return true;
+}
+
+namespace {
+
+using Arguments = PyObject* const*;
+
+// Parses what "PyObject_IsTrue" is meant of: one argument, its truth in `flag`.
+bool parse_flag(const char* name, Arguments args, Py_ssize_t count, bool& flag) noexcept {
+    if (count != 1) {
+        PyErr_Format(PyExc_TypeError, "%s() takes exactly one argument (%zd given)", name, count);
+        return false;
+    }
+    int truth = PyObject_IsTrue(args[0]);
+    flag = truth > 0;
+    return truth >= 0;
+}
+
+// --- creation and binding --------------------------------------------------------------------------------------------
+
+PyDoc_STRVAR(bind_doc,
+"bind($self, /, func=None, args=None, kwargs=None)\n--\n\n"
+"Bind the tasklet to a function, to its arguments, or to both. It is not scheduled.\n\n"
+"Parameters:\n"
+"    func: what to call; None keeps the one bound before, if there are arguments. The tasklet then\n"
+"        runs in the contextvars.Context of the current one.\n"
+"    args, kwargs: a tuple and a dict, or None. With one of them the tasklet is alive.\n"
+"    All three None: the tasklet is bound to nothing.\n"
+"Returns:\n"
+"    The tasklet.\n"
+"Raises:\n"
+"    RuntimeError: it is the main tasklet, is scheduled, or has begun to run and not ended; or\n"
+"        there are arguments, but no function, or its thread has ended.\n"
+"    TypeError: func is not callable, args no tuple, or kwargs no dict.");
+
+PyObject* tasklet_bind(PyObject* self, PyObject* args, PyObject* kwargs) {
+    PyObject* values[3] = {};
+    bool is_bound = parse_binding(args, kwargs, "|OOO:bind", values) && bind(tasklet_of(self), values[0], values[1], values[2]);
+    return is_bound ? Py_NewRef(self) : nullptr;
+}
+
+PyDoc_STRVAR(setup_doc,
+"setup($self, /, *args, **kwargs)\n--\n\n"
+"Give the bound function its arguments, and schedule the tasklet. Calling the tasklet does the same.\n\n"
+"Returns:\n"
+"    The tasklet.\n"
+"Raises:\n"
+"    RuntimeError: it is alive already, or bound to no function, or its thread has ended.");
+
+}  // namespace
+
+PyObject* tasklet_setup(PyObject* self, PyObject* args, PyObject* kwargs) {
+    if (is_alive_now(tasklet_of(self))) {
+        return fail("tasklet is alive");
+    }
+    return bind(tasklet_of(self), nullptr, args, kwargs) && insert(tasklet_of(self)) ? Py_NewRef(self) : nullptr;
+}
+
+namespace {
+
+PyDoc_STRVAR(insert_doc,
+"insert($self, /)\n--\n\n"
+"Put the tasklet at the end of the runnable ones. Nothing happens if it is one of them.\n\n"
+"Returns:\n"
+"    The tasklet.\n"
+"Raises:\n"
+"    RuntimeError: it is blocked on a channel, not alive, or its thread has ended.");
+
+PyObject* tasklet_insert(PyObject* self, PyObject*) {
+    return insert(tasklet_of(self)) ? Py_NewRef(self) : nullptr;
+}
+
+PyDoc_STRVAR(remove_doc,
+"remove($self, /)\n--\n\n"
+"Take the tasklet out of the runnable ones: it is paused, until insert(), run() or switch().\n\n"
+"Returns:\n"
+"    The tasklet.\n"
+"Raises:\n"
+"    RuntimeError: it is the current tasklet of its thread, or blocked on a channel.");
+
+PyObject* tasklet_remove(PyObject* self, PyObject*) {
+    return remove(tasklet_of(self)) ? Py_NewRef(self) : nullptr;
+}
+
+PyDoc_STRVAR(bind_thread_doc,
+"bind_thread($self, thread_id=None, /)\n--\n\n"
+"Have the tasklet run by another thread.\n\n"
+"Parameters:\n"
+"    thread_id: the thread; the running one if -1 or None. Where threads do not take turns it must have used\n"
+"        this module.\n"
+"Returns:\n"
+"    The tasklet.\n"
+"Raises:\n"
+"    RuntimeError: the tasklet has begun to run, or is scheduled.\n"
+"    ValueError: there is no such thread.");
+
+PyObject* tasklet_bind_thread(PyObject* self, PyObject* args) {
+    PyObject* id = nullptr;
+    if (!PyArg_ParseTuple(args, "|O:bind_thread", &id)) {
+        return nullptr;
+    }
+    Scheduler* running = Scheduler::running();
+    if (running == nullptr) {
+        return nullptr;
+    }
+    unsigned long thread_id = running->thread_id;
+    if (id != nullptr && !parse_thread_id(id, thread_id)) {
+        return nullptr;
+    }
+    return move(tasklet_of(self), *running, thread_id) ? Py_NewRef(self) : nullptr;
+}
+
+// --- switching -------------------------------------------------------------------------------------------------------
+
+PyDoc_STRVAR(run_doc,
+"run($self, /)\n--\n\n"
+"Run the tasklet at once. The current one stays scheduled.\n\n"
+"A scheduled tasklet goes on with those behind it in the chain to follow, a paused one is put before\n"
+"the current one. One of another thread is only scheduled there, as the next one.\n\n"
+"Raises:\n"
+"    RuntimeError: it is blocked on a channel, not alive, or its thread has ended; or switches are\n"
+"        trapped, see switch_trap().");
+
+PyObject* tasklet_run(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+    Tasklet& t = tasklet_of(self);
+    if (count != 0) {
+        PyErr_Format(PyExc_TypeError, "run() takes no arguments (%zd given)", count);
+        return nullptr;
+    }
+    Scheduler* s = own_scheduler(t);
+    if (s == nullptr) {
+        return insert(t, true) ? Py_NewRef(Py_None) : nullptr;
+    }
+    if (!is_ready(t)) {
+        return nullptr;
+    }
+    if (s->current == &t) {
+        Py_RETURN_NONE;
+    }
+    s->thread->run_kill_queue();  // which may end it
+    return s->may_switch() && put_first(*s, t) ? s->go_on(s->current, &t, {args, count, nullptr}) : nullptr;
+}
+
+PyDoc_STRVAR(switch_doc,
+"switch($self, /)\n--\n\n"
+"Run the tasklet at once, and pause the current one.\n\n"
+"Raises:\n"
+"    RuntimeError: as for run(), or the tasklet belongs to another thread.");
+
+PyObject* tasklet_switch(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+    Tasklet& t = tasklet_of(self);
+    if (count != 0) {
+        PyErr_Format(PyExc_TypeError, "switch() takes no arguments (%zd given)", count);
+        return nullptr;
+    }
+    if (!is_ready(t)) {
+        return nullptr;
+    }
+    Scheduler* s = own_scheduler(t);
+    if (s == nullptr) {
+        return fail("the tasklet belongs to a different thread, so it can't be switched to");
+    }
+    if (s->current == &t) {
+        Py_RETURN_NONE;
+    }
+    s->thread->run_kill_queue();  // which may end it
+    if (!s->may_switch() || !put_first(*s, t)) {
+        return nullptr;
+    }
+    Tasklet* current = s->current;
+    {
+        Holding lock(tasklets_lock);
+        s->runnable.remove(current);
+    }
+    return s->go_on_paused(current, &t, {args, count, nullptr});
+}
+
+// --- exceptions ------------------------------------------------------------------------------------------------------
+
+PyDoc_STRVAR(throw_doc,
+"throw($self, /, exc=None, val=None, tb=None, pending=False)\n--\n\n"
+"Raise an exception in the tasklet, wherever it is suspended.\n\n"
+"Parameters:\n"
+"    exc: a class of exceptions or an exception.\n"
+"    val: what to make the exception with, or one of that class; None if exc is an exception.\n"
+"    tb: the traceback to begin with, or None.\n"
+"    pending: schedule the tasklet and go on. Otherwise it is put before the current one, and runs at once;\n"
+"        if it belongs to another thread it is scheduled there all the same.\n"
+"Raises:\n"
+"    RuntimeError: it is not alive, and exc is not TaskletExit; its thread has ended; or switches are\n"
+"        trapped.\n"
+"    TypeError: exc, val and tb are not of these kinds.\n"
+"    Whatever is raised in the current tasklet meanwhile; exc, if the tasklet is the current one.");
+
+PyObject* tasklet_throw(PyObject* self, PyObject* args, PyObject* kwargs) {
+    static const char* names[] = {"exc", "val", "tb", "pending", nullptr};
+    PyObject *type = Py_None, *value = Py_None, *traceback = Py_None;
+    int pending = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOOp:throw", const_cast<char**>(names), &type, &value, &traceback,
+                                     &pending)) {
+        return nullptr;
+    }
+    PyObject* exception = make_exception(type, value, traceback);
+    return exception != nullptr ? throw_into(&tasklet_of(self), exception, pending != 0) : nullptr;
+}
+
+PyDoc_STRVAR(raise_exception_doc,
+"raise_exception($self, exc_class, /, *args)\n--\n\n"
+"Raise an exception in the tasklet at once, like throw(exc_class(*args)).\n\n"
+"Raises:\n"
+"    TypeError: exc_class is no class of exceptions.\n"
+"    What throw() raises.");
+
+PyObject* tasklet_raise_exception(PyObject* self, PyObject* args) {
+    if (PyTuple_GET_SIZE(args) < 1 || !PyExceptionClass_Check(PyTuple_GET_ITEM(args, 0))) {
+        PyErr_SetString(PyExc_TypeError, "raise_exception() needs a class of exceptions first");
+        return nullptr;
+    }
+    Reference rest = Reference::steal(PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args)));
+    PyObject* exception = rest ? make_exception(PyTuple_GET_ITEM(args, 0), rest.get(), nullptr) : nullptr;
+    return exception != nullptr ? throw_into(&tasklet_of(self), exception, false) : nullptr;
+}
+
+PyDoc_STRVAR(kill_doc,
+"kill($self, /, pending=False)\n--\n\n"
+"End the tasklet: raise TaskletExit in it, if it is alive.\n\n"
+"One that has not begun to run just ends, as does one whose thread has ended.\n\n"
+"Parameters:\n"
+"    pending: as for throw().\n"
+"Raises:\n"
+"    RuntimeError: switches are trapped.\n"
+"    TaskletExit: it is the current tasklet.");
+
+PyObject* tasklet_kill(PyObject* self, PyObject* args, PyObject* kwargs) {
+    static const char* names[] = {"pending", nullptr};
+    int pending = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:kill", const_cast<char**>(names), &pending)) {
+        return nullptr;
+    }
+    return kill(tasklet_of(self), pending != 0);
+}
+
+// --- flags -----------------------------------------------------------------------------------------------------------
+
+PyDoc_STRVAR(set_atomic_doc,
+"set_atomic($self, flag, /)\n--\n\n"
+"Say whether the watchdog of run(timeout) must leave the tasklet alone.\n\n"
+"Returns:\n"
+"    What was said before.");
+
+PyObject* tasklet_set_atomic(PyObject* self, Arguments args, Py_ssize_t count) {
+    bool flag;
+    if (!parse_flag("set_atomic", args, count, flag)) {
+        return nullptr;
+    }
+    Tasklet& t = tasklet_of(self);
+    bool old = std::exchange(t.atomic, flag);
+    Scheduler* s = flag ? nullptr : own_scheduler(t);
+    if (s != nullptr && s->interrupt_is_due && s->current == &t && !s->interrupt()) {
+        return nullptr;
+    }
+    return PyBool_FromLong(old);
+}
+
+PyDoc_STRVAR(set_ignore_nesting_doc,
+"set_ignore_nesting($self, flag, /)\n--\n\n"
+"Say whether the tasklet may be interrupted at any nesting_level. It may anyway: kept for programs that say so.\n\n"
+"Returns:\n"
+"    What was said before.");
+
+PyObject* tasklet_set_ignore_nesting(PyObject* self, Arguments args, Py_ssize_t count) {
+    bool flag;
+    if (!parse_flag("set_ignore_nesting", args, count, flag)) {
+        return nullptr;
+    }
+    return PyBool_FromLong(std::exchange(tasklet_of(self).ignore_nesting, flag));
+}
+
+// --- contexts --------------------------------------------------------------------------------------------------------
+
+PyDoc_STRVAR(set_context_doc,
+"set_context($self, context, /)\n--\n\n"
+"Set the contextvars.Context that the tasklet runs in. (Without it that is the one of the tasklet that bound it.)\n\n"
+"Returns:\n"
+"    The tasklet.\n"
+"Raises:\n"
+"    TypeError: context is no contextvars.Context.\n"
+"    RuntimeError: the tasklet belongs to another thread and is current or scheduled; or the context\n"
+"        it runs in is in use by Context.run().");
+
+PyObject* tasklet_set_context(PyObject* self, PyObject* context) {
+    if (!PyContext_CheckExact(context)) {
+        PyErr_SetString(PyExc_TypeError, "context must be a contextvars.Context");
+        return nullptr;
+    }
+    return set_context(tasklet_of(self), context) ? Py_NewRef(self) : nullptr;
+}
+
+PyDoc_STRVAR(context_run_doc,
+"context_run($self, callable, /, *args, **kwargs)\n--\n\n"
+"Call callable(*args, **kwargs) in the contextvars.Context of the tasklet, in the current one.\n\n"
+"Returns:\n"
+"    What it returns.\n"
+"Raises:\n"
+"    RuntimeError: the tasklet is the current one of another thread.\n"
+"    What callable raises.");
+
+PyObject* tasklet_context_run(PyObject* self, Arguments args, Py_ssize_t count, PyObject* names) {
+    Tasklet& t = tasklet_of(self);
+    if (count < 1) {
+        PyErr_SetString(PyExc_TypeError, "context_run() needs a callable");
+        return nullptr;
+    }
+    if (is_current_here(t)) {
+        return PyObject_Vectorcall(args[0], args + 1, static_cast<std::size_t>(count - 1), names);
+    }
+    PyObject* context = get_context(t);
+    if (context == nullptr) {
+        return nullptr;
+    }
+    PyThreadState* ts = interpreter::current_thread_state();
+    PyObject* before = interpreter::exchange_running_context(ts, context);
+    PyObject* result = PyObject_Vectorcall(args[0], args + 1, static_cast<std::size_t>(count - 1), names);
+    Py_XDECREF(interpreter::exchange_running_context(ts, before));
+    return result;
+}
+
+PyDoc_STRVAR(reduce_doc,
+"__reduce__($self, /)\n--\n\n"
+"For pickle and copy: a tasklet that has not begun to run, or has ended.\n\n"
+"Raises:\n"
+"    NotImplementedError: it has begun to run. Its C stack can't be pickled.");
+
+PyDoc_STRVAR(setstate_doc,
+"__setstate__($self, state, /)\n--\n\n"
+"For pickle and copy: what __reduce__() made. A tasklet that was scheduled is scheduled, in the running thread.");
+
+}  // namespace
+
+PyMethodDef tasklet_methods[] = {
+    {"bind", as_method(tasklet_bind), METH_VARARGS | METH_KEYWORDS, bind_doc},
+    {"setup", as_method(tasklet_setup), METH_VARARGS | METH_KEYWORDS, setup_doc},
+    {"insert", tasklet_insert, METH_NOARGS, insert_doc},
+    {"remove", tasklet_remove, METH_NOARGS, remove_doc},
+    {"bind_thread", tasklet_bind_thread, METH_VARARGS, bind_thread_doc},
+    {"run", as_method(tasklet_run), METH_FASTCALL, run_doc},
+    {"switch", as_method(tasklet_switch), METH_FASTCALL, switch_doc},
+    {"throw", as_method(tasklet_throw), METH_VARARGS | METH_KEYWORDS, throw_doc},
+    {"raise_exception", tasklet_raise_exception, METH_VARARGS, raise_exception_doc},
+    {"kill", as_method(tasklet_kill), METH_VARARGS | METH_KEYWORDS, kill_doc},
+    {"set_atomic", as_method(tasklet_set_atomic), METH_FASTCALL, set_atomic_doc},
+    {"set_ignore_nesting", as_method(tasklet_set_ignore_nesting), METH_FASTCALL, set_ignore_nesting_doc},
+    {"set_context", tasklet_set_context, METH_O, set_context_doc},
+    {"context_run", as_method(tasklet_context_run), METH_FASTCALL | METH_KEYWORDS, context_run_doc},
+    {"__reduce__", tasklet_reduce, METH_NOARGS, reduce_doc},
+    {"__setstate__", tasklet_setstate, METH_O, setstate_doc},
+    {},
+};
+
+}  // namespace stackless
