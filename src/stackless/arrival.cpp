@@ -40,7 +40,7 @@ PyObject* take_value(Tasklet* t) noexcept {
     }
     Tasklet* other = s.current;  // goes on when this one ends or switches away
     if (other->is_active) {
-        other->suspension = Suspension::outside;
+        set_suspension(other, Suspension::outside);
     }
     if (received == nullptr && PyErr_ExceptionMatches(s.module->greenlet_exit)) {
         // It is being killed, which makes the killer the parent.

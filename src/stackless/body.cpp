@@ -84,7 +84,7 @@ PyObject* pass_on(Scheduler& s, Tasklet* self, Reference exception) {
         core::set_successor(s.thread->current, next->greenlet);
         clear_hooks(self->hooks);
         if (next->suspension == Suspension::outside) {
-            next->suspension = Suspension::in_turn;
+            set_suspension(next, Suspension::in_turn);
             s.set_switching(false);
         }
         return Py_NewRef(is_started ? Py_None : as_object(next));

@@ -140,8 +140,11 @@ struct Scheduler {
     bool is_runnable_here(const Tasklet* t) const noexcept { return t->chain == Chain::runnable && t->scheduler == this; }
 
     // The last step before the stacks are switched.
-    void make_current(Tasklet* t) noexcept {
+    void make_current(Tasklet* t, Tasklet* from = nullptr) noexcept {
         interpreter::Holding lock(tasklets_lock);
+        if (from != nullptr) {
+            from->suspension = Suspension::in_turn;  // before another thread may take it out of the ring
+        }
         current = t;
         if constexpr (!interpreter::has_gil) {
             upcoming = nullptr;

@@ -83,6 +83,11 @@ inline bool has_stack(const Tasklet* t) noexcept {
 // True if it has something to run, or to resume.
 inline bool is_ready_to_run(const Tasklet* t) noexcept { return t->is_active || t->arguments != nullptr; }
 
+inline void set_suspension(Tasklet* t, Suspension suspension) noexcept {
+    interpreter::Holding lock(tasklets_lock);
+    t->suspension = suspension;
+}
+
 // Empties what it is resumed with.
 inline void clear_outcome(Tasklet* t) noexcept {
     Outcome old;

@@ -93,8 +93,7 @@ PyObject* Scheduler::go_on_paused(Tasklet* from, Tasklet* to, interpreter::CallI
         take_turn(from);
         return nullptr;
     }
-    make_current(to);
-    from->suspension = Suspension::in_turn;
+    make_current(to, from);
     set_greenlet(from, thread->current);
     PyObject* value = nullptr;
     if (pausing != nullptr) {
@@ -106,7 +105,7 @@ PyObject* Scheduler::go_on_paused(Tasklet* from, Tasklet* to, interpreter::CallI
         dropped = Reference();
     }
     if (to->suspension == Suspension::outside) [[unlikely]] {
-        to->suspension = Suspension::in_turn;
+        set_suspension(to, Suspension::in_turn);
         set_switching(false);
     }
     PyObject* received;
