@@ -38,7 +38,7 @@ def test_collections_leave_a_type_that_is_in_use(subclass):
     assert [g.switch() for g in kept] == [None] * 10
 
 
-@pytest.mark.skipif(KEEPS_CLASSES, reason="CPython 3.13t keeps classes for ever")
+@pytest.mark.skipif(KEEPS_CLASSES, reason="CPython 3.13t keeps classes permanently")
 def test_a_class_can_be_collected_with_its_instances(static_subclass):
     class Below(static_subclass.StaticGreenlet):
         pass

@@ -86,7 +86,7 @@ def test_its_locals_are_released():
     assert alive() is None
 
 
-def test_the_one_who_let_go_goes_on_whatever_the_parent_is():
+def test_whoever_released_it_goes_on_whatever_the_parent_is():
     main = getcurrent()
     parent = suspended()
     events = []
@@ -320,3 +320,21 @@ def test_a_chain_of_suspended_greenlets_that_hold_each_other_is_killed():
     del g
     gc.collect()
     assert sorted(events) == list(range(200))
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="there an exception always has its traceback")
+def test_the_result_of_a_killed_greenlet_does_not_keep_its_frames():
+    class Witness:
+        def __del__(self):
+            seen.append("gone")
+
+    def run():
+        witness = Witness()  # noqa: F841 - kept alive by the frame
+        getcurrent().parent.switch()
+
+    seen = []
+    g = greenlet(run)
+    g.switch()
+    result = g.throw()
+    assert isinstance(result, GreenletExit)
+    assert seen == ["gone"]

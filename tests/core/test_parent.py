@@ -1,8 +1,12 @@
 """The tree of greenlets: who goes on when a greenlet finishes, and how parents are set."""
 
+import contextvars
+import sys
+import weakref
+
 import pytest
 from greenlet import GreenletExit, error, getcurrent, greenlet
-from support.greenlets import suspended
+from support.greenlets import Subclass, suspended
 from support.threads import in_thread
 
 
@@ -254,7 +258,6 @@ def test_an_unstarted_greenlet_moves_to_the_thread_of_its_new_parent():
 
 
 def test_a_parent_is_kept_alive_by_its_children():
-    import weakref
 
     parent = greenlet()
     alive = weakref.ref(parent)
@@ -273,7 +276,6 @@ def test_siblings_finish_one_after_the_other_in_their_parent():
 
 
 def test_references_are_balanced_over_life_and_death():
-    import sys
 
     main = getcurrent()
     value = object()
@@ -281,3 +283,105 @@ def test_references_are_balanced_over_life_and_death():
     for _ in range(1000):
         greenlet(lambda v: v).switch(value)
     assert (sys.getrefcount(main), sys.getrefcount(value)) == before
+
+
+def test_a_greenlet_exit_starts_the_parent_without_arguments():
+    def exits():
+        raise GreenletExit
+
+    for end in (lambda g: g.switch(), lambda g: g.throw(), lambda g: g.throw(GreenletExit("x"))):
+        got = []
+        parent = greenlet(lambda *arguments: got.append(arguments))
+        end(greenlet(exits, parent))
+        assert got == [()]
+
+
+def test_a_greenlet_exit_for_a_finished_greenlet_starts_the_parent_without_arguments():
+    got = []
+    finished = greenlet(lambda: None)
+    finished.switch()
+    finished.parent = greenlet(lambda *arguments: got.append(arguments))
+    finished.throw()
+    assert got == [()]
+
+
+def test_a_parent_that_becomes_a_child_during_a_kill_makes_no_cycle():
+    # While a greenlet is killed, its parent is the one that dropped it, so the old parent may be put below it.
+    parent = greenlet(lambda value=None: value)
+    survivors = []
+
+    def run():
+        try:
+            getcurrent().parent.switch()
+        finally:
+            survivors.append(getcurrent())
+            parent.parent = getcurrent()
+
+    g = greenlet(run)
+    g.switch()
+    g.parent = parent
+    del g
+    assert survivors[0].dead and parent.parent is survivors[0]
+    assert survivors[0].parent is getcurrent()
+    assert survivors[0].switch(1) == 1 and parent.switch(2) == 2
+    with pytest.raises(ValueError):
+        survivors[0].parent = parent
+
+
+def test_a_chain_of_parents_is_released_in_order():
+    # CPython puts off what is nested too deep, contexts among it: a chain of greenlets must not count as nested.
+    class Witness:
+        def __init__(self, number):
+            self.number = number
+
+        def __del__(self):
+            gone.append(self.number)
+
+    def run(number):
+        variable.set(Witness(number))
+
+    gone = []
+    variable = contextvars.ContextVar("variable")
+    g = None
+    for number in range(200):
+        g = greenlet(run, g)
+        g.switch(number)
+    assert gone == []
+    del g
+    assert gone == list(reversed(range(200)))
+
+
+@pytest.mark.parametrize("cls", [greenlet, Subclass])
+def test_a_chain_of_suspended_parents_is_killed_in_order(cls):
+    def run(number):
+        try:
+            main.switch()
+        finally:
+            killed.append(number)
+
+    killed = []
+    main = getcurrent()
+    g = main
+    for number in range(1000):
+        g = cls(run, g)
+        g.switch(number)
+    del g
+    assert killed == list(reversed(range(1000)))
+
+
+def test_a_greenlet_is_active_until_it_has_passed_on_its_result():
+    # The parent has yet to be started, and looking for its `run` switches: away, and back to the greenlet that finishes.
+    class Parent(greenlet):
+        @property
+        def run(self):
+            seen.append((getcurrent() is g, g.dead, g.switch("itself")))
+            seen.append(other.switch())
+            return lambda value: ("parent", value)
+
+    seen = []
+    main = getcurrent()
+    g = greenlet(lambda: "result", Parent())
+    other = greenlet(lambda: g.switch("other"), main)
+    assert g.switch() == ("parent", "result")
+    assert seen == [(True, False, "itself"), "other"]
+    assert g.dead

@@ -293,7 +293,7 @@ class TestFork:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the guard is tested by what Linux does")
-@pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="its qsort() compares so often that the recursion takes for ever")
+@pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="its qsort() compares so often that the recursion takes forever")
 def test_running_off_the_end_of_a_stack_ends_the_process_and_nothing_else():
     done = run_python(
         """

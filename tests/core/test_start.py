@@ -1,8 +1,10 @@
 """What can go wrong when a greenlet is started; the attribute `run`."""
 
+import weakref
+
 import pytest
 from greenlet import GreenletExit, error, getcurrent, greenlet
-from support.greenlets import suspended
+from support.greenlets import Subclass, suspended
 
 
 def test_without_a_run_it_cannot_be_started():
@@ -197,3 +199,24 @@ def test_a_failed_switch_leaves_the_target_suspended():
 def test_error_is_an_exception_and_greenlet_exit_only_a_base_exception():
     assert issubclass(error, Exception)
     assert issubclass(GreenletExit, BaseException) and not issubclass(GreenletExit, Exception)
+
+
+@pytest.mark.parametrize("cls", [greenlet, Subclass])
+def test_the_error_of_a_missing_run_says_of_which_greenlet(cls):
+    g = cls()
+    with pytest.raises(AttributeError) as raised:
+        g.switch()
+    assert raised.value.name == "run" and raised.value.obj is g
+
+
+def test_arguments_that_a_greenlet_could_not_be_started_with_are_not_kept():
+    class Argument:
+        pass
+
+    g = greenlet()
+    argument = Argument()
+    reference = weakref.ref(argument)
+    with pytest.raises(AttributeError):
+        g.switch(argument)
+    del argument
+    assert reference() is None

@@ -94,7 +94,7 @@ def test_any_number_of_arguments_starts_a_greenlet(positional, named):
 
 
 @pytest.mark.parametrize("count", [0, 1, 6, 7, 20])
-def test_arguments_are_released_when_run_lets_go_of_them(count):
+def test_arguments_are_released_when_run_releases_them(count):
     class Argument:
         pass
 
@@ -387,3 +387,25 @@ def test_a_million_switches():
         g.switch(1)
     g.switch(None)
     assert g.dead
+
+
+@pytest.mark.parametrize("how", ["finishes", "is killed"])
+def test_arguments_are_released_in_the_order_of_a_tuple(how):
+    class Witness:
+        def __init__(self, name):
+            self.name = name
+
+        def __del__(self):
+            gone.append(self.name)
+
+    def run(*arguments):
+        getcurrent().parent.switch()
+
+    gone = []
+    g = greenlet(run)
+    g.switch(Witness("first"), Witness("second"))
+    assert gone == []
+    if how == "finishes":
+        g.switch()
+    del g
+    assert gone == ["second", "first"]

@@ -1,5 +1,6 @@
 """throw(): the forms of its arguments, and where the exception is raised."""
 
+import gc
 import sys
 import traceback
 
@@ -289,7 +290,6 @@ def test_without_a_run_is_no_hindrance():
 
 
 def test_references_to_what_is_thrown_are_balanced():
-    import gc
 
     exception = Custom()
 
@@ -312,3 +312,20 @@ def test_references_to_what_is_thrown_are_balanced():
     gc.collect()
     after = sys.getrefcount(exception), sys.getrefcount(Custom)
     assert after[0] == before[0] and after[1] <= before[1] + 5
+
+
+@pytest.mark.parametrize("arguments", [(1,), ()])
+def test_an_exception_is_made_by_the_one_who_throws_it(arguments):
+    class Error(Exception):
+        def __init__(self, argument):
+            makers.append(getcurrent())
+            super().__init__(argument)
+
+    makers = []
+    main = getcurrent()
+    g = greenlet(lambda: main.switch())
+    g.switch()
+    thrower = greenlet(lambda: g.throw(Error, *arguments), g)
+    with pytest.raises(Error if arguments else TypeError):
+        thrower.switch()
+    assert makers == [thrower] * len(arguments)

@@ -332,3 +332,22 @@ def test_the_module_function_reports_the_class_callback():
     greenlet.settrace(tracer)
     assert package.gettrace() is tracer
     package.settrace(None)
+
+
+def test_a_tracer_that_fails_is_gone_before_the_exception_it_replaces():
+    class Witness:
+        def __del__(self):
+            seen.append(gettrace())
+
+    def raises():
+        witness = Witness()  # noqa: F841 - kept alive by the traceback
+        raise KeyError
+
+    def fails(event, greenlets):
+        raise ValueError
+
+    seen = []
+    settrace(lambda event, greenlets: settrace(fails) if event == "switch" else None)
+    with pytest.raises(ValueError):
+        greenlet(raises).switch()
+    assert seen == [None]

@@ -222,7 +222,7 @@ def sourced(number, async_="", pause="yield", decorate="function"):
 @pytest.mark.parametrize("number", [1, 2, 6, 7, 8, pytest.param(9, marks=pytest.mark.skipif(
     sys.version_info >= (3, 14), reason="more than eight are kept")), pytest.param(64, marks=pytest.mark.skipif(
         sys.version_info >= (3, 14), reason="more than eight are kept"))])
-def test_arguments_are_let_go_of_when_those_of_a_native_function_are(number):
+def test_arguments_are_released_when_those_of_a_native_function_are(number):
     native = log_of_arguments(sourced(number), number)
     assert native[2][:2] == ("deleted", [False] + [True] * (number - 1))
     assert log_of_arguments(sourced(number, pause="yield_()", decorate="generator(function)"), number) == native
@@ -343,7 +343,7 @@ def test_events_of_calls_see_an_argument_of_yield_all_the_same():
     assert any(isinstance(argument, Chunk) for argument in seen)
 
 
-def test_await_lets_go_of_an_awaitable_as_await_does():
+def test_await_releases_an_awaitable_as_await_does():
     class Awaitable:
         def __await__(self):
             return iter([None])

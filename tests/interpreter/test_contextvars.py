@@ -247,3 +247,16 @@ def test_two_greenlets_may_share_a_context():
     a.switch()
     b.switch()
     assert (a.switch(), b.switch()) == ("default++", "default++")
+
+
+def test_the_context_of_a_suspended_greenlet_without_python_frames():
+    def other():
+        contexts.append(g.gr_context)
+        g.gr_context = context
+        contexts.append(g.gr_context)
+
+    contexts = []
+    context = contextvars.copy_context()
+    g = greenlet(greenlet(other).switch)  # a C function
+    g.switch()
+    assert g.gr_frame is None and contexts == [None, context]

@@ -9,6 +9,7 @@ import pytest
 from greenlet import getcurrent, greenlet
 from stress.recursion import CASES
 from support.environment import HAS_ADDRESS_SANITIZER
+from support.frames import deepest
 from support.greenlets import suspended
 from support.processes import run_script, stress_script
 
@@ -20,20 +21,6 @@ def down(depth):
 
 def down_through_c(depth):
     return max(map(down_through_c, [depth - 1])) + 1 if depth else 0
-
-
-def deepest(step=down):
-    """How deep one can recurse here before RecursionError, about."""
-    depth = 0
-
-    def recurse():
-        nonlocal depth
-        depth += 1
-        recurse()
-
-    with pytest.raises(RecursionError):
-        recurse()
-    return depth
 
 
 def lift_the_limit():
@@ -326,3 +313,26 @@ def test_a_greenlet_is_as_safe_as_a_thread_with_a_stack_of_that_size(case, stack
 @pytest.mark.parametrize("case", ["sort_comparison", "sort_key"])
 def test_the_default_stack_is_enough_for_sorting(case):
     assert recurse(case, "greenlet") == "RecursionError"
+
+
+def test_recursion_is_an_error_while_a_greenlet_waits_in_the_making_of_an_exception():
+    # The interpreter took it for one in the making of the exception, and ended the process.
+    class Raised(Exception):
+        def __init__(self, text):
+            main.switch(text)
+
+    def run():
+        main.throw(Raised, "text")
+
+    def down():
+        down()
+
+    main = getcurrent()
+    g = greenlet(run)
+    assert g.switch() == "text"
+    with pytest.raises(RecursionError):
+        down()
+    with pytest.raises(RecursionError):
+        greenlet(down).switch()
+    with pytest.raises(Raised):
+        g.switch()

@@ -11,7 +11,7 @@ from pathlib import Path
 import greenlet
 import pytest
 from greenlet import _greenlet
-from support.environment import ROOT, HAS_ADDRESS_SANITIZER, IS_DEBUG_BUILD
+from support.environment import HAS_ADDRESS_SANITIZER, IS_DEBUG_BUILD, ROOT
 
 
 def about(*arguments, options=(), **environment):

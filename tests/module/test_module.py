@@ -11,7 +11,7 @@ from pathlib import Path
 import greenlet
 import pytest
 from greenlet import _greenlet
-from support.environment import ROOT, HAS_ADDRESS_SANITIZER
+from support.environment import HAS_ADDRESS_SANITIZER, ROOT
 from support.processes import output_of, run_python
 
 PUBLIC = {

@@ -1,7 +1,6 @@
 """What pages and comments say of the source: the functions that they name are where they say."""
 
 import re
-from pathlib import Path
 
 import pytest
 from support.environment import ROOT
@@ -52,3 +51,7 @@ def test_files_that_a_page_names_exist(page):
     text = (ROOT / page).read_text()
     for path in re.findall(r"`((?:src|tests|tools|benchmarks|docs|examples|python)/[\w./-]*\w)`", text):
         assert (ROOT / path).exists(), path
+    for path in re.findall(r"`(\w+/test_\w+\.py)`", text):
+        assert (ROOT / "tests" / path).exists(), path
+    for name in re.findall(r"`(test_\w+\.py)`", text):
+        assert list((ROOT / "tests").rglob(name)), name

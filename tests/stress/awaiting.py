@@ -28,7 +28,7 @@ GRACE = 50  # rounds of a loop that should have ended
 
 variable = contextvars.ContextVar("variable")
 
-# Functions in these modules hold locks. Whoever wants one that a greenlet of the same thread holds waits for ever.
+# Functions in these modules hold locks. Whoever wants one that a greenlet of the same thread holds waits forever.
 HAVE_LOCKS = ("asyncio.mixins", "concurrent.futures._base", "concurrent.futures.thread", "logging", "queue", "threading",
               "trio._core._entry_queue", "trio._core._thread_cache")
 # CPython's debug builds assert that no task is finished before asyncio.Task() has returned, which calls the loop to begin it.

@@ -9,7 +9,7 @@ import sys
 
 IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
 # Up to CPython 3.13 a native generator can be resumed while a hook is told that it yields. It waits for itself then, and CPython,
-# which follows who waits for whom to the exception that is being handled, does so for ever, or crashes. So nothing is done there.
+# which follows who waits for whom to the exception that is being handled, does so forever, or crashes. So nothing is done there.
 RESUMABLE_AT_YIELD = sys.version_info < (3, 14)
 OF_GENERATORS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR  # in the flags of code
 TOOL = 4  # of sys.monitoring

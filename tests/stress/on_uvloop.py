@@ -15,7 +15,7 @@ class Program(on_asyncio.Program):
 
     def make_connection(self, end):
         """Without what crashes uvloop: a loop that is closed; a socket that is closed after KeyboardInterrupt or SystemExit, which
-        GreenletExit is, ended this coroutine; and on CPython 3.11 a coroutine of Cython's that lets go, at its end, of an exception
+        GreenletExit is, ended this coroutine; and on CPython 3.11 a coroutine of Cython's that releases, at its end, an exception
         handled where it began, with a destructor that handles one too.
         """
         self.sockets.append(end)

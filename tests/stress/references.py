@@ -6,7 +6,7 @@ Runs the scenarios of allocations.py, and generated programs (programs.py), in t
 times. A debug build of CPython counts all references there are (sys.gettotalrefcount()), an ordinary one the blocks
 of memory in use; neither may grow from round to round. The exit status says whether they did.
 
-A greenlet that survived GreenletExit is kept for ever, on purpose. What a program leaves of that kind is ended here, by further
+A greenlet that survived GreenletExit is kept permanently, on purpose. What a program leaves of that kind is ended here, by further
 ones; if that does not help, the program is left out.
 """
 

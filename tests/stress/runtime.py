@@ -17,7 +17,7 @@ Left out of the programs, or made equal here, because the two implementations di
 * How deep greenlets can recurse. Programs end before that matters.
 * The main greenlet of a thread that ended. In the reference it stays alive and true until some time later. No
   slot keeps one, nothing watches it, and it keeps nothing.
-* What CPython lets go of first after a call: the arguments, whose destruction may switch away, or the bound method. The
+* What CPython releases first after a call: the arguments, whose destruction may switch away, or the bound method. The
   same call does one thing at first and another once it was made a few times, for functions of the kind that `switch` is
   here. So no class makes `g.switch` a bound method, as a `__getattribute__` would. On 3.11, 3.14 and 3.15 the same goes for
   the greenlet itself, and there nothing is passed whose destruction shows.
@@ -26,7 +26,7 @@ Left out of the programs, or made equal here, because the two implementations di
   collections change, depending on what they see of suspended frames. So before each one the list is put in order.
 * `gr_context` of a suspended greenlet that has no Python frame (its `run` is a C function, or its last frame is gone). The
   reference takes it for one that runs in another thread.
-* A greenlet that survived `GreenletExit` and finishes later. The reference never lets go of it, this package does; here
+* A greenlet that survived `GreenletExit` and finishes later. The reference never releases it, this package does; here
   both keep it.
 * What is a greenlet whose thread has ended? For the reference it is unstarted again: it has a `run`, which can be deleted, and may
   be a parent in another thread. So no slot keeps one.
@@ -173,7 +173,7 @@ def look_for_cycles() -> None:
 
 
 def back(function) -> None:
-    """Calls back a function of the program, which is an operation too: so nothing goes on for ever."""
+    """Calls back a function of the program, which is an operation too: so nothing goes on forever."""
     if run.fuel > 0:
         run.fuel -= 1
         function()

@@ -83,14 +83,14 @@ class Program:
         return self.random.choice(present) if present else make()
 
     def keep(self, object, objects, most):
-        """Append an object to a list, and let go of one if there are many."""
+        """Append an object to a list, and release one if there are many."""
         objects.append(object)
         if len(objects) > most:
             objects.pop(self.random.randrange(len(objects)))
         return object
 
     def end(self):
-        """To be overridden: lets go of everything."""
+        """To be overridden: releases everything."""
 
 
 class Witness:

@@ -66,7 +66,7 @@ def share(choose):
 
 
 def take(choose):
-    """Use somebody's greenlet, then let go of it."""
+    """Use somebody's greenlet, then release it."""
     try:
         g = shared.pop(choose.randrange(len(shared) or 1))
     except IndexError:

@@ -9,7 +9,6 @@ from importlib.metadata import files
 from pathlib import Path
 
 import pytest
-
 from support.environment import ROOT
 
 

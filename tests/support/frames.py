@@ -1,4 +1,6 @@
-"""Reads frames."""
+"""Reads frames, and counts how many fit."""
+
+import pytest
 
 
 def chain(frame):
@@ -8,3 +10,17 @@ def chain(frame):
         names.append(frame.f_code.co_name)
         frame = frame.f_back
     return names
+
+
+def deepest():
+    """About how deep one can recurse here before RecursionError."""
+    depth = 0
+
+    def recurse():
+        nonlocal depth
+        depth += 1
+        recurse()
+
+    with pytest.raises(RecursionError):
+        recurse()
+    return depth

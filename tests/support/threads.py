@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 
 from greenlet import error
 
@@ -55,3 +56,10 @@ def begun_by_one_of_several_threads(function, result):
     for refusal in outcomes:
         assert isinstance(refusal, (ValueError, error))
         assert re.search("already executing|different thread", str(refusal))
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert condition()

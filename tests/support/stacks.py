@@ -1,0 +1,42 @@
+"""Which stack a function runs on."""
+
+import ctypes
+import platform
+import sys
+import threading
+
+import pytest
+from greenlet import greenlet
+
+libc = ctypes.CDLL(None)
+
+CAN_TELL_STACKS = hasattr(libc, "getcontext") and platform.machine() in ("x86_64", "aarch64")
+
+needs_stack_pointer = pytest.mark.skipif(not CAN_TELL_STACKS, reason="the C library does not tell the stack pointer")
+
+
+def stack_pointer():
+    """Where the running thread of control has its stack."""
+    context = ctypes.create_string_buffer(8192)
+    libc.getcontext(context)
+    offset = {"x86_64": 160, "aarch64": 432}[platform.machine()]
+    return int.from_bytes(context.raw[offset:offset + 8], sys.byteorder)
+
+
+def thread_stack():
+    """The bounds of the running thread's own stack, as the system has them."""
+    attributes = ctypes.create_string_buffer(256)
+    low, size = ctypes.c_void_p(), ctypes.c_size_t()
+    thread = ctypes.c_void_p(threading.get_ident())
+    assert libc.pthread_getattr_np(thread, attributes) == 0
+    assert libc.pthread_attr_getstack(attributes, ctypes.byref(low), ctypes.byref(size)) == 0
+    assert libc.pthread_attr_destroy(attributes) == 0
+    return range(low.value, low.value + size.value)
+
+
+def is_on_thread_stack():
+    return stack_pointer() in thread_stack()
+
+
+def in_greenlet(function, *args):
+    return greenlet(function).switch(*args)
