@@ -1,7 +1,7 @@
 """What tasklets and channels cost, beside greenlets that hand values over by hand, asyncio, and threads.
 
 usage: PYTHON benchmarks/stackless.py           on the interpreter that runs it, which needs this package
-       PYTHON benchmarks/stackless.py --page    on each release build that tools/interpreters lists, for docs/stackless.md
+       PYTHON benchmarks/stackless.py --page    on each release build found, for docs/stackless.md
        PYTHON benchmarks/stackless.py --json
 
 Nanoseconds, medians of several rounds; in each of them every figure is taken in turn, so that what the machine does meanwhile

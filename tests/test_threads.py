@@ -833,7 +833,7 @@ class TestEnd:
             "starts, sets, sets",
         )
 
-    @pytest.mark.skipif(not IS_FREE_THREADED, reason="threads take turns; tools/test-stress does it on all builds")
+    @pytest.mark.skipif(not IS_FREE_THREADED, reason="threads take turns; `python -m tools stress` does it on all builds")
     def test_threads_may_share_and_drop_each_others_greenlets_at_once(self):
         # One that its thread kills while another is handing it over was once taken for one that can't be killed.
         script = Path(__file__).parent / "stress" / "threads.py"

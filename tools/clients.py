@@ -1,18 +1,16 @@
-#!/usr/bin/env python3
 """Runs the test suites of the libraries that stand on greenlet, on the reference and on this package.
 
-usage: PYTHON tools/test-clients [--fast | --all] [--list] [SUITE or CLIENT...]
+usage: PYTHON -m tools clients [--fast | --all] [--list] [SUITE or CLIENT...]
 
-Without names all suites run but the long ones; --all runs those too, --fast only those for continuous
-integration. Each suite runs in two virtual environments that differ in the greenlet they have: first the
-reference from PyPI, then a wheel of this tree. All else in them are the wheels that the clients publish.
+Without names, every suite but the long ones runs. --all runs those too, --fast only those for continuous integration,
+and --list prints the names. Each suite runs in two virtual environments that differ in the greenlet they have: first
+the reference from PyPI, then a wheel of this tree. Everything else in them is the wheels that the clients publish.
 
-A test that passes on the reference and not on ours is repeated three times on both. The exit status is 1 if
-one is left that is not flaky, or if a suite could not run. Results are kept in build/clients/results/, and
-written into docs/clients.md (not with --fast). Sources, environments and logs are in build/clients/pythonVERSION/.
+A test that passes on the reference and not on ours is repeated three times on both. The exit status is 1 if one is
+left that is not flaky, or if a suite could not run. Results are kept in build/clients/results/ and written into
+docs/clients.md (not with --fast). Sources, environments and logs are in build/clients/pythonVERSION/.
 """
 
-import argparse
 import contextlib
 import json
 import signal
@@ -20,7 +18,9 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools import ROOT
+from tools.usage import parser
+
 sys.path.insert(0, str(ROOT / "tests" / "clients"))
 
 import environments  # noqa: E402
@@ -119,18 +119,18 @@ def choose(names: list[str], fast: bool, everything: bool) -> list[Suite]:
     return [suite for suite in SUITES if (suite.fast if fast else everything or not suite.long)]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="SUITE or CLIENT")
-    parser.add_argument("--fast", action="store_true")
-    parser.add_argument("--all", action="store_true")
-    parser.add_argument("--list", action="store_true")
-    arguments = parser.parse_args()
-    unknown = set(arguments.names) - {suite.name for suite in SUITES} - {suite.client for suite in SUITES}
+def main(arguments: list[str]) -> int:
+    parsed = parser(__doc__)
+    parsed.add_argument("names", nargs="*")
+    parsed.add_argument("--fast", action="store_true")
+    parsed.add_argument("--all", action="store_true")
+    parsed.add_argument("--list", action="store_true")
+    options = parsed.parse_args(arguments)
+    unknown = set(options.names) - {suite.name for suite in SUITES} - {suite.client for suite in SUITES}
     if unknown:
-        parser.error(f"there is no suite or client {', '.join(sorted(unknown))}")
-    chosen = choose(arguments.names, arguments.fast, arguments.all)
-    if arguments.list:
+        parsed.error(f"there is no suite or client {', '.join(sorted(unknown))}")
+    chosen = choose(options.names, options.fast, options.all)
+    if options.list:
         for suite in chosen:
             print(f"{suite.name:24} {suite.client:12} {'fast' if suite.fast else 'long' if suite.long else ''}")
         return 0
@@ -150,12 +150,8 @@ def main() -> int:
         keep(suite, results)
         if not good:
             bad.append(suite.name)
-    if not arguments.fast:
+    if not options.fast:
         report.write(ROOT / "docs" / "clients.md", RESULTS, [suite.name for suite in SUITES])
     print(f"{len(chosen) - len(bad)} suites of {len(chosen)} are good, {passed} tests passed"
           f"{': not ' if bad else ''}{', '.join(bad)}")
     return 1 if bad else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
