@@ -9,7 +9,8 @@ PYTHON ?= $(shell tools/default-python)
 have_python = @test -n "$(PYTHON)" || { echo "CPython 3.11 to 3.15 with its headers is needed"; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engine test-python test-matrix test-clients test-native test-differential test-stress lint gate bench bench-quick wheel clean
+.PHONY: help demo test test-engine test-python test-matrix test-clients test-native test-differential \
+    test-stress lint gate bench bench-quick wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

@@ -8,8 +8,8 @@ machine does no great harm, because the processes that are compared take turns, 
 
     --quick     some rows, little effort, this interpreter, no page: two minutes
     --here      this interpreter only, no page
-    --groups    only these: switching, spawning, numbers, alternatives, clients, web, memory, million, engine, and threads on a
-                free-threaded interpreter
+    --groups    only these: switching, spawning, numbers, alternatives, clients, web, memory, million, engine, and threads
+                on a free-threaded interpreter
     --report    measure nothing, write the page from what was measured before
 
 Ends with a status other than 0 if something could not be measured; a target that is missed is shown, and no error.

@@ -73,8 +73,14 @@ def main(arguments: list[str]) -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
 
     # This mostly downloads, so it runs beside the first steps and takes no place.
-    providing = subprocess.Popen(["tools/provide-pythons"], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                 stderr=subprocess.STDOUT, text=True)
+    providing = subprocess.Popen(
+        ["tools/provide-pythons"],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     steps.add("test", "test")
     steps.add("clients, the fast suites", "clients", "--fast")
     steps.add("engine", "engine")

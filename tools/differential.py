@@ -15,6 +15,11 @@ def main(arguments: list[str]) -> int:
         print(__doc__.strip())
         return 0
     ours, reference = environment.ours(), environment.reference()
-    where = subprocess.run([reference, "-c", "import sysconfig; print(sysconfig.get_path('platlib'))"], check=True,
-                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True).stdout.strip()
+    where = subprocess.run(
+        [reference, "-c", "import sysconfig; print(sysconfig.get_path('platlib'))"],
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout.strip()
     return processes.call([ours, "tests/stress/differential.py", "--reference", where, *arguments])

@@ -28,16 +28,29 @@ CLOSING_LINES = 4
 AARCH64_PACKAGES = ["g++-aarch64-linux-gnu", "qemu-user", "libgtest-dev"]
 
 # Valgrind does not simulate rounding modes. The others end processes, measure memory or write to stacks from outside.
-NOT_UNDER_VALGRIND = ["*DeathTest*", "Process.*", "Memory.*", "*ParkedExecutions*", "Trim.*", "Slot.*", "*cooled*",
-                      "*rounding_mode*", "*control_words*"]
+NOT_UNDER_VALGRIND = [
+    "*DeathTest*",
+    "Process.*",
+    "Memory.*",
+    "*ParkedExecutions*",
+    "Trim.*",
+    "Slot.*",
+    "*cooled*",
+    "*rounding_mode*",
+    "*control_words*",
+]
 
 
 def install(*packages: str) -> None:
     """Install Debian's packages if that is possible here."""
     if os.geteuid() == 0 and shutil.which("apt-get"):
         for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
-            subprocess.run(["apt-get", *command], env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                ["apt-get", *command],
+                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
 
 
 def provide_googletest() -> None:
@@ -59,18 +72,27 @@ def provide_aarch64() -> bool:
 
 def run(*command: str | Path, shown: int = 0) -> bool:
     """Run *command* and return whether it succeeded. Prints the last lines, *shown* of them, or all if it failed."""
-    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     lines = done.stdout.splitlines()
-    print(*(lines if done.returncode != 0 else lines[len(lines) - shown:]), sep="\n", flush=True)
+    print(*(lines if done.returncode != 0 else lines[len(lines) - shown :]), sep="\n", flush=True)
     return done.returncode == 0
 
 
 def build(preset: str) -> Path | None:
     """The folder of the build, or None if it failed."""
     folder = BUILD / f"engine-{preset}"
-    configure = ["cmake", "-Wno-deprecated", "-S", "src/stackful", "-B", folder, f"--preset={preset}",
-                 "-DSTACKFUL_BUILD_TESTS=ON"]
+    configure = [
+        "cmake",
+        "-Wno-deprecated",
+        "-S",
+        "src/stackful",
+        "-B",
+        folder,
+        f"--preset={preset}",
+        "-DSTACKFUL_BUILD_TESTS=ON",
+    ]
     make = ["cmake", "--build", folder, "--parallel", str(os.cpu_count())]
     return folder if run(*configure) and run(*make) else None
 
@@ -80,10 +102,28 @@ def test(preset: str) -> bool:
     if folder is None:
         return False
     if preset == "valgrind":
-        return run("valgrind", "--quiet", "--error-exitcode=1", folder / "tests" / "stackful_tests",
-                   f"--gtest_filter=-{':'.join(NOT_UNDER_VALGRIND)}", "--gtest_brief=1", shown=CLOSING_LINES)
-    return run("ctest", "--test-dir", folder, "--parallel", str(os.cpu_count()), "--timeout", "120",
-               "--output-on-failure", "--output-log", folder / "tests.log", shown=CLOSING_LINES)
+        return run(
+            "valgrind",
+            "--quiet",
+            "--error-exitcode=1",
+            folder / "tests" / "stackful_tests",
+            f"--gtest_filter=-{':'.join(NOT_UNDER_VALGRIND)}",
+            "--gtest_brief=1",
+            shown=CLOSING_LINES,
+        )
+    return run(
+        "ctest",
+        "--test-dir",
+        folder,
+        "--parallel",
+        str(os.cpu_count()),
+        "--timeout",
+        "120",
+        "--output-on-failure",
+        "--output-log",
+        folder / "tests.log",
+        shown=CLOSING_LINES,
+    )
 
 
 def main(arguments: list[str]) -> int:

@@ -27,8 +27,8 @@ from pathlib import Path
 if __name__ == "__main__":  # The old call, `python tools/environment.py ours`, until nobody uses it.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from tools import BUILD, ROOT  # noqa: E402
-from tools.usage import parser  # noqa: E402
+from tools import BUILD, ROOT
+from tools.usage import parser
 
 REFERENCE = "greenlet==3.5.6"
 LINTERS = ["clang-format==23.1.5", "clang-tidy==23.1.4", "ruff==0.17.6"]
@@ -55,8 +55,9 @@ def run(*command: object) -> None:
 def pip(python: Path, *arguments: object, check: bool = True) -> bool:
     """Run pip. Returns whether it succeeded; raises RuntimeError if it did not, unless told not to *check*."""
     command = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", *map(str, arguments)]
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, text=True)
+    result = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     if result.returncode != 0 and check:
         raise RuntimeError(f"{' '.join(command)}\n{result.stdout}")
     return result.returncode == 0
@@ -89,8 +90,10 @@ def make(folder: Path, requirements: list[str]) -> Path:
         run(sys.executable, "-m", "venv", "--clear", "--without-pip", folder)
         run(sys.executable, "-m", "pip", "--quiet", "--python", python, "install", "pip")
     else:
-        raise RuntimeError(f"{sys.executable} has neither ensurepip nor pip: install one "
-                           "(on Debian and Ubuntu the package python3-venv)")
+        raise RuntimeError(
+            f"{sys.executable} has neither ensurepip nor pip: install one "
+            "(on Debian and Ubuntu the package python3-venv)"
+        )
     if requirements:
         pip(python, "install", *requirements)
     stamp.write_text(wanted)
@@ -120,8 +123,9 @@ def build_settings(variant: str = "") -> list[str]:
 def sources() -> str:
     """A digest of everything that the built package depends on, but the environment and the variant."""
     paths = [path for name in SOURCES for path in [ROOT / name, *sorted((ROOT / name).rglob("*"))] if path.is_file()]
-    files = [f"{path} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in paths
-             if "__pycache__" not in path.parts]
+    files = [
+        f"{path} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in paths if "__pycache__" not in path.parts
+    ]
     return digest(*(os.environ.get(name, "") for name in ("CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS")), *files)
 
 
@@ -158,8 +162,10 @@ def ours(variant: str = "") -> Path:
     compilers = [os.environ["CXX"].split()[0]] if os.environ.get("CXX") else ["c++", "g++", "clang++"]
     if not any(map(shutil.which, compilers)):
         raise RuntimeError(f"no C++ compiler ({', '.join(compilers)}) in PATH: install one, such as g++")
-    python = make(folder_of(FOLDER, variant) / FOLDERS["ours"],
-                  [*project["build-system"]["requires"], "cmake", "ninja", *extras["test"]])
+    python = make(
+        folder_of(FOLDER, variant) / FOLDERS["ours"],
+        [*project["build-system"]["requires"], "cmake", "ninja", *extras["test"]],
+    )
     install_package(python, variant)
     install_clients(python, extras["test-clients"])
     return python

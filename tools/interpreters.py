@@ -64,22 +64,41 @@ class Interpreter:
         processes that make it.
         """
         command = [*self.command, "-m", "tools", "environment", kind, *(["--variant", variant] if variant else [])]
-        subprocess.run(command, cwd=ROOT, env={**os.environ, **variables}, check=True, stdin=subprocess.DEVNULL,
-                       stdout=subprocess.DEVNULL, stderr=log)
+        subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **variables},
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
         return self.python(kind, variant)
 
     def run_and_read(self, code: str) -> str:
         """What *code* prints. Raises CalledProcessError."""
-        return subprocess.run([*self.command, "-c", code], cwd=ROOT, check=True, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, text=True).stdout.strip()
+        return subprocess.run(
+            [*self.command, "-c", code],
+            cwd=ROOT,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout.strip()
 
 
 def probe(*command: str | Path) -> Interpreter | None:
     """The interpreter that *command* starts, unless it is of no use here."""
     *prefix, executable = map(str, command)
     try:
-        done = subprocess.run([*prefix, executable, "-I", ROOT / "tools" / "probe.py"], cwd=ROOT, text=True,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        done = subprocess.run(
+            [*prefix, executable, "-I", ROOT / "tools" / "probe.py"],
+            cwd=ROOT,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
     except OSError:
         return None
     if done.returncode != 0 or not done.stdout:
@@ -105,11 +124,15 @@ def candidates() -> Iterable[tuple[str | Path, ...]]:
 def find() -> tuple[Interpreter, ...]:
     """The newest of each name, in the order of their names."""
     newest: dict[str, Interpreter] = {}
-    for found in map(lambda command: probe(*command), candidates()):
+    for found in itertools.starmap(probe, candidates()):
         if found and (found.name not in newest or newest[found.name].hexversion < found.hexversion):
             newest[found.name] = found
-    return tuple(sorted(newest.values(), key=lambda each: [int(part) if part.isdecimal() else part
-                                                           for part in re.split(r"(\d+)", each.name)]))
+    return tuple(
+        sorted(
+            newest.values(),
+            key=lambda each: [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", each.name)],
+        )
+    )
 
 
 def by_name(name: str) -> Interpreter | None:

@@ -77,8 +77,11 @@ def main(arguments: list[str]) -> int:
     if unknown:
         parsed.error(f"there is no interpreter {', '.join(sorted(unknown))}")
     deadline = time.monotonic() + options.seconds
-    chosen = [interpreter for interpreter in find()
-              if (interpreter.name in options.names if options.names else not interpreter.is_free_threaded)]
+    chosen = [
+        interpreter
+        for interpreter in find()
+        if (interpreter.name in options.names if options.names else not interpreter.is_free_threaded)
+    ]
     chosen.sort(key=lambda interpreter: not interpreter.is_debug)  # debug builds take longest
 
     LOGS.mkdir(parents=True, exist_ok=True)

@@ -24,14 +24,14 @@ from tools.usage import parser
 
 sys.path[:0] = [str(ROOT / "tests" / "native"), str(ROOT / "tests" / "clients")]
 
-import environments  # noqa: E402
-import page  # noqa: E402
-import runner  # noqa: E402
-import system  # noqa: E402
-from case import Case  # noqa: E402
-from child import load_cases  # noqa: E402
-from verdicts import Result  # noqa: E402
-from wheels import Wheels  # noqa: E402
+import environments
+import page
+import runner
+import system
+from case import Case
+from child import load_cases
+from verdicts import Result
+from wheels import Wheels
 
 RESULTS = BUILD / "native" / "results"
 PYTHON = sys.version.split()[0] + sys.abiflags
@@ -61,8 +61,9 @@ def prepare(cases: list[Case]) -> tuple[Wheels, dict[str, str]]:
     """Make the environments that *cases* need. Also returns the cases that can't run, each with the reason."""
     our_wheel = environments.wheel()
     wheels = Wheels()
-    wheels.provide([requirement for case in cases if sys.version_info >= case.since
-                    for requirement in case.library.requirements])
+    wheels.provide(
+        [requirement for case in cases if sys.version_info >= case.since for requirement in case.library.requirements]
+    )
     wheels.install_ours(our_wheel)
     reasons = {case.name: why_not(case, wheels) for case in cases}
     return wheels, {name: reason for name, reason in reasons.items() if reason}
@@ -75,8 +76,9 @@ def version(case: Case, wheels: Wheels) -> str:
 
 
 def show(result: Result) -> None:
-    words = "; ".join(f"{way} {result.describe(way)} ({outcome.seconds:.1f} s)"
-                      for way, outcome in result.outcomes.items())
+    words = "; ".join(
+        f"{way} {result.describe(way)} ({outcome.seconds:.1f} s)" for way, outcome in result.outcomes.items()
+    )
     print(f"{'' if result.is_good else 'BAD '}{result.case.name}: {words}", flush=True)
 
 
@@ -87,10 +89,13 @@ def keep(results: list[Result], left_out: dict[str, str], wheels: Wheels) -> Non
     for result in results:
         kept["left_out"].pop(result.case.name, None)
         kept["cases"][result.case.name] = {
-            "library": result.case.library.name, "case": result.case.function.__name__,
+            "library": result.case.library.name,
+            "case": result.case.function.__name__,
             "version": version(result.case, wheels),
-            "good": result.is_good, "words": {way: result.describe(way) for way in result.outcomes},
-            "outcomes": {way: outcome.as_json() for way, outcome in result.outcomes.items()}}
+            "good": result.is_good,
+            "words": {way: result.describe(way) for way in result.outcomes},
+            "outcomes": {way: outcome.as_json() for way, outcome in result.outcomes.items()},
+        }
     for name, reason in left_out.items():
         kept["cases"].pop(name, None)
         kept["left_out"][name] = reason
@@ -137,6 +142,8 @@ def main(arguments: list[str]) -> int:
             page.write(ROOT / "docs" / "native-code.md", RESULTS, [case.name for case in cases])
     bad = [result.case.name for result in results if not result.is_good]
     work = sum(result.works("plainly") for result in results)
-    print(f"{work - len(bad)} cases of {work} that work plainly are good, {len(left_out)} not run"
-          f"{': not ' if bad else ''}{', '.join(bad)}")
+    print(
+        f"{work - len(bad)} cases of {work} that work plainly are good, {len(left_out)} not run"
+        f"{': not ' if bad else ''}{', '.join(bad)}"
+    )
     return 1 if bad else 0

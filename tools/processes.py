@@ -17,16 +17,23 @@ def call(command: Sequence[str | Path]) -> int:
     return subprocess.run([str(part) for part in command], cwd=ROOT, stdin=subprocess.DEVNULL).returncode
 
 
-def run(command: Sequence[str | Path], seconds: float | None = None, log=None,
-        environment: dict[str, str] | None = None) -> int | None:
+def run(
+    command: Sequence[str | Path], seconds: float | None = None, log=None, environment: dict[str, str] | None = None
+) -> int | None:
     """The exit status of *command*; None if it did not end within *seconds*.
 
     What it prints goes to the open file *log*, by default to where this process prints. If it does not end in time, or
     this function is interrupted, it is ended with every process that it started.
     """
-    process = subprocess.Popen([str(part) for part in command], cwd=ROOT, env={**os.environ, **(environment or {})},
-                               stdin=subprocess.DEVNULL, stdout=log, stderr=log and subprocess.STDOUT,
-                               start_new_session=True)
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log and subprocess.STDOUT,
+        start_new_session=True,
+    )
     try:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:

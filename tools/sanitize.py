@@ -4,8 +4,8 @@ usage: PYTHON -m tools sanitize [NAME...]
 
     address           our suite under AddressSanitizer and UBSan, on a CPython built with AddressSanitizer too
     address-programs  random programs in the same way
-    leaks             LeakSanitizer at the end of a program that does much with greenlets; and of two programs that leak,
-                      which it must notice
+    leaks             LeakSanitizer at the end of a program that does much with greenlets; and of two programs that
+                      leak, which it must notice
     valgrind          our suite under Valgrind's memcheck, file by file, on the first interpreter in which it finds
                       nothing without our package; processes that a test starts run without Valgrind
     references        reference counts stay level over repetitions, on a debug build of CPython if there is one
@@ -16,8 +16,8 @@ usage: PYTHON -m tools sanitize [NAME...]
 
 Without arguments, all. Two lists suppress what CPython leaks at its end and its races with itself
 (tests/stress/cpython-*.txt); they name functions of CPython only. Missing interpreters are made by tools/build-python
-where that is possible. What can't run is skipped, with the reason. Logs go to build/sanitizers/. The exit status is 1 if
-something failed, and 77 if everything was skipped.
+where that is possible. What can't run is skipped, with the reason. Logs go to build/sanitizers/. The exit status is
+1 if something failed, and 77 if everything was skipped.
 """
 
 import os
@@ -60,16 +60,33 @@ class Records:
         self.outcomes[name] = f"{kind}{more}"
         print(f"== {name}: {self.outcomes[name]}", flush=True)
 
-    def run(self, name: str, command: Sequence[str | Path], environment: dict[str, str] | None = None,
-            passes: Callable[[int, str], bool] = lambda status, _: status == 0) -> None:
+    def run(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        environment: dict[str, str] | None = None,
+        passes: Callable[[int, str], bool] = lambda status, _: status == 0,
+    ) -> None:
         """Run *command* and record whether it *passes*, which is judged by its exit status and what it printed."""
+
         def run(log) -> int:
-            return subprocess.run([str(part) for part in command], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log,
-                                  stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})}).returncode
+            return subprocess.run(
+                [str(part) for part in command],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(environment or {})},
+            ).returncode
+
         self.call(name, run, passes)
 
-    def call(self, name: str, function: Callable[..., int],
-             passes: Callable[[int, str], bool] = lambda status, _: status == 0) -> None:
+    def call(
+        self,
+        name: str,
+        function: Callable[..., int],
+        passes: Callable[[int, str], bool] = lambda status, _: status == 0,
+    ) -> None:
         """The same for a function that writes to the open file it is given and returns a status."""
         log, begin = LOGS / f"{name}.log", time.monotonic()
         print(f"== {name}, log in {log.relative_to(ROOT)}", flush=True)
@@ -90,7 +107,9 @@ class Records:
 def environment(interpreter: Interpreter, variant: str = "") -> list[str]:
     """The command of an interpreter with our package, built so. Raises CalledProcessError."""
     with open(LOGS / "build.log", "ab") as log:
-        return interpreter.environment("ours", variant, log, ASAN_OPTIONS="detect_leaks=0", TSAN_OPTIONS="report_bugs=0")
+        return interpreter.environment(
+            "ours", variant, log, ASAN_OPTIONS="detect_leaks=0", TSAN_OPTIONS="report_bugs=0"
+        )
 
 
 def instrumented(kind: str, executable: str) -> Interpreter:
@@ -103,8 +122,9 @@ def instrumented(kind: str, executable: str) -> Interpreter:
 
 
 def library(name: str) -> str:
-    return subprocess.run([*COMPILER, f"-print-file-name={name}"], check=True, stdout=subprocess.PIPE,
-                          text=True).stdout.strip()
+    return subprocess.run(
+        [*COMPILER, f"-print-file-name={name}"], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.strip()
 
 
 class Address:
@@ -115,9 +135,13 @@ class Address:
         # AddressSanitizer looks for what throws C++ exceptions when the process starts; python has none of it.
         self.preload = f"LD_PRELOAD={library('libasan.so')} {library('libstdc++.so.6')}"
         self.variables = {
-            "ASAN_OPTIONS": f"detect_leaks={detect_leaks:d}:abort_on_error=1:handle_abort=0:allocator_may_return_null=1",
+            "ASAN_OPTIONS": ":".join(
+                [f"detect_leaks={detect_leaks:d}", "abort_on_error=1", "handle_abort=0", "allocator_may_return_null=1"]
+            ),
             "LSAN_OPTIONS": "suppressions=tests/stress/cpython-leaks.txt:print_suppressions=0",
-            "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1", "PYTHONMALLOC": "malloc"}
+            "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+            "PYTHONMALLOC": "malloc",
+        }
 
     def run(self, records: Records, name: str, *arguments: str, **options) -> None:
         records.run(name, ["env", self.preload, *self.python, *arguments], self.variables, **options)
@@ -170,12 +194,25 @@ def valgrind_files(python: Sequence[str], log) -> int:
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         name = path.stem
         errors, printed = LOGS / f"valgrind-{name}.errors", LOGS / f"valgrind-{name}.log"
-        command = [*valgrind_command("--trace-children=no", "--child-silent-after-fork=yes", "--num-callers=30",
-                                     f"--log-file={errors}"),
-                   *python, "-u", "-m", "pytest", "-v", "-p", "no:cacheprovider", "--timeout", "1800", str(path)]
+        command = [
+            *valgrind_command(
+                "--trace-children=no", "--child-silent-after-fork=yes", "--num-callers=30", f"--log-file={errors}"
+            ),
+            *python,
+            "-u",
+            "-m",
+            "pytest",
+            "-v",
+            "-p",
+            "no:cacheprovider",
+            "--timeout",
+            "1800",
+            str(path),
+        ]
         with open(printed, "wb") as file:
-            status = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file,
-                                    stderr=subprocess.STDOUT).returncode
+            status = subprocess.run(
+                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT
+            ).returncode
         if status != 0:
             failed += 1
             print(f"FAILED {name}", file=log)
@@ -198,8 +235,11 @@ def thread(records: Records) -> None:
     python = environment(instrumented("thread", "python3.13t"), "tsan")
     options = "suppressions=tests/stress/cpython-races.txt:halt_on_error=0:exitcode=66:history_size=4"
     for program in THREAD_PROGRAMS:
-        records.run(f"thread-{program}", ["setarch", "-R", *python, f"tests/stress/{program}.py", SECONDS_EACH],
-                    {"TSAN_OPTIONS": options})
+        records.run(
+            f"thread-{program}",
+            ["setarch", "-R", *python, f"tests/stress/{program}.py", SECONDS_EACH],
+            {"TSAN_OPTIONS": options},
+        )
 
 
 def freethreaded(records: Records) -> None:
@@ -229,14 +269,32 @@ def headers(records: Records) -> None:
 def check_headers(interpreter: Interpreter, log) -> int:
     """Read the sources of the extension as a free-threaded build does, up to the first error."""
     folders = interpreter.run_and_read(
-        "import sysconfig; print(*{sysconfig.get_path(name) for name in ('include', 'platinclude')})").split()
-    sources = [path.relative_to(ROOT) for path in sorted((ROOT / "src").rglob("*.cpp"))
-               if not path.is_relative_to(ROOT / "src" / "stackful")]
+        "import sysconfig; print(*{sysconfig.get_path(name) for name in ('include', 'platinclude')})"
+    ).split()
+    sources = [
+        path.relative_to(ROOT)
+        for path in sorted((ROOT / "src").rglob("*.cpp"))
+        if not path.is_relative_to(ROOT / "src" / "stackful")
+    ]
     for source in sources:
-        command = [*interpreter.prefix, *COMPILER, "-std=c++20", "-fsyntax-only", "-fno-exceptions", "-fno-rtti", "-Wall",
-                   "-Wextra", "-Werror", "-DPy_GIL_DISABLED=1", "-Isrc", *(f"-I{folder}" for folder in folders), source]
-        status = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log,
-                                stderr=subprocess.STDOUT).returncode
+        command = [
+            *interpreter.prefix,
+            *COMPILER,
+            "-std=c++20",
+            "-fsyntax-only",
+            "-fno-exceptions",
+            "-fno-rtti",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-DPy_GIL_DISABLED=1",
+            "-Isrc",
+            *(f"-I{folder}" for folder in folders),
+            source,
+        ]
+        status = subprocess.run(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+        ).returncode
         if status != 0:
             return status
         print(source, file=log, flush=True)
@@ -248,8 +306,17 @@ def engine(records: Records) -> None:
     records.run("engine", [sys.executable, "-m", "tools", "engine", "asan", "tsan", "valgrind"])
 
 
-PARTS = {"engine": engine, "headers": headers, "references": references, "freethreaded": freethreaded, "leaks": leaks,
-         "address": address, "address-programs": address_programs, "valgrind": valgrind, "thread": thread}
+PARTS = {
+    "engine": engine,
+    "headers": headers,
+    "references": references,
+    "freethreaded": freethreaded,
+    "leaks": leaks,
+    "address": address,
+    "address-programs": address_programs,
+    "valgrind": valgrind,
+    "thread": thread,
+}
 
 
 def main(arguments: list[str]) -> int:

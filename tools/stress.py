@@ -45,12 +45,18 @@ class Collecting:
 sys.exit(pytest.main(["-v", "-p", "no:cacheprovider", "--timeout=600", "tests"], plugins=[Collecting()]))"""
 
 # What a log shows for each test, file of tests, random program, source or set of scenarios that passed.
-PASSED = re.compile(r" PASSED| Passed |^\d+ [1-9]\d* [0-9a-f]{16}$|^src/\S+\.cpp$|: level$|^\d+$|"
-                    r"^\w+: \d+ pass both ways$", re.MULTILINE)
+PASSED = re.compile(
+    r" PASSED| Passed |^\d+ [1-9]\d* [0-9a-f]{16}$|^src/\S+\.cpp$|: level$|^\d+$|"
+    r"^\w+: \d+ pass both ways$",
+    re.MULTILINE,
+)
 # What no log of a part that passes has.
-BROKEN = re.compile(r" (FAILED|ERROR) +\[|^FAILED|^\d+ 0 (exit code|hang)|^seed \d+: a |NOT LEVEL|Fatal Python error|"
-                    r"runtime error:|^ +(NOT )?DIFFERENT|(ERROR|WARNING): \w+Sanitizer|"
-                    r"^==\d+== (Invalid|Conditional|Use of|Process terminating)", re.MULTILINE)
+BROKEN = re.compile(
+    r" (FAILED|ERROR) +\[|^FAILED|^\d+ 0 (exit code|hang)|^seed \d+: a |NOT LEVEL|Fatal Python error|"
+    r"runtime error:|^ +(NOT )?DIFFERENT|(ERROR|WARNING): \w+Sanitizer|"
+    r"^==\d+== (Invalid|Conditional|Use of|Process terminating)",
+    re.MULTILINE,
+)
 
 
 @dataclass
@@ -90,8 +96,12 @@ def last_line(log: Path) -> str:
 
 
 def instrumented(name: str, weight: int, logs: str = "") -> Part:
-    return Part(name, weight, lambda _: [sys.executable, "-m", "tools", "sanitize", name],
-                logs=logs or f"build/sanitizers/{name}.log")
+    return Part(
+        name,
+        weight,
+        lambda _: [sys.executable, "-m", "tools", "sanitize", name],
+        logs=logs or f"build/sanitizers/{name}.log",
+    )
 
 
 class Subject:
@@ -120,8 +130,18 @@ class Subject:
             return f"{seconds * 0.75:.0f}"  # then it finishes what it has begun
 
         def differential(seconds: float) -> list[str]:
-            return [*self.interpreter.command, "-m", "tools", "differential", "--seed", seed, "--seconds", told(seconds),
-                    "--shrink", f"{seconds / 10:.0f}"]
+            return [
+                *self.interpreter.command,
+                "-m",
+                "tools",
+                "differential",
+                "--seed",
+                seed,
+                "--seconds",
+                told(seconds),
+                "--shrink",
+                f"{seconds / 10:.0f}",
+            ]
 
         def storm(seconds: float) -> list[str]:
             return [*self.python, "tests/stress/worker.py", seed, "1000000", "storm", told(seconds)]
@@ -133,16 +153,21 @@ class Subject:
             script = f"tests/stress/{program}.py"
             return lambda seconds: [*self.python, script, seed, "1000000", told(seconds), *arguments]
 
-        commands = {"differential": differential, "storm": storm,
-                    **{program: timed(program) for program in ("threads", "tasklet_threads", "generator_threads")},
-                    **{program: surviving(program) for program in ("tasklets", "generators")},
-                    **{f"aio-{loop}": surviving("aio", loop) for loop in ("asyncio", "uvloop", "trio", "anyio")}}
+        commands = {
+            "differential": differential,
+            "storm": storm,
+            **{program: timed(program) for program in ("threads", "tasklet_threads", "generator_threads")},
+            **{program: surviving(program) for program in ("tasklets", "generators")},
+            **{f"aio-{loop}": surviving("aio", loop) for loop in ("asyncio", "uvloop", "trio", "anyio")},
+        }
         if self.interpreter.is_free_threaded:
             # The reference does not compile for 3.13t, and on 3.14t it notices too late that a thread ended.
             del commands["differential"]
         weights = {"differential": 4, "storm": 3}
-        return [Part(f"{self.name}-{name}", weights.get(name, 1), command, self.environment)
-                for name, command in commands.items()]
+        return [
+            Part(f"{self.name}-{name}", weights.get(name, 1), command, self.environment)
+            for name, command in commands.items()
+        ]
 
 
 def set_up() -> None:
@@ -167,12 +192,14 @@ def all_parts(subjects: list[Subject], seed: str) -> list[Part]:
     return [
         instrumented("engine", 3, "build/engine-*/tests.log"),
         instrumented("headers", 3, "build/sanitizers/headers-*.log"),
-        instrumented("references", 3), instrumented("thread", 4, "build/sanitizers/thread-*.log"),
+        instrumented("references", 3),
+        instrumented("thread", 4, "build/sanitizers/thread-*.log"),
         instrumented("leaks", 4, "build/sanitizers/leaks*.log"),
         *(subject.suite() for subject in subjects),
         *(subject.cpython_tests() for subject in subjects),
         *(subject.stackless_tests() for subject in subjects),
-        instrumented("address-programs", 6, "build/sanitizers/address-programs*.log"), instrumented("address", 18),
+        instrumented("address-programs", 6, "build/sanitizers/address-programs*.log"),
+        instrumented("address", 18),
         instrumented("valgrind", 60, "build/sanitizers/valgrind*"),
         *(part for subject in subjects for part in subject.endless(seed)),
     ]
@@ -197,6 +224,8 @@ def main(arguments: list[str]) -> int:
         outcome, said = part.run(share) if share >= 1 else ("not started", "not started, no time is left")
         outcomes[outcome] += 1
         print(f"    {part.name}: {said}", flush=True)
-    print(f"stress: {time.monotonic() - begin:.0f} s of {budget}; parts:",
-          ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items()))
+    print(
+        f"stress: {time.monotonic() - begin:.0f} s of {budget}; parts:",
+        ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items()),
+    )
     return outcomes["failed"] > 0

@@ -15,8 +15,16 @@ from tools.usage import parser
 
 def pytest(python: Sequence[str], folder: str, *arguments: str) -> list[str]:
     """The command of the pytest suite on *python*, which keeps pytest's cache in *folder* below build/."""
-    return [*python, "-X", "faulthandler", "-m", "pytest", "-o", f"cache_dir={BUILD / folder / 'pytest-cache'}",
-            *arguments]
+    return [
+        *python,
+        "-X",
+        "faulthandler",
+        "-m",
+        "pytest",
+        "-o",
+        f"cache_dir={BUILD / folder / 'pytest-cache'}",
+        *arguments,
+    ]
 
 
 def reference(python: Sequence[str]) -> list[str]:

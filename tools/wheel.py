@@ -18,8 +18,16 @@ def build() -> Path:
     python = environment.ours()
     # It is made in a folder of its own, since dist/ may have those of other versions.
     with environment.one_at_a_time(), tempfile.TemporaryDirectory() as folder:
-        environment.pip(python, "wheel", "--no-deps", "--no-build-isolation", *environment.build_settings(),
-                        "--wheel-dir", folder, ROOT)
+        environment.pip(
+            python,
+            "wheel",
+            "--no-deps",
+            "--no-build-isolation",
+            *environment.build_settings(),
+            "--wheel-dir",
+            folder,
+            ROOT,
+        )
         [made] = Path(folder).glob("*.whl")
         DIST.mkdir(exist_ok=True)
         return Path(shutil.copy2(made, DIST))
