@@ -87,13 +87,14 @@ class Interpreter:
         ).stdout.strip()
 
 
-def probe(*command: str | Path) -> Interpreter | None:
-    """The interpreter that *command* starts, unless it is of no use here."""
+def probe(*command: str | Path, **variables: str) -> Interpreter | None:
+    """The interpreter that *command* starts, with more environment *variables*, unless it is of no use here."""
     *prefix, executable = map(str, command)
     try:
         done = subprocess.run(
             [*prefix, executable, "-I", ROOT / "tools" / "probe.py"],
             cwd=ROOT,
+            env={**os.environ, **variables},
             text=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -36,6 +36,7 @@ from tools.usage import parser
 
 LOGS = BUILD / "sanitizers"
 SKIPPED = 77
+QUIET = {"ASAN_OPTIONS": "detect_leaks=0", "TSAN_OPTIONS": "report_bugs=0"}  # while things are built
 COMPLAINT = re.compile(r"^(FAILED|ERROR)|SUMMARY|NOT LEVEL")
 COMPILER = shlex.split(os.environ.get("CXX") or "c++")
 PROGRAMS = os.environ.get("PROGRAMS", "500")  # of each kind
@@ -105,18 +106,16 @@ class Records:
 
 
 def environment(interpreter: Interpreter, variant: str = "") -> list[str]:
-    """The command of an interpreter with our package, built so. Raises CalledProcessError."""
+    """The command of an interpreter with the *variant* of our package. Raises CalledProcessError."""
     with open(LOGS / "build.log", "ab") as log:
-        return interpreter.environment(
-            "ours", variant, log, ASAN_OPTIONS="detect_leaks=0", TSAN_OPTIONS="report_bugs=0"
-        )
+        return interpreter.environment("ours", variant, log, **QUIET)
 
 
 def instrumented(kind: str, executable: str) -> Interpreter:
     """A CPython that tools/build-python makes. Raises Skip."""
     done = subprocess.run(["tools/build-python", kind], cwd=ROOT, stdin=subprocess.DEVNULL)
-    found = interpreters.probe(CACHE / f"instrumented-{kind}" / "bin" / executable) if done.returncode == 0 else None
-    if found is None:
+    found = interpreters.probe(CACHE / f"instrumented-{kind}" / "bin" / executable, **QUIET)
+    if done.returncode != 0 or found is None:
         raise Skip(f"tools/build-python {kind} can't make its interpreter")
     return found
 
