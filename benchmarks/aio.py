@@ -3,8 +3,8 @@
 usage: PYTHON benchmarks/aio.py [--page]
        PYTHON benchmarks/aio.py --one
 
-Makes two environments for the interpreter that runs it, one with this package, one with the reference, both with greenback
-and SQLAlchemy. They are measured in fresh processes, in turn; the table shows the medians of the rounds, in
+Makes two environments for the interpreter that runs it, one with this package, one with the reference, both with
+greenback and SQLAlchemy. They are measured in fresh processes, in turn; the table shows the medians of the rounds, in
 nanoseconds, and how many times as long each takes as greenlet.aio. `--page` puts it into docs/aio.md, too. `--one`
 measures the running environment once, and prints the figures as JSON.
 

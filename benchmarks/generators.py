@@ -1,7 +1,7 @@
 """What a value costs: `yield_` at any depth beside `yield from` nested ever deeper.
 
 usage: PYTHON benchmarks/generators.py           on the interpreter that runs it, which needs this package
-       PYTHON benchmarks/generators.py --page    on each release build that tools/interpreters lists, for docs/generators.md
+       PYTHON benchmarks/generators.py --page    on each release build found, for docs/generators.md
        PYTHON benchmarks/generators.py --json
 
 Each row is a generator whose values come from the innermost of so many nested calls: with `yield_` the calls

@@ -3,13 +3,13 @@
 usage: PYTHON benchmarks/run.py [--quick] [--here] [--groups NAME,...] [--report]
 
 Without options it measures everything on the interpreter that runs it, then what can be compared with the reference on
-each other release build that tools/interpreters lists, and writes docs/benchmarks.md and its plots: a quarter of an hour. Other work on
-the machine does no great harm, because the processes that are compared take turns, but quiet is better.
+each other release build found, and writes docs/benchmarks.md and its plots: a quarter of an hour. Other work on the
+machine does no great harm, because the processes that are compared take turns, but quiet is better.
 
     --quick     some rows, little effort, this interpreter, no page: two minutes
     --here      this interpreter only, no page
-    --groups    only these: switching, spawning, numbers, alternatives, clients, web, memory, million, engine, and threads on a
-                free-threaded interpreter
+    --groups    only these: switching, spawning, numbers, alternatives, clients, web, memory, million, engine, and threads
+                on a free-threaded interpreter
     --report    measure nothing, write the page from what was measured before
 
 Ends with a status other than 0 if something could not be measured; a target that is missed is shown, and no error.

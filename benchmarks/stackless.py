@@ -1,12 +1,12 @@
 """What tasklets and channels cost, beside greenlets that hand values over by hand, asyncio, and threads.
 
 usage: PYTHON benchmarks/stackless.py           on the interpreter that runs it, which needs this package
-       PYTHON benchmarks/stackless.py --page    on each release build that tools/interpreters lists, for docs/stackless.md
+       PYTHON benchmarks/stackless.py --page    on each release build found, for docs/stackless.md
        PYTHON benchmarks/stackless.py --json
 
-Nanoseconds, medians of several rounds; in each of them every figure is taken in turn, so that what the machine does meanwhile
-falls on all. The first row is the measure of the others: one way of a switch between two greenlets, as Python code calls
-it. The second column is as many of those.
+The figures are nanoseconds, medians of several rounds. Each round takes every figure in turn, so that other work on the
+machine disturbs all of them. The first row is one way of a switch between two greenlets, as Python code calls it; the
+second column counts in those.
 """
 
 import asyncio
@@ -36,7 +36,8 @@ IN_LARGE_RING = f"hop in a ring of {LARGE_RING:,} tasklets"
 def unrolled(statement, **names):
     """A function that runs *statement* COUNT times."""
     body = "\n        ".join([statement] * UNROLLED)
-    source = f"def make({', '.join(names)}):\n  def loop():\n    for _ in range({COUNT // UNROLLED}):\n        {body}\n  return loop\n"
+    loop = f"  def loop():\n    for _ in range({COUNT // UNROLLED}):\n        {body}\n"
+    source = f"def make({', '.join(names)}):\n{loop}  return loop\n"
     namespace = {}
     exec(source, namespace)
     return namespace["make"](**names)

@@ -3,7 +3,7 @@
 usage: python benchmarks/table.py [--rounds N] PYTHON [REFERENCE_PYTHON]
 
 PYTHON and REFERENCE_PYTHON are interpreters of the same version that have the one or the other package
-(tools/environment.py makes such environments). They are measured in fresh processes, in turn, so that what
+(`python -m tools environment` makes such environments). They are measured in fresh processes, in turn, so that what
 the machine does meanwhile falls on both; the table shows the medians of the rounds.
 
 Loops are unrolled, so that a figure is the operation with its Python call and next to nothing of the loop.

@@ -3,9 +3,10 @@
 usage: PYTHON benchmarks/worker.py row MODULE TITLE SECONDS
        PYTHON benchmarks/worker.py memory FUNCTION ARGUMENT...
 
-`row` prepares the row of that title, finds out how often to do it to take so many seconds, and says "ready". For each line
-it then reads it does so, and prints what one operation took, in ns. `memory` calls a function of suite.memory with
-integers, and prints what it returns. Both print JSON, and {"unavailable": WHY} if it can not be measured here.
+`row` prepares the row of that title, finds out how many operations take so many seconds, and prints "ready". For each
+line that it then reads it does them, and prints the time of one operation, in ns. `memory` calls a function of
+suite.memory with integers, and prints what it returns. Both print JSON; {"unavailable": WHY} means that it can't be
+measured here.
 """
 
 import importlib

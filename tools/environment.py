@@ -1,15 +1,16 @@
-"""Makes the virtual environments in which this project's package, and the reference, are run.
+"""Makes a virtual environment for this project's package or for the reference.
 
-usage: PYTHON tools/environment.py ours | reference | tools
+usage: PYTHON -m tools environment [--variant PRESET] ours | reference | tools | lint
 
-PYTHON (3.11 or later) is the interpreter the environment is for. `ours` builds this tree and installs it
-beside what its tests need; `reference` installs the package of the same name from PyPI; `tools` has just
-CMake and Ninja. The path of the environment's interpreter is printed as the last line of standard output,
-all else on standard error.
+    ours         this tree, built and installed, with what its tests need
+    reference    the package of the same name from PyPI
+    tools        CMake and Ninja
+    lint         the formatters and linters
 
-All is kept in build/pythonVERSION/, so that interpreters don't clash, and is only made anew when
-something changed: later calls just rebuild what was edited. With $GREENLET_VARIANT it is build/pythonVERSION-VARIANT/, for
-builds with other compiler flags (tools/test-sanitizers); `valgrind` is one that tells Valgrind about stacks.
+Standard output is the path of the environment's interpreter and nothing else; messages go to standard error.
+PYTHON is the interpreter that the environment is for. Everything is kept in build/pythonVERSION/ and made again only if
+something changed: the package is built again only if its sources did. --variant builds the package with a preset of
+CMakePresets.json (asan, tsan, valgrind, ucontext), and keeps it in build/pythonVERSION-PRESET/.
 """
 
 import contextlib
@@ -23,33 +24,51 @@ import sys
 import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+if __name__ == "__main__":  # The old call, `python tools/environment.py ours`, until nobody uses it.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from tools import BUILD, ROOT
+from tools.usage import parser
+
 REFERENCE = "greenlet==3.5.6"
+LINTERS = ["clang-format==23.1.5", "clang-tidy==23.1.4", "ruff==0.17.6"]
 IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
 
 # The folder of this interpreter's files: python3.14.2, python3.14.2d (debug), python3.14.2t (free-threaded).
-# Then the variant, if there is one.
-VARIANT = os.environ.get("GREENLET_VARIANT", "")
-FOLDER = ROOT / "build" / f"python{sys.version.split()[0]}{sys.abiflags}{VARIANT and '-' + VARIANT}"
+FOLDER = BUILD / f"python{sys.version.split()[0]}{sys.abiflags}"
+FOLDERS = {"ours": "venv", "reference": "reference", "tools": "tools", "lint": "lint"}
+
+# What the package is built from.
+SOURCES = ["CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "include", "pyproject.toml", "python", "src"]
 
 
-def run(*command: object, **options) -> subprocess.CompletedProcess:
+def folder_of(folder: Path, variant: str) -> Path:
+    """The folder of a variant, given the interpreter's."""
+    return folder.with_name(f"{folder.name}-{variant}") if variant else folder
+
+
+def run(*command: object) -> None:
     """Run a command whose output is for people: on standard error. Raises CalledProcessError."""
-    return subprocess.run([str(part) for part in command], check=True, stdin=subprocess.DEVNULL,
-                          stdout=sys.stderr, **options)
+    subprocess.run([str(part) for part in command], check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr)
 
 
 def pip(python: Path, *arguments: object, check: bool = True) -> bool:
+    """Run pip. Returns whether it succeeded; raises RuntimeError if it did not, unless told not to *check*."""
     command = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", *map(str, arguments)]
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, text=True)
+    result = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     if result.returncode != 0 and check:
         raise RuntimeError(f"{' '.join(command)}\n{result.stdout}")
     return result.returncode == 0
 
 
+def digest(*lines: str) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
 def system() -> str:
-    """What an environment depends on besides its packages: it is made anew when this changes."""
+    """What an environment depends on besides its packages: it is made again when this changes."""
     release = Path("/etc/os-release")
     return f"{sys.executable} {sys.version} {release.read_text() if release.is_file() else sys.platform}"
 
@@ -61,7 +80,7 @@ def make(folder: Path, requirements: list[str]) -> Path:
     """
     python = folder / "bin" / "python"
     stamp = folder / "made-for"
-    wanted = hashlib.sha256("\n".join([system(), *requirements]).encode()).hexdigest()
+    wanted = digest(system(), *requirements)
     if stamp.is_file() and stamp.read_text() == wanted and python.exists():
         return python
     print(f"making {folder.relative_to(ROOT)}", file=sys.stderr, flush=True)
@@ -71,86 +90,126 @@ def make(folder: Path, requirements: list[str]) -> Path:
         run(sys.executable, "-m", "venv", "--clear", "--without-pip", folder)
         run(sys.executable, "-m", "pip", "--quiet", "--python", python, "install", "pip")
     else:
-        raise RuntimeError(f"{sys.executable} has neither ensurepip nor pip: install one "
-                           "(on Debian and Ubuntu the package python3-venv)")
+        raise RuntimeError(
+            f"{sys.executable} has neither ensurepip nor pip: install one "
+            "(on Debian and Ubuntu the package python3-venv)"
+        )
     if requirements:
         pip(python, "install", *requirements)
     stamp.write_text(wanted)
     return python
 
 
-def build_settings() -> list[str]:
-    """What pip is to tell the build: where to keep its files, and for which kind of interpreter it is."""
-    settings = [f"--config-settings=build-dir={FOLDER / 'cmake'}"]
-    if IS_DEBUG_BUILD or VARIANT:
-        # For interpreters that check themselves: our assertions and those of CPython's headers as well.
-        settings.append("--config-settings=cmake.build-type=Debug")
-    if VARIANT == "valgrind":
-        settings.append("--config-settings=cmake.define.STACKFUL_VALGRIND=ON")
-    return settings
-
-
-def ours() -> Path:
-    """An environment with this tree's package, the tools that build it and what its tests need."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    extras = project["project"]["optional-dependencies"]
-    compilers = [os.environ["CXX"].split()[0]] if os.environ.get("CXX") else ["c++", "g++", "clang++"]
-    if not any(map(shutil.which, compilers)):
-        raise RuntimeError(f"no C++ compiler ({', '.join(compilers)}) in PATH: install one, such as g++")
-    python = make(FOLDER / "venv", [*project["build-system"]["requires"], "cmake", "ninja", *extras["test"]])
-
-    pip(python, "install", "--no-deps", "--no-build-isolation", "--force-reinstall", *build_settings(), ROOT)
-
-    # Clients come as the wheels they publish or not at all; the tests that need one look for it. They
-    # are installed after the package because they require it.
-    stamp = FOLDER / "venv" / "clients-tried"
-    clients = extras["test-clients"]
-    if not stamp.is_file() or stamp.read_text() != "\n".join(clients):
-        for client in clients:
-            if not pip(python, "install", "--only-binary", ":all:", client, check=False):
-                print(f"no wheel of {client} for this interpreter: tests that need it will be skipped",
-                      file=sys.stderr)
-        stamp.write_text("\n".join(clients))
-    return python
-
-
-def reference() -> Path:
-    """An environment with the reference from PyPI: its wheel, or built from source where there is none."""
-    tools = ["objgraph", "psutil"]
-    try:
-        return make(FOLDER / "reference", ["--only-binary", "greenlet", REFERENCE, *tools])
-    except RuntimeError:
-        print("no wheel of the reference for this interpreter: building it from source", file=sys.stderr)
-        return make(FOLDER / "reference", [REFERENCE, *tools])
-
-
-def tools() -> Path:
-    """An environment with what builds C++: what the system has may be too old, or missing."""
-    return make(FOLDER / "tools", ["cmake", "ninja"])
-
-
 @contextlib.contextmanager
 def one_at_a_time():
-    """Two programs that want the same environment make it one after the other."""
+    """While in scope, no other process makes an environment of this interpreter."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with open(FOLDER / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def main() -> int:
-    makers = {"ours": ours, "reference": reference, "tools": tools}
-    if len(sys.argv) != 2 or sys.argv[1] not in makers:
-        print(__doc__, file=sys.stderr)
-        return 2
+def build_settings(variant: str = "") -> list[str]:
+    """The options that tell pip where the build keeps its files, and what kind of build it is."""
+    settings = [f"--config-settings=build-dir={folder_of(FOLDER, variant) / 'cmake'}"]
+    if IS_DEBUG_BUILD or variant:
+        # An interpreter that checks itself gets our assertions and those of CPython's headers too.
+        settings.append("--config-settings=cmake.build-type=Debug")
+    if variant:
+        settings.append(f"--config-settings=cmake.args=--preset={variant}")
+    return settings
+
+
+def sources() -> str:
+    """A digest of everything that the built package depends on, but the environment and the variant."""
+    paths = [path for name in SOURCES for path in [ROOT / name, *sorted((ROOT / name).rglob("*"))] if path.is_file()]
+    files = [
+        f"{path} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in paths if "__pycache__" not in path.parts
+    ]
+    return digest(*(os.environ.get(name, "") for name in ("CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS")), *files)
+
+
+def install_package(python: Path, variant: str) -> None:
+    """Build this tree and install it, unless the sources are those that *python* has."""
+    stamp = python.parent.parent / "package-of"
+    wanted = sources()
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    stamp.unlink(missing_ok=True)
+    pip(python, "install", "--no-deps", "--no-build-isolation", "--force-reinstall", *build_settings(variant), ROOT)
+    stamp.write_text(wanted)
+
+
+def install_clients(python: Path, clients: list[str]) -> None:
+    """Install those of *clients* that publish a wheel for this interpreter; the tests skip what is missing.
+
+    They require greenlet, so our package is installed first.
+    """
+    stamp = python.parent.parent / "clients-tried"
+    if stamp.is_file() and stamp.read_text() == "\n".join(clients):
+        return
+    for client in clients:
+        if not pip(python, "install", "--only-binary", ":all:", client, check=False):
+            print(f"no wheel of {client} for this interpreter: tests that need it will be skipped", file=sys.stderr)
+    stamp.write_text("\n".join(clients))
+
+
+@one_at_a_time()
+def ours(variant: str = "") -> Path:
+    """An environment with this tree's package, the tools that build it and what its tests need."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"]
+    compilers = [os.environ["CXX"].split()[0]] if os.environ.get("CXX") else ["c++", "g++", "clang++"]
+    if not any(map(shutil.which, compilers)):
+        raise RuntimeError(f"no C++ compiler ({', '.join(compilers)}) in PATH: install one, such as g++")
+    python = make(
+        folder_of(FOLDER, variant) / FOLDERS["ours"],
+        [*project["build-system"]["requires"], "cmake", "ninja", *extras["test"]],
+    )
+    install_package(python, variant)
+    install_clients(python, extras["test-clients"])
+    return python
+
+
+@one_at_a_time()
+def reference() -> Path:
+    """An environment with the reference from PyPI: its wheel, or built from source where there is none."""
+    folder, needed = FOLDER / FOLDERS["reference"], ["objgraph", "psutil"]
     try:
-        with one_at_a_time():
-            print(makers[sys.argv[1]]())
-    except (RuntimeError, subprocess.CalledProcessError) as error:
-        print(f"tools/environment.py: {error}", file=sys.stderr)
-        return 1
+        return make(folder, ["--only-binary", "greenlet", REFERENCE, *needed])
+    except RuntimeError:
+        print("no wheel of the reference for this interpreter: building it from source", file=sys.stderr)
+        return make(folder, [REFERENCE, *needed])
+
+
+@one_at_a_time()
+def tools() -> Path:
+    """An environment with CMake and Ninja: the system's may be too old, or missing."""
+    return make(FOLDER / FOLDERS["tools"], ["cmake", "ninja"])
+
+
+@one_at_a_time()
+def lint() -> Path:
+    """An environment with the formatters and linters, and with what configures a build for them."""
+    return make(FOLDER / FOLDERS["lint"], [*LINTERS, "cmake", "ninja"])
+
+
+MAKERS = {"ours": ours, "reference": reference, "tools": tools, "lint": lint}
+
+
+def main(arguments: list[str]) -> int:
+    parsed = parser(__doc__)
+    parsed.add_argument("--variant", default="")
+    parsed.add_argument("kind", choices=MAKERS)
+    options = parsed.parse_args(arguments)
+    if options.variant and options.kind != "ours":
+        parsed.error("only `ours` has variants")
+    print(ours(options.variant) if options.kind == "ours" else MAKERS[options.kind]())
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (RuntimeError, subprocess.CalledProcessError) as error:
+        sys.exit(f"tools/environment.py: {error}")

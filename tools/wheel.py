@@ -1,39 +1,39 @@
-"""Builds a wheel of this tree for the interpreter that runs this file, puts it in dist/ and prints its path."""
+"""Builds a wheel of this tree for the interpreter that runs it, puts it in dist/ and prints its path.
+
+usage: PYTHON -m tools wheel
+"""
 
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-import environment
+from tools import ROOT, environment
+from tools.usage import parser
 
-DIST = environment.ROOT / "dist"
+DIST = ROOT / "dist"
 
 
-def build(python: str) -> Path:
-    """The wheel that *python*'s environment, which has the tools and what it built before, makes of this tree.
-
-    It is made in a folder of its own: dist/ may have those of other versions. Raises RuntimeError.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        environment.pip(Path(python), "wheel", "--no-deps", "--no-build-isolation", *environment.build_settings(),
-                        "--wheel-dir", folder, environment.ROOT)
+def build() -> Path:
+    """The wheel, made with what the environment `ours` has built already. Raises RuntimeError."""
+    python = environment.ours()
+    # It is made in a folder of its own, since dist/ may have those of other versions.
+    with environment.one_at_a_time(), tempfile.TemporaryDirectory() as folder:
+        environment.pip(
+            python,
+            "wheel",
+            "--no-deps",
+            "--no-build-isolation",
+            *environment.build_settings(),
+            "--wheel-dir",
+            folder,
+            ROOT,
+        )
         [made] = Path(folder).glob("*.whl")
         DIST.mkdir(exist_ok=True)
         return Path(shutil.copy2(made, DIST))
 
 
-def main() -> None:
-    made = subprocess.run([sys.executable, str(environment.ROOT / "tools" / "environment.py"), "ours"],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-    if made.returncode != 0:
-        sys.exit(1)
-    print(build(made.stdout.split()[-1]).relative_to(environment.ROOT))
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except RuntimeError as error:
-        sys.exit(f"tools/wheel.py: {error}")
+def main(arguments: list[str]) -> int:
+    parser(__doc__).parse_args(arguments)
+    print(build().relative_to(ROOT))
+    return 0

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 # Does an operation so many times.
 Loop = Callable[[int], object]
 
-# How many times as fast as the reference a row must be: the same for all, or by CPython's minor version, which may leave
-# some out.
+# How many times as fast as the reference a row must be: one number, or a number for some of CPython's minor versions.
 Target = float | dict[int, float]
 
 

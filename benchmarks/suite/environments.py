@@ -9,9 +9,9 @@ from pathlib import Path
 
 BENCHMARKS = Path(__file__).resolve().parent.parent
 ROOT = BENCHMARKS.parent
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path.insert(0, str(ROOT))
 
-import environment  # noqa: E402
+from tools import environment, wheel  # noqa: E402
 
 CLIENTS = ["gevent", "sqlalchemy", "aiosqlite"]
 OURS, REFERENCE = "ours", "reference"
@@ -30,30 +30,33 @@ def make_both() -> dict[str, Path]:
 
 
 def make(name: str, clients: list[str]) -> dict[str, Path]:
-    """The interpreters of two environments with published wheels of *clients*. Raises RuntimeError, or CalledProcessError."""
+    """The interpreters of two environments with published wheels of *clients*.
+
+    Raises RuntimeError, or CalledProcessError.
+    """
     requirements = ["--only-binary", ":all:", environment.REFERENCE, *clients] if clients else [environment.REFERENCE]
-    pythons = {side: environment.make(environment.FOLDER / f"{name}-{side}", requirements) for side in (OURS, REFERENCE)}
+    pythons = {side: environment.make(environment.FOLDER / f"{name}-{side}", requirements)
+               for side in (OURS, REFERENCE)}
     _install_ours(pythons[OURS])
     return pythons
 
 
 def make_ours_alone() -> dict[str, Path]:
-    """For a free-threaded interpreter, where there is nothing to compare with: neither the reference nor clients."""
+    """The interpreter of an environment without clients: free-threaded CPython has no reference to compare with."""
     python = environment.make(environment.FOLDER / "benchmark-ours-alone", [])
     _install_ours(python)
     return {OURS: python}
 
 
 def _install_ours(python: Path) -> None:
-    built = subprocess.run([sys.executable, str(ROOT / "tools" / "wheel.py")], check=True, stdin=subprocess.DEVNULL,
-                           stdout=subprocess.PIPE, text=True)
-    environment.pip(python, "install", "--no-index", "--no-deps", "--force-reinstall", ROOT / built.stdout.strip())
+    environment.pip(python, "install", "--no-index", "--no-deps", "--force-reinstall", wheel.build())
 
 
 def _build_extension(python: Path) -> None:
     """Compiles extension.c against the environment's own greenlet.h, into its site-packages."""
-    site_packages = Path(subprocess.run([python, "-c", "import sysconfig; print(sysconfig.get_path('platlib'))"], check=True,
-                                        stdout=subprocess.PIPE, text=True).stdout.strip())
+    program = "import sysconfig; print(sysconfig.get_path('platlib'))"
+    site_packages = Path(subprocess.run([python, "-c", program], check=True, stdout=subprocess.PIPE,
+                                        text=True).stdout.strip())
     compiler = shlex.split(sysconfig.get_config_var("CC") or "cc")
     target = site_packages / f"greenlet_benchmark{sysconfig.get_config_var('EXT_SUFFIX')}"
     subprocess.run([*compiler, "-O2", "-DNDEBUG", "-fPIC", "-shared", f"-I{sysconfig.get_path('include')}",

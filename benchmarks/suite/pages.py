@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from suite.environments import ROOT
+from tools import interpreters
 
 BEGIN, END = "<!-- figures: {} -->\n", "<!-- end of figures -->\n"
 
@@ -31,15 +32,12 @@ def table(heading: list[str], rows: list[list[str]], names: int = 1) -> str:
 
 
 def measure_everywhere(script: str) -> dict[str, object]:
-    """What *script* prints with --json on each release build that tools/interpreters lists, with this package; by the
-    version."""
-    listed = subprocess.run([ROOT / "tools" / "interpreters"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    """Run *script* with --json on each release build found, with this package. Returns what it printed, by version."""
     measured = {}
-    for name, *command in map(str.split, listed.splitlines()):
-        if name.replace(".", "").isdecimal():  # a release build
-            made = subprocess.run([*command, "tools/environment.py", "ours"], check=True, cwd=ROOT, text=True,
-                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-            done = subprocess.run([*command[:-1], made.stdout.split()[-1], str(Path(script).resolve()), "--json"],
+    for interpreter in interpreters.find():
+        if interpreter.is_release:
+            python = interpreter.environment("ours", log=subprocess.DEVNULL)
+            done = subprocess.run([*python, str(Path(script).resolve()), "--json"],
                                   check=True, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
-            measured[name] = json.loads(done.stdout)
+            measured[interpreter.name] = json.loads(done.stdout)
     return measured

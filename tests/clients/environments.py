@@ -9,9 +9,9 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path.insert(0, str(ROOT))
 
-import environment  # noqa: E402
+from tools import environment  # noqa: E402
 
 CACHE = ROOT / "build" / "clients"
 # Wheels, sources and environments of the interpreter that runs this file.

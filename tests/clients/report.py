@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-BEGIN, END = "<!-- results: written by tools/test-clients -->", "<!-- end of results -->"
+BEGIN, END = "<!-- results: written by python -m tools clients -->", "<!-- end of results -->"
 HEADING = ["| suite | client | CPython | tests run | passed, reference | passed, ours | time, reference | time, ours |",
            "|---|---|---|--:|--:|--:|--:|--:|"]
 FIGURES_HEADING = ["| session | CPython | | reference | ours |", "|---|---|---|--:|--:|"]

@@ -395,7 +395,7 @@ def test_run_is_set_while_another_thread_starts_the_greenlet():
     )
 
 
-@pytest.mark.skipif(not IS_FREE_THREADED, reason="threads take turns; tools/test-stress does it on all builds")
+@pytest.mark.skipif(not IS_FREE_THREADED, reason="threads take turns; `python -m tools stress` does it on all builds")
 def test_threads_may_share_and_drop_each_others_greenlets_at_once():
     # One that its thread kills while another is handing it over was once taken for one that can't be killed.
     output_of_stress("threads.py", 5)

@@ -2,7 +2,7 @@
 
 usage: PYTHON tests/gate/run.py [--measure]
 
-PYTHON is an interpreter with this project's package, release build (tools/environment.py makes one). Each case of
+PYTHON is an interpreter with this project's package, release build (`python -m tools environment ours` makes one). Each case of
 workload.py is run under callgrind with two loop counts; the difference of what was run, by the difference of the
 counts, is what one operation takes: of start and end of the process nothing is left. Times are not looked at, so the
 machine may be as busy as it likes.

@@ -7,7 +7,7 @@ from pathlib import Path
 import report
 
 WAYS = ("plainly", "reference", "here", "on_thread_stack")
-BEGIN, END = "<!-- results: written by tools/test-native -->", "<!-- end of results -->"
+BEGIN, END = "<!-- results: written by python -m tools native -->", "<!-- end of results -->"
 HEADING = ["| library | case | CPython | plainly | reference greenlet | here | here, on the thread's stack |",
            "|---|---|---|---|---|---|---|"]
 

@@ -6,7 +6,7 @@ anew for the remaining tests after a crash or a hang. Tests that are left out, a
 exclusions.toml and printed.
 
 The interpreter that runs this file is the one that is tested. It needs `psutil` and `objgraph` and,
-unless --package reference is given, this project's package; tools/environment.py provides them.
+unless --package reference is given, this project's package; `python -m tools environment` provides them.
 """
 
 import argparse
@@ -158,11 +158,10 @@ def in_reference_environment(arguments) -> None:
     """Continue this program in a virtual environment that has the reference, unless it is in one."""
     if os.environ.get("REFERENCE_SUITE_IN_ENVIRONMENT"):
         return
-    made = subprocess.run([sys.executable, str(ROOT / "tools" / "environment.py"), "reference"],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-    if made.returncode != 0:
-        raise RuntimeError("the reference can't be installed")
-    python = made.stdout.split()[-1]
+    sys.path.insert(0, str(ROOT))
+    from tools.environment import reference
+
+    python = str(reference())
     os.execve(python, [python, *sys.argv], dict(os.environ, REFERENCE_SUITE_IN_ENVIRONMENT="1"))
 
 
@@ -173,7 +172,7 @@ def main() -> int:
     missing = [name for name in ("psutil", "objgraph", "greenlet") if importlib.util.find_spec(name) is None]
     if missing:
         raise RuntimeError(f"{', '.join(missing)} not installed for {sys.executable}: "
-                           "`python tools/environment.py ours` makes an environment that has all")
+                           "`python -m tools environment ours` makes an environment that has all")
 
     exclusions = read_exclusions(HERE / "exclusions.toml")
     tag = f"{sys.version.split()[0]}{sys.abiflags}-{arguments.package}"

@@ -7,7 +7,7 @@ are never stored here. Each module of tests runs in processes of its own (child.
 Which tests fail because of what docs/stackless.md names, is in differences.toml; the exit status is 1 if another one fails, or
 one of those passes.
 
-The interpreter that runs this file is the one that is tested, and has this project's package (tools/environment.py).
+The interpreter that runs this file is the one that is tested, and has this project's package (`python -m tools environment ours`).
 """
 
 import argparse

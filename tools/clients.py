@@ -1,18 +1,16 @@
-#!/usr/bin/env python3
 """Runs the test suites of the libraries that stand on greenlet, on the reference and on this package.
 
-usage: PYTHON tools/test-clients [--fast | --all] [--list] [SUITE or CLIENT...]
+usage: PYTHON -m tools clients [--fast | --all] [--list] [SUITE or CLIENT...]
 
-Without names all suites run but the long ones; --all runs those too, --fast only those for continuous
-integration. Each suite runs in two virtual environments that differ in the greenlet they have: first the
-reference from PyPI, then a wheel of this tree. All else in them are the wheels that the clients publish.
+Without names, every suite but the long ones runs. --all runs those too, --fast only those for continuous integration,
+and --list prints the names. Each suite runs in two virtual environments that differ in the greenlet they have: first
+the reference from PyPI, then a wheel of this tree. Everything else in them is the wheels that the clients publish.
 
-A test that passes on the reference and not on ours is repeated three times on both. The exit status is 1 if
-one is left that is not flaky, or if a suite could not run. Results are kept in build/clients/results/, and
-written into docs/clients.md (not with --fast). Sources, environments and logs are in build/clients/pythonVERSION/.
+A test that passes on the reference and not on ours is repeated three times on both. The exit status is 1 if one is
+left that is not flaky, or if a suite could not run. Results are kept in build/clients/results/ and written into
+docs/clients.md (not with --fast). Sources, environments and logs are in build/clients/pythonVERSION/.
 """
 
-import argparse
 import contextlib
 import json
 import signal
@@ -20,15 +18,17 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools import ROOT
+from tools.usage import parser
+
 sys.path.insert(0, str(ROOT / "tests" / "clients"))
 
-import environments  # noqa: E402
-import outcomes  # noqa: E402
-import report  # noqa: E402
-import system  # noqa: E402
-from runners import Suite  # noqa: E402
-from suites import SUITES  # noqa: E402
+import environments
+import outcomes
+import report
+import system
+from runners import Suite
+from suites import SUITES
 
 RESULTS = environments.CACHE / "results"
 PACKAGES = ("reference", "ours")
@@ -43,8 +43,10 @@ class ProgressLine:
     def __call__(self, seconds: float) -> None:
         if seconds - self.shown >= PROGRESS_EVERY:
             self.shown = seconds
-            print(f"{self.title}: {outcomes.read(self.records).ran} tests after {seconds:.0f} s of "
-                  f"{self.limit:.0f} s", flush=True)
+            print(
+                f"{self.title}: {outcomes.read(self.records).ran} tests after {seconds:.0f} s of {self.limit:.0f} s",
+                flush=True,
+            )
 
 
 def run_once(suite: Suite, package: str, python: Path, folder: Path, only: list[str] | None = None) -> outcomes.Run:
@@ -62,12 +64,17 @@ def run_once(suite: Suite, package: str, python: Path, folder: Path, only: list[
 
 def repeat(suite: Suite, pythons: dict, folder: Path, runs: dict) -> dict[str, outcomes.Repeats]:
     """Repeat the tests that differ between the first *runs*, on both packages."""
-    repeats = {test: outcomes.Repeats() for test in outcomes.differences(runs["reference"], runs["ours"])
-               if suite.reason_not_to_pass(test) is None}
+    repeats = {
+        test: outcomes.Repeats()
+        for test in outcomes.differences(runs["reference"], runs["ours"])
+        if suite.reason_not_to_pass(test) is None
+    }
     for attempt in range(1, REPEATS + 1) if repeats else ():
         print(f"{suite.name}: {len(repeats)} differences, repeating them ({attempt} of {REPEATS})", flush=True)
-        again = {package: run_once(suite, package, pythons[package], folder / f"{package}-again", list(repeats))
-                 for package in PACKAGES}
+        again = {
+            package: run_once(suite, package, pythons[package], folder / f"{package}-again", list(repeats))
+            for package in PACKAGES
+        }
         for test, repeated in repeats.items():
             repeated.add(again["reference"], again["ours"], test)
     return repeats
@@ -75,15 +82,19 @@ def repeat(suite: Suite, pythons: dict, folder: Path, runs: dict) -> dict[str, o
 
 def summary(run: outcomes.Run) -> str:
     figures = "".join(f"; {name} {value}" for name, value in run.figures.items())
-    return (f"{run.count('passed')} passed of {run.ran} in {run.seconds:.0f} s{figures}"
-            f"{'; ' if run.stopped else ''}{run.stopped}")
+    return (
+        f"{run.count('passed')} passed of {run.ran} in {run.seconds:.0f} s{figures}"
+        f"{'; ' if run.stopped else ''}{run.stopped}"
+    )
 
 
 def run_suite(suite: Suite, our_wheel: Path) -> tuple[dict, bool]:
     """Run *suite* on both packages. Returns its results, and whether they are good."""
     system.install(suite.needs)
-    pythons = {package: environments.make(suite.name, package, our_wheel, suite.requirements, suite.built)
-               for package in PACKAGES}
+    pythons = {
+        package: environments.make(suite.name, package, our_wheel, suite.requirements, suite.built)
+        for package in PACKAGES
+    }
     folder = environments.FOLDER / "runs" / suite.name
     runs = {}
     with (suite.around or contextlib.nullcontext)():
@@ -97,10 +108,12 @@ def run_suite(suite: Suite, our_wheel: Path) -> tuple[dict, bool]:
     passes = [test for test in known if runs["ours"].outcomes[test] == "passed"]
     for test in passes:
         print(f"{suite.name}: {test} passes, though it is named as one that can't", flush=True)
-    results = {"version": environments.version(pythons["ours"], suite.client),
-               "differences": {test: str(repeated) for test, repeated in repeats.items()},
-               "can't pass": known,
-               **{package: run.as_json() for package, run in runs.items()}}
+    results = {
+        "version": environments.version(pythons["ours"], suite.client),
+        "differences": {test: str(repeated) for test, repeated in repeats.items()},
+        "can't pass": known,
+        **{package: run.as_json() for package, run in runs.items()},
+    }
     good = all(repeated.is_flaky for repeated in repeats.values()) and not passes and suite.is_shown_by(runs)
     return results, good
 
@@ -108,29 +121,33 @@ def run_suite(suite: Suite, our_wheel: Path) -> tuple[dict, bool]:
 def keep(suite: Suite, results: dict) -> None:
     python = sys.version.split()[0] + sys.abiflags
     RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / f"{suite.name}-{python}.json").write_text(json.dumps(
-        {"suite": suite.name, "client": suite.client, "python": python, **results}, indent=1))
+    (RESULTS / f"{suite.name}-{python}.json").write_text(
+        json.dumps({"suite": suite.name, "client": suite.client, "python": python, **results}, indent=1)
+    )
 
 
 def choose(names: list[str], fast: bool, everything: bool) -> list[Suite]:
     if names:
-        return [suite for suite in SUITES
-                if suite.name in names or (suite.client in names and (everything or not suite.long))]
+        return [
+            suite
+            for suite in SUITES
+            if suite.name in names or (suite.client in names and (everything or not suite.long))
+        ]
     return [suite for suite in SUITES if (suite.fast if fast else everything or not suite.long)]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="SUITE or CLIENT")
-    parser.add_argument("--fast", action="store_true")
-    parser.add_argument("--all", action="store_true")
-    parser.add_argument("--list", action="store_true")
-    arguments = parser.parse_args()
-    unknown = set(arguments.names) - {suite.name for suite in SUITES} - {suite.client for suite in SUITES}
+def main(arguments: list[str]) -> int:
+    parsed = parser(__doc__)
+    parsed.add_argument("names", nargs="*")
+    parsed.add_argument("--fast", action="store_true")
+    parsed.add_argument("--all", action="store_true")
+    parsed.add_argument("--list", action="store_true")
+    options = parsed.parse_args(arguments)
+    unknown = set(options.names) - {suite.name for suite in SUITES} - {suite.client for suite in SUITES}
     if unknown:
-        parser.error(f"there is no suite or client {', '.join(sorted(unknown))}")
-    chosen = choose(arguments.names, arguments.fast, arguments.all)
-    if arguments.list:
+        parsed.error(f"there is no suite or client {', '.join(sorted(unknown))}")
+    chosen = choose(options.names, options.fast, options.all)
+    if options.list:
         for suite in chosen:
             print(f"{suite.name:24} {suite.client:12} {'fast' if suite.fast else 'long' if suite.long else ''}")
         return 0
@@ -150,12 +167,10 @@ def main() -> int:
         keep(suite, results)
         if not good:
             bad.append(suite.name)
-    if not arguments.fast:
+    if not options.fast:
         report.write(ROOT / "docs" / "clients.md", RESULTS, [suite.name for suite in SUITES])
-    print(f"{len(chosen) - len(bad)} suites of {len(chosen)} are good, {passed} tests passed"
-          f"{': not ' if bad else ''}{', '.join(bad)}")
+    print(
+        f"{len(chosen) - len(bad)} suites of {len(chosen)} are good, {passed} tests passed"
+        f"{': not ' if bad else ''}{', '.join(bad)}"
+    )
     return 1 if bad else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,40 +1,39 @@
-#!/usr/bin/env python3
 """Runs native code of real libraries plainly, in greenlets of the reference, and in greenlets of this package.
 
-usage: PYTHON tools/test-native [--fast] [--list] [LIBRARY or CASE...]
+usage: PYTHON -m tools native [--fast] [--list] [LIBRARY or CASE...]
 
 A case is a small function (tests/native/cases/). It runs in the main thread without greenlets, in a greenlet of the
 reference from PyPI, and in a greenlet of a wheel of this tree with its default settings; some cases also run through
-greenlet.on_thread_stack(). All libraries are the wheels that they publish. --fast takes only the cases for
-continuous integration.
+greenlet.on_thread_stack(). All libraries are the wheels that they publish. --fast takes only the cases for continuous
+integration, and --list prints what each case does.
 
-The exit status is 1 if a case works plainly, and neither in a greenlet here nor, if it says that it needs that, on the
-thread's own stack. Results are kept in build/native/results/ and written into docs/native-code.md (not with
---fast, nor with another stack size in GREENLET_STACK_SIZE).
+The exit status is 1 if a case works plainly, but neither in a greenlet here nor, if it says that it needs that, on the
+thread's own stack. Results are kept in build/native/results/ and written into docs/native-code.md (not with --fast, nor
+with another stack size in GREENLET_STACK_SIZE).
 """
 
-import argparse
 import json
 import os
 import resource
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools import BUILD, ROOT
+from tools.usage import parser
+
 sys.path[:0] = [str(ROOT / "tests" / "native"), str(ROOT / "tests" / "clients")]
 
-import environments  # noqa: E402
-import page  # noqa: E402
-import runner  # noqa: E402
-import system  # noqa: E402
-from case import Case  # noqa: E402
-from child import load_cases  # noqa: E402
-from verdicts import Result  # noqa: E402
-from wheels import Wheels  # noqa: E402
+import environments
+import page
+import runner
+import system
+from case import Case
+from child import load_cases
+from verdicts import Result
+from wheels import Wheels
 
-RESULTS = ROOT / "build" / "native" / "results"
+RESULTS = BUILD / "native" / "results"
 PYTHON = sys.version.split()[0] + sys.abiflags
 STACK_OF_MAIN_THREAD = 8 << 20  # as Linux has it by default
 AT_ONCE = 2
@@ -47,7 +46,7 @@ def choose(cases: list[Case], names: list[str], fast: bool) -> list[Case]:
 
 
 def why_not(case: Case, wheels: Wheels) -> str:
-    """Why *case* can't run on this interpreter, or nothing."""
+    """The reason that *case* can't run on this interpreter, or an empty string."""
     if sys.version_info < case.since:
         return "not in this version"
     try:
@@ -59,11 +58,12 @@ def why_not(case: Case, wheels: Wheels) -> str:
 
 
 def prepare(cases: list[Case]) -> tuple[Wheels, dict[str, str]]:
-    """The environments with what *cases* need, and the cases that can't run with the reason."""
+    """Make the environments that *cases* need. Also returns the cases that can't run, each with the reason."""
     our_wheel = environments.wheel()
     wheels = Wheels()
-    wheels.provide([requirement for case in cases if sys.version_info >= case.since
-                    for requirement in case.library.requirements])
+    wheels.provide(
+        [requirement for case in cases if sys.version_info >= case.since for requirement in case.library.requirements]
+    )
     wheels.install_ours(our_wheel)
     reasons = {case.name: why_not(case, wheels) for case in cases}
     return wheels, {name: reason for name, reason in reasons.items() if reason}
@@ -76,20 +76,26 @@ def version(case: Case, wheels: Wheels) -> str:
 
 
 def show(result: Result) -> None:
-    words = "; ".join(f"{way} {result.describe(way)} ({outcome.seconds:.1f} s)" for way, outcome in result.outcomes.items())
+    words = "; ".join(
+        f"{way} {result.describe(way)} ({outcome.seconds:.1f} s)" for way, outcome in result.outcomes.items()
+    )
     print(f"{'' if result.is_good else 'BAD '}{result.case.name}: {words}", flush=True)
 
 
 def keep(results: list[Result], left_out: dict[str, str], wheels: Wheels) -> None:
-    """Add *results* to those that are kept of this interpreter."""
+    """Add *results* to those of this interpreter that are kept."""
     path = RESULTS / f"{PYTHON}.json"
     kept = json.loads(path.read_text()) if path.is_file() else {"python": PYTHON, "cases": {}, "left_out": {}}
     for result in results:
         kept["left_out"].pop(result.case.name, None)
         kept["cases"][result.case.name] = {
-            "library": result.case.library.name, "case": result.case.function.__name__, "version": version(result.case, wheels),
-            "good": result.is_good, "words": {way: result.describe(way) for way in result.outcomes},
-            "outcomes": {way: outcome.as_json() for way, outcome in result.outcomes.items()}}
+            "library": result.case.library.name,
+            "case": result.case.function.__name__,
+            "version": version(result.case, wheels),
+            "good": result.is_good,
+            "words": {way: result.describe(way) for way in result.outcomes},
+            "outcomes": {way: outcome.as_json() for way, outcome in result.outcomes.items()},
+        }
     for name, reason in left_out.items():
         kept["cases"].pop(name, None)
         kept["left_out"][name] = reason
@@ -98,24 +104,24 @@ def keep(results: list[Result], left_out: dict[str, str], wheels: Wheels) -> Non
 
 
 def limit_stack() -> None:
-    """Give the main thread of each process the stack that it has by default."""
+    """Give the main thread of each process a stack of the default size."""
     most = resource.getrlimit(resource.RLIMIT_STACK)[1]
     size = STACK_OF_MAIN_THREAD if most == resource.RLIM_INFINITY else min(STACK_OF_MAIN_THREAD, most)
     resource.setrlimit(resource.RLIMIT_STACK, (size, most))
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="LIBRARY or CASE")
-    parser.add_argument("--fast", action="store_true")
-    parser.add_argument("--list", action="store_true")
-    arguments = parser.parse_args()
+def main(arguments: list[str]) -> int:
+    parsed = parser(__doc__)
+    parsed.add_argument("names", nargs="*")
+    parsed.add_argument("--fast", action="store_true")
+    parsed.add_argument("--list", action="store_true")
+    options = parsed.parse_args(arguments)
     cases = load_cases()
-    unknown = set(arguments.names) - {case.name for case in cases} - {case.library.name for case in cases}
+    unknown = set(options.names) - {case.name for case in cases} - {case.library.name for case in cases}
     if unknown:
-        parser.error(f"there is no library or case {', '.join(sorted(unknown))}")
-    chosen = choose(cases, arguments.names, arguments.fast)
-    if arguments.list:
+        parsed.error(f"there is no library or case {', '.join(sorted(unknown))}")
+    chosen = choose(cases, options.names, options.fast)
+    if options.list:
         for case in chosen:
             print(f"{case.name:40} {'fast' if case.fast else '':5} {case.summary}")
         return 0
@@ -132,14 +138,12 @@ def main() -> int:
         print(f"{name}: not run: {reason}")
     if "GREENLET_STACK_SIZE" not in os.environ:
         keep(results, left_out, wheels)
-        if not arguments.fast:
+        if not options.fast:
             page.write(ROOT / "docs" / "native-code.md", RESULTS, [case.name for case in cases])
     bad = [result.case.name for result in results if not result.is_good]
     work = sum(result.works("plainly") for result in results)
-    print(f"{work - len(bad)} cases of {work} that work plainly are good, {len(left_out)} not run"
-          f"{': not ' if bad else ''}{', '.join(bad)}")
+    print(
+        f"{work - len(bad)} cases of {work} that work plainly are good, {len(left_out)} not run"
+        f"{': not ' if bad else ''}{', '.join(bad)}"
+    )
     return 1 if bad else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,96 @@
+"""Builds the package for every interpreter found and runs the Python-level tests on each, two interpreters at a time.
+
+usage: PYTHON -m tools matrix [--seconds SECONDS] [NAME...]
+
+The names are those that `PYTHON -m tools interpreters` lists. Without names it takes all but the free-threaded ones.
+What a suite prints goes to build/matrix/NAME-SUITE.log. A table and one closing line come at the end; the line counts
+each of the two suites of each interpreter. What is not done --seconds after the start (default: 2400) has failed.
+"""
+
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import BUILD, ROOT, processes, test
+from tools.interpreters import Interpreter, find
+from tools.usage import parser
+
+LOGS = BUILD / "matrix"
+AT_ONCE = 2
+COMPLAINT = re.compile(r"(FAILED|ERROR|failed  |(.* )?Fatal Python error|tools \w+:|tests/reference/run\.py:)")
+
+
+@dataclass
+class Outcome:
+    log: Path
+    status: int | None  # None if the suite did not end in time
+
+    @property
+    def passed(self) -> bool:
+        return self.status == 0
+
+    def lines(self) -> list[str]:
+        return self.log.read_text(errors="replace").splitlines()
+
+    def closing_line(self) -> str:
+        """The line that the suite's runner ends with."""
+        last = next((line for line in reversed(self.lines()) if line.strip()), "")
+        if self.status is None or not re.search(r"\d+ (passed|failed|error)", last):
+            return "did not finish"
+        return last.strip("= ").removeprefix("reference: ")
+
+    def complaints(self) -> list[str]:
+        if self.passed:
+            return []
+        return [line for line in self.lines() if COMPLAINT.match(line)][:20] or self.lines()[-15:]
+
+
+def test_on(interpreter: Interpreter, deadline: float) -> dict[str, Outcome]:
+    """Run both suites and print what came of them."""
+    start = time.monotonic()
+    make = [*interpreter.command, "-m", "tools", "environment", "ours"]
+    python = interpreter.python()
+    commands = {"build": make, "pytest": test.pytest(python, interpreter.folder), "reference": test.reference(python)}
+    outcomes = {}
+    for suite, command in commands.items():
+        log = LOGS / f"{interpreter.name}-{suite}.log"
+        with open(log, "wb") as file:
+            built = suite == "build" or outcomes["build"].passed
+            left = max(1, deadline - time.monotonic())
+            outcomes[suite] = Outcome(log, processes.run(command, left, file) if built else 1)
+    lines = [f"{interpreter.name}: {time.monotonic() - start:.0f} s, logs in {LOGS.relative_to(ROOT)}"]
+    lines += [f"{suite} {outcomes[suite].closing_line()}" for suite in ("pytest", "reference")]
+    lines += [line for outcome in outcomes.values() for line in outcome.complaints()]
+    print("\n    ".join(lines), flush=True)
+    del outcomes["build"]
+    return outcomes
+
+
+def main(arguments: list[str]) -> int:
+    parsed = parser(__doc__)
+    parsed.add_argument("--seconds", type=float, default=2400)
+    parsed.add_argument("names", nargs="*")
+    options = parsed.parse_args(arguments)
+    unknown = set(options.names) - {interpreter.name for interpreter in find()}
+    if unknown:
+        parsed.error(f"there is no interpreter {', '.join(sorted(unknown))}")
+    deadline = time.monotonic() + options.seconds
+    chosen = [
+        interpreter
+        for interpreter in find()
+        if (interpreter.name in options.names if options.names else not interpreter.is_free_threaded)
+    ]
+    chosen.sort(key=lambda interpreter: not interpreter.is_debug)  # debug builds take longest
+
+    LOGS.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        outcomes = dict(zip(chosen, pool.map(lambda interpreter: test_on(interpreter, deadline), chosen)))
+    print(f"\n{'python':9} {'pytest suite':42} reference suite")
+    for interpreter, suites in outcomes.items():
+        print(f"{interpreter.name:9} {suites['pytest'].closing_line():42} {suites['reference'].closing_line()}")
+    all_suites = [suite for suites in outcomes.values() for suite in suites.values()]
+    failed = sum(not suite.passed for suite in all_suites)
+    print(f"\nmatrix: {len(all_suites) - failed} passed, {failed} failed")
+    return failed > 0

@@ -1,0 +1,53 @@
+"""Runs commands in the root of the tree."""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools import ROOT
+
+GRACE = 20  # seconds between SIGTERM and SIGKILL
+
+
+def call(command: Sequence[str | Path]) -> int:
+    """The exit status of *command*, which may be interrupted at the keyboard."""
+    return subprocess.run([str(part) for part in command], cwd=ROOT, stdin=subprocess.DEVNULL).returncode
+
+
+def run(
+    command: Sequence[str | Path], seconds: float | None = None, log=None, environment: dict[str, str] | None = None
+) -> int | None:
+    """The exit status of *command*; None if it did not end within *seconds*.
+
+    What it prints goes to the open file *log*, by default to where this process prints. If it does not end in time, or
+    this function is interrupted, it is ended with every process that it started.
+    """
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log and subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        if process.returncode is None:
+            end(process)
+
+
+def end(process: subprocess.Popen) -> None:
+    """End a process that leads its session, and every other process of the session's first group."""
+    os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(GRACE)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
