@@ -146,7 +146,7 @@ struct StackLimit {
 
 // The postponed deallocations belong to the thread, and whichever greenlet finishes one does the others. A greenlet
 // leaves none behind.
-inline constexpr bool has_postponed_deallocations(PyThreadState*) noexcept { return false; }
+constexpr bool has_postponed_deallocations(PyThreadState*) noexcept { return false; }
 inline void do_postponed_deallocations(PyThreadState*) noexcept {}
 
 }  // namespace interpreter
