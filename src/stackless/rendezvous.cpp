@@ -97,7 +97,7 @@ template <bool sends>
     Outcome received = other->outcome.exchange(std::move(sent));
     Outcome unused;  // of one that receives, which has a value only if its `tempval` was set
     if constexpr (sends) {
-        unused = std::move(received);
+        unused = received.take();
     }
     if (!is_of_this_thread) {
         other->scheduler->make_runnable(other);
