@@ -37,7 +37,7 @@ from tools.usage import parser
 LOGS = BUILD / "sanitizers"
 SKIPPED = 77
 QUIET = {"ASAN_OPTIONS": "detect_leaks=0", "TSAN_OPTIONS": "report_bugs=0"}  # while things are built
-COMPLAINT = re.compile(r"^(FAILED|ERROR)|SUMMARY|NOT LEVEL")
+COMPLAINT = re.compile(r"^(FAILED|ERROR)|SUMMARY|NOT LEVEL|error: ")
 COMPILER = shlex.split(os.environ.get("CXX") or "c++")
 PROGRAMS = os.environ.get("PROGRAMS", "500")  # of each kind
 SECONDS_EACH = os.environ.get("SECONDS_EACH", "10")  # for a program with threads
@@ -288,6 +288,8 @@ def check_headers(interpreter: Interpreter, log) -> int:
             "-Werror",
             "-DPy_GIL_DISABLED=1",
             "-Isrc",
+            "-Iinclude",
+            '-DSTACKFUL_SWITCH=""',
             *(f"-I{folder}" for folder in folders),
             source,
         ]
