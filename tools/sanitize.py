@@ -191,7 +191,7 @@ def valgrind_files(python: Sequence[str], log) -> int:
     """Run each file of tests in a process of its own. Returns how many failed."""
     passed = failed = 0
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        name = path.stem
+        name = "-".join(path.relative_to(ROOT / "tests").with_suffix("").parts)
         errors, printed = LOGS / f"valgrind-{name}.errors", LOGS / f"valgrind-{name}.log"
         command = [
             *valgrind_command(
