@@ -6,6 +6,7 @@
 
 #include "core/reference.hpp"
 #include "interpreter/threading/threads.hpp"
+#include "python/arguments.hpp"
 #include "python/define.hpp"
 #include "stackless/run.hpp"
 #include "stackless/scheduler.hpp"
@@ -24,13 +25,6 @@ using Arguments = PyObject* const*;
 // What one instruction of Stackless Python's virtual machine counts as: timeouts are given in instructions.
 constexpr std::int64_t nanoseconds_per_instruction = 20;
 
-bool at_most_one(const char* name, Py_ssize_t count) noexcept {
-    if (count > 1) {
-        PyErr_Format(PyExc_TypeError, "%s() takes at most 1 argument (%zd given)", name, count);
-    }
-    return count <= 1;
-}
-
 // The argument `retval` of schedule() and schedule_remove(), the current tasklet if it is not given: borrowed. nullptr with
 // TypeError if there is anything else.
 PyObject* parse_retval(Scheduler& s, const char* name, Arguments args, Py_ssize_t count, PyObject* names) noexcept {
@@ -38,7 +32,7 @@ PyObject* parse_retval(Scheduler& s, const char* name, Arguments args, Py_ssize_
     if (count + named == 0) [[likely]] {
         return as_object(s.current);
     }
-    if (!at_most_one(name, count + named)) {
+    if (!python::check_count(name, count + named, 0, 1)) {
         return nullptr;
     }
     if (named == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "retval") != 0) {
@@ -73,8 +67,7 @@ PyObject* run(PyObject*, PyObject* args, PyObject* kwargs) {
     static const char* names[] = {"timeout", "threadblock", "soft", "ignore_nesting", "totaltimeout", nullptr};
     long long timeout = 0;
     int threadblock = 0, soft = 0, ignore_nesting = 0, total = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|Lpppp:run", const_cast<char**>(names), &timeout, &threadblock,
-                                     &soft, &ignore_nesting, &total)) {
+    if (!python::parse(args, kwargs, "|Lpppp:run", names, &timeout, &threadblock, &soft, &ignore_nesting, &total)) {
         return nullptr;
     }
     Scheduler* s = Scheduler::running();
@@ -199,7 +192,7 @@ PyDoc_STRVAR(get_thread_info_doc,
 
 PyObject* get_thread_info(PyObject*, Arguments args, Py_ssize_t count) {
     Scheduler* running = Scheduler::running();
-    if (running == nullptr || !at_most_one("get_thread_info", count)) {
+    if (running == nullptr || !python::check_count("get_thread_info", count, 0, 1)) {
         return nullptr;
     }
     unsigned long id = running->thread_id;
@@ -265,7 +258,7 @@ PyDoc_STRVAR(switch_trap_doc,
 
 PyObject* switch_trap(PyObject*, Arguments args, Py_ssize_t count) {
     Scheduler* s = Scheduler::running();
-    if (s == nullptr || !at_most_one("switch_trap", count)) {
+    if (s == nullptr || !python::check_count("switch_trap", count, 0, 1)) {
         return nullptr;
     }
     long change = count > 0 ? PyLong_AsLong(args[0]) : 0;

@@ -3,6 +3,7 @@
 #include "stackless/state.hpp"
 
 #include "core/reference.hpp"
+#include "python/define.hpp"
 #include "stackless/body.hpp"
 #include "stackless/types/types.hpp"
 
@@ -13,7 +14,7 @@ using core::Reference;
 namespace {
 
 PyMethodDef run_tasklet_function = {
-    "run_tasklet", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(run_tasklet)), METH_FASTCALL, nullptr};
+    "run_tasklet", python::as_method(run_tasklet), METH_FASTCALL, nullptr};
 
 bool fill(State& state) noexcept {
     auto make_exit = [] {

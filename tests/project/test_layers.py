@@ -133,7 +133,7 @@ def test_only_the_public_header_is_outside():
     assert [path.name for path in (SOURCE.parent / "include").iterdir()] == ["greenlet.h"]
 
 
-# What tools/environment.py has built for this interpreter: a CMake target for each layer, with the layers that it may use.
+# What `python -m tools environment ours` has built for this interpreter: a CMake target for each layer, with the layers that it may use.
 BUILT = Path(sys.prefix).parent / "cmake"
 USES = {
     "interpreter": [],

@@ -38,11 +38,7 @@ PyObject* atomic_exit(PyObject* self, PyObject* const*, Py_ssize_t) {
     Py_RETURN_NONE;
 }
 
-void atomic_deallocate(PyObject* self) {
-    PyTypeObject* type = Py_TYPE(self);
-    type->tp_free(self);
-    Py_DECREF(type);
-}
+void atomic_deallocate(PyObject* self) { python::free_instance(self); }
 
 PyDoc_STRVAR(atomic_doc,
 "atomic()\n--\n\n"

@@ -5,6 +5,7 @@
 
 #include "core/reference.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "python/arguments.hpp"
 #include "python/define.hpp"
 #include "stackless/channel.hpp"
 #include "stackless/describe.hpp"
@@ -101,8 +102,7 @@ PyDoc_STRVAR(send_throw_doc,
 PyObject* channel_send_throw(PyObject* self, PyObject* args, PyObject* kwargs) {
     static const char* names[] = {"exc", "val", "tb", nullptr};
     PyObject *type, *value = Py_None, *traceback = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OO:send_throw", const_cast<char**>(names), &type, &value,
-                                     &traceback)) {
+    if (!python::parse(args, kwargs, "O|OO:send_throw", names, &type, &value, &traceback)) {
         return nullptr;
     }
     PyObject* exception = make_exception(type, value, traceback);
@@ -298,9 +298,7 @@ void deallocate(PyObject* self) {
     }
     clear(self);
     Py_XDECREF(of(self).user);
-    PyTypeObject* type = Py_TYPE(self);
-    type->tp_free(self);
-    Py_DECREF(type);
+    python::free_instance(self);
 }
 
 PyDoc_STRVAR(channel_doc,

@@ -1,5 +1,6 @@
 // The class of schedulers, which Python code does not see.
 
+#include "python/define.hpp"
 #include "stackless/hooks.hpp"
 #include "stackless/thread_life.hpp"
 #include "stackless/types/types.hpp"
@@ -23,9 +24,7 @@ void deallocate(PyObject* self) {
     }
     clear_hooks(s.shared_hooks);
     core::ModuleState* module = s.module;
-    PyTypeObject* type = Py_TYPE(self);
-    type->tp_free(self);
-    Py_DECREF(type);
+    python::free_instance(self);
     module->unref();
 }
 

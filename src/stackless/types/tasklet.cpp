@@ -7,6 +7,7 @@
 #include "interpreter/collector.hpp"
 #include "interpreter/pending_exception.hpp"
 #include "interpreter/thread_state.hpp"
+#include "python/define.hpp"
 #include "stackless/describe.hpp"
 #include "stackless/ownership.hpp"
 #include "stackless/types/tasklet.hpp"
@@ -125,9 +126,7 @@ void deallocate(PyObject* self) {
     unbind(&t);
     clear_hooks(t.hooks);
     Py_XDECREF(reinterpret_cast<PyObject*>(t.scheduler.get()));
-    PyTypeObject* type = Py_TYPE(self);
-    type->tp_free(self);
-    Py_DECREF(type);
+    python::free_instance(self);
     Py_TRASHCAN_END;
 }
 

@@ -6,6 +6,7 @@
 #include "core/reference.hpp"
 #include "interpreter/context.hpp"
 #include "interpreter/thread_state.hpp"
+#include "python/arguments.hpp"
 #include "python/define.hpp"
 #include "stackless/scheduler.hpp"
 #include "stackless/types/tasklet.hpp"
@@ -18,8 +19,7 @@ using python::as_method;
 
 bool parse_binding(PyObject* args, PyObject* kwargs, const char* format, PyObject** values) noexcept {
     static const char* names[] = {"func", "args", "kwargs", nullptr};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, const_cast<char**>(names), &values[0], &values[1],
-                                     &values[2])) {
+    if (!python::parse(args, kwargs, format, names, &values[0], &values[1], &values[2])) {
         return false;
     }
     for (int i = 0; i < 3; ++i) {
@@ -34,8 +34,7 @@ using Arguments = PyObject* const*;
 
 // Parses what "PyObject_IsTrue" is meant of: one argument, its truth in `flag`.
 bool parse_flag(const char* name, Arguments args, Py_ssize_t count, bool& flag) noexcept {
-    if (count != 1) {
-        PyErr_Format(PyExc_TypeError, "%s() takes exactly one argument (%zd given)", name, count);
+    if (!python::check_count(name, count, 1, 1)) {
         return false;
     }
     int truth = PyObject_IsTrue(args[0]);
@@ -150,8 +149,7 @@ PyDoc_STRVAR(run_doc,
 
 PyObject* tasklet_run(PyObject* self, PyObject* const* args, Py_ssize_t count) {
     Tasklet& t = tasklet_of(self);
-    if (count != 0) {
-        PyErr_Format(PyExc_TypeError, "run() takes no arguments (%zd given)", count);
+    if (!python::check_count("run", count, 0, 0)) {
         return nullptr;
     }
     Scheduler* s = own_scheduler(t);
@@ -176,8 +174,7 @@ PyDoc_STRVAR(switch_doc,
 
 PyObject* tasklet_switch(PyObject* self, PyObject* const* args, Py_ssize_t count) {
     Tasklet& t = tasklet_of(self);
-    if (count != 0) {
-        PyErr_Format(PyExc_TypeError, "switch() takes no arguments (%zd given)", count);
+    if (!python::check_count("switch", count, 0, 0)) {
         return nullptr;
     }
     if (!is_ready(t)) {
@@ -223,8 +220,7 @@ PyObject* tasklet_throw(PyObject* self, PyObject* args, PyObject* kwargs) {
     static const char* names[] = {"exc", "val", "tb", "pending", nullptr};
     PyObject *type = Py_None, *value = Py_None, *traceback = Py_None;
     int pending = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOOp:throw", const_cast<char**>(names), &type, &value, &traceback,
-                                     &pending)) {
+    if (!python::parse(args, kwargs, "|OOOp:throw", names, &type, &value, &traceback, &pending)) {
         return nullptr;
     }
     PyObject* exception = make_exception(type, value, traceback);
@@ -261,7 +257,7 @@ PyDoc_STRVAR(kill_doc,
 PyObject* tasklet_kill(PyObject* self, PyObject* args, PyObject* kwargs) {
     static const char* names[] = {"pending", nullptr};
     int pending = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:kill", const_cast<char**>(names), &pending)) {
+    if (!python::parse(args, kwargs, "|p:kill", names, &pending)) {
         return nullptr;
     }
     return kill(tasklet_of(self), pending != 0);
