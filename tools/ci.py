@@ -36,7 +36,7 @@ class Steps:
         return time.monotonic() - self.began
 
     def add(self, title: str, *command: str, told: bool = False) -> None:
-        """Run a command of the tools as soon as a place is free. If *told*, it gets --seconds to end itself in time."""
+        """Run a command as soon as a place is free. If *told*, it gets --seconds to end itself in time."""
         self.outcomes[title] = False
         self.pool.submit(self.run, title, len(self.outcomes), command, told)
 
@@ -47,7 +47,7 @@ class Steps:
         if left > 0:
             seconds = ["--seconds", f"{left - processes.GRACE:.0f}"] if told else []
             with open(log, "wb") as file:
-                status = processes.run([sys.executable, "-m", "tools", *command, *seconds], left, file)
+                status = processes.run([*command, *seconds], left, file)
         self.end(title, status == 0, log.read_text(errors="replace") if left > 0 else "not started in time\n", begin)
 
     def end(self, title: str, passed: bool, text: str, begin: float) -> None:
@@ -81,16 +81,17 @@ def main(arguments: list[str]) -> int:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    steps.add("test", "test")
-    steps.add("clients, the fast suites", "clients", "--fast")
-    steps.add("engine", "engine")
-    steps.add("lint", "lint")
+    tools = (sys.executable, "-m", "tools")
+    # The README's command for all tests.
+    steps.add("make test", "make", "--no-print-directory", "--keep-going", "test", f"PYTHON={sys.executable}")
+    steps.add("clients, the fast suites", *tools, "clients", "--fast")
+    steps.add("lint", *tools, "lint")
     text = providing.communicate()[0]
     steps.end("provide 3.14, 3.14-dbg and 3.15", providing.returncode == 0, text, 0)
     found = sorted(interpreters.find(), key=lambda interpreter: not interpreter.is_debug)  # the slowest first
     for interpreter in found:
         if not interpreter.is_free_threaded and not interpreter.is_current:
-            steps.add(f"matrix, {interpreter.name}", "matrix", interpreter.name, told=True)
-    steps.add("differential", "differential", "--seed", "0", "--operations", "100000")
-    steps.add("gate", "gate")
+            steps.add(f"matrix, {interpreter.name}", *tools, "matrix", interpreter.name, told=True)
+    steps.add("differential", *tools, "differential", "--seed", "0", "--operations", "100000")
+    steps.add("gate", *tools, "gate")
     return steps.finish()

@@ -24,9 +24,6 @@ import sys
 import tomllib
 from pathlib import Path
 
-if __name__ == "__main__":  # The old call, `python tools/environment.py ours`, until nobody uses it.
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
-
 from tools import BUILD, ROOT
 from tools.usage import parser
 
@@ -206,10 +203,3 @@ def main(arguments: list[str]) -> int:
         parsed.error("only `ours` has variants")
     print(ours(options.variant) if options.kind == "ours" else MAKERS[options.kind]())
     return 0
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except (RuntimeError, subprocess.CalledProcessError) as error:
-        sys.exit(f"tools/environment.py: {error}")
