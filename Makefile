@@ -57,7 +57,7 @@ gate: ## count the instructions of a switch and of a spawn, and compare with the
 	$(have_python)
 	@$(PYTHON) -m tools gate
 
-bench: ## measure beside the reference and other ways, and write docs/benchmarks.md (a quarter of an hour)
+bench: ## measure beside the reference and other ways, and write docs/benchmarks.md (half an hour)
 	$(have_python)
 	@$(PYTHON) benchmarks/run.py
 

@@ -22,7 +22,7 @@ This package beside the `greenlet` on PyPI ("the reference"), and beside other w
 code. This page and its plots are written by the one command that measures:
 
 ```
-make bench          # all of it, a quarter of an hour; `make bench-quick` shows the most important rows in two minutes
+make bench          # all of it, half an hour; `make bench-quick` shows the most important rows in two minutes
 ```
 
 **How.** Both packages are installed from wheels into virtual environments that are otherwise the same. Each row is measured

@@ -3,7 +3,7 @@
 usage: PYTHON benchmarks/run.py [--quick] [--here] [--groups NAME,...] [--report]
 
 Without options it measures everything on the interpreter that runs it, then what can be compared with the reference on
-each other release build found, and writes docs/benchmarks.md and its plots: a quarter of an hour. Other work on the
+each other release build found, and writes docs/benchmarks.md and its plots: half an hour. Other work on the
 machine does no great harm, because the processes that are compared take turns, but quiet is better.
 
     --quick     some rows, little effort, this interpreter, no page: two minutes
