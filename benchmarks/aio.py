@@ -23,7 +23,6 @@ import statistics
 import subprocess
 import sys
 import types
-from pathlib import Path
 from time import perf_counter_ns
 
 CLIENTS = ["greenback", "sqlalchemy"]
@@ -155,8 +154,9 @@ def make_environments():
 
 
 def versions(python):
-    program = ("import importlib.metadata as m\n"
-               f"print(', '.join(n + ' ' + m.version(n) for n in {['greenlet', *CLIENTS]}))")
+    program = (
+        f"import importlib.metadata as m\nprint(', '.join(n + ' ' + m.version(n) for n in {['greenlet', *CLIENTS]}))"
+    )
     return subprocess.run([python, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
 
 

@@ -77,8 +77,10 @@ def write_page():
 
     everywhere = measure_everywhere(__file__)
     heading = ["nested"] + [f"{version} `{name}`" for version in everywhere for name in (NATIVE, OURS)]
-    rows = [[str(depth)] + [f"{everywhere[version][name][i]:.0f}" for version in everywhere for name in (NATIVE, OURS)]
-            for i, depth in enumerate(DEPTHS)]
+    rows = [
+        [str(depth)] + [f"{everywhere[version][name][i]:.0f}" for version in everywhere for name in (NATIVE, OURS)]
+        for i, depth in enumerate(DEPTHS)
+    ]
     lines = ", ".join(f"{line(medians)} on {version}" for version, medians in everywhere.items())
     text = f"{table(heading, rows)}\n\n`yield_` is faster from this nesting on: {lines}."
     replace_figures("generators.md", "benchmarks/generators.py --page", text)

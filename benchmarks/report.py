@@ -9,11 +9,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from suite import plots, results  # noqa: E402
-from suite.results import Comparison, comparison_from  # noqa: E402
+from suite import plots, results
+from suite.results import Comparison, comparison_from
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-COMPARED = {"switching": "Switching", "spawning": "Creating, running, dying", "clients": "In use", "web": "In use, a web server"}
+COMPARED = {
+    "switching": "Switching",
+    "spawning": "Creating, running, dying",
+    "clients": "In use",
+    "web": "In use, a web server",
+}
 
 INTRODUCTION = """\
 # Benchmarks
@@ -80,15 +85,29 @@ def targets(everything: list[dict]) -> str:
             for row in compared(group(measured, name) or []):
                 if row.target > 1:
                     by_title.setdefault(row.title, {})[measured["python"]] = row
-    rows = [[title, target_of(found),
-             *(ratio_of(found[measured["python"]]) if measured["python"] in found else "" for measured in columns)]
-            for title, found in by_title.items()]
+    rows = [
+        [
+            title,
+            target_of(found),
+            *(ratio_of(found[measured["python"]]) if measured["python"] in found else "" for measured in columns),
+        ]
+        for title, found in by_title.items()
+    ]
     return table(["ratio to the reference", "target", *(measured["python"] for measured in columns)], rows)
 
 
 def comparison(measured: dict, name: str) -> str:
-    rows = [[row.title, time_of(row.ours.median), f"{row.ours.spread:.0%}", time_of(row.reference.median),
-             f"{row.reference.spread:.0%}", ratio_of(row)] for row in compared(group(measured, name))]
+    rows = [
+        [
+            row.title,
+            time_of(row.ours.median),
+            f"{row.ours.spread:.0%}",
+            time_of(row.reference.median),
+            f"{row.reference.spread:.0%}",
+            ratio_of(row),
+        ]
+        for row in compared(group(measured, name))
+    ]
     return table(["", "this package", "spread", "reference", "spread", "ratio"], rows)
 
 
@@ -99,8 +118,18 @@ def checks(sentences: list[tuple[str, bool]]) -> str:
 def alternatives(everything: list[dict]) -> str:
     columns = [measured for measured in everything if group(measured, "alternatives")]
     titles = list(dict.fromkeys(title for measured in columns for title in group(measured, "alternatives")))
-    rows = [[title, *(time_of(group(measured, "alternatives")[title]["median"]) if title in group(measured, "alternatives")
-                      else "" for measured in columns)] for title in titles]
+    rows = [
+        [
+            title,
+            *(
+                time_of(group(measured, "alternatives")[title]["median"])
+                if title in group(measured, "alternatives")
+                else ""
+                for measured in columns
+            ),
+        ]
+        for title in titles
+    ]
     text = table(["there and back between two tasks", *(measured["python"] for measured in columns)], rows) + "\n"
     for measured in columns:
         medians = {title: figure["median"] for title, figure in group(measured, "alternatives").items()}
@@ -131,35 +160,62 @@ def by_number(content: dict) -> str:
     def ratio(figures, side, other):
         return f"{figures[side]['median'] / figures[other]['median']:.2f}"
 
-    rows = [[f"{int(number):,}", *(time_of(figures[side]["median"]) for side in ("ours", "reference")),
-             ratio(figures, "ours", "reference"), time_of(figures["generators"]["median"]), ratio(figures, "ours", "generators")]
-            for number, figures in content.items()]
-    return NUMBERS.format(table=table(["N", "this package", "reference", "of its time", "generators", "of their time"], rows))
+    rows = [
+        [
+            f"{int(number):,}",
+            *(time_of(figures[side]["median"]) for side in ("ours", "reference")),
+            ratio(figures, "ours", "reference"),
+            time_of(figures["generators"]["median"]),
+            ratio(figures, "ours", "generators"),
+        ]
+        for number, figures in content.items()
+    ]
+    return NUMBERS.format(
+        table=table(["N", "this package", "reference", "of its time", "generators", "of their time"], rows)
+    )
 
 
 def memory_rows(rows: list[dict]) -> str:
-    return table(["parked", "frames deep", "package", "resident", "page tables", "resident when all have died", "page tables"],
-                 [[f"{row['count']:,}", str(row["frames"]),
-                   f"this, stacks of {row['stack']} KiB" if row["stack"] else "reference",
-                   *(f"{row[key]:,.0f} B" for key in ("resident", "page tables", "left resident", "left page tables"))]
-                  for row in rows])
+    return table(
+        ["parked", "frames deep", "package", "resident", "page tables", "resident when all have died", "page tables"],
+        [
+            [
+                f"{row['count']:,}",
+                str(row["frames"]),
+                f"this, stacks of {row['stack']} KiB" if row["stack"] else "reference",
+                *(f"{row[key]:,.0f} B" for key in ("resident", "page tables", "left resident", "left page tables")),
+            ]
+            for row in rows
+        ],
+    )
 
 
 def deep_use(content: dict) -> str:
     rows = []
-    for key, what in (("died deep", "10,000 ran 500 KiB deep, 100 at a time, and died"),
-                      ("came back from deep", "1,000 waited, ran 500 KiB deep at once, came back and wait again")):
+    for key, what in (
+        ("died deep", "10,000 ran 500 KiB deep, 100 at a time, and died"),
+        ("came back from deep", "1,000 waited, ran 500 KiB deep at once, came back and wait again"),
+    ):
         for side, found in content[key].items():
             at_most = f"{found['deep'] / 1e6:,.1f} MB" if "deep" in found else ""
-            rows.append([what, "this" if side == "ours" else side, f"{found['before'] / 1e6:,.1f} MB", at_most,
-                         f"{found['after'] / 1e6:,.1f} MB"])
+            rows.append(
+                [
+                    what,
+                    "this" if side == "ours" else side,
+                    f"{found['before'] / 1e6:,.1f} MB",
+                    at_most,
+                    f"{found['after'] / 1e6:,.1f} MB",
+                ]
+            )
     return table(["resident memory of the process", "package", "before", "while deep", "after a full collection"], rows)
 
 
 def threads(measured: dict) -> str:
     one, two = (figure["median"] for figure in group(measured, "threads").values())
-    return (f"On free-threaded CPython {measured['python']} one thread switches {1e3 / one:.1f} million times a second, and two at "
-            f"once switch {1e3 / two:.1f} million times: {one / two:.2f} times as many.\n")
+    return (
+        f"On free-threaded CPython {measured['python']} one thread switches {1e3 / one:.1f} million times a second, and two at "
+        f"once switch {1e3 / two:.1f} million times: {one / two:.2f} times as many.\n"
+    )
 
 
 def environment_of(measured: dict) -> str:
@@ -167,18 +223,24 @@ def environment_of(measured: dict) -> str:
     shared = ", ".join(f"{name} {version}" for name, version in versions["ours"].items() if name != "greenlet")
     dates = sorted({content["date"] for content in measured["groups"].values()})
     reference = f", reference {versions['reference']['greenlet']}" if "reference" in versions else ""
-    return (f"- CPython {measured['python']}: this package {versions['ours']['greenlet']}{reference}"
-            f"{'; ' + shared if shared else ''}; measured {dates[-1]}\n")
+    return (
+        f"- CPython {measured['python']}: this package {versions['ours']['greenlet']}{reference}"
+        f"{'; ' + shared if shared else ''}; measured {dates[-1]}\n"
+    )
 
 
 def page(everything: list[dict]) -> str:
     main = max(everything, key=lambda measured: len(measured["groups"]))
-    parts = [INTRODUCTION, "\n## Where it was measured\n\n",
-             f"{results.processor()}, {results.processors()} processors, Linux {platform.release().split('-')[0]}, {platform.machine()}.\n\n",
-             *(environment_of(measured) for measured in everything),
-             "\n## The targets, on every version\n\n", targets(everything),
-             "\n![Time of a switch against depth](plots/switch-against-depth.svg)\n",
-             f"\nThe tables that follow are of CPython {main['python']}, if they do not say otherwise.\n"]
+    parts = [
+        INTRODUCTION,
+        "\n## Where it was measured\n\n",
+        f"{results.processor()}, {results.processors()} processors, Linux {platform.release().split('-')[0]}, {platform.machine()}.\n\n",
+        *(environment_of(measured) for measured in everything),
+        "\n## The targets, on every version\n\n",
+        targets(everything),
+        "\n![Time of a switch against depth](plots/switch-against-depth.svg)\n",
+        f"\nThe tables that follow are of CPython {main['python']}, if they do not say otherwise.\n",
+    ]
     for name, title in COMPARED.items():
         if group(main, name):
             parts += [f"\n## {title}\n\n", comparison(main, name)]
@@ -189,15 +251,23 @@ def page(everything: list[dict]) -> str:
     parts += ["\n## Beside other ways\n\n", alternatives(everything)]
     parts += [f"\n{threads(measured)}" for measured in everything if group(measured, "threads")]
     if figures := group(main, "engine"):
-        parts += ["\n## The engine alone\n\nWithout Python, beside Boost.Context and the C library's `ucontext`, by Google Benchmark. "
-                  "One way of a switch; or a stack's whole life.\n\n",
-                  table(["", "time"], [[f"`{name}`", f"{median:.1f} ns"] for name, median in figures.items()]), "\n",
-                  checks(results.engine_checks(figures))]
+        parts += [
+            "\n## The engine alone\n\nWithout Python, beside Boost.Context and the C library's `ucontext`, by Google Benchmark. "
+            "One way of a switch; or a stack's whole life.\n\n",
+            table(["", "time"], [[f"`{name}`", f"{median:.1f} ns"] for name, median in figures.items()]),
+            "\n",
+            checks(results.engine_checks(figures)),
+        ]
     if content := group(main, "memory"):
-        parts += ["\n## Memory\n\nOf each greenlet, from `VmRSS` and `VmPTE` in `/proc`.\n\n",
-                  "![Bytes of a parked greenlet](plots/memory.svg)\n\n",
-                  memory_rows(content["parked"] + (group(main, "million") or [])), "\n", deep_use(content), "\n",
-                  "How memory is given back: docs/design.md, \"A greenlet's memory\".\n\n"]
+        parts += [
+            "\n## Memory\n\nOf each greenlet, from `VmRSS` and `VmPTE` in `/proc`.\n\n",
+            "![Bytes of a parked greenlet](plots/memory.svg)\n\n",
+            memory_rows(content["parked"] + (group(main, "million") or [])),
+            "\n",
+            deep_use(content),
+            "\n",
+            'How memory is given back: docs/design.md, "A greenlet\'s memory".\n\n',
+        ]
         for measured in everything:
             if group(measured, "memory"):
                 parts += [f"{measured['python']}:\n\n", checks(results.memory_checks(group(measured, "memory"))), "\n"]

@@ -23,8 +23,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-from suite import (Row, Unavailable, alternatives, clients, compare, engine, environments, numbers, results, spawning,
-                   switching, web)
+from suite import (
+    Row,
+    Unavailable,
+    alternatives,
+    clients,
+    compare,
+    engine,
+    environments,
+    numbers,
+    results,
+    spawning,
+    switching,
+    web,
+)
 from suite.compare import Figure
 from suite.environments import OURS, REFERENCE, ROOT
 from suite.results import Comparison, Results
@@ -51,8 +63,12 @@ class Progress:
     def show(self, what: str) -> None:
         if self._shown:
             full = self.WIDTH * self._done // max(1, self._steps)
-            print(f"\r\033[K[{'#' * full}{' ' * (self.WIDTH - full)}] {self._done}/{self._steps} {what}", end="",
-                  file=sys.stderr, flush=True)
+            print(
+                f"\r\033[K[{'#' * full}{' ' * (self.WIDTH - full)}] {self._done}/{self._steps} {what}",
+                end="",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def step(self) -> None:
         self._done += 1
@@ -72,8 +88,10 @@ HEADING = f"{'':44} {'ours':>10} {'':>5} {'reference':>10} {'':>5}   ratio  targ
 
 def as_line(row: Comparison) -> str:
     target = f"{row.target:g}x" if row.target > 1 else ""
-    return (f"{row.title:44} {nanoseconds(row.ours):>10} {row.ours.spread:>5.0%} {nanoseconds(row.reference):>10} "
-            f"{row.reference.spread:>5.0%} {row.ratio:>6.1f}x {target:>6}  {row.verdict}")
+    return (
+        f"{row.title:44} {nanoseconds(row.ours):>10} {row.ours.spread:>5.0%} {nanoseconds(row.reference):>10} "
+        f"{row.reference.spread:>5.0%} {row.ratio:>6.1f}x {target:>6}  {row.verdict}"
+    )
 
 
 class Run:
@@ -86,13 +104,24 @@ class Run:
         self.failures = 0
         self.missed: list[str] = []
         self.pythons = environments.make_ours_alone() if WITHOUT_GIL else environments.make_both()
-        self.results = None if quick else Results(
-            platform.python_version() + sys.abiflags, {side: environments.versions(python) for side, python in self.pythons.items()})
+        self.results = (
+            None
+            if quick
+            else Results(
+                platform.python_version() + sys.abiflags,
+                {side: environments.versions(python) for side, python in self.pythons.items()},
+            )
+        )
         self.progress = Progress(sum(len(self.rows_of(group)) or 1 for group in groups))
 
     def rows_of(self, group: str) -> list[Row]:
-        module = {"switching": switching, "spawning": spawning, "alternatives": alternatives, "numbers": numbers,
-                  "clients": clients}.get(group)
+        module = {
+            "switching": switching,
+            "spawning": spawning,
+            "alternatives": alternatives,
+            "numbers": numbers,
+            "clients": clients,
+        }.get(group)
         return [row for row in module.ROWS if row.is_quick or not self.quick] if module else []
 
     def attempt(self, what: str, measure):
@@ -153,8 +182,11 @@ class Run:
             figures = self.attempt(switch, lambda: compare.alternate(sides, effort))
             if figures is not None:
                 content[number] = figures
-                self.progress.say(f"{number:>8,} " + "".join(f"{nanoseconds(figure):>10}" for figure in figures.values()) +
-                                  f"   {figures[OURS].median / figures[REFERENCE].median:.2f} of the reference's")
+                self.progress.say(
+                    f"{number:>8,} "
+                    + "".join(f"{nanoseconds(figure):>10}" for figure in figures.values())
+                    + f"   {figures[OURS].median / figures[REFERENCE].median:.2f} of the reference's"
+                )
         self.keep("numbers", content)
 
     def alternatives(self) -> None:
@@ -167,8 +199,11 @@ class Run:
         self.progress.say("\nThere and back between two tasks, ns")
         for title, figure in figures.items():
             self.progress.say(f"{title:44} {nanoseconds(figure):>10} {figure.spread:>5.0%}")
-        self.check(results.alternatives_checks(sys.version_info.minor,
-                                               {title: figure.median for title, figure in figures.items()}))
+        self.check(
+            results.alternatives_checks(
+                sys.version_info.minor, {title: figure.median for title, figure in figures.items()}
+            )
+        )
         self.keep("alternatives", figures)
 
     def parked(self, counts: tuple[int, ...], frames: tuple[int, ...]) -> list[dict]:
@@ -180,18 +215,25 @@ class Run:
                     found = compare.memory_of(self.pythons[side], "parked", count, depth, environment=environment)
                     rows.append({"side": side, "count": count, "frames": depth, "stack": stack} | found)
                     where = f"{side}, stacks of {stack} KiB" if stack else side
-                    self.progress.say(f"{count:>9,} parked {depth:>2} frames deep, {where:24} "
-                                      f"{found['resident']:>7,.0f} B + {found['page tables']:>5,.0f} B of page tables; "
-                                      f"when all died {found['left resident']:>6,.0f} + {found['left page tables']:,.0f}")
+                    self.progress.say(
+                        f"{count:>9,} parked {depth:>2} frames deep, {where:24} "
+                        f"{found['resident']:>7,.0f} B + {found['page tables']:>5,.0f} B of page tables; "
+                        f"when all died {found['left resident']:>6,.0f} + {found['left page tables']:,.0f}"
+                    )
         return rows
 
     def memory(self) -> None:
         def measure():
-            content = {"parked": self.parked((10_000,) if self.quick else (10_000, 100_000),
-                                             (1,) if self.quick else PARKED_FRAMES)}
+            content = {
+                "parked": self.parked(
+                    (10_000,) if self.quick else (10_000, 100_000), (1,) if self.quick else PARKED_FRAMES
+                )
+            }
             for name, count in (("died deep", 10_000), ("came back from deep", 1_000)):
-                content[name] = {side: compare.memory_of(python, name.replace(" ", "_"), count)
-                                 for side, python in self.pythons.items()}
+                content[name] = {
+                    side: compare.memory_of(python, name.replace(" ", "_"), count)
+                    for side, python in self.pythons.items()
+                }
             return content
 
         self.progress.say("\nMemory of a greenlet")
@@ -207,19 +249,25 @@ class Run:
                 if line.startswith("MemAvailable:"):
                     available = int(line.split()[1]) << 10
         if available < MEMORY_FOR_A_MILLION:
-            self.progress.say(f"a million greenlets: not measured: {available >> 30} GiB of memory are available, "
-                              f"{MEMORY_FOR_A_MILLION >> 30} are asked for")
+            self.progress.say(
+                f"a million greenlets: not measured: {available >> 30} GiB of memory are available, "
+                f"{MEMORY_FOR_A_MILLION >> 30} are asked for"
+            )
             self.progress.step()
             return
         self.keep("million", self.attempt("a million greenlets", lambda: self.parked((1_000_000,), (1,))))
 
     def threads(self) -> None:
-        sides = {title: (self.pythons[OURS], "switching", title) for title in (switching.ONE_THREAD, switching.TWO_THREADS)}
+        sides = {
+            title: (self.pythons[OURS], "switching", title) for title in (switching.ONE_THREAD, switching.TWO_THREADS)
+        }
         figures = self.attempt("threads", lambda: compare.alternate(sides, compare.LONG))
         if figures is not None:
             one, two = figures.values()
-            self.progress.say(f"switches, by one thread {1e3 / one.median:.1f} million a second, "
-                              f"by two at once {1e3 / two.median:.1f}: {one.median / two.median:.2f} times as many")
+            self.progress.say(
+                f"switches, by one thread {1e3 / one.median:.1f} million a second, "
+                f"by two at once {1e3 / two.median:.1f}: {one.median / two.median:.2f} times as many"
+            )
             self.keep("threads", figures)
 
     def engine(self) -> None:
@@ -232,8 +280,11 @@ class Run:
             self.keep("engine", figures)
 
     def all(self) -> int:
-        print(f"CPython {platform.python_version()}; times in ns with the quartiles' distance; "
-              f"ratio: how many times as fast as the reference, by medians\n\n{HEADING}", flush=True)
+        print(
+            f"CPython {platform.python_version()}; times in ns with the quartiles' distance; "
+            f"ratio: how many times as fast as the reference, by medians\n\n{HEADING}",
+            flush=True,
+        )
         for group in self.groups:
             if group in ("switching", "spawning", "clients"):
                 self.with_reference(group)
@@ -247,10 +298,16 @@ class Run:
 
 def other_interpreters() -> list[tuple[str, list[str]]]:
     """Names and commands of the release builds of other versions, and of free-threaded builds."""
-    output = subprocess.run([str(ROOT / "tools" / "interpreters")], check=True, stdout=subprocess.PIPE, text=True).stdout
+    output = subprocess.run(
+        [str(ROOT / "tools" / "interpreters")], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
     this = f"{sys.version_info.major}.{sys.version_info.minor}"
     lines = (line.split(maxsplit=1) for line in output.splitlines())
-    return [(name, shlex.split(command)) for name, command in lines if name != this and name.removesuffix("t").replace(".", "").isdigit()]
+    return [
+        (name, shlex.split(command))
+        for name, command in lines
+        if name != this and name.removesuffix("t").replace(".", "").isdigit()
+    ]
 
 
 def write_report() -> None:
@@ -271,7 +328,14 @@ def main() -> int:
         write_report()
         return 0
     if arguments.quick:
-        return bool(Run(True, arguments.groups and groups or ("switching", "spawning", "numbers", "clients", "alternatives", "memory")).all())
+        return bool(
+            Run(
+                True,
+                arguments.groups
+                and groups
+                or ("switching", "spawning", "numbers", "clients", "alternatives", "memory"),
+            ).all()
+        )
     here = GROUPS_WITHOUT_GIL if WITHOUT_GIL else GROUPS
     failures = Run(False, tuple(group for group in here if group in groups)).all()
     if not arguments.here:
@@ -280,8 +344,9 @@ def main() -> int:
             there = GROUPS_WITHOUT_GIL if name.endswith("t") else GROUPS_ELSEWHERE
             chosen = ",".join(group for group in there if group in groups)
             if chosen:
-                failures += subprocess.run([*command, __file__, "--here", "--groups", chosen],
-                                           stdin=subprocess.DEVNULL).returncode
+                failures += subprocess.run(
+                    [*command, __file__, "--here", "--groups", chosen], stdin=subprocess.DEVNULL
+                ).returncode
         write_report()
     return bool(failures)
 

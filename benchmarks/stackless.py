@@ -13,10 +13,8 @@ import asyncio
 import json
 import queue
 import statistics
-import subprocess
 import sys
 import threading
-from pathlib import Path
 from time import perf_counter_ns
 
 if "--page" not in sys.argv:  # which the running interpreter only writes

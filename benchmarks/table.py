@@ -17,8 +17,8 @@ import subprocess
 import sys
 from time import perf_counter_ns
 
-UNROLLED = 200      # times an operation is written out in a loop's body
-REPETITIONS = 5     # of each loop in one process: the median of these is that process' figure
+UNROLLED = 200  # times an operation is written out in a loop's body
+REPETITIONS = 5  # of each loop in one process: the median of these is that process' figure
 SLICE = 15_000_000  # ns that one repetition should take
 PARKED = 10_000
 DEPTHS = (1, 100, 300)
@@ -84,6 +84,7 @@ def create_run_die() -> float:
 
 def generator_send() -> float:
     """The language's own coroutine: resumed and suspended again, which is two switches of a greenlet."""
+
     def partner():
         while True:
             yield
@@ -141,8 +142,9 @@ def measured_in_turn(pythons: list[str], rounds: int) -> list[dict]:
         for python, results in pairs if number % 2 == 0 else reversed(pairs):
             if sys.stderr.isatty():
                 print(f"\rround {number + 1} of {rounds}", end="", file=sys.stderr, flush=True)
-            output = subprocess.run([python, __file__, "--measure"], check=True, stdin=subprocess.DEVNULL,
-                                    stdout=subprocess.PIPE, text=True).stdout
+            output = subprocess.run(
+                [python, __file__, "--measure"], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+            ).stdout
             results.append(json.loads(output))
     if sys.stderr.isatty():
         print("\r" + " " * 20 + "\r", end="", file=sys.stderr)

@@ -66,7 +66,7 @@ def permutations(items):
         if not left:
             give("".join(chosen))
         for i, item in enumerate(left):
-            extend(left[:i] + left[i + 1:], (*chosen, item))
+            extend(left[:i] + left[i + 1 :], (*chosen, item))
 
     extend(list(items), ())
 
@@ -76,7 +76,7 @@ def tree_of(sequence):
     if not sequence:
         return None
     middle = len(sequence) // 2
-    return tree_of(sequence[:middle]), sequence[middle], tree_of(sequence[middle + 1:])
+    return tree_of(sequence[:middle]), sequence[middle], tree_of(sequence[middle + 1 :])
 
 
 if __name__ == "__main__":

@@ -51,10 +51,8 @@ typedef struct _greenlet {
 static void** _PyGreenlet_API = NULL;
 
 /* Imports greenlet and finds its table. On failure _PyGreenlet_API stays NULL and an exception is set. */
-#define PyGreenlet_Import()                                               \
-    {                                                                     \
-        _PyGreenlet_API = (void**)PyCapsule_Import("greenlet._C_API", 0); \
-    }
+#define PyGreenlet_Import() \
+    { _PyGreenlet_API = (void**)PyCapsule_Import("greenlet._C_API", 0); }
 
 /* The class greenlet.greenlet, and the exceptions greenlet.error and greenlet.GreenletExit. They are the main
  * interpreter's. In another interpreter, take them from the module, with PyImport_ImportModule("greenlet"). */
@@ -70,15 +68,14 @@ static void** _PyGreenlet_API = NULL;
  * called. */
 
 /* greenlet.greenlet(run, parent): either may be NULL. A new reference, or NULL with an exception. */
-#define PyGreenlet_New \
-    (*(PyGreenlet * (*)(PyObject * run, PyGreenlet * parent)) _PyGreenlet_API[PyGreenlet_New_NUM])
+#define PyGreenlet_New (*(PyGreenlet * (*)(PyObject * run, PyGreenlet * parent)) _PyGreenlet_API[PyGreenlet_New_NUM])
 
 /* greenlet.getcurrent(): a new reference, or NULL with an exception. */
 #define PyGreenlet_GetCurrent (*(PyGreenlet * (*)(void)) _PyGreenlet_API[PyGreenlet_GetCurrent_NUM])
 
 /* g.throw(type, value, traceback): each may be NULL; the default type is GreenletExit. A new reference to the value
  * that the caller is resumed with, or NULL with an exception. */
-#define PyGreenlet_Throw                                                                             \
+#define PyGreenlet_Throw                                                                        \
     (*(PyObject * (*)(PyGreenlet * g, PyObject * type, PyObject * value, PyObject * traceback)) \
          _PyGreenlet_API[PyGreenlet_Throw_NUM])
 
@@ -88,8 +85,7 @@ static void** _PyGreenlet_API = NULL;
     (*(PyObject * (*)(PyGreenlet * g, PyObject * args, PyObject * kwargs)) _PyGreenlet_API[PyGreenlet_Switch_NUM])
 
 /* g.parent = parent: 0, or -1 with an exception. */
-#define PyGreenlet_SetParent \
-    (*(int (*)(PyGreenlet * g, PyGreenlet * parent)) _PyGreenlet_API[PyGreenlet_SetParent_NUM])
+#define PyGreenlet_SetParent (*(int (*)(PyGreenlet * g, PyGreenlet * parent)) _PyGreenlet_API[PyGreenlet_SetParent_NUM])
 
 /* g.parent: a new reference. NULL without an exception if there is no parent; with one if g is not a greenlet. */
 #define PyGreenlet_GetParent (*(PyGreenlet * (*)(PyGreenlet * g)) _PyGreenlet_API[PyGreenlet_GET_PARENT_NUM])

@@ -1,7 +1,8 @@
 """For all tests: each begins and ends in the main greenlet, and without a tracer."""
 
-import greenlet
 import pytest
+
+import greenlet
 
 
 @pytest.fixture(autouse=True)

@@ -20,8 +20,8 @@
 #include <cstddef>
 #include <memory>
 
-#include "stackful/context.hpp"
 #include "stackful/cache.hpp"
+#include "stackful/context.hpp"
 
 namespace {
 
@@ -40,7 +40,8 @@ template <typename Switch, int depth = 5>
 [[gnu::noinline]] void nested(Switch& do_switch) {
     if constexpr (depth > 1) {
         nested<Switch, depth - 1>(do_switch);
-    } else {
+    }
+    else {
         do_switch();
     }
     not_a_tail_call();

@@ -24,7 +24,7 @@ class Row:
 
     title: str
     prepare: Callable[[], Loop]
-    operations: float = 1   # that a count of one means to the loop; a switch is one way
+    operations: float = 1  # that a count of one means to the loop; a switch is one way
     target: Target = 1.0
     is_quick: bool = False  # part of `make bench-quick`?
     has_threads: bool = False  # that must wake up for each sample?

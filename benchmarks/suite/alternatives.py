@@ -2,8 +2,9 @@
 
 import threading
 
-from suite import Loop, Row, switching
 from table import UNROLLED, loop_of
+
+from suite import Loop, Row, switching
 
 NESTINGS = (1, 4, 5, 10, 20)
 
@@ -22,6 +23,7 @@ def back_with_value() -> None:
 
 def generator_send(nesting: int) -> Loop:
     """To the innermost of generators that delegate to each other."""
+
     def outer(levels):
         if levels > 1:
             yield from outer(levels - 1)
@@ -48,11 +50,13 @@ def asyncio_switch() -> Loop:
             await asyncio.gather(task(), task())
 
         event_loop.run_until_complete(both())
+
     return loop
 
 
 def thread_hand_off() -> Loop:
     """Two threads, of which each waits for the other."""
+
     def loop(count):
         mine, other = threading.Lock(), threading.Lock()
         mine.acquire()
@@ -69,15 +73,30 @@ def thread_hand_off() -> Loop:
             other.release()
             mine.acquire()
         thread.join()
+
     return loop
 
 
 ROWS = [
-    *(Row(f"greenlet, {nesting} deep", lambda nesting=nesting: greenlet_round_trip(nesting), UNROLLED, is_quick=nesting == 1)
-      for nesting in (1, 20)),
+    *(
+        Row(
+            f"greenlet, {nesting} deep",
+            lambda nesting=nesting: greenlet_round_trip(nesting),
+            UNROLLED,
+            is_quick=nesting == 1,
+        )
+        for nesting in (1, 20)
+    ),
     Row("greenlet, 1 deep, with a value", greenlet_round_trip_with_value, UNROLLED),
-    *(Row(f"generator.send(), {nesting} deep", lambda nesting=nesting: generator_send(nesting), UNROLLED,
-          is_quick=nesting in (1, 4, 10)) for nesting in NESTINGS),
+    *(
+        Row(
+            f"generator.send(), {nesting} deep",
+            lambda nesting=nesting: generator_send(nesting),
+            UNROLLED,
+            is_quick=nesting in (1, 4, 10),
+        )
+        for nesting in NESTINGS
+    ),
     Row("asyncio task switch", asyncio_switch, UNROLLED),
     Row("thread hand-off", thread_hand_off, 1),
 ]

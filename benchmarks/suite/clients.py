@@ -20,6 +20,7 @@ def spawn_and_join() -> Loop:
     def loop(count):
         for _ in range(count):
             gevent.joinall([gevent.spawn(nothing) for _ in range(MANY)])
+
     return loop
 
 
@@ -31,6 +32,7 @@ def spawn_raw() -> Loop:
             for _ in range(MANY):
                 gevent.spawn_raw(nothing)
             gevent.sleep(0)
+
     return loop
 
 
@@ -45,6 +47,7 @@ def sleep_zero(depth: int) -> Loop:
                 sleep(0)
 
         gevent.joinall([gevent.spawn(switching.descend, depth + 1, sleep_again) for _ in range(100)])
+
     return loop
 
 
@@ -64,6 +67,7 @@ def queue_ping_pong() -> Loop:
             there.put(None)
             back.get()
         partner.join()
+
     return loop
 
 
@@ -79,6 +83,7 @@ def import_sqlalchemy():
 def greenlet_spawn() -> Loop:
     import_sqlalchemy()
     import asyncio
+
     from sqlalchemy.util import greenlet_spawn
 
     event_loop = asyncio.new_event_loop()
@@ -89,12 +94,14 @@ def greenlet_spawn() -> Loop:
                 await greenlet_spawn(nothing)
 
         event_loop.run_until_complete(spawn())
+
     return loop
 
 
 def orm_select() -> Loop:
     sqlalchemy = import_sqlalchemy()
     import asyncio
+
     from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
     from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -129,6 +136,7 @@ def orm_select() -> Loop:
                     assert len((await session.scalars(query)).all()) == 10
 
         event_loop.run_until_complete(select())
+
     return loop
 
 

@@ -18,8 +18,8 @@ WORKER = Path(__file__).resolve().parent.parent / "worker.py"
 class Effort:
     """How much is measured."""
 
-    rounds: int     # fresh processes of each side
-    samples: int    # of each process, in turn with those of the other sides
+    rounds: int  # fresh processes of each side
+    samples: int  # of each process, in turn with those of the other sides
     seconds: float  # that a sample should take
     threads: bool = False  # does the row have several that should run at once?
 
@@ -41,7 +41,7 @@ class Figure:
     """What an operation takes, in ns."""
 
     median: float
-    low: float     # the fastest sample
+    low: float  # the fastest sample
     spread: float  # between the quartiles, as a part of the median
 
     @staticmethod
@@ -55,8 +55,9 @@ class Worker:
     """A process of worker.py. Raises Unavailable if the row is."""
 
     def __init__(self, python: Path, *arguments: str):
-        self._process = subprocess.Popen([python, str(WORKER), *arguments], stdin=subprocess.PIPE,
-                                         stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            [python, str(WORKER), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         try:
             self._read()
         except BaseException:
@@ -103,7 +104,7 @@ def round_of(sides: dict[str, tuple[Path, str, str]], effort: Effort, reverse: b
     samples: dict[str, list[float]] = {side: [] for side in sides}
     workers: dict[str, Worker] = {}
     try:
-        for side in (reversed(sides) if reverse else sides):
+        for side in reversed(sides) if reverse else sides:
             python, module, title = sides[side]
             workers[side] = Worker(python, "row", module, title, str(effort.seconds))
         start = time.monotonic()
@@ -128,8 +129,16 @@ def alternate(sides: dict[str, tuple[Path, str, str]], effort: Effort) -> dict[s
     return {side: Figure.of(values) for side, values in samples.items()}
 
 
-def memory_of(python: Path, function: str, *arguments: int, environment: dict[str, str] | None = None) -> dict[str, float]:
+def memory_of(
+    python: Path, function: str, *arguments: int, environment: dict[str, str] | None = None
+) -> dict[str, float]:
     """What a function of suite.memory finds, in a process of its own."""
-    output = subprocess.run([python, str(WORKER), "memory", function, *map(str, arguments)], check=True,
-                            env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True).stdout
+    output = subprocess.run(
+        [python, str(WORKER), "memory", function, *map(str, arguments)],
+        check=True,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
     return json.loads(output)

@@ -11,8 +11,14 @@ from suite import Unavailable
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build" / "engine-benchmarks"
 REPETITIONS = 9
-SWITCHES = ["stackful_bare", "fcontext_bare", "boost_fiber_bare", "libc_swapcontext_bare", "stackful_nested",
-            "fcontext_nested"]
+SWITCHES = [
+    "stackful_bare",
+    "fcontext_bare",
+    "boost_fiber_bare",
+    "libc_swapcontext_bare",
+    "stackful_nested",
+    "fcontext_nested",
+]
 LIVES = ["stackful_start_and_finish_nested", "fcontext_start_and_finish_nested"]
 # Each of ours beside Boost.Context's.
 PAIRS = [("stackful_bare", "fcontext_bare"), ("stackful_nested", "fcontext_nested"), tuple(LIVES)]
@@ -22,20 +28,43 @@ def measure() -> dict[str, float]:
     """Medians, in ns: one way for a switch. Raises Unavailable where it can not be built."""
     if shutil.which("cmake") is None:
         raise Unavailable("cmake is not installed")
-    for command in (["cmake", "-S", str(ROOT / "src" / "stackful"), "-B", str(BUILD), "-DSTACKFUL_BUILD_BENCHMARKS=ON",
-                     "-DCMAKE_BUILD_TYPE=Release"],
-                    ["cmake", "--build", str(BUILD), "--parallel", str(os.cpu_count())]):
-        result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                text=True)
+    for command in (
+        [
+            "cmake",
+            "-S",
+            str(ROOT / "src" / "stackful"),
+            "-B",
+            str(BUILD),
+            "-DSTACKFUL_BUILD_BENCHMARKS=ON",
+            "-DCMAKE_BUILD_TYPE=Release",
+        ],
+        ["cmake", "--build", str(BUILD), "--parallel", str(os.cpu_count())],
+    ):
+        result = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         if result.returncode != 0:
-            raise Unavailable("Google Benchmark is not installed, or the engine's benchmarks do not build:\n" + result.stdout)
+            raise Unavailable(
+                "Google Benchmark is not installed, or the engine's benchmarks do not build:\n" + result.stdout
+            )
     names = "|".join(SWITCHES + LIVES)
     # Interleaved: all repetitions of all benchmarks in random order.
     output = subprocess.run(
-        [str(BUILD / "benchmarks" / "stackful_benchmarks"), f"--benchmark_filter=^({names})$", "--benchmark_format=json",
-         f"--benchmark_repetitions={REPETITIONS}", "--benchmark_enable_random_interleaving=true",
-         "--benchmark_min_time=0.05", "--benchmark_report_aggregates_only=true"],
-        check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+        [
+            str(BUILD / "benchmarks" / "stackful_benchmarks"),
+            f"--benchmark_filter=^({names})$",
+            "--benchmark_format=json",
+            f"--benchmark_repetitions={REPETITIONS}",
+            "--benchmark_enable_random_interleaving=true",
+            "--benchmark_min_time=0.05",
+            "--benchmark_report_aggregates_only=true",
+        ],
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ).stdout
     figures = {}
     for benchmark in json.loads(output)["benchmarks"]:
         if benchmark["aggregate_name"] == "median":

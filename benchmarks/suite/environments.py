@@ -11,7 +11,7 @@ BENCHMARKS = Path(__file__).resolve().parent.parent
 ROOT = BENCHMARKS.parent
 sys.path.insert(0, str(ROOT))
 
-from tools import environment, wheel  # noqa: E402
+from tools import environment, wheel
 
 CLIENTS = ["gevent", "sqlalchemy", "aiosqlite"]
 OURS, REFERENCE = "ours", "reference"
@@ -35,8 +35,9 @@ def make(name: str, clients: list[str]) -> dict[str, Path]:
     Raises RuntimeError, or CalledProcessError.
     """
     requirements = ["--only-binary", ":all:", environment.REFERENCE, *clients] if clients else [environment.REFERENCE]
-    pythons = {side: environment.make(environment.FOLDER / f"{name}-{side}", requirements)
-               for side in (OURS, REFERENCE)}
+    pythons = {
+        side: environment.make(environment.FOLDER / f"{name}-{side}", requirements) for side in (OURS, REFERENCE)
+    }
     _install_ours(pythons[OURS])
     return pythons
 
@@ -55,20 +56,36 @@ def _install_ours(python: Path) -> None:
 def _build_extension(python: Path) -> None:
     """Compiles extension.c against the environment's own greenlet.h, into its site-packages."""
     program = "import sysconfig; print(sysconfig.get_path('platlib'))"
-    site_packages = Path(subprocess.run([python, "-c", program], check=True, stdout=subprocess.PIPE,
-                                        text=True).stdout.strip())
+    site_packages = Path(
+        subprocess.run([python, "-c", program], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    )
     compiler = shlex.split(sysconfig.get_config_var("CC") or "cc")
     target = site_packages / f"greenlet_benchmark{sysconfig.get_config_var('EXT_SUFFIX')}"
-    subprocess.run([*compiler, "-O2", "-DNDEBUG", "-fPIC", "-shared", f"-I{sysconfig.get_path('include')}",
-                    f"-I{site_packages}", str(BENCHMARKS / "suite" / "extension.c"), "-o", str(target)], check=True)
+    subprocess.run(
+        [
+            *compiler,
+            "-O2",
+            "-DNDEBUG",
+            "-fPIC",
+            "-shared",
+            f"-I{sysconfig.get_path('include')}",
+            f"-I{site_packages}",
+            str(BENCHMARKS / "suite" / "extension.c"),
+            "-o",
+            str(target),
+        ],
+        check=True,
+    )
 
 
 def versions(python: Path) -> dict[str, str]:
     """The versions of what is compared in an environment."""
     names = ["greenlet", *CLIENTS]
-    program = ("import importlib.metadata as m, json; d = {}\n"
-               f"for n in {names!r}:\n try: d[n] = m.version(n)\n except m.PackageNotFoundError: pass\n"
-               "print(json.dumps(d))")
+    program = (
+        "import importlib.metadata as m, json; d = {}\n"
+        f"for n in {names!r}:\n try: d[n] = m.version(n)\n except m.PackageNotFoundError: pass\n"
+        "print(json.dumps(d))"
+    )
     return json.loads(subprocess.run([python, "-c", program], check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 

@@ -6,16 +6,14 @@
 #include <string.h>
 
 /* switch_to(greenlet, count): switches to it so many times. */
-static PyObject *
-switch_to(PyObject *module, PyObject *args)
-{
-    PyGreenlet *target;
+static PyObject* switch_to(PyObject* module, PyObject* args) {
+    PyGreenlet* target;
     Py_ssize_t count;
     if (!PyArg_ParseTuple(args, "O!n", &PyGreenlet_Type, &target, &count)) {
         return NULL;
     }
     for (; count > 0; --count) {
-        PyObject *result = PyGreenlet_Switch(target, NULL, NULL);
+        PyObject* result = PyGreenlet_Switch(target, NULL, NULL);
         if (result == NULL) {
             return NULL;
         }
@@ -25,11 +23,9 @@ switch_to(PyObject *module, PyObject *args)
 }
 
 /* The same in another place of the code: switches to the greenlet until it raises something. */
-static PyObject *
-switch_forever(PyObject *module, PyObject *target)
-{
+static PyObject* switch_forever(PyObject* module, PyObject* target) {
     for (;;) {
-        PyObject *result = PyGreenlet_Switch((PyGreenlet *)target, NULL, NULL);
+        PyObject* result = PyGreenlet_Switch((PyGreenlet*)target, NULL, NULL);
         if (result == NULL) {
             return NULL;
         }
@@ -38,26 +34,22 @@ switch_forever(PyObject *module, PyObject *target)
 }
 
 /* Bit by bit, downwards, as calls do. Makes no objects: only stacks are to be looked at afterwards. */
-static PyObject *
-call_after_descent(Py_ssize_t bytes, PyObject *function)
-{
+static PyObject* call_after_descent(Py_ssize_t bytes, PyObject* function) {
     enum { step = 1024 };
     if (bytes <= step) {
         return PyObject_CallNoArgs(function);
     }
     char used[step];
     memset(used, 1, step);
-    PyObject *result = call_after_descent(bytes - step, function);
+    PyObject* result = call_after_descent(bytes - step, function);
     __asm__ volatile("" : : "r"(used) : "memory"); /* it is still in use here */
     return result;
 }
 
 /* call_deep(bytes, function): calls the function with so much of the C stack in use, all of it written to. */
-static PyObject *
-call_deep(PyObject *module, PyObject *args)
-{
+static PyObject* call_deep(PyObject* module, PyObject* args) {
     Py_ssize_t bytes;
-    PyObject *function;
+    PyObject* function;
     if (!PyArg_ParseTuple(args, "nO", &bytes, &function)) {
         return NULL;
     }
@@ -71,12 +63,10 @@ static PyMethodDef functions[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "greenlet_benchmark", NULL, -1, functions,
-                                        NULL, NULL, NULL, NULL};
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "greenlet_benchmark", NULL, -1, functions, NULL, NULL, NULL, NULL};
 
-PyMODINIT_FUNC
-PyInit_greenlet_benchmark(void)
-{
+PyMODINIT_FUNC PyInit_greenlet_benchmark(void) {
     PyGreenlet_Import();
     if (PyErr_Occurred()) {
         return NULL;

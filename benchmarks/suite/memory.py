@@ -9,7 +9,7 @@ from typing import NamedTuple
 from suite.switching import descend
 
 DEEP = 500 << 10  # bytes of C stack
-WAVE = 100        # greenlets that are so deep at once
+WAVE = 100  # greenlets that are so deep at once
 
 
 class Memory(NamedTuple):
@@ -50,13 +50,18 @@ def parked(count: int, frames: int) -> dict[str, float]:
     greenlets.clear()
     gc.collect()
     left = in_use() - before
-    return {"resident": each.resident / count, "page tables": each.page_tables / count,
-            "left resident": left.resident / count, "left page tables": left.page_tables / count}
+    return {
+        "resident": each.resident / count,
+        "page tables": each.page_tables / count,
+        "left resident": left.resident / count,
+        "left page tables": left.page_tables / count,
+    }
 
 
 def died_deep(count: int) -> dict[str, float]:
     """What *count* greenlets leave that were deep in C before they died, some of them at a time."""
     import greenlet_benchmark
+
     from greenlet import getcurrent, greenlet
 
     wait = getcurrent().switch
@@ -80,6 +85,7 @@ def died_deep(count: int) -> dict[str, float]:
 def came_back_from_deep(count: int) -> dict[str, float]:
     """What *count* greenlets keep that were deep in C, came back, and wait again."""
     import greenlet_benchmark
+
     from greenlet import getcurrent, greenlet
 
     wait = getcurrent().switch

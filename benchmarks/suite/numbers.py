@@ -19,6 +19,7 @@ def call_each(functions: list) -> Loop:
         for _ in range(count):
             for function in functions:
                 function()
+
     return loop
 
 
@@ -40,6 +41,7 @@ def greenlets(number: int) -> Loop:
 
 def generators(number: int) -> Loop:
     """A value of each in turn."""
+
     def yield_forever():
         while True:
             yield
@@ -56,5 +58,8 @@ def title(kind: str, number: int) -> str:
     return f"there and back among {number:,} {kind}"
 
 
-ROWS = [Row(title(make.__name__, number), lambda make=make, number=number: make(number), number, is_quick=number in QUICK)
-        for number in NUMBERS for make in (greenlets, generators)]
+ROWS = [
+    Row(title(make.__name__, number), lambda make=make, number=number: make(number), number, is_quick=number in QUICK)
+    for number in NUMBERS
+    for make in (greenlets, generators)
+]

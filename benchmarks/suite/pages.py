@@ -37,7 +37,12 @@ def measure_everywhere(script: str) -> dict[str, object]:
     for interpreter in interpreters.find():
         if interpreter.is_release:
             python = interpreter.environment("ours", log=subprocess.DEVNULL)
-            done = subprocess.run([*python, str(Path(script).resolve()), "--json"],
-                                  check=True, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+            done = subprocess.run(
+                [*python, str(Path(script).resolve()), "--json"],
+                check=True,
+                stdout=subprocess.PIPE,
+                text=True,
+                stdin=subprocess.DEVNULL,
+            )
             measured[interpreter.name] = json.loads(done.stdout)
     return measured

@@ -8,7 +8,7 @@ import matplotlib
 matplotlib.use("Agg")
 matplotlib.rcParams["svg.hashsalt"] = "greenlet"  # the same file from the same figures
 
-from matplotlib import pyplot  # noqa: E402
+from matplotlib import pyplot
 
 OURS, REFERENCE, OTHER = "#1f6f8b", "#d1495b", "#8d99ae"
 PACKAGES = (("ours", "this package", OURS), ("reference", "reference", REFERENCE))
@@ -56,14 +56,32 @@ def _switch_against_depth(everything: list[dict], folder: Path) -> None:
         points.sort()
         depths = [point[0] for point in points]
         for column, (_, name, colour) in enumerate(PACKAGES, start=1):
-            axes.plot(depths, [point[column] for point in points], "o-", markersize=3.5, linewidth=1.4, color=colour,
-                      alpha=0.8)
-        axes.annotate(_short(measured), (depths[-1], points[-1][2]), xytext=(6, 0), textcoords="offset points", va="center",
-                      fontsize=8, color=REFERENCE)
+            axes.plot(
+                depths,
+                [point[column] for point in points],
+                "o-",
+                markersize=3.5,
+                linewidth=1.4,
+                color=colour,
+                alpha=0.8,
+            )
+        axes.annotate(
+            _short(measured),
+            (depths[-1], points[-1][2]),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+            color=REFERENCE,
+        )
     for _, name, colour in PACKAGES:
         axes.plot([], [], "o-", color=colour, label=name)
-    axes.set(yscale="log", xlabel="Python frames that the greenlet is deep", ylabel="ns, one way",
-             title=f"Time of a switch, CPython {', '.join(map(_short, everything))}")
+    axes.set(
+        yscale="log",
+        xlabel="Python frames that the greenlet is deep",
+        ylabel="ns, one way",
+        title=f"Time of a switch, CPython {', '.join(map(_short, everything))}",
+    )
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.legend(frameon=False)
     _save(figure, folder, "switch-against-depth")
@@ -73,10 +91,22 @@ def _switch_against_number(measured: dict, folder: Path) -> None:
     figure, axes = _figure()
     content = {int(number): figures for number, figures in measured["groups"]["numbers"]["content"].items()}
     for side, name, colour in (*PACKAGES, ("generators", "generator.__next__()", OTHER)):
-        axes.plot(content.keys(), [figures[side]["median"] for figures in content.values()], "o-", markersize=3.5,
-                  linewidth=1.4, color=colour, label=name)
-    axes.set(xscale="log", yscale="log", xlabel="number of greenlets", ylabel="ns, there and back",
-             title=f"A switch there and back in random order, CPython {measured['python']}")
+        axes.plot(
+            content.keys(),
+            [figures[side]["median"] for figures in content.values()],
+            "o-",
+            markersize=3.5,
+            linewidth=1.4,
+            color=colour,
+            label=name,
+        )
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="number of greenlets",
+        ylabel="ns, there and back",
+        title=f"A switch there and back in random order, CPython {measured['python']}",
+    )
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:,.0f}")
     axes.legend(frameon=False)
@@ -96,10 +126,16 @@ def _bars(axes, labels: list[str], series: list[tuple[str, str, list[float]]], f
 
 def _spawn(everything: list[dict], folder: Path) -> None:
     figure, axes = _figure()
-    rows = [next(row for row in measured["groups"]["spawning"]["content"] if row["title"] == "create, run and die")
-            for measured in everything]
-    _bars(axes, [measured["python"] for measured in everything],
-          [(name, colour, [row[side]["median"] for row in rows]) for side, name, colour in PACKAGES], ",.0f")
+    rows = [
+        next(row for row in measured["groups"]["spawning"]["content"] if row["title"] == "create, run and die")
+        for measured in everything
+    ]
+    _bars(
+        axes,
+        [measured["python"] for measured in everything],
+        [(name, colour, [row[side]["median"] for row in rows]) for side, name, colour in PACKAGES],
+        ",.0f",
+    )
     axes.set(yscale="log", ylabel="ns", title="Create a greenlet, run a function in it, be rid of it")
     axes.yaxis.set_major_formatter("{x:,.0f}")
     _save(figure, folder, "spawn")

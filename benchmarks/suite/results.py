@@ -17,7 +17,7 @@ SAME = 0.05
 # Of the reference's bytes, at most.
 RESIDENT_TARGET = 0.72  # one frame deep
 TOTAL_TARGETS = {(8192, 1): 1.40, (8192, 30): 1.00, (256, 1): 0.80}  # page tables included, by stack in KiB and frames
-KEPT_TARGET = 1.10                       # after a deep use, of the resident bytes before it
+KEPT_TARGET = 1.10  # after a deep use, of the resident bytes before it
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,11 @@ class Results:
     def add(self, group: str, content: object) -> None:
         self.groups[group] = {"date": time.strftime("%Y-%m-%d"), "content": content}
         FOLDER.mkdir(parents=True, exist_ok=True)
-        self._path().write_text(json.dumps({"python": self.python, "versions": self.versions, "groups": self.groups},
-                                           indent=1, default=asdict))
+        self._path().write_text(
+            json.dumps(
+                {"python": self.python, "versions": self.versions, "groups": self.groups}, indent=1, default=asdict
+            )
+        )
 
 
 def stored() -> list[dict]:
@@ -90,17 +93,27 @@ def alternatives_checks(minor: int, medians: dict[str, float]) -> list[tuple[str
     """What the round trip of a switch is held against: sentences, and whether they are true."""
     nesting = 4 if minor == 11 else 10
     round_trip = medians["greenlet, 1 deep"]
-    limits = [("twice a generator's send() at depth 1", 2 * medians["generator.send(), 1 deep"]),
-              (f"a value through yield from, {nesting} deep", medians[f"generator.send(), {nesting} deep"])]
-    return [(f"there and back, {round_trip:.1f} ns: at most {what}, {limit:.1f} ns", round_trip <= limit)
-            for what, limit in limits]
+    limits = [
+        ("twice a generator's send() at depth 1", 2 * medians["generator.send(), 1 deep"]),
+        (f"a value through yield from, {nesting} deep", medians[f"generator.send(), {nesting} deep"]),
+    ]
+    return [
+        (f"there and back, {round_trip:.1f} ns: at most {what}, {limit:.1f} ns", round_trip <= limit)
+        for what, limit in limits
+    ]
 
 
 def engine_checks(medians: dict[str, float]) -> list[tuple[str, bool]]:
     from suite.engine import PAIRS
 
-    return [(f"{ours} {medians[ours]:.1f} ns: not slower than {other}, {medians[other]:.1f} ns",
-             medians[ours] <= medians[other] * (1 + SAME)) for ours, other in PAIRS if other in medians]
+    return [
+        (
+            f"{ours} {medians[ours]:.1f} ns: not slower than {other}, {medians[other]:.1f} ns",
+            medians[ours] <= medians[other] * (1 + SAME),
+        )
+        for ours, other in PAIRS
+        if other in medians
+    ]
 
 
 def memory_checks(content: dict) -> list[tuple[str, bool]]:
@@ -114,12 +127,20 @@ def memory_checks(content: dict) -> list[tuple[str, bool]]:
         total = (row["resident"] + row["page tables"]) / (other["resident"] + other["page tables"])
         where = f"{count:,} parked {frames} frame{'s' * (frames > 1)} deep, stacks of {stack} KiB"
         if frames == 1:
-            checks.append((f"{where}: resident {resident:.2f} of the reference's, at most {RESIDENT_TARGET}",
-                           resident <= RESIDENT_TARGET))
+            checks.append(
+                (
+                    f"{where}: resident {resident:.2f} of the reference's, at most {RESIDENT_TARGET}",
+                    resident <= RESIDENT_TARGET,
+                )
+            )
         if target := TOTAL_TARGETS.get((stack, frames)):
-            checks.append((f"{where}: with page tables {total:.2f} of the reference's, at most {target:.2f}", total <= target))
-    for name, what in (("died deep", "10,000 ran 500 KiB deep and died"),
-                       ("came back from deep", "1,000 parked came back from 500 KiB deep")):
+            checks.append(
+                (f"{where}: with page tables {total:.2f} of the reference's, at most {target:.2f}", total <= target)
+            )
+    for name, what in (
+        ("died deep", "10,000 ran 500 KiB deep and died"),
+        ("came back from deep", "1,000 parked came back from 500 KiB deep"),
+    ):
         kept = content[name]["ours"]
         ratio = kept["after"] / kept["before"]
         checks.append((f"{what}: resident {ratio:.2f} of before, at most {KEPT_TARGET:.2f}", ratio <= KEPT_TARGET))

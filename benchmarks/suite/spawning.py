@@ -1,7 +1,8 @@
 """What it costs to create greenlets, to run them, and to be rid of them."""
 
-from suite import Loop, Row
 from table import UNROLLED, loop_of
+
+from suite import Loop, Row
 
 CHAIN = 100_000
 
@@ -51,6 +52,7 @@ def chain(length: int) -> Loop:
             assert total == length, total
             for each in links[:0:-1]:
                 each.switch()
+
     return loop
 
 

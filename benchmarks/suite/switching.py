@@ -2,8 +2,9 @@
 
 import threading
 
-from suite import Loop, Row
 from table import UNROLLED, loop_of
+
+from suite import Loop, Row
 
 THERE_AND_BACK = 2 * UNROLLED
 
@@ -56,6 +57,7 @@ def switch_from_deep_to_deep() -> Loop:
 
     def loop(count):
         descend(100, lambda: to_and_fro(count))
+
     return loop
 
 
@@ -102,11 +104,13 @@ def walk_of_frames() -> Loop:
             frame = partner.gr_frame
             while frame is not None:
                 frame = frame.f_back
+
     return loop
 
 
 def context_variable() -> Loop:
     from contextvars import ContextVar
+
     from greenlet import getcurrent
 
     variable = ContextVar("variable")
@@ -117,13 +121,19 @@ def context_variable() -> Loop:
         while True:
             use(1 << 20)
 
-    return loop_of(statement, switch=partner_of(partner, getcurrent().switch).switch, name="main",
-                   set=variable.set, get=variable.get)
+    return loop_of(
+        statement,
+        switch=partner_of(partner, getcurrent().switch).switch,
+        name="main",
+        set=variable.set,
+        get=variable.get,
+    )
 
 
 def switch_from_c(same_function: bool) -> Loop:
     """Do both sides run the same function? The processor predicts returns better then."""
     import greenlet_benchmark
+
     from greenlet import getcurrent
 
     if same_function:
@@ -133,6 +143,7 @@ def switch_from_c(same_function: bool) -> Loop:
 
     def loop(count):
         greenlet_benchmark.switch_to(partner, count * UNROLLED)
+
     return loop
 
 
@@ -158,6 +169,7 @@ def round_robin(greenlets: int) -> Loop:
         ring  # keeps them alive
         for _ in range(count):
             first()
+
     return loop
 
 
@@ -181,6 +193,7 @@ def threads_at_once(number: int) -> Loop:
         wanted = count
         meet.wait()
         meet.wait()
+
     return loop
 
 
@@ -191,14 +204,29 @@ ROWS = [
     Row("switch, 1 Python frame deep", lambda: switch(descend, 1), THERE_AND_BACK, 8, True),
     Row("switch, 10 Python frames deep", lambda: switch(descend, 10), THERE_AND_BACK),
     Row("switch, 50 Python frames deep", lambda: switch(descend, 50), THERE_AND_BACK),
-    Row("switch, 100 Python frames deep", lambda: switch(descend, 100), THERE_AND_BACK,
-        {12: 25, 13: 25, 14: 25, 15: 25}, True),
-    Row("switch, 300 Python frames deep", lambda: switch(descend, 300), THERE_AND_BACK,
-        {12: 60, 13: 60, 14: 60, 15: 60}, True),
+    Row(
+        "switch, 100 Python frames deep",
+        lambda: switch(descend, 100),
+        THERE_AND_BACK,
+        {12: 25, 13: 25, 14: 25, 15: 25},
+        True,
+    ),
+    Row(
+        "switch, 300 Python frames deep",
+        lambda: switch(descend, 300),
+        THERE_AND_BACK,
+        {12: 60, 13: 60, 14: 60, 15: 60},
+        True,
+    ),
     Row("switch, both sides 100 Python frames deep", switch_from_deep_to_deep, THERE_AND_BACK),
     Row("switch, 10 nested C calls deep", lambda: switch(descend_through_c, 10), THERE_AND_BACK),
-    Row("switch, 50 nested C calls deep", lambda: switch(descend_through_c, 50), THERE_AND_BACK,
-        {11: 20, 13: 45, 14: 45, 15: 45}, True),
+    Row(
+        "switch, 50 nested C calls deep",
+        lambda: switch(descend_through_c, 50),
+        THERE_AND_BACK,
+        {11: 20, 13: 45, 14: 45, 15: 45},
+        True,
+    ),
     Row("switch, with one argument", lambda: switch_with("1"), THERE_AND_BACK, 1, True),
     Row("switch, with three arguments", lambda: switch_with("1", "2", "3"), THERE_AND_BACK),
     Row("switch, with two keyword arguments", lambda: switch_with("a=1", "b=2"), THERE_AND_BACK),
@@ -210,8 +238,10 @@ ROWS = [
     Row("getcurrent()", getcurrent, UNROLLED, 1, True),
     Row("gr_frame", frame_of_suspended, UNROLLED),
     Row("gr_frame and 30 times f_back", walk_of_frames, 1),
-    *(Row(f"switch, round-robin over {number:,}", lambda number=number: round_robin(number), number + 1)
-      for number in (10, 1_000, 10_000, 50_000)),
+    *(
+        Row(f"switch, round-robin over {number:,}", lambda number=number: round_robin(number), number + 1)
+        for number in (10, 1_000, 10_000, 50_000)
+    ),
     Row(ONE_THREAD, lambda: threads_at_once(1), THERE_AND_BACK, has_threads=True),
     Row(TWO_THREADS, lambda: threads_at_once(2), 2 * THERE_AND_BACK, has_threads=True),
 ]

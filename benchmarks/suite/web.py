@@ -18,6 +18,7 @@ CONNECTIONS = 16
 def serve() -> None:
     import gevent
     from gevent.pywsgi import WSGIServer
+
     from suite.switching import descend
 
     def application(environ, start_response):
@@ -32,8 +33,21 @@ def serve() -> None:
 
 
 def nanoseconds_a_request(port: int, seconds: int) -> float:
-    output = subprocess.run(["wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s",
-                             f"http://127.0.0.1:{port}/"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    output = subprocess.run(
+        [
+            "wrk",
+            "--threads",
+            "1",
+            "--connections",
+            str(CONNECTIONS),
+            "--duration",
+            f"{seconds}s",
+            f"http://127.0.0.1:{port}/",
+        ],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
     if "Non-2xx" in output:
         raise RuntimeError(output)
     return 1e9 / float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1])
@@ -45,12 +59,15 @@ def measure(pythons: dict[str, Path], samples: int, seconds: int) -> dict[str, F
         raise Unavailable("wrk is not installed")
     servers = {}
     figures: dict[str, list[float]] = {side: [] for side in pythons}
-    program = f"import sys; sys.path.insert(0, {str(Path(__file__).parent.parent)!r}); from suite.web import serve; serve()"
+    program = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent.parent)!r}); from suite.web import serve; serve()"
+    )
     try:
         ports = {}
         for side, python in pythons.items():
-            servers[side] = subprocess.Popen([python, "-c", program], stdin=subprocess.DEVNULL,
-                                             stdout=subprocess.PIPE, text=True)
+            servers[side] = subprocess.Popen(
+                [python, "-c", program], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+            )
             line = servers[side].stdout.readline()
             if not line:
                 raise Unavailable("gevent's server does not start")

@@ -43,7 +43,9 @@ async def demonstrate(database, server):
     begin = time.perf_counter()
     await asyncio.gather(*(visit(port, f"visitor{i}") for i in range(VISITORS)))
     took = time.perf_counter() - begin
-    print(f"{VISITORS} visitors at once: {took:.2f} s, in which the database worked {server.calls * LATENCY:.2f} s for them")
+    print(
+        f"{VISITORS} visitors at once: {took:.2f} s, in which the database worked {server.calls * LATENCY:.2f} s for them"
+    )
 
     _, statistics = await request(port, path="/statistics")
     print(statistics[:44] + "...")

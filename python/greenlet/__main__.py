@@ -97,22 +97,26 @@ def text(found) -> str:
         "stack": f"{size(found['stack_size'])} each, {reason(found)}",
         "guard": f"{size(found['guard_size'])} below each stack, by {GUARDS[found['guards']]}",
         "memory": f"{MEMORY[found['memory']]}; pages of {size(found['page_size'])}"
-                  + (f"; at most {found['max_map_count']:,} mappings" if found["max_map_count"] is not None else ""),
+        + (f"; at most {found['max_map_count']:,} mappings" if found["max_map_count"] is not None else ""),
         "environment": variables(found["environment"]),
     }
     if found["installed_version"] != found["version"]:
         other = found["installed_version"]
-        lines["beware"] = ("no installed distribution called greenlet is on the path" if other is None
-                           else f"pip has greenlet {other} on record: "
-                                "another one has been installed over this, or the reverse")
+        lines["beware"] = (
+            "no installed distribution called greenlet is on the path"
+            if other is None
+            else f"pip has greenlet {other} on record: another one has been installed over this, or the reverse"
+        )
     return "\n".join(f"{name:13}{value}" for name, value in lines.items())
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser("python -m greenlet",
-                                     description="Show which greenlet this is and what it found on this system.")
-    parser.add_argument("--json", action="store_true",
-                        help="print JSON: sizes in bytes, null for unlimited, unknown or not set")
+    parser = argparse.ArgumentParser(
+        "python -m greenlet", description="Show which greenlet this is and what it found on this system."
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON: sizes in bytes, null for unlimited, unknown or not set"
+    )
     options = parser.parse_args(arguments)
     found = facts()
     print(json.dumps(found, indent=2) if options.json else text(found))

@@ -270,6 +270,7 @@ def _replace_in_asyncio(task):
             pass
     if task.get_coro() is not adopted:
         adopted.close()
-        raise RuntimeError(f"ensure_portal() can't replace the coroutine of a {type(task).__qualname__}; "
-                           "start it with portal()")
+        raise RuntimeError(
+            f"ensure_portal() can't replace the coroutine of a {type(task).__qualname__}; start it with portal()"
+        )
     adopted.send(None)

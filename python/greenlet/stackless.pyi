@@ -3,7 +3,8 @@ from contextvars import Context
 from types import FrameType, ModuleType, TracebackType
 from typing import Any, Final, Literal, NoReturn, ParamSpec, TypeAlias, TypeVar, final, overload
 
-from typing_extensions import Self, disjoint_base
+from typing_extensions import disjoint_base
+from typing import Self
 
 __all__ = [
     "PICKLEFLAGS_PRESERVE_AG_FINALIZER",

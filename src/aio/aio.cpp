@@ -35,8 +35,8 @@ int add_to(PyObject* module, ModuleState& state) noexcept {
                     core::ensure(own.name_throw, [] { return PyUnicode_InternFromString("throw"); }) &&
                     core::ensure(own.name_close, [] { return PyUnicode_InternFromString("close"); }) &&
                     core::ensure(own.name_asyncio, [] { return PyUnicode_InternFromString("_asyncio"); });
-    Reference names = Reference::steal(
-        complete ? python::add_namespace(module, "aio", "greenlet.aio", functions) : nullptr);
+    Reference names = Reference::steal(complete ? python::add_namespace(module, "aio", "greenlet.aio", functions)
+                                                : nullptr);
     if (!names || PyModule_AddType(names.get(), own.coroutine_type) < 0 ||
         !add_coroutine_function(state, names.get(), "run", run) ||
         !add_coroutine_function(state, names.get(), "portal", portal)) {

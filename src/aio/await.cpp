@@ -29,8 +29,8 @@ core::Coroutine* find_portal(Thread& thread) { return core::running_coroutine(th
 // True if asyncio is imported, and none of its loops runs in this thread.
 bool is_beside_asyncio() {
     Reference asyncio = Reference::steal(interpreter::imported_module("asyncio"));
-    Reference loop = Reference::steal(
-        asyncio ? PyObject_CallMethod(asyncio.get(), "_get_running_loop", nullptr) : nullptr);
+    Reference loop = Reference::steal(asyncio ? PyObject_CallMethod(asyncio.get(), "_get_running_loop", nullptr)
+                                              : nullptr);
     PyErr_Clear();
     return loop && loop.get() == Py_None;
 }
@@ -180,9 +180,7 @@ PyObject* drive(Thread& thread, Reference awaited, Reference received, interpret
 
 }  // namespace
 
-bool has_portal(Thread& thread) noexcept {
-    return find_own_portal(thread) != nullptr;
-}
+bool has_portal(Thread& thread) noexcept { return find_own_portal(thread) != nullptr; }
 
 bool check_portal(Thread& thread) noexcept {
     if (find_portal(thread) != nullptr) [[likely]] {

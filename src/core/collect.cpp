@@ -45,8 +45,7 @@ bool kill_unreferenced(PyGreenlet* g) noexcept {
         }
     }
     kill(g, false);
-    if (Py_REFCNT(self) == 1 && is_active(g) && g->pimpl->activation != nullptr &&
-        !interpreter::is_finalizing()) {
+    if (Py_REFCNT(self) == 1 && is_active(g) && g->pimpl->activation != nullptr && !interpreter::is_finalizing()) {
         // Nobody can resume it.
         keep_survivor(g);
         if (PyObject* file = PySys_GetObject("stderr"); file != nullptr && file != Py_None) {
@@ -79,7 +78,8 @@ bool is_type_ours_to_release(PyTypeObject* type) noexcept {
 // Keeps the memory of a deallocated object of create_plain() for the next one. False if it must be freed.
 bool keep_for_next(PyGreenlet* g) noexcept {
     Thread* thread = Thread::known();
-    return thread != nullptr && thread->module->spare_greenlets.keep(as_object(g), interpreter::size_with_extra<PyGreenlet, Greenlet>);
+    return thread != nullptr &&
+           thread->module->spare_greenlets.keep(as_object(g), interpreter::size_with_extra<PyGreenlet, Greenlet>);
 }
 
 void deallocate_finished(PyObject* self) {
@@ -142,8 +142,8 @@ bool needs_killing(const Greenlet* greenlet) noexcept {
 void release_chain(PyGreenlet* g) noexcept {
     while (g != nullptr) {
         Release release{g};
-        bool passes_parent_on =
-            Py_REFCNT(g) == 1 && Py_TYPE(g)->tp_dealloc == deallocate && (needs_killing(g->pimpl) || ends_parent(g->pimpl));
+        bool passes_parent_on = Py_REFCNT(g) == 1 && Py_TYPE(g)->tp_dealloc == deallocate &&
+                                (needs_killing(g->pimpl) || ends_parent(g->pimpl));
         Notes* notes = passes_parent_on ? Notes::make() : nullptr;  // without notes the parent is released recursively
         if (notes != nullptr) {
             notes->release = &release;
@@ -223,7 +223,8 @@ bool is_not_to_be_killed(PyObject* self) noexcept {
 int visit_uncounted(const PyGreenlet* g, visitproc visit, void* arg) noexcept {
     const Activation* activation = g->pimpl->activation;
     bool has_frames = interpreter::has_uncounted_references && activation != nullptr && !is_of_ended_thread(g);
-    return has_frames && g->pimpl->thread->current != g ? interpreter::visit_uncounted(activation->state, visit, arg) : 0;
+    return has_frames && g->pimpl->thread->current != g ? interpreter::visit_uncounted(activation->state, visit, arg)
+                                                        : 0;
 }
 
 }  // namespace
@@ -231,7 +232,8 @@ int visit_uncounted(const PyGreenlet* g, visitproc visit, void* arg) noexcept {
 int traverse(PyObject* self, visitproc visit, void* arg) {
     PyGreenlet* g = as_greenlet(self);
     Greenlet* greenlet = g->pimpl;
-    if (greenlet != nullptr && greenlet->phase == Phase::active && greenlet->role != Role::main && is_not_to_be_killed(self)) {
+    if (greenlet != nullptr && greenlet->phase == Phase::active && greenlet->role != Role::main &&
+        is_not_to_be_killed(self)) {
         return visit_uncounted(g, visit, arg);
     }
     if (is_type_ours_to_release(Py_TYPE(self))) {

@@ -21,15 +21,16 @@ Reference name_in_threading(unsigned long identity) noexcept {
 
 // The innermost function of a suspended greenlet and its current line, as a str; None if there is no frame.
 Reference place_of(PyGreenlet* g) noexcept {
-    Reference frame = Reference::steal(reinterpret_cast<PyObject*>(interpreter::innermost_frame_object(
-        interpreter::current_thread_state(), g->pimpl->activation->state)));
+    Reference frame = Reference::steal(reinterpret_cast<PyObject*>(
+        interpreter::innermost_frame_object(interpreter::current_thread_state(), g->pimpl->activation->state)));
     if (!frame) {
         return PyErr_Occurred() ? Reference() : Reference::borrow(Py_None);
     }
     auto* object = reinterpret_cast<PyFrameObject*>(frame.get());
     Reference code = Reference::steal(reinterpret_cast<PyObject*>(PyFrame_GetCode(object)));
     auto* named = reinterpret_cast<PyCodeObject*>(code.get());
-    return Reference::steal(PyUnicode_FromFormat("in %U at %U:%d", named->co_qualname, named->co_filename, PyFrame_GetLineNumber(object)));
+    return Reference::steal(
+        PyUnicode_FromFormat("in %U at %U:%d", named->co_qualname, named->co_filename, PyFrame_GetLineNumber(object)));
 }
 
 }  // namespace

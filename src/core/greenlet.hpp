@@ -35,18 +35,18 @@ class GcRoot;
 // The execution of an active greenlet. It lies in the shared page of the greenlet's slot (stackful/stack.hpp), that of
 // a main greenlet in the Thread. The fields that a switch uses come first and take two cache lines.
 struct alignas(64) Activation {
-    Coroutine* awaited;             // the coroutine that it waits for, or nullptr (core/coroutine/coroutine.hpp)
+    Coroutine* awaited;  // the coroutine that it waits for, or nullptr (core/coroutine/coroutine.hpp)
     [[no_unique_address]] interpreter::CallInProgress call;  // the call that suspended it
-    interpreter::State state;       // its fields of the thread state, while suspended
-    stackful::Slot* slot;           // nullptr for a main greenlet
-    PyGreenlet* greenlet;           // borrowed
-    Activation* previous;           // the other active greenlets of the thread
+    interpreter::State state;                                // its fields of the thread state, while suspended
+    stackful::Slot* slot;                                    // nullptr for a main greenlet
+    PyGreenlet* greenlet;                                    // borrowed
+    Activation* previous;                                    // the other active greenlets of the thread
     Activation* next;
-    GcRoot* gc_roots;               // owned by C++ functions on its stack (core/gc_root.hpp)
-    PyObject* run;                  // the callable that it runs; owned by its stack
-    PyObject* const* arguments;     // of that; owned by its stack
+    GcRoot* gc_roots;            // owned by C++ functions on its stack (core/gc_root.hpp)
+    PyObject* run;               // the callable that it runs; owned by its stack
+    PyObject* const* arguments;  // of that; owned by its stack
     Py_ssize_t argument_count;
-    std::size_t bodies;             // how many bodies of coroutines have it as their resumer
+    std::size_t bodies;  // how many bodies of coroutines have it as their resumer
 };
 
 // The activation that lies on a slot in use.
@@ -77,9 +77,9 @@ struct Greenlet {
     Role role = Role::plain;
     Kill kill = Kill::none;
     bool holds_itself = false;  // it survived being killed: owns a reference to itself until it finishes
-    PyGreenlet* parent;      // owned; nullptr for a main greenlet and after garbage collection
-    PyObject* run;           // owned; while unstarted the callable, in the kill queue the next greenlet of the queue
-    PyObject* context;       // owned; the contextvars.Context, while not active
+    PyGreenlet* parent;         // owned; nullptr for a main greenlet and after garbage collection
+    PyObject* run;              // owned; while unstarted the callable, in the kill queue the next greenlet of the queue
+    PyObject* context;          // owned; the contextvars.Context, while not active
     Coroutine* coroutine = nullptr;  // of a body: its coroutine; nullptr once that is gone
     PyGreenlet* resumer = nullptr;   // of a body that runs: owned; the greenlet that it runs on behalf of
 };

@@ -63,7 +63,7 @@ void kill(PyGreenlet* g, bool collected) noexcept {
         return;
     }
     PyGreenlet* victim = g;
-    g = outermost_resumer(g);  // which passes the exception on
+    g = outermost_resumer(g);                                                  // which passes the exception on
     Reference held = Reference::borrow(g != victim ? as_object(g) : nullptr);  // it may release the last reference
     if (is_main(g) || is_ancestor(g, thread->current)) {
         PyErr_Clear();  // it is no garbage, then

@@ -31,7 +31,8 @@ PyObject* find_capsule() noexcept {
 PyObject* make_garbage_exit(PyObject* greenlet_exit) noexcept {
     Reference bases = Reference::steal(PyTuple_Pack(2, greenlet_exit, PyExc_SystemExit));
     return bases ? PyErr_NewExceptionWithDoc("greenlet._greenlet.GarbageExit",
-                                             "The GreenletExit that ends a greenlet which is garbage.", bases.get(), nullptr)
+                                             "The GreenletExit that ends a greenlet which is garbage.", bases.get(),
+                                             nullptr)
                  : nullptr;
 }
 
@@ -66,14 +67,17 @@ bool ModuleState::fill(const ModuleParts& parts) noexcept {
     };
     return is_made(greenlet_type, parts.make_greenlet_type()) &&
            is_made(unswitchable_type, parts.make_unswitchable_type(reinterpret_cast<PyObject*>(greenlet_type))) &&
-           is_made(error, PyErr_NewExceptionWithDoc("greenlet.error", "A switch that is not possible.", nullptr, nullptr)) &&
-           is_made(greenlet_exit, PyErr_NewExceptionWithDoc(
-                                      "greenlet.GreenletExit",
-                                      "Thrown into a greenlet to end it. If it is not caught the greenlet finishes, with the "
-                                      "exception as its result.",
-                                      PyExc_BaseException, nullptr)) &&
+           is_made(error,
+                   PyErr_NewExceptionWithDoc("greenlet.error", "A switch that is not possible.", nullptr, nullptr)) &&
+           is_made(greenlet_exit,
+                   PyErr_NewExceptionWithDoc(
+                       "greenlet.GreenletExit",
+                       "Thrown into a greenlet to end it. If it is not caught the greenlet finishes, with the "
+                       "exception as its result.",
+                       PyExc_BaseException, nullptr)) &&
            is_made(garbage_exit, make_garbage_exit(greenlet_exit)) && is_made(no_arguments, PyTuple_New(0)) &&
-           is_made(restart_events, interpreter::find_restart_events()) && link_looks.make(interpreter::current_thread_state()) &&
+           is_made(restart_events, interpreter::find_restart_events()) &&
+           link_looks.make(interpreter::current_thread_state()) &&
            is_made(name_run, PyUnicode_InternFromString("run")) &&
            is_made(event_switch, PyUnicode_InternFromString("switch")) &&
            is_made(event_throw, PyUnicode_InternFromString("throw")) &&

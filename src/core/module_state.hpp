@@ -34,16 +34,16 @@ struct ModuleState {
     const ModuleParts* parts;
     PyTypeObject* greenlet_type;
     PyTypeObject* unswitchable_type;
-    PyObject* error;          // greenlet.error
-    PyObject* greenlet_exit;  // greenlet.GreenletExit
-    PyObject* garbage_exit;   // a GreenletExit and SystemExit, which ends greenlets that are garbage
-    PyObject* no_arguments;   // ()
-    PyObject* restart_events; // sys.monitoring.restart_events(), or None
+    PyObject* error;           // greenlet.error
+    PyObject* greenlet_exit;   // greenlet.GreenletExit
+    PyObject* garbage_exit;    // a GreenletExit and SystemExit, which ends greenlets that are garbage
+    PyObject* no_arguments;    // ()
+    PyObject* restart_events;  // sys.monitoring.restart_events(), or None
     interpreter::LinkLooks link_looks;
-    PyObject* name_run;       // interned strings, like the next two
+    PyObject* name_run;  // interned strings, like the next two
     PyObject* event_switch;
     PyObject* event_throw;
-    PyObject* thread_key;     // the key of the Thread in the dictionary of its thread state
+    PyObject* thread_key;  // the key of the Thread in the dictionary of its thread state
     interpreter::SharedValue<bool> collects_at_end{true};      // an ending thread runs the garbage collector
     interpreter::SharedValue<std::clock_t> cleanup_clocks{0};  // the time that took
     interpreter::SharedValue<Py_ssize_t> main_greenlets{0};    // how many there are

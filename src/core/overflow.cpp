@@ -33,9 +33,7 @@ public:
         add(first);
     }
 
-    void write_to(int file) const noexcept {
-        [[maybe_unused]] ssize_t written = ::write(file, text_, length_);
-    }
+    void write_to(int file) const noexcept { [[maybe_unused]] ssize_t written = ::write(file, text_, length_); }
 
 private:
     char text_[400];

@@ -31,7 +31,8 @@ void refuse_switch_to(PyGreenlet* g, Thread& running) noexcept {
         PyErr_SetString(error, "Cannot switch to a different thread");
     }
     else if (other) {
-        PyErr_Format(error, "Cannot switch to a different thread\n\tCurrent:  %R of thread %U\n\tExpected: %R of thread %U",
+        PyErr_Format(error,
+                     "Cannot switch to a different thread\n\tCurrent:  %R of thread %U\n\tExpected: %R of thread %U",
                      running.main, here.get(), other.get(), there.get());
     }
     else {
@@ -118,7 +119,8 @@ int set_parent(PyGreenlet* g, PyObject* parent) noexcept {
         return -1;
     }
     if (!PyObject_TypeCheck(parent, module->greenlet_type) || as_greenlet(parent)->pimpl == nullptr) {
-        PyErr_Format(PyExc_TypeError, "GreenletChecker: Expected any type of greenlet, not %s", Py_TYPE(parent)->tp_name);
+        PyErr_Format(PyExc_TypeError, "GreenletChecker: Expected any type of greenlet, not %s",
+                     Py_TYPE(parent)->tp_name);
         add_note("parent must be a greenlet, not %s", Py_TYPE(parent)->tp_name);
         return -1;
     }

@@ -10,8 +10,8 @@
 #include <optional>
 
 #include "interpreter/versions/cpython.hpp"
-#include "stackful/limits.hpp"
 #include "stackful/layout.hpp"
+#include "stackful/limits.hpp"
 
 namespace core {
 
@@ -83,8 +83,7 @@ std::atomic<std::size_t>& settings() noexcept {
 
 void change_settings(std::size_t kept, std::size_t added) noexcept {
     std::size_t before = stack_settings();
-    while (!settings().compare_exchange_weak(before, (before & kept) | added, std::memory_order_relaxed)) {
-    }
+    while (!settings().compare_exchange_weak(before, (before & kept) | added, std::memory_order_relaxed)) {}
 }
 
 }  // namespace
@@ -97,7 +96,9 @@ void set_stack_size(std::size_t bytes) noexcept { change_settings(signal_stacks_
 
 bool wants_signal_stacks() noexcept { return (stack_settings() & signal_stacks_wanted) != 0; }
 
-void set_signal_stacks(bool wanted) noexcept { change_settings(~signal_stacks_wanted, wanted ? signal_stacks_wanted : 0); }
+void set_signal_stacks(bool wanted) noexcept {
+    change_settings(~signal_stacks_wanted, wanted ? signal_stacks_wanted : 0);
+}
 
 std::array<Variable, 2> environment() noexcept {
     const char* size = variable(stack_size_variable);
@@ -118,16 +119,17 @@ bool warn_of_environment() noexcept {
     }
     const char* size = variable(stack_size_variable);
     if (size != nullptr && !parse_size(size) &&
-        PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
-                         "%s='%s' is ignored: it has to be a number of bytes from %zu to %zu, such as 8388608, 0x800000, "
-                         "8192k or 8M; stacks have %zu bytes",
-                         stack_size_variable, size, stackful::minimum_stack_size, stackful::maximum_stack_size,
-                         stack_size()) < 0) {
+        PyErr_WarnFormat(
+            PyExc_RuntimeWarning, 1,
+            "%s='%s' is ignored: it has to be a number of bytes from %zu to %zu, such as 8388608, 0x800000, "
+            "8192k or 8M; stacks have %zu bytes",
+            stack_size_variable, size, stackful::minimum_stack_size, stackful::maximum_stack_size, stack_size()) < 0) {
         return false;
     }
     const char* report = variable(report_variable);
     return report == nullptr || parse_switch(report) ||
-           PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "%s='%s' is ignored: it has to be 1, yes, true or on; or 0, no, false or off",
+           PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
+                            "%s='%s' is ignored: it has to be 1, yes, true or on; or 0, no, false or off",
                             report_variable, report) == 0;
 }
 

@@ -22,7 +22,7 @@ std::size_t stack_settings() noexcept;
 // A variable of the environment that this package reads.
 struct Variable {
     const char* name;
-    const char* text;    // nullptr if it is not set, or empty
+    const char* text;  // nullptr if it is not set, or empty
     bool is_understood;
 };
 std::array<Variable, 2> environment() noexcept;

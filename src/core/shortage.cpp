@@ -38,7 +38,8 @@ const char* explain(Obstacle obstacle) noexcept {
 void raise_no_room(std::size_t slot_bytes) noexcept {
     Obstacle obstacle = stackful::system::find_obstacle(slot_bytes, stackful::system::preferred_commit());
     std::size_t active = stackful::StackPool::shared().slots_in_use();
-    PyErr_Format(PyExc_MemoryError, "no memory for the stack of a greenlet, of %zu bytes: %zu are active in this process; %s",
+    PyErr_Format(PyExc_MemoryError,
+                 "no memory for the stack of a greenlet, of %zu bytes: %zu are active in this process; %s",
                  stack_size(), active, explain(obstacle));
 }
 

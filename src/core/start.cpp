@@ -28,7 +28,8 @@ bool expand_keywords(Start& start) {
         return true;
     }
     // Without a GIL another thread may change it.
-    Reference own = Reference::steal(interpreter::has_gil ? Py_NewRef(message.keywords) : PyDict_Copy(message.keywords));
+    Reference own = Reference::steal(interpreter::has_gil ? Py_NewRef(message.keywords)
+                                                          : PyDict_Copy(message.keywords));
     if (!own) {
         return false;
     }
@@ -110,7 +111,8 @@ void run_greenlet(void* payload);
 // Lays out the slot and makes the greenlet active. False if another thread has started it meanwhile, which takes a
 // build without a GIL.
 bool activate(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
-    static_assert(sizeof(Activation) % alignof(_PyStackChunk) == 0 && interpreter::size_of_link % alignof(_PyStackChunk) == 0);
+    static_assert(sizeof(Activation) % alignof(_PyStackChunk) == 0 &&
+                  interpreter::size_of_link % alignof(_PyStackChunk) == 0);
     interpreter::ObjectLock lock(as_object(g));  // its context moves too, and another thread may ask for it
     if (!interpreter::has_gil && is_started(g)) {
         return false;
@@ -121,7 +123,8 @@ bool activate(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
     PyObject* context = std::exchange(g->pimpl->context, nullptr);
     activation->slot = &slot;
     activation->greenlet = g;
-    activation->state.begin(thread.thread_state, slot.stack_end(), slot.stack_base(), chunk, slot.client_end(), context);
+    activation->state.begin(thread.thread_state, slot.stack_end(), slot.stack_base(), chunk, slot.client_end(),
+                            context);
     if (is_body(g)) {
         activation->state.nest(thread.thread_state, after, thread.module->link_looks);
         activation->state.nest_in(thread.thread_state);
@@ -176,8 +179,8 @@ inline void keep_arguments(const Message& message, Py_ssize_t count, PyObject** 
 }
 
 // Calls `run`. The frames of a coroutine's body lead on to its resumer's meanwhile.
-inline PyObject* call_linked(Thread& thread, Activation& activation, PyObject* const* arguments, std::size_t flagged_count,
-                             PyObject* keyword_names) {
+inline PyObject* call_linked(Thread& thread, Activation& activation, PyObject* const* arguments,
+                             std::size_t flagged_count, PyObject* keyword_names) {
     PyObject* run = activation.run;
     bool is_linked = activation.state.has_link() && !interpreter::looks_at_its_caller(run);
     if (!is_linked) [[likely]] {

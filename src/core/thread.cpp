@@ -100,8 +100,8 @@ Thread* Thread::make(PyThreadState* ts, ModuleState& module, PyObject* dict) noe
     thread->module = &module;
     module.owners.add();
     thread->main = create_main(*thread);
-    Reference capsule =
-        Reference::steal(thread->main != nullptr ? PyCapsule_New(thread, capsule_name, nullptr) : nullptr);
+    Reference capsule = Reference::steal(thread->main != nullptr ? PyCapsule_New(thread, capsule_name, nullptr)
+                                                                 : nullptr);
     if (!capsule || PyDict_SetItem(dict, module.thread_key, capsule.get()) < 0) {
         thread->thread_state = nullptr;
         Py_CLEAR(thread->main);

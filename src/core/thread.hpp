@@ -37,19 +37,19 @@ struct LayerObject {
 struct Thread {
     interpreter::SharedValue<PyThreadState*> thread_state;  // nullptr once the thread has ended
     interpreter::SharedValue<PyGreenlet*> current;          // owned; the greenlet that runs
-    PyGreenlet* origin;            // owned; the greenlet that switched away, until the next one has arrived
-    Activation* finished_activation;  // of a greenlet that finished; the next one returns its stack
-    PyObject* tracer;              // owned; called at each switch, or nullptr
+    PyGreenlet* origin;                  // owned; the greenlet that switched away, until the next one has arrived
+    Activation* finished_activation;     // of a greenlet that finished; the next one returns its stack
+    PyObject* tracer;                    // owned; called at each switch, or nullptr
     std::atomic<unsigned> obstacles{0};  // set by any thread
-    PyGreenlet* to_kill;           // owned; the first greenlet of the kill queue. Each owns the next one
-    PyGreenlet* last_to_kill;      // changed, like to_kill, while `after_end` is held
+    PyGreenlet* to_kill;                 // owned; the first greenlet of the kill queue. Each owns the next one
+    PyGreenlet* last_to_kill;            // changed, like to_kill, while `after_end` is held
     stackful::StackCache stacks{stackful::minimum_stack_size};  // the size until follow_settings()
-    std::size_t stack_settings;    // core::stack_settings() at the last follow_settings()
-    ModuleState* module;           // shared
-    bool postpones_kills;          // no greenlet can be killed now: a switch of several steps is in progress
+    std::size_t stack_settings;                                 // core::stack_settings() at the last follow_settings()
+    ModuleState* module;                                        // shared
+    bool postpones_kills;                    // no greenlet can be killed now: a switch of several steps is in progress
     LayerObject layer_objects[layer_count];  // of the layers above core, by number
-    PyGreenlet* main;              // owned, while the thread lives
-    Activation* active;            // the list of its active greenlets without the main one
+    PyGreenlet* main;                        // owned, while the thread lives
+    Activation* active;                      // the list of its active greenlets without the main one
     [[no_unique_address]] interpreter::Lock after_end;  // for what any thread may do once this one has ended
     Activation main_activation;
     stackful::system::Bounds own_stack;  // empty until it is needed
@@ -69,7 +69,9 @@ struct Thread {
     static Thread* of(PyThreadState* thread_state) noexcept;
 
     // The running thread's if it is in the Notes, else nullptr.
-    static Thread* known() noexcept { return is_noted(interpreter::current_thread_state()) ? Notes::get().thread : nullptr; }
+    static Thread* known() noexcept {
+        return is_noted(interpreter::current_thread_state()) ? Notes::get().thread : nullptr;
+    }
 
     // The running interpreter's module state. nullptr with an exception if the module was never imported there.
     static ModuleState* running_module() noexcept;

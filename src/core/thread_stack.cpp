@@ -67,7 +67,8 @@ public:
         : thread_(thread), host_(host), postponed_kills_(std::exchange(thread.postpones_kills, true)) {
         note_all(true);
         if (thread_.current != thread_.main) {
-            limit_ = interpreter::StackLimit::exchange(thread_.thread_state, thread_.main_activation.state.stack_limit());
+            limit_ = interpreter::StackLimit::exchange(thread_.thread_state,
+                                                       thread_.main_activation.state.stack_limit());
         }
     }
     OnOwnStack(const OnOwnStack&) = delete;
@@ -108,7 +109,8 @@ PyObject* call_on_thread_stack(PyObject* function, PyObject* const* arguments, s
     }
     Thread* host = find_host(*thread, __builtin_frame_address(0));
     if (host == nullptr) {
-        PyErr_SetString(thread->module->error, "the thread's own stack can't be used: the main greenlet is on another one");
+        PyErr_SetString(thread->module->error,
+                        "the thread's own stack can't be used: the main greenlet is on another one");
         return nullptr;
     }
     if (host == thread && thread->current == thread->main) {
@@ -125,9 +127,10 @@ PyObject* call_on_thread_stack(PyObject* function, PyObject* const* arguments, s
 }
 
 void refuse_switch_on_own_stack(PyObject* error) noexcept {
-    PyErr_SetString(error,
-                    "can't switch to another greenlet in a function that on_thread_stack() has called: it runs on the thread's own "
-                    "stack, where the main greenlet is suspended");
+    PyErr_SetString(
+        error,
+        "can't switch to another greenlet in a function that on_thread_stack() has called: it runs on the thread's own "
+        "stack, where the main greenlet is suspended");
 }
 
 }  // namespace core

@@ -6,7 +6,8 @@
 
 namespace core {
 
-[[gnu::noinline]] void* exchange(Greenlet& from, Activation& from_activation, Greenlet& to, void* payload, PyThreadState* ts) {
+[[gnu::noinline]] void* exchange(Greenlet& from, Activation& from_activation, Greenlet& to, void* payload,
+                                 PyThreadState* ts) {
     interpreter::State::exchange(ts, from_activation.state, to.activation->state);
     auto leaving = from.phase == Phase::finished ? stackful::Leaving::permanently : stackful::Leaving::temporarily;
     return stackful::switch_to(from.execution, to.execution, payload, leaving);
@@ -51,8 +52,9 @@ PyObject* transfer_reference(Thread& thread, PyGreenlet* target, PyObject* value
 }
 
 #ifdef GREENLET_TRANSFER_JUMPING
-extern "C" [[gnu::used, gnu::visibility("hidden")]] PyObject* core_transfer(
-    Thread& thread, PyGreenlet* target, PyObject* value, interpreter::CallInProgress call) noexcept {
+extern "C" [[gnu::used, gnu::visibility("hidden")]] PyObject* core_transfer(Thread& thread, PyGreenlet* target,
+                                                                            PyObject* value,
+                                                                            interpreter::CallInProgress call) noexcept {
     return transfer_reference(thread, target, value, call);
 }
 #endif

@@ -34,9 +34,8 @@ inline PyObject* core_transfer_jumping(Thread& thread, PyGreenlet* target, PyObj
 // True if `g` is a suspended greenlet of the running thread and nothing else is to be done.
 inline bool is_plain_switch(PyGreenlet* g) noexcept {
     Greenlet& target = *g->pimpl;
-    return target.activation != nullptr &&
-           interpreter::is_running(target.thread->thread_state) && target.thread->current != g &&
-           !target.thread->has_obstacles();
+    return target.activation != nullptr && interpreter::is_running(target.thread->thread_state) &&
+           target.thread->current != g && !target.thread->has_obstacles();
 }
 
 // --- for start and finish --------------------------------------------------------------------------------------------

@@ -13,8 +13,7 @@ constexpr Py_ssize_t most_given = 64;
 
 [[gnu::noinline]] PyObject* begin(Object& object, PyObject* value, ReturnAs return_as) {
     if (value != Py_None) {
-        PyErr_Format(PyExc_TypeError, "can't send non-None value to a just-started %s",
-                     object.coroutine.kind->name);
+        PyErr_Format(PyExc_TypeError, "can't send non-None value to a just-started %s", object.coroutine.kind->name);
         return nullptr;
     }
     Coroutine& coroutine = object.coroutine;

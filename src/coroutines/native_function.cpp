@@ -36,7 +36,7 @@ Makes what_a_call_makes(PyObject* callable) noexcept {
         return Makes::nothing;
     }
     int flags = reinterpret_cast<PyCodeObject*>(PyFunction_GET_CODE(function.get()))->co_flags;
-    return (flags & CO_ASYNC_GENERATOR) != 0 ? Makes::async_generator
+    return (flags & CO_ASYNC_GENERATOR) != 0                       ? Makes::async_generator
            : (flags & (CO_COROUTINE | CO_ITERABLE_COROUTINE)) != 0 ? Makes::coroutine
            : (flags & CO_GENERATOR) != 0                           ? Makes::generator
                                                                    : Makes::nothing;

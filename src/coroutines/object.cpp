@@ -22,8 +22,8 @@ PyObject* make(PyTypeObject* type, const core::CoroutineKind& kind, PyObject* fu
     if (self == nullptr) {
         return nullptr;
     }
-    self->coroutine =
-        core::Coroutine{&kind, nullptr, nullptr, core::Coroutine::State::unstarted, core::ReturnAs::value, {}};
+    self->coroutine = core::Coroutine{&kind, nullptr, nullptr, core::Coroutine::State::unstarted, core::ReturnAs::value,
+                                      {}};
     self->function = Py_NewRef(function);
     self->task = nullptr;
     self->keyword_names = Py_XNewRef(message.keyword_names);

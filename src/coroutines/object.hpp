@@ -9,15 +9,14 @@
 namespace coroutines {
 
 struct Object {
-    PyObject_VAR_HEAD
-    core::Coroutine coroutine;
+    PyObject_VAR_HEAD core::Coroutine coroutine;
     PyObject* function;        // owned
     const void* task;          // the task in which the body began, if the kind needs it
     PyObject* keyword_names;   // owned; until the body begins
     PyObject* name;            // owned; nullptr: that of the function
     PyObject* qualified_name;  // owned; the same
     PyObject* weak_references;
-    PyObject* arguments[1];    // owned; ob_size of them, until the body begins
+    PyObject* arguments[1];  // owned; ob_size of them, until the body begins
 };
 
 inline Object& of(PyObject* self) noexcept { return *reinterpret_cast<Object*>(self); }

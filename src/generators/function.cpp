@@ -60,9 +60,7 @@ PyObject* bind(PyObject* self, PyObject* instance, PyObject*) {
 
 PyObject* get_wrapped(PyObject* self, void*) { return Py_NewRef(of(self).wrapped); }
 
-PyObject* function_repr(PyObject* self) {
-    return PyUnicode_FromFormat("<generator function of %R>", of(self).wrapped);
-}
+PyObject* function_repr(PyObject* self) { return PyUnicode_FromFormat("<generator function of %R>", of(self).wrapped); }
 
 int function_traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(of(self).wrapped);  // never cleared: a call may still need it, and clearing its referents breaks a cycle

@@ -36,8 +36,9 @@ PyObject* yield(PyObject*, PyObject* const* args, Py_ssize_t count) {
     }
     core::Coroutine* generator = core::running_coroutine(*thread, generator_kind, false);
     if (generator == nullptr) {
-        PyErr_SetString(PyExc_RuntimeError, "yield_() outside of a running generator: only a function decorated with "
-                                            "greenlet.generators.generator, and what it calls, can yield");
+        PyErr_SetString(PyExc_RuntimeError,
+                        "yield_() outside of a running generator: only a function decorated with "
+                        "greenlet.generators.generator, and what it calls, can yield");
         return nullptr;
     }
     PyObject* value = count == 1 ? interpreter::take_argument(thread->thread_state, args, python::as_method(yield))

@@ -23,17 +23,17 @@ namespace interpreter {
 // The fields are in the order of use, so that a switch touches as few cache lines as it can.
 struct State {
     Calls calls;
-    _PyErr_StackItem* exc_info;          // innermost `except` block; may point into a generator
-    PyObject* context;                   // owned contextvars.Context; nullptr until one is needed
-    _PyStackChunk* datastack_chunk;      // where Python frames are pushed, growing up
+    _PyErr_StackItem* exc_info;      // innermost `except` block; may point into a generator
+    PyObject* context;               // owned contextvars.Context; nullptr until one is needed
+    _PyStackChunk* datastack_chunk;  // where Python frames are pushed, growing up
     PyObject** datastack_top;
     PyObject** datastack_limit;
     CStack c_stack;
-    _PyErr_StackItem exception_base;     // the outermost `except` block of a greenlet with a stack of its own
+    _PyErr_StackItem exception_base;  // the outermost `except` block of a greenlet with a stack of its own
 #if PY_VERSION_HEX >= 0x030F0000
-    std::uintptr_t events_version;       // of the events that its frames were last adapted to (frames/monitoring.hpp)
+    std::uintptr_t events_version;  // of the events that its frames were last adapted to (frames/monitoring.hpp)
 #endif
-    Link* link;                          // to the frames of the greenlet it runs as part of; nullptr if it never does
+    Link* link;  // to the frames of the greenlet it runs as part of; nullptr if it never does
 
     // A switch: saves the fields of the thread state in `from`, and loads them from `to`.
     static void exchange(PyThreadState* ts, State& from, State& to) noexcept {
@@ -71,8 +71,8 @@ struct State {
     }
 
     // Sets what a greenlet begins with. Its C stack is [low, base), and [chunk, chunk_end) takes its first frames.
-    void begin(PyThreadState* ts, const std::byte* low, const std::byte* base, std::byte* chunk,
-               std::byte* chunk_end, PyObject* first_context) noexcept {
+    void begin(PyThreadState* ts, const std::byte* low, const std::byte* base, std::byte* chunk, std::byte* chunk_end,
+               PyObject* first_context) noexcept {
         begin_calls(ts, calls, c_stack, low, base);
         exception_base = {};
         exc_info = &exception_base;

@@ -5,8 +5,8 @@
 #include "interpreter/versions/cpython.hpp"
 #include "module/module.hpp"
 #include "stackful/context.hpp"
-#include "stackful/limits.hpp"
 #include "stackful/layout.hpp"
+#include "stackful/limits.hpp"
 
 namespace module {
 
@@ -46,17 +46,11 @@ PyObject* about(PyObject*, PyObject*) {
         return nullptr;
     }
     bool commits_at_once = system::preferred_commit() == system::Commit::at_once;
-    return Py_BuildValue("{s:s,s:n,s:N,s:n,s:n,s:n,s:n,s:s,s:s,s:O}",
-                         "switch", stackful::switch_name,
-                         "stack_size", layout.stack_bytes,
-                         "stack_limit", limit != 0 ? PyLong_FromSize_t(limit) : Py_NewRef(Py_None),
-                         "default_stack_size", stackful::default_stack_size(),
-                         "guard_size", layout.guard_bytes,
-                         "slot_size", layout.size,
-                         "page_size", page_size,
-                         "guards", guard_name(),
-                         "memory", commits_at_once ? "at_once" : "when_needed",
-                         "environment", variables.get());
+    return Py_BuildValue("{s:s,s:n,s:N,s:n,s:n,s:n,s:n,s:s,s:s,s:O}", "switch", stackful::switch_name, "stack_size",
+                         layout.stack_bytes, "stack_limit", limit != 0 ? PyLong_FromSize_t(limit) : Py_NewRef(Py_None),
+                         "default_stack_size", stackful::default_stack_size(), "guard_size", layout.guard_bytes,
+                         "slot_size", layout.size, "page_size", page_size, "guards", guard_name(), "memory",
+                         commits_at_once ? "at_once" : "when_needed", "environment", variables.get());
 }
 
 }  // namespace module

@@ -100,17 +100,13 @@ PyObject* api_switch(PyGreenlet* g, PyObject* args, PyObject* kwargs) {
     return switch_with(g, args, kwargs);
 }
 
-int api_set_parent(PyGreenlet* g, PyGreenlet* parent) {
-    return check(g) ? core::set_parent(g, as_object(parent)) : -1;
-}
+int api_set_parent(PyGreenlet* g, PyGreenlet* parent) { return check(g) ? core::set_parent(g, as_object(parent)) : -1; }
 
 int api_main(PyGreenlet* g) { return check(g) ? core::is_main(g) : -1; }
 int api_started(PyGreenlet* g) { return check(g) ? core::is_started(g) : -1; }
 int api_active(PyGreenlet* g) { return check(g) ? core::is_active(g) : -1; }
 
-PyGreenlet* api_get_parent(PyGreenlet* g) {
-    return check(g) ? core::as_greenlet(core::get_parent(g)) : nullptr;
-}
+PyGreenlet* api_get_parent(PyGreenlet* g) { return check(g) ? core::as_greenlet(core::get_parent(g)) : nullptr; }
 
 // Each client has a single pointer to this table for the whole process, in however many interpreters it is loaded. It
 // may use the pointer in destructors that run after everything else is gone. So the table is never freed, and its
@@ -138,9 +134,7 @@ std::mutex changing_table;
 const ModuleState* state_of_main = nullptr;  // the main interpreter's, or nullptr while it has none
 
 // Keeps the reference permanently, because clients may use the table after their interpreter has ended.
-void put(int entry, void* object) noexcept {
-    table[entry] = Py_NewRef(static_cast<PyObject*>(object));
-}
+void put(int entry, void* object) noexcept { table[entry] = Py_NewRef(static_cast<PyObject*>(object)); }
 
 }  // namespace
 

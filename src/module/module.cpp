@@ -1,12 +1,12 @@
 // The module greenlet._greenlet: its creation, and its contents.
 
+#include "module/module.hpp"
 #include "aio/aio.hpp"
 #include "core/overflow.hpp"
 #include "core/reference.hpp"
 #include "core/settings.hpp"
 #include "core/thread.hpp"
 #include "generators/generators.hpp"
-#include "module/module.hpp"
 #include "stackless/state.hpp"
 
 namespace module {
@@ -124,8 +124,15 @@ PyModuleDef_Slot slots[] = {
 };
 
 PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "greenlet._greenlet", "Greenlets: see the package greenlet.", 0, functions, slots, nullptr,
-    nullptr, nullptr,
+    PyModuleDef_HEAD_INIT,
+    "greenlet._greenlet",
+    "Greenlets: see the package greenlet.",
+    0,
+    functions,
+    slots,
+    nullptr,
+    nullptr,
+    nullptr,
 };
 
 }  // namespace

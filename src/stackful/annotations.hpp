@@ -97,8 +97,8 @@ private:
 
     const void* bottom_ = nullptr;  // lowest address of the stack
     std::size_t size_ = 0;
-    void* fake_stack_ = nullptr;  // while suspended
-    bool created_ = false;        // by create(): it is not a thread's own stack
+    void* fake_stack_ = nullptr;                                   // while suspended
+    bool created_ = false;                                         // by create(): it is not a thread's own stack
     static inline thread_local AddressSanitizer* left_ = nullptr;  // the one that switched last, if it lives
 };
 #else

@@ -62,7 +62,8 @@ void StackCache::release_slowly(Slot* slot) noexcept {
         if (untrimmed_ < most_untrimmed && is_untouched(slot->stack_base() - layout_->deep_below)) {
             slot->untrimmed = true;
             ++untrimmed_;
-        } else {
+        }
+        else {
             stackful::trim(*slot);
         }
     }

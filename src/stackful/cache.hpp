@@ -61,8 +61,7 @@ public:
 
     // Takes a slot back. No execution may be on it, and its memory must not be used any more.
     void release(Slot* slot) noexcept {
-        if (slot->layout != layout_ || until_check_ == 0 || was_used_beyond_warm(*slot, *slot->layout))
-            [[unlikely]] {
+        if (slot->layout != layout_ || until_check_ == 0 || was_used_beyond_warm(*slot, *slot->layout)) [[unlikely]] {
             release_slowly(slot);
             return;
         }
@@ -86,9 +85,7 @@ public:
     std::size_t slot_bytes() const noexcept { return SlotLayout::for_stack(stack_size_, system::page_size()).size; }
 
     // How many free slots the cache holds.
-    std::size_t count() const noexcept {
-        return tally_ != nullptr ? tally_->count.load(std::memory_order_relaxed) : 0;
-    }
+    std::size_t count() const noexcept { return tally_ != nullptr ? tally_->count.load(std::memory_order_relaxed) : 0; }
 
 private:
     void add_to_count(std::ptrdiff_t difference) noexcept {
@@ -112,13 +109,13 @@ private:
     void release_slowly(Slot* slot) noexcept;
     void spill(std::size_t slots) noexcept;
 
-    Slot* free_ = nullptr;                // the free slots, last released first
-    const SlotLayout* layout_ = nullptr;  // of these; nullptr before the first acquire of a size
-    CacheTally* tally_ = nullptr;         // nullptr before the first acquire
-    std::size_t until_check_ = 0;         // so many releases until one checks
+    Slot* free_ = nullptr;                                 // the free slots, last released first
+    const SlotLayout* layout_ = nullptr;                   // of these; nullptr before the first acquire of a size
+    CacheTally* tally_ = nullptr;                          // nullptr before the first acquire
+    std::size_t until_check_ = 0;                          // so many releases until one checks
     std::size_t until_trim_ = trim_period / check_period;  // so many checks until one trims
-    std::size_t untrimmed_ = 0;           // how many free slots are untrimmed
-    SizeClass* size_class_ = nullptr;     // of layout_
+    std::size_t untrimmed_ = 0;                            // how many free slots are untrimmed
+    SizeClass* size_class_ = nullptr;                      // of layout_
     std::size_t stack_size_ = 0;
     StackPool& pool_;
 };

@@ -77,16 +77,16 @@ struct SlotLayout {
     // A stack that was used further down than this was used so heavily that trimming it costs little in comparison.
     static constexpr std::size_t deep_bytes = std::size_t{128} << 10;
 
-    std::size_t stack_bytes;   // promised
+    std::size_t stack_bytes;  // promised
     std::size_t guard_bytes;
     std::size_t size;          // of the whole slot
     std::size_t client_bytes;  // from the begin of the shared page on
     std::size_t shared_page;   // offset of the highest place of the shared page ...
     std::size_t page_colours;  // ... which is in one of so many pages, from there down
     std::size_t page_size;
-    std::size_t warm_below;    // distance of the telltale line below the base (stack.hpp) ...
-    std::size_t warm_above;    // ... and of the one above it
-    std::size_t deep_below;    // distance of the line that tells of heavy use
+    std::size_t warm_below;  // distance of the telltale line below the base (stack.hpp) ...
+    std::size_t warm_above;  // ... and of the one above it
+    std::size_t deep_below;  // distance of the line that tells of heavy use
 
     // The layout for stacks of `stack_size` bytes, brought within the bounds and rounded up to whole pages.
     static constexpr SlotLayout for_stack(std::size_t stack_size, std::size_t page_size) noexcept {

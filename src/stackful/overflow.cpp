@@ -66,9 +66,11 @@ void pass_on(const HandledSignal& handled, siginfo_t* info, void* context) noexc
     bool was_sent = info->si_code <= 0;
     if ((previous.sa_flags & SA_SIGINFO) != 0) {
         previous.sa_sigaction(handled.number, info, context);
-    } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
+    }
+    else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
         previous.sa_handler(handled.number);
-    } else if (previous.sa_handler == SIG_DFL || !was_sent) {
+    }
+    else if (previous.sa_handler == SIG_DFL || !was_sent) {
         // A fault happens again when the handler returns, and the system does not let it be ignored.
         ::sigaction(handled.number, &previous, nullptr);
         if (was_sent) {
@@ -88,8 +90,9 @@ void on_signal(int number, siginfo_t* info, void* context) noexcept {
             if (slot != nullptr && is_running_on(*slot, code.stack_pointer)) {
                 report(*slot);
             }
-        } else if (is_within(interrupted_context.uc_stack, code.stack_pointer) &&
-                   slot_guarding(code.last_fault) != nullptr) {
+        }
+        else if (is_within(interrupted_context.uc_stack, code.stack_pointer) &&
+                 slot_guarding(code.last_fault) != nullptr) {
             // Another handler sent the signal of an overflow on. When that returns too, the fault happens again, and
             // this handler gets its circumstances.
             errno = saved_errno;
@@ -110,7 +113,7 @@ bool is_default(const struct sigaction& action) noexcept {
 
 // Does not install ours a second time, above a handler that passes its signals on to it: the two would do so forever.
 bool install(HandledSignal& handled) noexcept {
-    struct sigaction current {};
+    struct sigaction current{};
     if (::sigaction(handled.number, nullptr, &current) != 0) {
         return false;
     }
@@ -118,7 +121,7 @@ bool install(HandledSignal& handled) noexcept {
         return true;
     }
     handled.previous = current;
-    struct sigaction ours {};
+    struct sigaction ours{};
     ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
     ours.sa_sigaction = on_signal;
     ::sigemptyset(&ours.sa_mask);
@@ -128,7 +131,7 @@ bool install(HandledSignal& handled) noexcept {
 
 // Leaves ours in place where another handler may refer to it. It then passes every signal on.
 void uninstall(HandledSignal& handled) noexcept {
-    struct sigaction current {};
+    struct sigaction current{};
     if (handled.is_installed && ::sigaction(handled.number, nullptr, &current) == 0 && is_ours(current)) {
         handled.is_installed = ::sigaction(handled.number, &handled.previous, nullptr) != 0;
     }
@@ -216,7 +219,8 @@ bool report_overflows(OverflowReport report) noexcept {
     for (HandledSignal& handled : handled_signals) {
         if (report == nullptr) {
             uninstall(handled);
-        } else {
+        }
+        else {
             succeeded &= install(handled);
         }
     }

@@ -189,13 +189,12 @@ Slot* make_header(Region& region, std::size_t number) noexcept {
     const SlotLayout& layout = *region.layout;
     std::byte* begin = region.begin_of(number);
     std::size_t base = layout.base_of(number);
-    return ::new (begin + base) Slot{
-        .next_free = nullptr,
-        .layout = &layout,
-        .region = &region,
-        .low = begin + layout.guard_bytes,
-        .high = begin + base / layout.page_size * layout.page_size + layout.client_bytes,
-        .untrimmed = false};
+    return ::new (begin + base) Slot{.next_free = nullptr,
+                                     .layout = &layout,
+                                     .region = &region,
+                                     .low = begin + layout.guard_bytes,
+                                     .high = begin + base / layout.page_size * layout.page_size + layout.client_bytes,
+                                     .untrimmed = false};
 }
 
 }  // namespace

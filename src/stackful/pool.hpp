@@ -33,7 +33,7 @@ class StackCache;
 // All slots of one size. Lives as long as its pool.
 struct SizeClass {
     SlotLayout layout;
-    Slot* reserve = nullptr;        // free slots that are in no cache, last released first
+    Slot* reserve = nullptr;  // free slots that are in no cache, last released first
     std::size_t reserve_count = 0;
     std::size_t cold_count = 0;     // cold slots, in all regions
     std::size_t carved = 0;         // slots that exist

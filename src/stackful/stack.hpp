@@ -50,9 +50,7 @@ struct alignas(64) Slot {
     // recurse deeply continue on stacks of their own.
     bool has_on_stack(const void* address) const noexcept { return address >= low && address <= stack_base(); }
 
-    std::size_t client_bytes() const noexcept {
-        return static_cast<std::size_t>(high - stack_base()) - sizeof(Slot);
-    }
+    std::size_t client_bytes() const noexcept { return static_cast<std::size_t>(high - stack_base()) - sizeof(Slot); }
 };
 
 static_assert(sizeof(Slot) == SlotLayout::line, "the header must not make a parked execution take a second page");

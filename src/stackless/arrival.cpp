@@ -32,7 +32,8 @@ PyObject* take_value(Tasklet* t) noexcept {
         hold(self);
     }
     if (!self->is_active || s.thread == nullptr) {
-        // It has ended, and left a greenlet behind, which unwinds now as part of the current tasklet. Or its thread does.
+        // It has ended, and left a greenlet behind, which unwinds now as part of the current tasklet. Or its thread
+        // does.
         if (s.current == s.runnable.first()) {  // else that one is in the middle of a switch
             s.end_switching();
         }
@@ -56,7 +57,8 @@ PyObject* take_value(Tasklet* t) noexcept {
     return received;
 }
 
-// The same when it was resumed with an exception, or with the tasklet that has paused. Releases that one, which may end it.
+// The same when it was resumed with an exception, or with the tasklet that has paused. Releases that one, which may end
+// it.
 [[gnu::noinline]] PyObject* resumed_by_pause(Tasklet* self, PyObject* received) {
     if (received == nullptr) {
         return nullptr;

@@ -6,7 +6,8 @@
 
 namespace stackless {
 
-// `received` is what the greenlet was resumed with. Returns the value that the tasklet is resumed with, or nullptr with an exception.
+// `received` is what the greenlet was resumed with. Returns the value that the tasklet is resumed with, or nullptr with
+// an exception.
 PyObject* arrive(Scheduler& s, Tasklet* self, PyObject* received) noexcept;
 
 // Notes where a tasklet goes on.

@@ -105,7 +105,8 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t count) noexce
         return fail("only a scheduler runs tasklets");
     }
     // Nothing else on this stack holds it.
-    core::GcRoot holder(*s.thread, Reference::steal(std::exchange(const_cast<PyObject**>(args)[0], Py_NewRef(Py_None))));
+    core::GcRoot holder(*s.thread,
+                        Reference::steal(std::exchange(const_cast<PyObject**>(args)[0], Py_NewRef(Py_None))));
     self->first_greenlet = s.thread->current;
     self->holder = &holder;
     s.add_active(self);

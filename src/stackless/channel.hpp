@@ -8,13 +8,13 @@ namespace stackless {
 
 struct Channel {
     PyObject_HEAD
-    ChainRing waiting;    // owns its tasklets
+    ChainRing waiting;                             // owns its tasklets
     interpreter::SharedValue<Py_ssize_t> balance;  // how many wait to send; negative: to receive
     // Which of two that meet runs at once: -1 the receiver, 1 the sender, 0 the one that did not have to wait.
     interpreter::SharedValue<int> preference;
-    interpreter::SharedValue<bool> schedule_all;   // neither: it is the next one's turn
-    interpreter::SharedValue<bool> closing;        // nobody may begin to wait
-    Scheduler* user;      // owned; of the thread that used it last, where that is quicker to know than to find out
+    interpreter::SharedValue<bool> schedule_all;  // neither: it is the next one's turn
+    interpreter::SharedValue<bool> closing;       // nobody may begin to wait
+    Scheduler* user;  // owned; of the thread that used it last, where that is quicker to know than to find out
     PyObject* weak_references;
 
     // Puts a tasklet at the end. Takes over a reference.

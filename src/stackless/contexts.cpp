@@ -28,14 +28,15 @@ PyObject* running_context() noexcept {
 
 namespace {
 
-// May the context of a tasklet that is not the current one of this thread be used? The lock is held. If threads do not take turns,
-// one that has a stack may be resumed by its own at any time.
+// May the context of a tasklet that is not the current one of this thread be used? The lock is held. If threads do not
+// take turns, one that has a stack may be resumed by its own at any time.
 bool has_context_at_hand(const Tasklet& t) noexcept {
     bool may_run = t.is_active && !interpreter::has_gil && !t.scheduler->is_running_thread();
     return !may_run && !t.scheduler->is_busy_with(&t);
 }
 
-// Is its context that of the running greenlet? So it is of the current tasklet, and of one in whose greenlet another one goes on.
+// Is its context that of the running greenlet? So it is of the current tasklet, and of one in whose greenlet another
+// one goes on.
 bool has_running_context(const Tasklet& t, const Scheduler* own) noexcept {
     return own != nullptr && (own->current == &t || own->thread->current == t.greenlet);
 }
@@ -71,7 +72,8 @@ bool set_context(Tasklet& t, PyObject* context) noexcept {
     }
     else {
         Py_INCREF(context);
-        old = Reference::steal(runs ? interpreter::exchange_running_context(ts, context) : std::exchange(*context_of(t), context));
+        old = Reference::steal(runs ? interpreter::exchange_running_context(ts, context)
+                                    : std::exchange(*context_of(t), context));
     }
     return is_allowed(reason, lock);
 }
@@ -91,7 +93,8 @@ PyObject* get_context(Tasklet& t) noexcept {
         place = place != nullptr ? place : made.release();
         context = Reference::borrow(place);
     }
-    return is_allowed(context ? nullptr : "the tasklet is the current one of another thread", lock) ? context.release() : nullptr;
+    return is_allowed(context ? nullptr : "the tasklet is the current one of another thread", lock) ? context.release()
+                                                                                                    : nullptr;
 }
 
 PyFrameObject* innermost_frame(const Tasklet& t) noexcept {

@@ -6,7 +6,8 @@
 
 namespace stackless {
 
-// The context of the running greenlet: a new reference. Made if there is none yet; nullptr with an exception if memory ran out.
+// The context of the running greenlet: a new reference. Made if there is none yet; nullptr with an exception if memory
+// ran out.
 PyObject* running_context() noexcept;
 
 }  // namespace stackless

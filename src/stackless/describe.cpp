@@ -69,13 +69,17 @@ PyObject* repr_of_tasklet(PyObject* self) {
         return what ? PyUnicode_FromFormat("<%s object at %p: %U>", Py_TYPE(self)->tp_name, self, what.get()) : nullptr;
     }
     Reference name = name_of(seen);
-    return name ? PyUnicode_FromFormat("<%s object at %p: %U, %s>", Py_TYPE(self)->tp_name, self, name.get(), seen.state) : nullptr;
+    return name
+               ? PyUnicode_FromFormat("<%s object at %p: %U, %s>", Py_TYPE(self)->tp_name, self, name.get(), seen.state)
+               : nullptr;
 }
 
 PyObject* repr_of_channel(PyObject* self) {
     const auto& channel = *reinterpret_cast<const Channel*>(self);
     Py_ssize_t balance = channel.balance;
-    const char* who = balance == 0 ? "nobody waits" : balance > 0 ? "tasklets wait to send" : "tasklets wait to receive";
+    const char* who = balance == 0  ? "nobody waits"
+                      : balance > 0 ? "tasklets wait to send"
+                                    : "tasklets wait to receive";
     return PyUnicode_FromFormat("<%s object at %p: balance %zd, %s%s>", Py_TYPE(self)->tp_name, self, balance, who,
                                 channel.closing ? ", closing" : "");
 }
@@ -98,7 +102,8 @@ Reference who_waits(const Scheduler& s) noexcept {
     Reference text = Reference::steal(PyUnicode_FromString(count > 0 ? " These wait: " : ""));
     for (std::size_t i = 0; text && i < count && i < most; ++i) {
         Reference next = waiting(seen[i]);
-        text = Reference::steal(next ? PyUnicode_FromFormat(i > 0 ? "%U; %U" : "%U%U", text.get(), next.get()) : nullptr);
+        text = Reference::steal(next ? PyUnicode_FromFormat(i > 0 ? "%U; %U" : "%U%U", text.get(), next.get())
+                                     : nullptr);
     }
     if (text && count > 0) {
         text = Reference::steal(count > most ? PyUnicode_FromFormat("%U; and %zu more.", text.get(), count - most)

@@ -12,8 +12,8 @@ namespace stackless {
 PyObject* repr_of_tasklet(PyObject* self);
 PyObject* repr_of_channel(PyObject* self);
 
-// Which tasklets of a thread wait on which channels, to do what: a sentence, with a space before it, that names ten of them at most. Empty
-// if there are none, or memory ran out.
+// Which tasklets of a thread wait on which channels, to do what: a sentence, with a space before it, that names ten of
+// them at most. Empty if there are none, or memory ran out.
 core::Reference who_waits(const Scheduler& s) noexcept;
 
 }  // namespace stackless

@@ -25,8 +25,8 @@ using Arguments = PyObject* const*;
 // What one instruction of Stackless Python's virtual machine counts as: timeouts are given in instructions.
 constexpr std::int64_t nanoseconds_per_instruction = 20;
 
-// The argument `retval` of schedule() and schedule_remove(), the current tasklet if it is not given: borrowed. nullptr with
-// TypeError if there is anything else.
+// The argument `retval` of schedule() and schedule_remove(), the current tasklet if it is not given: borrowed. nullptr
+// with TypeError if there is anything else.
 PyObject* parse_retval(Scheduler& s, const char* name, Arguments args, Py_ssize_t count, PyObject* names) noexcept {
     Py_ssize_t named = names != nullptr ? PyTuple_GET_SIZE(names) : 0;
     if (count + named == 0) [[likely]] {
@@ -274,7 +274,7 @@ PyObject* switch_trap(PyObject*, Arguments args, Py_ssize_t count) {
 }
 
 // Sets one of the callbacks, to nullptr for None. Returns the one before, or None.
-PyObject* exchange_callback(State::Callback State::*callback, PyObject* value) noexcept {
+PyObject* exchange_callback(State::Callback State::* callback, PyObject* value) noexcept {
     core::ModuleState* module = core::ModuleState::of_interpreter();
     if (module == nullptr) {
         return nullptr;
@@ -288,7 +288,7 @@ PyObject* exchange_callback(State::Callback State::*callback, PyObject* value) n
     return old != nullptr ? old : Py_NewRef(Py_None);
 }
 
-PyObject* get_callback(State::Callback State::*callback) noexcept {
+PyObject* get_callback(State::Callback State::* callback) noexcept {
     core::ModuleState* module = core::ModuleState::of_interpreter();
     if (module == nullptr) {
         return nullptr;
@@ -309,7 +309,9 @@ PyDoc_STRVAR(set_channel_callback_doc,
 "Raises:\n"
 "    TypeError: it is neither callable nor None.");
 
-PyObject* set_channel_callback(PyObject*, PyObject* value) { return exchange_callback(&State::channel_callback, value); }
+PyObject* set_channel_callback(PyObject*, PyObject* value) {
+    return exchange_callback(&State::channel_callback, value);
+}
 
 PyDoc_STRVAR(get_channel_callback_doc,
 "get_channel_callback($module, /)\n--\n\n"

@@ -1,8 +1,8 @@
 // Trace and profile functions.
 //
-// CPython has one of each a thread, whatever runs in it, and tasklets share it: debuggers, profilers and coverage tools see
-// them all. One that was given a function of its own, by its attribute trace_function or profile_function, has it while
-// it runs: the scheduler exchanges the function when it is that tasklet's turn.
+// CPython has one of each a thread, whatever runs in it, and tasklets share it: debuggers, profilers and coverage tools
+// see them all. One that was given a function of its own, by its attribute trace_function or profile_function, has it
+// while it runs: the scheduler exchanges the function when it is that tasklet's turn.
 
 #pragma once
 
@@ -29,8 +29,8 @@ void exchange_hooks(Scheduler& s, Tasklet* from, Tasklet* to) noexcept;
 // The function that a tasklet has when it runs. A new reference, or nullptr with an exception.
 PyObject* get_hook(Tasklet& t, Hook hook) noexcept;
 
-// Gives a tasklet of the running thread a function of its own, or None; nullptr: it shares that of the thread again. 0, or
-// -1 with an exception.
+// Gives a tasklet of the running thread a function of its own, or None; nullptr: it shares that of the thread again. 0,
+// or -1 with an exception.
 int set_hook(Tasklet& t, Hook hook, PyObject* function) noexcept;
 
 void clear_hooks(Hooks& hooks) noexcept;

@@ -13,8 +13,7 @@ using core::Reference;
 
 namespace {
 
-PyMethodDef run_tasklet_function = {
-    "run_tasklet", python::as_method(run_tasklet), METH_FASTCALL, nullptr};
+PyMethodDef run_tasklet_function = {"run_tasklet", python::as_method(run_tasklet), METH_FASTCALL, nullptr};
 
 bool fill(State& state) noexcept {
     auto make_exit = [] {

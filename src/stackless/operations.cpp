@@ -22,10 +22,10 @@ constexpr const char* thread_has_ended = "the tasklet has no thread: its own has
 // The reasons to refuse are nullptr if there is none, and found while the lock is held.
 
 const char* why_not_to_bind(const Tasklet& t, bool gives_arguments) noexcept {
-    return t.scheduler->is_busy_with(&t)                       ? "the current tasklet can't be bound anew"
-           : t.is_main                                         ? "a main tasklet can't be bound"
-           : t.chain != Chain::none                            ? "the tasklet is scheduled, so it can't be bound anew"
-           : t.is_active                                       ? "the tasklet has C state, its stack, so it can't be bound anew"
+    return t.scheduler->is_busy_with(&t) ? "the current tasklet can't be bound anew"
+           : t.is_main                   ? "a main tasklet can't be bound"
+           : t.chain != Chain::none      ? "the tasklet is scheduled, so it can't be bound anew"
+           : t.is_active                 ? "the tasklet has C state, its stack, so it can't be bound anew"
            : gives_arguments && t.scheduler->thread == nullptr ? thread_has_ended
                                                                : nullptr;
 }
@@ -55,7 +55,8 @@ const char* why_not_to_move(const Tasklet& t) noexcept {
 
 bool parse_thread_id(PyObject* number, unsigned long& id) noexcept {
     int overflow = 0;
-    if (number == Py_None || (PyLong_Check(number) && PyLong_AsLongAndOverflow(number, &overflow) == -1 && overflow == 0)) {
+    if (number == Py_None ||
+        (PyLong_Check(number) && PyLong_AsLongAndOverflow(number, &overflow) == -1 && overflow == 0)) {
         return true;
     }
     id = PyLong_AsUnsignedLong(number);
@@ -141,7 +142,8 @@ bool bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keyword
     if (function != nullptr || !gives_arguments) {
         old_function = Reference::steal(std::exchange(t.function, new_function.release()));
         old_context = Reference::steal(std::exchange(t.context, context.release()));
-        old_greenlet = Reference::steal(core::as_object(std::exchange(t.greenlet, nullptr)));  // made for it, but not begun
+        old_greenlet = Reference::steal(
+            core::as_object(std::exchange(t.greenlet, nullptr)));  // made for it, but not begun
     }
     Reference old_arguments = Reference::steal(std::exchange(t.arguments, new_arguments.release()));
     Reference old_keywords = Reference::steal(std::exchange(t.keywords, new_keywords.release()));
@@ -171,7 +173,7 @@ bool move(Tasklet& t, Scheduler& running, unsigned long thread_id) noexcept {
     }
     if (target == nullptr) {
         PyErr_SetString(PyExc_ValueError, interpreter::has_gil ? "there is no thread with this id"
-                                                                          : "no thread with this id has used tasklets");
+                                                               : "no thread with this id has used tasklets");
     }
     return target != nullptr;
 }
@@ -195,7 +197,8 @@ bool insert(Tasklet& t, bool is_next) noexcept {
 bool remove(Tasklet& t) noexcept {
     Holding lock(tasklets_lock);
     const char* reason = why_not_to_remove(t);
-    Reference removed = Reference::steal(reason == nullptr && t.chain == Chain::runnable ? as_object(unlink(&t)) : nullptr);
+    Reference removed = Reference::steal(reason == nullptr && t.chain == Chain::runnable ? as_object(unlink(&t))
+                                                                                         : nullptr);
     if (removed) {
         unhold(&t);
     }
@@ -262,7 +265,8 @@ PyObject* make_exception(PyObject* type, PyObject* value, PyObject* traceback) n
             exception = Reference::steal(PyObject_Call(type, value, nullptr));
         }
         else {
-            exception = Reference::steal(value != nullptr ? PyObject_CallOneArg(type, value) : PyObject_CallNoArgs(type));
+            exception = Reference::steal(value != nullptr ? PyObject_CallOneArg(type, value)
+                                                          : PyObject_CallNoArgs(type));
         }
     }
     else {

@@ -56,8 +56,8 @@ public:
         return object != nullptr ? object : Py_NewRef(Py_None);
     }
 
-    // An object whose own outcome is the object itself would keep itself alive: has the outcome own nothing and stand for `owner`,
-    // if that is its value; and own it again.
+    // An object whose own outcome is the object itself would keep itself alive: has the outcome own nothing and stand
+    // for `owner`, if that is its value; and own it again.
     void disown(PyObject* owner) noexcept {
         if (object_ == owner) {
             Py_DECREF(std::exchange(object_, nullptr));

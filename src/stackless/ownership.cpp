@@ -13,7 +13,8 @@ bool is_alive(const Tasklet* t) noexcept {
 
 void unhold(Tasklet* t) noexcept {
     const Scheduler& s = *t->scheduler;
-    bool is_at_home = t->is_active && !t->is_main && t->suspension == Suspension::in_turn && has_stack(t) && t->greenlet == t->first_greenlet;
+    bool is_at_home = t->is_active && !t->is_main && t->suspension == Suspension::in_turn && has_stack(t) &&
+                      t->greenlet == t->first_greenlet;
     // A class with a destructor of its own may not call the one that ends a tasklet.
     bool ends_then = Py_TYPE(t)->tp_finalize == s.state->tasklet_type->tp_finalize;
     if (t->chain != Chain::none || !is_at_home || !ends_then || s.thread == nullptr) {

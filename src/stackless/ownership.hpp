@@ -6,7 +6,8 @@
 
 namespace stackless {
 
-// Drops the reference that a paused tasklet's greenlet holds to it, if that is possible. The lock is held; the caller has a reference.
+// Drops the reference that a paused tasklet's greenlet holds to it, if that is possible. The lock is held; the caller
+// has a reference.
 void unhold(Tasklet* t) noexcept;
 
 // Gives its greenlet the reference again. The lock is held.

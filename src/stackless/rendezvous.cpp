@@ -84,7 +84,8 @@ bool call_back(Channel& c, Scheduler& s, bool sends, bool blocks, Outcome shown)
 
 // The current tasklet meets the first one that waits on the channel. The lock is held, and released.
 template <bool sends>
-[[gnu::always_inline]] inline PyObject* meet(Channel& c, Scheduler& s, Outcome sent, Holding& lock, CallInProgress call) noexcept {
+[[gnu::always_inline]] inline PyObject* meet(Channel& c, Scheduler& s, Outcome sent, Holding& lock,
+                                             CallInProgress call) noexcept {
     Tasklet* other = c.waiting.first();
     Tasklet* self = s.current;
     bool is_of_this_thread = other->scheduler == &s;

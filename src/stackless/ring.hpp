@@ -15,7 +15,7 @@ struct Link {
     T* next;
 };
 
-template <class T, Link<T> T::*link>
+template <class T, Link<T> T::* link>
 class Ring {
 public:
     // nullptr if the ring is empty.

@@ -14,8 +14,9 @@ using interpreter::Holding;
 
 namespace {
 
-// How long at least, in nanoseconds, until the alarm goes off again that came in the middle of a switch. CPython 3.11 does not go on
-// with a traced function while there are signals to be handled: with a shorter timeout than that takes, it never would.
+// How long at least, in nanoseconds, until the alarm goes off again that came in the middle of a switch. CPython 3.11
+// does not go on with a traced function while there are signals to be handled: with a shorter timeout than that takes,
+// it never would.
 constexpr std::int64_t least_delay = 100'000;
 
 }  // namespace
@@ -86,7 +87,8 @@ void Scheduler::end(const Run& run) noexcept {
 }
 
 PyObject* run_others(Scheduler& s, Run& run, interpreter::CallInProgress call) noexcept {
-    run.has_alarm = run.timeout > 0 && !run.is_soft && watchdog::prepare(*s.state);  // may run other tasklets, like the next line
+    run.has_alarm = run.timeout > 0 && !run.is_soft &&
+                    watchdog::prepare(*s.state);  // may run other tasklets, like the next line
     s.thread->run_kill_queue();
     if (!s.may_switch()) {
         return nullptr;

@@ -1,4 +1,5 @@
-// The runnable tasklets of a thread, in the order of their turns. The current one is the first, but for the steps of a switch.
+// The runnable tasklets of a thread, in the order of their turns. The current one is the first, but for the steps of a
+// switch.
 //
 // Owns them. tasklets_lock is held to change it; the first one and the count may be read without.
 

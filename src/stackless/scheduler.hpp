@@ -1,4 +1,5 @@
-// The scheduler of a thread: the ring of its runnable tasklets, the current one first, and the switch from one to another.
+// The scheduler of a thread: the ring of its runnable tasklets, the current one first, and the switch from one to
+// another.
 //
 // A switch takes three steps, and between them the ring is not in order, so no other code may run there:
 //
@@ -6,9 +7,9 @@
 //     next_turn()   finds out whose turn it is then, and puts it first
 //     go_on()       switches; returns when it is the turn of the one that called it
 //
-// What a tasklet is resumed with lies in its `value`; the value that passes through the greenlets says nothing. A greenlet can be
-// resumed by others than the scheduler, most of all to be killed. So each tasklet looks when it goes on whether it is the
-// current one; if not, it makes itself so (take_turn()), and whoever was is next.
+// What a tasklet is resumed with lies in its `value`; the value that passes through the greenlets says nothing. A
+// greenlet can be resumed by others than the scheduler, most of all to be killed. So each tasklet looks when it goes on
+// whether it is the current one; if not, it makes itself so (take_turn()), and whoever was is next.
 
 #pragma once
 
@@ -31,26 +32,26 @@ inline core::LayerObject& layer_object(core::Thread& thread) noexcept { return t
 
 struct Scheduler {
     PyObject_HEAD
-    core::Thread* thread;           // nullptr once it has ended
-    core::ModuleState* module;      // shared
-    State* state;                   // of `module`
-    Tasklet* main;                  // owned, while the thread lives
-    Tasklet* current;               // the one that runs
-    Tasklet* upcoming;              // the one that is being switched to; only where threads do not take turns
+    core::Thread* thread;       // nullptr once it has ended
+    core::ModuleState* module;  // shared
+    State* state;               // of `module`
+    Tasklet* main;              // owned, while the thread lives
+    Tasklet* current;           // the one that runs
+    Tasklet* upcoming;          // the one that is being switched to; only where threads do not take turns
     Runnable runnable;
-    ActiveRing active;              // the newest first
-    PyObject* parting;              // owned; a paused tasklet, which the one that begins to run releases
-    Run* runs;                      // the innermost run()
-    Run* watchdog;                  // the one with a timeout
-    long switch_trap;               // above zero: no switches
-    Hooks shared_hooks;             // of the tasklets without their own, while one with its own runs
-    bool has_hooks;                 // some tasklet has had its own
-    bool interrupt_is_due;          // when the current tasklet is atomic no more
-    bool waits;                     // for other threads, below
+    ActiveRing active;      // the newest first
+    PyObject* parting;      // owned; a paused tasklet, which the one that begins to run releases
+    Run* runs;              // the innermost run()
+    Run* watchdog;          // the one with a timeout
+    long switch_trap;       // above zero: no switches
+    Hooks shared_hooks;     // of the tasklets without their own, while one with its own runs
+    bool has_hooks;         // some tasklet has had its own
+    bool interrupt_is_due;  // when the current tasklet is atomic no more
+    bool waits;             // for other threads, below
     bool is_woken;
     unsigned long thread_id;
-    PyThread_type_lock wake_up;     // held but for the moment when another thread makes a tasklet of this one runnable
-    Scheduler* next_scheduler;      // in the list of the interpreter
+    PyThread_type_lock wake_up;  // held but for the moment when another thread makes a tasklet of this one runnable
+    Scheduler* next_scheduler;   // in the list of the interpreter
 
     // The running thread's. nullptr with an exception if there was none and it could not be made.
     static Scheduler* running() noexcept {
@@ -61,8 +62,8 @@ struct Scheduler {
         return thread != nullptr ? make(*thread) : nullptr;
     }
 
-    // That of the thread with this identifier. Empty, without an exception, if there is no such thread; or if it has not used
-    // tasklets yet, and threads do not take turns.
+    // That of the thread with this identifier. Empty, without an exception, if there is no such thread; or if it has
+    // not used tasklets yet, and threads do not take turns.
     static core::Reference of_thread(State& state, unsigned long thread_id) noexcept;
 
     // Is the current tasklet allowed to switch? If not, sets RuntimeError.
@@ -79,21 +80,22 @@ struct Scheduler {
 
     // --- the steps of a switch ---
 
-    // Whose turn it is when `leaving` has left the ring: the first one, put there if need be. `leaving` itself if nothing
-    // else remains and it was in run(). nullptr with an exception, if it can't leave: RuntimeError for a deadlock, or what
-    // was raised while waiting for other threads.
+    // Whose turn it is when `leaving` has left the ring: the first one, put there if need be. `leaving` itself if
+    // nothing else remains and it was in run(). nullptr with an exception, if it can't leave: RuntimeError for a
+    // deadlock, or what was raised while waiting for other threads.
     Tasklet* next_turn(Tasklet* leaving) noexcept {
         Tasklet* next = runnable.first();
         return next != nullptr ? next : wake_somebody(leaving);
     }
 
-    // Switches from the current tasklet to the first one of the ring. Returns the value that the former is resumed with, or
-    // nullptr with an exception, also if there was no memory to start the latter.
+    // Switches from the current tasklet to the first one of the ring. Returns the value that the former is resumed
+    // with, or nullptr with an exception, also if there was no memory to start the latter.
     PyObject* go_on(Tasklet* from, Tasklet* to, interpreter::CallInProgress call) noexcept;
 
-    // The same to whose turn it is, after letting go of what nobody needs, which may run anything. Takes over the references, which
-    // may be nullptr.
-    PyObject* let_go_and_go_on(Tasklet* from, PyObject* unused, PyObject* unused_too, interpreter::CallInProgress call) noexcept;
+    // The same to whose turn it is, after letting go of what nobody needs, which may run anything. Takes over the
+    // references, which may be nullptr.
+    PyObject* let_go_and_go_on(Tasklet* from, PyObject* unused, PyObject* unused_too,
+                               interpreter::CallInProgress call) noexcept;
 
     // The current tasklet leaves the ring for no other chain, and the next one goes on.
     PyObject* pause_current(interpreter::CallInProgress call) noexcept;
@@ -107,16 +109,16 @@ struct Scheduler {
     // Makes a tasklet the current one out of its turn, wherever it was.
     void take_turn(Tasklet* t) noexcept;
 
-    // Raises an error in another tasklet of this thread that is suspended, and puts it first. Takes over the reference to the
-    // exception. For the steps of a switch.
+    // Raises an error in another tasklet of this thread that is suspended, and puts it first. Takes over the reference
+    // to the exception. For the steps of a switch.
     void raise_in(Tasklet* t, PyObject* exception) noexcept;
 
-    // The tasklet that goes on if nobody else can, and that errors of tasklets are raised in: the one that called run() last, or
-    // the main one.
+    // The tasklet that goes on if nobody else can, and that errors of tasklets are raised in: the one that called run()
+    // last, or the main one.
     Tasklet* sleeper() const noexcept;
 
-    // What there may be to do before a switch besides: for the watchdog, the schedule callback and trace functions. Returns
-    // the tasklet to switch to, or nullptr with an exception if there is none any more.
+    // What there may be to do before a switch besides: for the watchdog, the schedule callback and trace functions.
+    // Returns the tasklet to switch to, or nullptr with an exception if there is none any more.
     Tasklet* prepare(Tasklet* from, Tasklet* to, bool is_plain) noexcept {
         if constexpr (!interpreter::has_gil) {
             to = reserve_next(from);
@@ -127,17 +129,23 @@ struct Scheduler {
         if constexpr (!interpreter::has_gil) {
             return to != nullptr ? reserve_next(from) : nullptr;
         }
-        // What was called since it was chosen may have ended it, made it wait, put another one first, or let another thread take it.
+        // What was called since it was chosen may have ended it, made it wait, put another one first, or let another
+        // thread take it.
         return to == nullptr || runnable.first() == to ? to : next_turn(from);
     }
 
-    // Did greenlets switch in the middle of a switch of `from`, so that it is not in progress any more, or another one is?
-    bool is_superseded(const Tasklet* from) const noexcept { return thread == nullptr || current != from || !is_switching(); }
+    // Did greenlets switch in the middle of a switch of `from`, so that it is not in progress any more, or another one
+    // is?
+    bool is_superseded(const Tasklet* from) const noexcept {
+        return thread == nullptr || current != from || !is_switching();
+    }
 
     // Is there nothing of that to do?
     bool is_plain() const noexcept { return watchdog == nullptr && !has_hooks && state->schedule_callback == nullptr; }
 
-    bool is_runnable_here(const Tasklet* t) const noexcept { return t->chain == Chain::runnable && t->scheduler == this; }
+    bool is_runnable_here(const Tasklet* t) const noexcept {
+        return t->chain == Chain::runnable && t->scheduler == this;
+    }
 
     // The last step before the stacks are switched.
     void make_current(Tasklet* t, Tasklet* from = nullptr) noexcept {
@@ -157,12 +165,14 @@ struct Scheduler {
     }
 
     // Does the thread run it? Or is it about to, if it is another thread that asks? The lock is held.
-    bool is_busy_with(const Tasklet* t) const noexcept { return current == t || (upcoming == t && !is_running_thread()); }
+    bool is_busy_with(const Tasklet* t) const noexcept {
+        return current == t || (upcoming == t && !is_running_thread());
+    }
 
     // --- others ---
 
-    // Makes a tasklet of this thread runnable that was in no chain. For any thread to call, which holds tasklets_lock. Takes over
-    // a reference. `is_next`: before the others.
+    // Makes a tasklet of this thread runnable that was in no chain. For any thread to call, which holds tasklets_lock.
+    // Takes over a reference. `is_next`: before the others.
     void make_runnable(Tasklet* t, bool is_next = false) noexcept {
         runnable.append(t);
         if (is_next) {
@@ -174,8 +184,8 @@ struct Scheduler {
         }
     }
 
-    // The watchdog's alarm went off: interrupts the current tasklet if it has run for too long. False with an exception if
-    // one was raised in it meanwhile.
+    // The watchdog's alarm went off: interrupts the current tasklet if it has run for too long. False with an exception
+    // if one was raised in it meanwhile.
     bool interrupt() noexcept;
 
     void add_active(Tasklet* t) noexcept;
@@ -200,7 +210,8 @@ private:
     bool refuse_switch() noexcept;
     Tasklet* prepare_otherwise(Tasklet* from, Tasklet* to) noexcept;
     Tasklet* reserve_next(Tasklet* from) noexcept;
-    PyObject* go_on_held(Tasklet* from, Tasklet* to, interpreter::CallInProgress call, bool is_plain, PyObject* pausing = nullptr) noexcept;
+    PyObject* go_on_held(Tasklet* from, Tasklet* to, interpreter::CallInProgress call, bool is_plain,
+                         PyObject* pausing = nullptr) noexcept;
     PyObject* hold_and_go_on(Tasklet* from, Tasklet* to, interpreter::CallInProgress call) noexcept;
     PyObject* give_up_switch(Tasklet* from) noexcept;
     void stop_watchdog() noexcept;

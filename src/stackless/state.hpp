@@ -15,20 +15,20 @@ struct State {
     PyTypeObject* channel_type;
     PyTypeObject* scheduler_type;
     PyTypeObject* atomic_type;
-    PyObject* tasklet_exit;       // TaskletExit
-    PyObject* run_tasklet;        // the function that greenlets of tasklets run
+    PyObject* tasklet_exit;                                // TaskletExit
+    PyObject* run_tasklet;                                 // the function that greenlets of tasklets run
     using Callback = interpreter::SharedValue<PyObject*>;  // changed while tasklets_lock is held
 
-    Callback channel_callback;    // or nullptr, like the next two
+    Callback channel_callback;  // or nullptr, like the next two
     Callback schedule_callback;
     Callback error_handler;
-    Scheduler* schedulers;        // one a thread
-    bool has_no_alarm;            // any more, because the interpreter ends: watchdog.hpp
+    Scheduler* schedulers;  // one a thread
+    bool has_no_alarm;      // any more, because the interpreter ends: watchdog.hpp
 
     ~State();
 
     // One of the callbacks; nothing if there is none.
-    core::Reference get(Callback State::*callback) noexcept {
+    core::Reference get(Callback State::* callback) noexcept {
         interpreter::Holding lock(tasklets_lock);
         return core::Reference::borrow(this->*callback);
     }

@@ -9,11 +9,11 @@
 //                                                     send, receive v |
 //                                                                  blocked
 //
-// A tasklet is owned by the chain it is in, and by its greenlet while it is active. The greenlet of a paused tasklet does not own
-// it, so that a paused tasklet ends when it is no longer referenced from elsewhere.
+// A tasklet is owned by the chain it is in, and by its greenlet while it is active. The greenlet of a paused tasklet
+// does not own it, so that a paused tasklet ends when it is no longer referenced from elsewhere.
 //
-// A tasklet is not a greenlet. It gets one when it first runs, and notes in which one it is suspended: code in a tasklet may use
-// greenlets of its own.
+// A tasklet is not a greenlet. It gets one when it first runs, and notes in which one it is suspended: code in a
+// tasklet may use greenlets of its own.
 
 #pragma once
 
@@ -47,15 +47,15 @@ struct Tasklet {
     Link<Tasklet> in_chain;
     Link<Tasklet> among_active;                      // of its thread
     interpreter::SharedValue<Scheduler*> scheduler;  // owned; of the thread it belongs to
-    PyGreenlet* greenlet;        // owned; where it goes on. nullptr before it first runs
-    PyGreenlet* first_greenlet;  // borrowed; while active: where it began
-    core::GcRoot* holder;        // borrowed; while active: what owns it, on the stack of its first greenlet
-    Outcome outcome;             // what the call that suspended it returns or raises
-    PyObject* function;          // owned, like the next three, until it ends
-    PyObject* arguments;         // a tuple; nullptr: it was given none
-    PyObject* keywords;          // a dict or nullptr
-    PyObject* context;           // contextvars.Context, before it first runs
-    Channel* channel;            // borrowed; while it is in the chain of a channel
+    PyGreenlet* greenlet;                            // owned; where it goes on. nullptr before it first runs
+    PyGreenlet* first_greenlet;                      // borrowed; while active: where it began
+    core::GcRoot* holder;  // borrowed; while active: what owns it, on the stack of its first greenlet
+    Outcome outcome;       // what the call that suspended it returns or raises
+    PyObject* function;    // owned, like the next three, until it ends
+    PyObject* arguments;   // a tuple; nullptr: it was given none
+    PyObject* keywords;    // a dict or nullptr
+    PyObject* context;     // contextvars.Context, before it first runs
+    Channel* channel;      // borrowed; while it is in the chain of a channel
     PyObject* weak_references;
     Hooks hooks;
     interpreter::SharedValue<Chain> chain;
@@ -105,8 +105,8 @@ inline void exchange_greenlet(Tasklet* t, PyGreenlet* g) noexcept {
     Py_XDECREF(old);
 }
 
-// Unbinds the tasklet and empties what it would be resumed with. `lock` is held, and released before the references are dropped,
-// which may run code.
+// Unbinds the tasklet and empties what it would be resumed with. `lock` is held, and released before the references are
+// dropped, which may run code.
 inline void unbind(Tasklet* t, interpreter::Holding& lock) noexcept {
     PyObject* taken[] = {std::exchange(t->function, nullptr), std::exchange(t->arguments, nullptr),
                          std::exchange(t->keywords, nullptr), std::exchange(t->context, nullptr)};
@@ -127,9 +127,11 @@ bool is_alive(const Tasklet* t) noexcept;
 // nullptr for None, too: many parameters take None for "not given".
 inline PyObject* given(PyObject* argument) noexcept { return argument != Py_None ? argument : nullptr; }
 
-// --- operations.cpp, contexts.cpp: what can be done with one, by any thread. False or nullptr with an exception, unless said otherwise ---
+// --- operations.cpp, contexts.cpp: what can be done with one, by any thread. False or nullptr with an exception,
+// unless said otherwise ---
 
-// The identifier of a thread, unless `number` is None or -1, which stand for what `id` is before. False with an exception.
+// The identifier of a thread, unless `number` is None or -1, which stand for what `id` is before. False with an
+// exception.
 bool parse_thread_id(PyObject* number, unsigned long& id) noexcept;
 
 // Sets RuntimeError. nullptr.
@@ -138,7 +140,8 @@ PyObject* fail(const char* message) noexcept;
 // A new tasklet, which nothing is bound to.
 Tasklet* make_tasklet(PyTypeObject* type, Scheduler& scheduler) noexcept;
 
-// The scheduler of a tasklet of the running thread; nullptr without an exception if it is of another thread, or one that has ended.
+// The scheduler of a tasklet of the running thread; nullptr without an exception if it is of another thread, or one
+// that has ended.
 Scheduler* own_scheduler(const Tasklet& t) noexcept;
 
 // Has the thread that it belongs to ended? Then ends the tasklet.
@@ -181,10 +184,12 @@ PyObject* kill(Tasklet& t, bool pending) noexcept;
 // Sets the contextvars.Context it runs in.
 bool set_context(Tasklet& t, PyObject* context) noexcept;
 
-// The contextvars.Context of one that is not the current one of the running thread: a new reference. Made if it has none.
+// The contextvars.Context of one that is not the current one of the running thread: a new reference. Made if it has
+// none.
 PyObject* get_context(Tasklet& t) noexcept;
 
-// The innermost frame: a new reference, or nullptr without an exception if there is none or it is in use by another thread.
+// The innermost frame: a new reference, or nullptr without an exception if there is none or it is in use by another
+// thread.
 PyFrameObject* innermost_frame(const Tasklet& t) noexcept;
 
 }  // namespace stackless

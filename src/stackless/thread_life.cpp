@@ -55,8 +55,8 @@ void leave_thread(Scheduler& s) {
     s.thread = nullptr;
 }
 
-// A tasklet that is still in a chain though the thread ends, taken out: it is runnable, or did not let itself be killed and waits
-// on a channel. nullptr if there is none.
+// A tasklet that is still in a chain though the thread ends, taken out: it is runnable, or did not let itself be killed
+// and waits on a channel. nullptr if there is none.
 Tasklet* take_leftover(Scheduler& s) {
     Holding lock(tasklets_lock);
     if (!s.runnable.is_empty()) {

@@ -23,7 +23,8 @@ bool make_greenlet(Scheduler& s, Tasklet* t) noexcept {
         return false;
     }
     // The parent is set when it ends. Until then it should not be one that ends earlier and would be kept.
-    PyGreenlet* creator = std::exchange(g->pimpl->parent, core::as_greenlet(Py_NewRef(core::as_object(s.thread->main))));
+    PyGreenlet* creator = std::exchange(g->pimpl->parent,
+                                        core::as_greenlet(Py_NewRef(core::as_object(s.thread->main))));
     Py_DECREF(creator);
     g->pimpl->run = Py_NewRef(s.state->run_tasklet);
     Holding lock(tasklets_lock);
@@ -41,7 +42,8 @@ void drop_parting(Scheduler& s) noexcept {
 
 namespace {
 
-// Switches to a tasklet whose greenlet has not begun, has finished, or is the running one: `to` goes on where that returns to then.
+// Switches to a tasklet whose greenlet has not begun, has finished, or is the running one: `to` goes on where that
+// returns to then.
 PyObject* switch_otherwise(core::Thread& thread, Tasklet* to, interpreter::CallInProgress call) {
     PyObject* argument = core::is_started(to->greenlet) ? Py_None : as_object(to);
     Reference target = Reference::steal(to->greenlet == thread.current ? core::get_parent(thread.current) : nullptr);
@@ -53,11 +55,12 @@ PyObject* switch_otherwise(core::Thread& thread, Tasklet* to, interpreter::CallI
 
 }  // namespace
 
-// What runs on the stack of the current tasklet's own greenlet holds the tasklet. Elsewhere it may have ended when this goes on, and
-// nobody else may hold it; as may the main one by what is called besides.
+// What runs on the stack of the current tasklet's own greenlet holds the tasklet. Elsewhere it may have ended when this
+// goes on, and nobody else may hold it; as may the main one by what is called besides.
 PyObject* Scheduler::go_on(Tasklet* from, Tasklet* to, interpreter::CallInProgress call) noexcept {
     set_switching(true);
-    return from->first_greenlet == thread->current && is_plain() ? go_on_held(from, to, call, true) : hold_and_go_on(from, to, call);
+    return from->first_greenlet == thread->current && is_plain() ? go_on_held(from, to, call, true)
+                                                                 : hold_and_go_on(from, to, call);
 }
 
 PyObject* Scheduler::go_on_paused(Tasklet* from, Tasklet* to, interpreter::CallInProgress call) noexcept {
@@ -69,7 +72,8 @@ PyObject* Scheduler::go_on_paused(Tasklet* from, Tasklet* to, interpreter::CallI
     return go_on_held(from, to, call, is_plain(), as_object(from));
 }
 
-[[gnu::noinline]] PyObject* Scheduler::hold_and_go_on(Tasklet* from, Tasklet* to, interpreter::CallInProgress call) noexcept {
+[[gnu::noinline]] PyObject* Scheduler::hold_and_go_on(Tasklet* from, Tasklet* to,
+                                                      interpreter::CallInProgress call) noexcept {
     if (from->first_greenlet == thread->current && !from->is_main) {
         return go_on_held(from, to, call, is_plain());
     }
@@ -77,9 +81,10 @@ PyObject* Scheduler::go_on_paused(Tasklet* from, Tasklet* to, interpreter::CallI
     return go_on_held(from, to, call, is_plain());
 }
 
-// `pausing`: a reference to `from` that is taken over, if it pauses; else nullptr. Whoever goes on drops it, so that nothing on the
-// stack of a paused tasklet holds it.
-[[gnu::always_inline]] inline PyObject* Scheduler::go_on_held(Tasklet* from, Tasklet* to, interpreter::CallInProgress call, bool is_plain,
+// `pausing`: a reference to `from` that is taken over, if it pauses; else nullptr. Whoever goes on drops it, so that
+// nothing on the stack of a paused tasklet holds it.
+[[gnu::always_inline]] inline PyObject* Scheduler::go_on_held(Tasklet* from, Tasklet* to,
+                                                              interpreter::CallInProgress call, bool is_plain,
                                                               PyObject* pausing) noexcept {
     Reference dropped = Reference::steal(pausing);
     to = prepare(from, to, is_plain);
@@ -97,7 +102,8 @@ PyObject* Scheduler::go_on_paused(Tasklet* from, Tasklet* to, interpreter::CallI
     set_greenlet(from, thread->current);
     PyObject* value = nullptr;
     if (pausing != nullptr) {
-        if (to->suspension != Suspension::outside && (core::is_plain_switch(to->greenlet) || !core::is_started(to->greenlet))) {
+        if (to->suspension != Suspension::outside &&
+            (core::is_plain_switch(to->greenlet) || !core::is_started(to->greenlet))) {
             Holding lock(tasklets_lock);
             unhold(from);
             value = dropped.release();
@@ -131,7 +137,7 @@ PyObject* Scheduler::give_up_switch(Tasklet* from) noexcept {
 }
 
 [[gnu::noinline]] PyObject* Scheduler::let_go_and_go_on(Tasklet* from, PyObject* unused, PyObject* unused_too,
-                                                          interpreter::CallInProgress call) noexcept {
+                                                        interpreter::CallInProgress call) noexcept {
     core::GcRoot held(*thread, Reference::borrow(as_object(from)));
     set_switching(true);  // or it could take what this one is to be resumed with
     Py_XDECREF(unused);
@@ -189,7 +195,8 @@ void Scheduler::take_turn(Tasklet* t) noexcept {
     end_switching();
 }
 
-// The first one of the ring, which other threads leave alone from now on: until then they may have taken it out of the ring.
+// The first one of the ring, which other threads leave alone from now on: until then they may have taken it out of the
+// ring.
 Tasklet* Scheduler::reserve_next(Tasklet* from) noexcept {
     do {
         Holding lock(tasklets_lock);

@@ -17,8 +17,8 @@ using interpreter::Holding;
 
 namespace {
 
-// What is raised if nobody can go on: in the tasklet that would have to wait; and in one that waits when the last other one
-// has ended.
+// What is raised if nobody can go on: in the tasklet that would have to wait; and in one that waits when the last other
+// one has ended.
 constexpr const char* deadlock = "Deadlock: the last runnable tasklet cannot be blocked.";
 constexpr const char* nobody_sends = "the main tasklet is receiving without a sender available.";
 constexpr const char* nobody_receives = "the main tasklet is sending without a receiver available.";
@@ -47,7 +47,8 @@ Tasklet* Scheduler::wake_somebody(Tasklet* leaving) noexcept {
         Run* run = runs;
         bool in_run = run != nullptr;
         bool is_stuck = !in_run && (candidate == leaving || candidate->chain == Chain::channel);
-        // A run() that blocks the thread returns nevertheless when a tasklet ends: that may be what its caller waits for.
+        // A run() that blocks the thread returns nevertheless when a tasklet ends: that may be what its caller waits
+        // for.
         if ((is_stuck || (in_run && run->blocks_thread && !has_ended)) && somebody_may_run()) {
             if (!wait_for_others()) {
                 return nullptr;
@@ -102,10 +103,9 @@ bool Scheduler::wait_for_others() noexcept {
         waits = true;
     }
     bool is_acquired;
-    Py_BEGIN_ALLOW_THREADS
-    is_acquired = PyThread_acquire_lock_timed(wake_up, patience_in_microseconds, 1) == PY_LOCK_ACQUIRED;
-    Py_END_ALLOW_THREADS
-    {
+    Py_BEGIN_ALLOW_THREADS is_acquired = PyThread_acquire_lock_timed(wake_up, patience_in_microseconds, 1) ==
+                                         PY_LOCK_ACQUIRED;
+    Py_END_ALLOW_THREADS {
         Holding lock(tasklets_lock);
         waits = false;
         if (is_woken && !is_acquired) {

@@ -1,8 +1,8 @@
 #include "stackless/watchdog.hpp"
 
+#include <unistd.h>
 #include <csignal>
 #include <ctime>
-#include <unistd.h>
 
 #include "core/reference.hpp"
 #include "interpreter/pending_exception.hpp"
@@ -16,11 +16,11 @@ using core::Reference;
 
 // Signals, timers and the main thread are the process's, so these are too. Only its main thread uses them.
 timer_t timer;
-pid_t timer_owner = 0;      // a child process does not inherit the timer
+pid_t timer_owner = 0;  // a child process does not inherit the timer
 int alarm_signal = 0;
 
-// The alarm goes off again and again, so many nanoseconds apart: CPython 3.11 and 3.12 can overlook a signal that arrives
-// while they find out whether there is anything to attend to, until the next one.
+// The alarm goes off again and again, so many nanoseconds apart: CPython 3.11 and 3.12 can overlook a signal that
+// arrives while they find out whether there is anything to attend to, until the next one.
 constexpr long snooze = 5'000'000;
 
 PyObject* alarm_went_off(PyObject*, PyObject*) {
@@ -33,8 +33,8 @@ PyObject* alarm_went_off(PyObject*, PyObject*) {
 
 PyMethodDef alarm_function = {"alarm_went_off", alarm_went_off, METH_VARARGS, nullptr};
 
-// When the interpreter ends it takes the handlers from the signals, before it ends a run() that is in progress. An alarm that
-// went off then would end the process.
+// When the interpreter ends it takes the handlers from the signals, before it ends a run() that is in progress. An
+// alarm that went off then would end the process.
 PyObject* end(PyObject*, PyObject*) {
     if (timer_owner == getpid()) {
         timer_delete(timer);
@@ -70,10 +70,9 @@ bool install_handler() noexcept {
         if (sigaction(number, nullptr, &action) != 0 || action.sa_handler != SIG_DFL) {
             continue;
         }
-        Reference previous =
-            Reference::steal(PyObject_CallMethod(module.get(), "signal", "iO", number, handler.get()));
-        Reference restarts =
-            Reference::steal(previous ? PyObject_CallMethod(module.get(), "siginterrupt", "ii", number, 0) : nullptr);
+        Reference previous = Reference::steal(PyObject_CallMethod(module.get(), "signal", "iO", number, handler.get()));
+        Reference restarts = Reference::steal(
+            previous ? PyObject_CallMethod(module.get(), "siginterrupt", "ii", number, 0) : nullptr);
         if (!restarts) {
             return false;
         }
@@ -112,9 +111,11 @@ bool prepare(const State& state) noexcept {
     }
     interpreter::PendingException in_flight;
     Reference threading = Reference::steal(PyImport_ImportModule("threading"));
-    Reference main = Reference::steal(threading ? PyObject_CallMethod(threading.get(), "main_thread", nullptr) : nullptr);
+    Reference main = Reference::steal(threading ? PyObject_CallMethod(threading.get(), "main_thread", nullptr)
+                                                : nullptr);
     Reference ident = Reference::steal(main ? PyObject_GetAttrString(main.get(), "ident") : nullptr);
-    bool is_main = ident && PyLong_Check(ident.get()) && PyLong_AsUnsignedLong(ident.get()) == PyThread_get_thread_ident() &&
+    bool is_main = ident && PyLong_Check(ident.get()) &&
+                   PyLong_AsUnsignedLong(ident.get()) == PyThread_get_thread_ident() &&
                    PyInterpreterState_Get() == PyInterpreterState_Main();
     if (is_main && alarm_signal == 0) {
         is_main = note_end() && install_handler();

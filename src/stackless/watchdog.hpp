@@ -1,8 +1,8 @@
 // The alarm clock of run(timeout): has code called in the middle of Python code that does not look at the time.
 //
-// CPython runs the handlers of signals between two instructions of the main thread, on the stack of the code that runs. So the
-// alarm is a POSIX timer that sends a signal nobody uses, and a handler. Other threads have no such means; in them a
-// timeout is noticed at the next switch.
+// CPython runs the handlers of signals between two instructions of the main thread, on the stack of the code that runs.
+// So the alarm is a POSIX timer that sends a signal nobody uses, and a handler. Other threads have no such means; in
+// them a timeout is noticed at the next switch.
 
 #pragma once
 

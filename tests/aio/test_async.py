@@ -3,11 +3,12 @@
 import asyncio
 import inspect
 
-import greenlet
 import pytest
+from support.event_loops import Asyncio, ready
+
+import greenlet
 from greenlet.aio import async_, await_, run
 from greenlet.generators import generator, yield_
-from support.event_loops import Asyncio, ready
 
 
 def test_an_asynchronous_function_of_an_ordinary_one(loop):

@@ -4,10 +4,11 @@ import asyncio
 import functools
 import types
 
-import greenlet
 import pytest
-from greenlet.aio import await_, has_portal, run
 from support.event_loops import NO_PORTAL, Awaitable, drive, ready, switch_out
+
+import greenlet
+from greenlet.aio import await_, has_portal, run
 
 
 def test_await_gives_the_result(loop):
@@ -124,7 +125,12 @@ def test_awaitables_of_all_kinds():
         ]
 
     yields, result = drive(run(function), 1, 2, None, 4)
-    assert yields == ["from a coroutine of types.coroutine", "from a generator", "from an iterator", "from another run()"]
+    assert yields == [
+        "from a coroutine of types.coroutine",
+        "from a generator",
+        "from an iterator",
+        "from another run()",
+    ]
     assert result == [1, 2, "result", 4]
 
 
@@ -141,8 +147,11 @@ def test_futures_and_tasks_of_asyncio():
     assert asyncio.run(main()) == ("future", "task", "task")
 
 
-@pytest.mark.parametrize("value", [1, None, iter(()), (i for i in ()), len, Awaitable(1), Awaitable(switch_out())],
-                         ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "value",
+    [1, None, iter(()), (i for i in ()), len, Awaitable(1), Awaitable(switch_out())],
+    ids=lambda value: type(value).__name__,
+)
 def test_what_is_not_awaitable(value):
     with pytest.raises(TypeError):
         run(await_, value).send(None)
@@ -157,12 +166,21 @@ class Asynchronous:
         return "result"
 
 
-@pytest.mark.parametrize("function", [
-    asynchronous, Asynchronous().method, functools.partial(asynchronous), functools.partial(Asynchronous().method),
-    types.coroutine(lambda: (yield)),
-], ids=repr)
+@pytest.mark.parametrize(
+    "function",
+    [
+        asynchronous,
+        Asynchronous().method,
+        functools.partial(asynchronous),
+        functools.partial(Asynchronous().method),
+        types.coroutine(lambda: (yield)),
+    ],
+    ids=repr,
+)
 def test_run_refuses_an_asynchronous_function_and_says_what_to_write(function):
-    with pytest.raises(TypeError, match=r"run\(\) calls ordinary functions, and .* is asynchronous: write `await function"):
+    with pytest.raises(
+        TypeError, match=r"run\(\) calls ordinary functions, and .* is asynchronous: write `await function"
+    ):
         run(function)
 
 

@@ -2,10 +2,11 @@
 
 import sys
 
-import greenlet
 import pytest
-from greenlet.aio import await_, run
 from support.event_loops import Awaitable, names_of
+
+import greenlet
+from greenlet.aio import await_, run
 
 
 def test_exceptions_pass_both_ways_with_whole_tracebacks(loop):

@@ -10,6 +10,7 @@ import warnings
 import weakref
 
 import pytest
+
 from greenlet.aio import async_, await_, ensure_portal, has_portal, iter_, portal, run
 from greenlet.generators import generator
 
@@ -19,7 +20,9 @@ def says_asyncio(function):
         return asyncio.iscoroutinefunction(function)
 
 
-@pytest.mark.parametrize("function", [run, portal, functools.partial(run, max), async_(max), async_(lambda: None), ensure_portal])
+@pytest.mark.parametrize(
+    "function", [run, portal, functools.partial(run, max), async_(max), async_(lambda: None), ensure_portal]
+)
 def test_they_are_coroutine_functions_for_inspect_and_asyncio(function):
     assert inspect.iscoroutinefunction(function)
     assert says_asyncio(function)

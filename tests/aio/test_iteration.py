@@ -7,9 +7,10 @@ import functools
 import pickle
 
 import pytest
+from support.event_loops import NO_PORTAL, count_to
+
 from greenlet.aio import await_, iter_, run, with_
 from greenlet.generators import generator, yield_
-from support.event_loops import NO_PORTAL, count_to
 
 
 def test_iter_over_an_asynchronous_generator():
@@ -235,9 +236,14 @@ def test_an_iterator_of_what_is_no_generator():
     asyncio.run(run(function))
 
 
-@pytest.mark.parametrize("use", [
-    lambda iterator: iterator.send(1), lambda iterator: iterator.throw(KeyError), lambda iterator: iterator.close(),
-])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda iterator: iterator.send(1),
+        lambda iterator: iterator.throw(KeyError),
+        lambda iterator: iterator.close(),
+    ],
+)
 def test_these_methods_need_a_portal(use):
     with pytest.raises(RuntimeError, match=NO_PORTAL):
         use(iter_(echo_asynchronously([])))

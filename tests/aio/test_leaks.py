@@ -5,11 +5,12 @@ import contextlib
 import gc
 import types
 
-import greenlet
 import pytest
+from support.event_loops import Asyncio, count_to, ordinary, switch_out
+
+import greenlet
 from greenlet import getcurrent
 from greenlet.aio import Coroutine, await_, ensure_portal, iter_, run
-from support.event_loops import Asyncio, count_to, ordinary, switch_out
 
 
 def cancelled_one():
@@ -24,17 +25,22 @@ async def with_ensured_portal():
     return ordinary(Asyncio)
 
 
-@pytest.mark.parametrize("use", [
-    pytest.param(lambda: asyncio.run(run(ordinary, Asyncio)), id="run"),
-    pytest.param(cancelled_one, id="thrown into"),
-    pytest.param(lambda: run(lambda: await_(switch_out())).send(None), id="dropped"),
-    pytest.param(lambda: asyncio.run(with_ensured_portal()), id="ensure_portal"),
-    pytest.param(lambda: asyncio.run(run(lambda: list(iter_(count_to(3))))), id="iter_"),
-])
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param(lambda: asyncio.run(run(ordinary, Asyncio)), id="run"),
+        pytest.param(cancelled_one, id="thrown into"),
+        pytest.param(lambda: run(lambda: await_(switch_out())).send(None), id="dropped"),
+        pytest.param(lambda: asyncio.run(with_ensured_portal()), id="ensure_portal"),
+        pytest.param(lambda: asyncio.run(run(lambda: list(iter_(count_to(3))))), id="iter_"),
+    ],
+)
 def test_nothing_is_left_behind(use):
     def count():
         gc.collect()
-        return sum(isinstance(o, (Coroutine, greenlet.greenlet, asyncio.Task, types.CoroutineType)) for o in gc.get_objects())
+        return sum(
+            isinstance(o, (Coroutine, greenlet.greenlet, asyncio.Task, types.CoroutineType)) for o in gc.get_objects()
+        )
 
     use()
     before = count()

@@ -7,15 +7,16 @@ import sys
 import threading
 import types
 
-import greenlet
 import pytest
-from greenlet import getcurrent
-from greenlet.aio import await_, ensure_portal, has_portal, iter_, run
-from greenlet.generators import generator, yield_
 from support.environment import IS_DEBUG_BUILD, IS_FREE_THREADED, RACES
 from support.event_loops import NO_PORTAL, drive, eager, ready, switch_out
 from support.processes import output_of, output_of_stress, run_python
 from support.threads import begun_by_one_of_several_threads
+
+import greenlet
+from greenlet import getcurrent
+from greenlet.aio import await_, ensure_portal, has_portal, iter_, run
+from greenlet.generators import generator, yield_
 
 
 def test_await_in_a_greenlet_whose_parent_has_no_portal():
@@ -124,11 +125,14 @@ def test_what_was_sent_may_have_somebody_else_wait_when_it_goes():
         bodies.pop().switch()
 
 
-@pytest.mark.skipif(sys.version_info[:2] not in [(3, 12), (3, 13)], reason="the thread knows its task, or there are no eager ones")
+@pytest.mark.skipif(
+    sys.version_info[:2] not in [(3, 12), (3, 13)], reason="the thread knows its task, or there are no eager ones"
+)
 def test_the_hash_of_the_loop_may_end_the_function():
     # It is asked for when the running task is, in the middle of await_(): the portal was gone then.
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import asyncio
         from greenlet import getcurrent, greenlet
         from greenlet.aio import await_, run
@@ -172,7 +176,9 @@ def test_the_hash_of_the_loop_may_end_the_function():
         loop.run_forever()
         loop.close()
         """
-    ) == "ended\nno portal to an event loop here\n"
+        )
+        == "ended\nno portal to an event loop here\n"
+    )
 
 
 def test_a_closed_loop_ends_its_functions():
@@ -198,7 +204,9 @@ def test_a_function_that_waits_again_after_its_loop_was_closed():
     (error,) = abandoned_tasks(function)
     assert isinstance(error, RuntimeError)
     # Where there are eager tasks it is looked at whose portal it is, and that task runs no more.
-    assert re.match(NO_PORTAL if hasattr(asyncio, "eager_task_factory") else "coroutine ignored GeneratorExit", str(error))
+    assert re.match(
+        NO_PORTAL if hasattr(asyncio, "eager_task_factory") else "coroutine ignored GeneratorExit", str(error)
+    )
 
 
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="the values that a call has on its stack are not known")
@@ -318,11 +326,14 @@ def test_somebody_else_switches_to_the_function():
         coroutine.send(None)
 
 
-@pytest.mark.skipif(IS_FREE_THREADED and sys.version_info >= (3, 14),
-                    reason="a loop that was not closed complains at the end there, without greenlets too")
+@pytest.mark.skipif(
+    IS_FREE_THREADED and sys.version_info >= (3, 14),
+    reason="a loop that was not closed complains at the end there, without greenlets too",
+)
 def test_the_interpreter_exits_while_functions_wait():
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import asyncio, threading, warnings
         from greenlet.aio import await_, portal, run
 
@@ -351,7 +362,9 @@ def test_the_interpreter_exits_while_functions_wait():
         thread.join()
         print("end")
         """
-    ) == "end\n"
+        )
+        == "end\n"
+    )
 
 
 def test_the_interpreter_exits_while_a_task_with_a_portal_waits():

@@ -7,11 +7,12 @@ import importlib
 import inspect
 import sys
 
-import greenlet
 import pytest
+from support.event_loops import NO_PORTAL, Asyncio, Uvloop, eager, names_of, ordinary, ready, ready_after
+
+import greenlet
 from greenlet import getcurrent
 from greenlet.aio import await_, ensure_portal, has_portal, portal, run
-from support.event_loops import NO_PORTAL, Asyncio, Uvloop, eager, names_of, ordinary, ready, ready_after
 
 variable = contextvars.ContextVar("variable")
 
@@ -125,15 +126,21 @@ def test_cancellation_during_ensure_portal():
     assert log == [True]
 
 
-@pytest.mark.parametrize("end", [
-    pytest.param(lambda portal_: portal_.close(), id="close"),
-    pytest.param(lambda portal_: portal_.throw(LookupError), id="throw"),
-    pytest.param(lambda portal_: portal_.send(None), id="send"),
-])
-@pytest.mark.parametrize("make", [
-    pytest.param(lambda function: ready_after(function), id="async def"),
-    pytest.param(lambda function: run(lambda: greenlet.greenlet(function, getcurrent().parent).switch()), id="run"),
-])
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(lambda portal_: portal_.close(), id="close"),
+        pytest.param(lambda portal_: portal_.throw(LookupError), id="throw"),
+        pytest.param(lambda portal_: portal_.send(None), id="send"),
+    ],
+)
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda function: ready_after(function), id="async def"),
+        pytest.param(lambda function: run(lambda: greenlet.greenlet(function, getcurrent().parent).switch()), id="run"),
+    ],
+)
 def test_the_new_portal_of_a_task_may_be_ended_while_the_task_runs(loop, make, end):
     # The task, and asyncio with it, goes on with the coroutine that it began with.
     def function():
@@ -257,8 +264,12 @@ def test_trio_as_a_guest_of_another_loop(trio, host):
     async def main():
         loop = asyncio.get_running_loop()
         done = loop.create_future()
-        trio.lowlevel.start_guest_run(guests, run_sync_soon_threadsafe=loop.call_soon_threadsafe,
-                                      done_callback=done.set_result, host_uses_signal_set_wakeup_fd=True)
+        trio.lowlevel.start_guest_run(
+            guests,
+            run_sync_soon_threadsafe=loop.call_soon_threadsafe,
+            done_callback=done.set_result,
+            host_uses_signal_set_wakeup_fd=True,
+        )
         own = await run(lambda: await_(asyncio.sleep(0, "own")))
         results.append((own, (await done).unwrap()))
 

@@ -6,10 +6,11 @@ import inspect
 import threading
 import weakref
 
-import greenlet
 import pytest
-from greenlet.aio import Coroutine, await_, run
 from support.event_loops import switch_out
+
+import greenlet
+from greenlet.aio import Coroutine, await_, run
 
 
 def test_run_gives_a_coroutine():

@@ -5,8 +5,9 @@ import contextlib
 import contextvars
 
 import pytest
-from greenlet.aio import await_, run, with_
 from support.event_loops import Asyncio
+
+from greenlet.aio import await_, run, with_
 
 
 def test_it_is_the_same_task(loop):

@@ -102,8 +102,8 @@ static PyObject* check(PyObject* module, PyObject* object) {
     return PyBool_FromLong(PyGreenlet_Check(or_null(object)));
 }
 
-/* Calls a function of this module with a tuple of arguments, while an exception is set. Returns what it returned or None, and
- * what was set afterwards or None. */
+/* Calls a function of this module with a tuple of arguments, while an exception is set. Returns what it returned or
+ * None, and what was set afterwards or None. */
 static PyObject* while_pending(PyObject* module, PyObject* args) {
     PyObject *function, *exception, *arguments, *type, *value, *traceback;
     (void)module;

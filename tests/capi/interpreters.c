@@ -25,7 +25,8 @@ static PyObject* use(PyObject* module, PyObject* run) {
     int is_parent = parent == current && PyGreenlet_SetParent(g, parent) == 0;
     PyObject* arguments = Py_BuildValue("(i)", 42);
     PyObject* result = PyGreenlet_Switch(g, arguments, NULL);
-    PyObject* thrown = result != NULL ? PyGreenlet_Throw(g, NULL, NULL, NULL) : NULL; /* it has finished: a GreenletExit */
+    PyObject* thrown = result != NULL ? PyGreenlet_Throw(g, NULL, NULL, NULL)
+                                      : NULL; /* it has finished: a GreenletExit */
     Py_XDECREF(arguments);
     Py_XDECREF(parent);
     Py_DECREF(current);
@@ -57,7 +58,8 @@ static void witness_dealloc(PyObject* self) {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     printf("check %d\n", PyGreenlet_Check((PyObject*)w->suspended));
-    printf("exceptions %d\n", PyExceptionClass_Check(PyExc_GreenletError) && PyExceptionClass_Check(PyExc_GreenletExit));
+    printf("exceptions %d\n",
+           PyExceptionClass_Check(PyExc_GreenletError) && PyExceptionClass_Check(PyExc_GreenletExit));
     PyGreenlet* current = PyGreenlet_GetCurrent();
     say("get_current", current == NULL);
     Py_XDECREF(current);
@@ -134,6 +136,7 @@ static PyModuleDef_Slot slots[] = {
     {0, NULL},
 };
 static PyMethodDef functions[] = {{"check", check, METH_O, NULL}, {"use", use, METH_O, NULL}, {NULL, NULL, 0, NULL}};
-static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "interpreters", NULL, 0, functions, slots, NULL, NULL, NULL};
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "interpreters", NULL, 0, functions, slots, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit_interpreters(void) { return PyModuleDef_Init(&definition); }

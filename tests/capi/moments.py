@@ -8,9 +8,10 @@ import signal
 import sys
 import weakref
 
+from support.registry import Registry
+
 import greenlet as package
 from greenlet import GreenletExit, getcurrent, greenlet
-from support.registry import Registry
 
 moment = Registry()
 

@@ -20,9 +20,9 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from capi.moments import echo, with_an_exception_set, without_memory  # noqa: E402
-from capi.moments import moment as MOMENTS  # noqa: E402
-from support.registry import Registry  # noqa: E402
+from capi.moments import echo, with_an_exception_set, without_memory
+from capi.moments import moment as MOMENTS
+from support.registry import Registry
 
 try:
     import _testcapi
@@ -377,7 +377,7 @@ def run_all():
     faulthandler.enable()
     sys.unraisablehook = lambda _: None
     gc.disable()
-    wanted = [set(sys.argv[i:i + 1]) for i in (2, 3, 4)]
+    wanted = [set(sys.argv[i : i + 1]) for i in (2, 3, 4)]
     for names in itertools.product(MOMENTS, STATES, CALLS):
         moment, state, what = names
         if any(some and name not in some for name, some in zip(names, wanted)):

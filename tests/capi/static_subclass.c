@@ -27,21 +27,21 @@ static void deallocate(PyObject* self) {
     PyGreenlet_Type.tp_dealloc(self);
 }
 
-#define STATIC_TYPE(name)                                                             \
-    {                                                                                 \
-        PyVarObject_HEAD_INIT(NULL, 0)                                                \
-        .tp_name = "static_subclass." name,                                           \
-        .tp_basicsize = sizeof(StaticGreenlet),                                       \
-        .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,    \
-        .tp_traverse = traverse,                                                      \
-        .tp_clear = clear,                                                            \
-        .tp_dealloc = deallocate,                                                     \
+#define STATIC_TYPE(name)                                                          \
+    {                                                                              \
+        PyVarObject_HEAD_INIT(NULL, 0).tp_name = "static_subclass." name,          \
+        .tp_basicsize = sizeof(StaticGreenlet),                                    \
+        .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, \
+        .tp_traverse = traverse,                                                   \
+        .tp_clear = clear,                                                         \
+        .tp_dealloc = deallocate,                                                  \
     }
 
 static PyTypeObject static_type = STATIC_TYPE("StaticGreenlet");
 static PyTypeObject cython_type = STATIC_TYPE("CythonGreenlet");
 
-/* Where the class is no static one, and PyType_Ready() does not let a static type derive from it, Cython says that this is none. */
+/* Where the class is no static one, and PyType_Ready() does not let a static type derive from it, Cython says that this
+ * is none. */
 static int make_ready_as_cython_does(PyTypeObject* type) {
     type->tp_flags |= Py_TPFLAGS_HEAPTYPE;
     int ready = PyType_Ready(type);

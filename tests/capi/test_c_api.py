@@ -7,10 +7,11 @@ import weakref
 from pathlib import Path
 
 import pytest
-from greenlet import GreenletExit, error, getcurrent, greenlet
 from support.extensions import compile_extension, greenlet_headers, include_folders
 from support.greenlets import collect, suspended
 from support.threads import in_thread
+
+from greenlet import GreenletExit, error, getcurrent, greenlet
 
 NO_GREENLETS = [None, 1, "greenlet", object(), greenlet, Exception()]
 

@@ -1,6 +1,7 @@
 """A client in C++: its exceptions and destructors in greenlets."""
 
 import pytest
+
 from greenlet import getcurrent, greenlet
 
 

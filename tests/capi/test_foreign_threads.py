@@ -4,9 +4,10 @@ import gc
 import weakref
 
 import pytest
+from support.extensions import compile_extension, load
+
 from greenlet import error, getcurrent, greenlet
 from greenlet._greenlet import get_total_main_greenlets
-from support.extensions import compile_extension, load
 
 
 @pytest.fixture(scope="module")

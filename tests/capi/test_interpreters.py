@@ -61,7 +61,12 @@ def test_it_can_be_used_in_the_main_interpreter(prelude):
 @pytest.mark.skipif(not HAS_INTERPRETERS, reason="this CPython can't run other interpreters from Python")
 @pytest.mark.parametrize("kind", ["isolated", "legacy"])
 def test_other_interpreters_that_come_and_go_leave_the_main_one_as_it_was(prelude, kind):
-    assert output_of(prelude + f"PRELUDE = {prelude!r}\n" + OTHERS + f"""
+    assert (
+        output_of(
+            prelude
+            + f"PRELUDE = {prelude!r}\n"
+            + OTHERS
+            + f"""
 g = greenlet(lambda *arguments: list(arguments))
 for _ in range(3):
     assert client.check(g) and client.check(main)
@@ -74,13 +79,22 @@ for _ in range(3):
     assert client.check(g) and client.check(main)
     {USE}
 print("fine")
-""", **POISON) == "fine\n"
+""",
+            **POISON,
+        )
+        == "fine\n"
+    )
 
 
 @pytest.mark.skipif(not HAS_INTERPRETERS, reason="this CPython can't run other interpreters from Python")
 @pytest.mark.parametrize("kind", ["isolated", "legacy"])
 def test_its_functions_are_those_of_the_interpreter_that_calls_them(prelude, kind):
-    assert output_of(prelude + f"PRELUDE = {prelude!r}\n" + OTHERS + f"""
+    assert (
+        output_of(
+            prelude
+            + f"PRELUDE = {prelude!r}\n"
+            + OTHERS
+            + f"""
 interpreter = create({kind!r})
 run_in(interpreter, '''
 {USE}
@@ -90,19 +104,34 @@ assert not client.check(main)  # the class in the table is the main interpreter'
 ''')
 _interpreters.destroy(interpreter)
 print("fine")
-""") == "fine\n"
+"""
+        )
+        == "fine\n"
+    )
 
 
 @pytest.mark.skipif(not HAS_INTERPRETERS, reason="this CPython can't run other interpreters from Python")
 @pytest.mark.parametrize("kind", ["isolated", "legacy"])
 def test_another_interpreter_may_be_the_first_to_use_it(prelude, kind):
     beginning = prelude.split("import interpreters")[0]
-    assert output_of(beginning + f"PRELUDE = {prelude!r}\n" + OTHERS + f"""
+    assert (
+        output_of(
+            beginning
+            + f"PRELUDE = {prelude!r}\n"
+            + OTHERS
+            + f"""
 for _ in range(2):
     interpreter = create({kind!r})
     run_in(interpreter, {USE + "assert client.check(main)"!r})
     _interpreters.destroy(interpreter)
-""" + prelude + USE + "print(client.check(main))", **POISON) == "True\n"
+"""
+            + prelude
+            + USE
+            + "print(client.check(main))",
+            **POISON,
+        )
+        == "True\n"
+    )
 
 
 # What each entry does in a destructor once the interpreter is being finalized: as with the reference.
@@ -123,11 +152,15 @@ throw LookupError
 
 
 @pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="it has its own malloc()")
-@pytest.mark.parametrize("keep", [
-    "import builtins; builtins.kept = {witness}",                           # goes with the builtins
-    "sys.kept = {witness}",
-    "kept = {witness}; kept_too = [kept]; kept_too.append(kept_too); del kept",  # goes in the last collection
-], ids=["builtins", "sys", "cycle"])
+@pytest.mark.parametrize(
+    "keep",
+    [
+        "import builtins; builtins.kept = {witness}",  # goes with the builtins
+        "sys.kept = {witness}",
+        "kept = {witness}; kept_too = [kept]; kept_too.append(kept_too); del kept",  # goes in the last collection
+    ],
+    ids=["builtins", "sys", "cycle"],
+)
 def test_each_entry_works_or_raises_in_destructors_at_the_end(prelude, keep):
     # The collector can't see what a Witness holds. So that is nothing that leads to the globals of the program.
     done = run_python(prelude + keep.format(witness="client.Witness(suspended(), greenlet(dict))"), **POISON)

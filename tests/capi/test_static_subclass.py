@@ -4,9 +4,10 @@ import gc
 import sys
 
 import pytest
-from greenlet import getcurrent, greenlet
 from support.environment import KEEPS_CLASSES
 from support.extensions import compile_extension, load
+
+from greenlet import getcurrent, greenlet
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_a_suspended_one_in_a_cycle_is_killed(subclass):
     ended = []
 
     def run():
-        me = getcurrent()  # noqa: F841 - the cycle
+        me = getcurrent()
         try:
             me.parent.switch()
         finally:

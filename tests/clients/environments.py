@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tools import environment  # noqa: E402
+from tools import environment
 
 CACHE = ROOT / "build" / "clients"
 # Wheels, sources and environments of the interpreter that runs this file.
@@ -24,8 +24,9 @@ class Unavailable(Exception):
 
 def pip(python: Path | str, *arguments: object) -> None:
     command = [str(python), "-m", "pip", "--disable-pip-version-check", *map(str, arguments)]
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                            text=True, timeout=900)
+    result = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900
+    )
     if result.returncode != 0:
         raise Unavailable(f"pip {' '.join(map(str, arguments))}: {result.stdout.strip()}")
 
@@ -34,7 +35,9 @@ def wheel() -> Path:
     """Our package as a wheel, built from this tree in isolation, as pip builds it for anybody."""
     python = environment.make(FOLDER / "environments" / "pip", ["pip"])
     with environment.one_at_a_time(), tempfile.TemporaryDirectory(dir=FOLDER) as folder:
-        pip(python, "wheel", "--no-deps", f"--config-settings=build-dir={FOLDER / 'cmake'}", "--wheel-dir", folder, ROOT)
+        pip(
+            python, "wheel", "--no-deps", f"--config-settings=build-dir={FOLDER / 'cmake'}", "--wheel-dir", folder, ROOT
+        )
         built = next(Path(folder).glob("*.whl"))
         return built.replace(FOLDER / built.name)
 
@@ -54,8 +57,10 @@ def make(name: str, package: str, our_wheel: Path, requirements: tuple[str, ...]
     place of the reference. Ends with `pip check`. Raises Unavailable.
     """
     from_source = [f"--no-binary={distribution}" for distribution in built]
-    python = make_base(FOLDER / "environments" / f"{name}-{package}",
-                       ["--only-binary=:all:", *from_source, environment.REFERENCE, *requirements, *built])
+    python = make_base(
+        FOLDER / "environments" / f"{name}-{package}",
+        ["--only-binary=:all:", *from_source, environment.REFERENCE, *requirements, *built],
+    )
     if package == "ours":
         pip(python, "install", "--no-deps", "--force-reinstall", our_wheel)
     pip(python, "check")
@@ -75,8 +80,16 @@ def sources(python: Path, distribution: str, leave_out: tuple[str, ...] = ()) ->
     released = f"{distribution}-{version(python, distribution)}"
     archive = CACHE / "sdists" / f"{released}.tar.gz"
     if not archive.is_file():
-        pip(python, "download", "--no-deps", "--no-binary", distribution, "--dest", archive.parent,
-            released.replace("-", "=="))
+        pip(
+            python,
+            "download",
+            "--no-deps",
+            "--no-binary",
+            distribution,
+            "--dest",
+            archive.parent,
+            released.replace("-", "=="),
+        )
     target = FOLDER / "sources" / released
     if not target.is_dir():
         with tarfile.open(archive) as file:

@@ -24,11 +24,17 @@ class Run:
         return len(self.outcomes) - self.count("skipped")
 
     def as_json(self) -> dict:
-        return {"seconds": round(self.seconds, 1), "ran": self.ran, "passed": self.count("passed"),
-                "skipped": self.count("skipped"),
-                "not_passed": {test: outcome for test, outcome in sorted(self.outcomes.items())
-                               if outcome in ("failed", "crashed")},
-                "figures": self.figures, "stopped": self.stopped}
+        return {
+            "seconds": round(self.seconds, 1),
+            "ran": self.ran,
+            "passed": self.count("passed"),
+            "skipped": self.count("skipped"),
+            "not_passed": {
+                test: outcome for test, outcome in sorted(self.outcomes.items()) if outcome in ("failed", "crashed")
+            },
+            "figures": self.figures,
+            "stopped": self.stopped,
+        }
 
 
 def read(path: Path) -> Run:
@@ -52,8 +58,11 @@ def read(path: Path) -> Run:
 
 def differences(reference: Run, ours: Run) -> list[str]:
     """The tests that pass on the reference and do not on ours, those that never ran there included."""
-    return sorted(test for test, outcome in reference.outcomes.items()
-                  if outcome == "passed" and ours.outcomes.get(test) != "passed")
+    return sorted(
+        test
+        for test, outcome in reference.outcomes.items()
+        if outcome == "passed" and ours.outcomes.get(test) != "passed"
+    )
 
 
 @dataclass
@@ -76,5 +85,7 @@ class Repeats:
         return self.ours == 1 or self.reference > 0
 
     def __str__(self) -> str:
-        return (f"{'flaky' if self.is_flaky else 'DIFFERENT'}: failed {self.ours} of {self.times} times on ours, "
-                f"{self.reference} of {self.times} on the reference")
+        return (
+            f"{'flaky' if self.is_flaky else 'DIFFERENT'}: failed {self.ours} of {self.times} times on ours, "
+            f"{self.reference} of {self.times} on the reference"
+        )

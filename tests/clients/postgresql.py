@@ -42,28 +42,69 @@ def server():
     if os.getuid() == 0:
         user = pwd.getpwnam("postgres")
         os.chown(folder, user.pw_uid, user.pw_gid)
-        as_user = {"user": user.pw_uid, "group": user.pw_gid,
-                   "extra_groups": [g.gr_gid for g in grp.getgrall() if "postgres" in g.gr_mem]}
+        as_user = {
+            "user": user.pw_uid,
+            "group": user.pw_gid,
+            "extra_groups": [g.gr_gid for g in grp.getgrall() if "postgres" in g.gr_mem],
+        }
 
     def run(program, *arguments, user="scott"):
-        return subprocess.run([programs / program, *arguments], check=True, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, cwd=folder, timeout=120,
-                              env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "PGUSER": user, "PGPASSWORD": "tiger"},
-                              **as_user)
+        return subprocess.run(
+            [programs / program, *arguments],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            timeout=120,
+            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "PGUSER": user, "PGPASSWORD": "tiger"},
+            **as_user,
+        )
 
     password = folder / "password"
     password.write_text("tiger")
     password.chmod(0o644)
     process = None
     try:
-        run("initdb", "-D", folder / "data", "-U", "scott", "-A", "scram-sha-256", "--pwfile", password,
-            "-E", "UTF8", "--no-sync")
+        run(
+            "initdb",
+            "-D",
+            folder / "data",
+            "-U",
+            "scott",
+            "-A",
+            "scram-sha-256",
+            "--pwfile",
+            password,
+            "-E",
+            "UTF8",
+            "--no-sync",
+        )
         with open(folder / "log", "wb") as log:
             process = subprocess.Popen(
-                [programs / "postgres", "-D", folder / "data", "-p", str(PORT), "-k", folder,
-                 "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_prepared_transactions=10",
-                 "-c", "max_connections=100"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, **as_user)
+                [
+                    programs / "postgres",
+                    "-D",
+                    folder / "data",
+                    "-p",
+                    str(PORT),
+                    "-k",
+                    folder,
+                    "-c",
+                    "listen_addresses=127.0.0.1",
+                    "-c",
+                    "fsync=off",
+                    "-c",
+                    "max_prepared_transactions=10",
+                    "-c",
+                    "max_connections=100",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                **as_user,
+            )
         for _ in range(100):
             with contextlib.suppress(subprocess.CalledProcessError):
                 run("psql", "-h", "127.0.0.1", "-p", str(PORT), "-d", "postgres", "-c", f"create database {DATABASE}")
@@ -72,10 +113,25 @@ def server():
         else:
             raise RuntimeError((folder / "log").read_text())
         # As SQLAlchemy's README.unittests.rst asks for.
-        run("psql", "-h", "127.0.0.1", "-p", str(PORT), "-d", DATABASE,
-            "-c", "create schema test_schema", "-c", "create schema test_schema_2",
-            "-c", "create extension hstore", "-c", "create extension citext",
-            "-c", f"alter database {DATABASE} set default_text_search_config='pg_catalog.english'")
+        run(
+            "psql",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(PORT),
+            "-d",
+            DATABASE,
+            "-c",
+            "create schema test_schema",
+            "-c",
+            "create schema test_schema_2",
+            "-c",
+            "create extension hstore",
+            "-c",
+            "create extension citext",
+            "-c",
+            f"alter database {DATABASE} set default_text_search_config='pg_catalog.english'",
+        )
         yield
     finally:
         if process is not None:

@@ -15,14 +15,28 @@ def kill_group(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def run(command: list[object], *, log: Path, limit: float, cwd: Path, env: dict[str, str],
-        progress: Callable[[float], None] = lambda seconds: None) -> int | None:
+def run(
+    command: list[object],
+    *,
+    log: Path,
+    limit: float,
+    cwd: Path,
+    env: dict[str, str],
+    progress: Callable[[float], None] = lambda seconds: None,
+) -> int | None:
     """Run *command* with its output appended to *log*. Returns its exit status, or None if *limit* seconds were over."""
     begin = time.monotonic()
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "ab") as output:
-        process = subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=output,
-                                   stderr=subprocess.STDOUT, cwd=cwd, env=env, start_new_session=True)
+        process = subprocess.Popen(
+            list(map(str, command)),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=cwd,
+            env=env,
+            start_new_session=True,
+        )
         try:
             while True:
                 try:

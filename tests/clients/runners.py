@@ -39,8 +39,9 @@ class Suite:
         """Why *test* can't pass on ours, if it is known not to."""
         return next((reason for end, reason in self.can_not_pass if test.partition("[")[0].endswith(end)), None)
 
-    def run(self, package: str, python: Path, folder: Path, progress: Progress,
-            only: Iterable[str] | None = None) -> str:
+    def run(
+        self, package: str, python: Path, folder: Path, progress: Progress, only: Iterable[str] | None = None
+    ) -> str:
         """Run the suite on "reference" or "ours", or just the tests *only*, in *folder*.
 
         The records go to its file "records".
@@ -53,12 +54,23 @@ class Suite:
         """Whether the *runs* on both packages, among which there is no difference, show anything."""
         return runs["reference"].count("passed") > 0
 
-    def start(self, command: list[object], python: Path, folder: Path, limit: float, progress: Progress,
-              **variables: str) -> int | None:
+    def start(
+        self, command: list[object], python: Path, folder: Path, limit: float, progress: Progress, **variables: str
+    ) -> int | None:
         return processes.run(
-            [python, *command], log=folder / "log", limit=limit, cwd=folder / "work", progress=progress,
-            env=environments.variables(python, PYTHONPATH=f"{HERE / 'record'}{os.pathsep}{HERE / 'adapters'}",
-                                       RECORD_OUTCOMES=str(folder / "records"), **dict(self.variables), **variables))
+            [python, *command],
+            log=folder / "log",
+            limit=limit,
+            cwd=folder / "work",
+            progress=progress,
+            env=environments.variables(
+                python,
+                PYTHONPATH=f"{HERE / 'record'}{os.pathsep}{HERE / 'adapters'}",
+                RECORD_OUTCOMES=str(folder / "records"),
+                **dict(self.variables),
+                **variables,
+            ),
+        )
 
     def empty_work_folder(self, folder: Path) -> Path:
         work = folder / "work"
@@ -91,14 +103,29 @@ class Pytest(Suite):
             lists["RECORD_ONLY"] = folder / "only"
             lists["RECORD_ONLY"].write_text("\n".join(only))
         plugins = ("record_pytest", self.adapter) if self.adapter and package == "ours" else ("record_pytest",)
-        command = [*self.python_options, "-m", "pytest", *(f"-p{plugin}" for plugin in plugins), "-p", "no:cacheprovider", "-q",
-                   f"--timeout={self.seconds_a_test}", "--timeout-method=thread", *self.arguments]
+        command = [
+            *self.python_options,
+            "-m",
+            "pytest",
+            *(f"-p{plugin}" for plugin in plugins),
+            "-p",
+            "no:cacheprovider",
+            "-q",
+            f"--timeout={self.seconds_a_test}",
+            "--timeout-method=thread",
+            *self.arguments,
+        ]
         begin, done = time.monotonic(), 0
         for _ in range(TRIES_AFTER_CRASHES):
             spent = time.monotonic() - begin
-            status = self.start(command, python, folder, self.limit - spent,
-                                lambda seconds, spent=spent: progress(spent + seconds),
-                                **{variable: str(path) for variable, path in lists.items()})
+            status = self.start(
+                command,
+                python,
+                folder,
+                self.limit - spent,
+                lambda seconds, spent=spent: progress(spent + seconds),
+                **{variable: str(path) for variable, path in lists.items()},
+            )
             if status is None:
                 return f"stopped after {self.limit:.0f} s"
             if status in (0, 1, 5):  # passed, some failed, none collected
@@ -125,8 +152,15 @@ class Gevent(Suite):
         files = self.files if only is None else self._files(only)
         log = folder / "log"
         start = log.stat().st_size if log.is_file() else 0
-        status = self.start(["-m", "gevent.tests", "--quiet", "--no-combine", "-j", self.workers, "-u-network", *files],
-                            python, folder, self.limit, progress, RECORD_UNITTEST="1", NO_COLOR="1")
+        status = self.start(
+            ["-m", "gevent.tests", "--quiet", "--no-combine", "-j", self.workers, "-u-network", *files],
+            python,
+            folder,
+            self.limit,
+            progress,
+            RECORD_UNITTEST="1",
+            NO_COLOR="1",
+        )
         self._record_processes(log, start, folder / "records")
         return f"stopped after {self.limit:.0f} s" if status is None else ""
 
@@ -142,8 +176,12 @@ class Gevent(Suite):
 
     def _files(self, tests: Iterable[str]) -> list[str]:
         # Those of the standard library can only be run all at once.
-        names = {"test___monkey_patching" if "gevent.testing.monkey_test" in test
-                 else re.search(r"gevent\.tests\.(\w+)", test)[1] for test in tests}
+        names = {
+            "test___monkey_patching"
+            if "gevent.testing.monkey_test" in test
+            else re.search(r"gevent\.tests\.(\w+)", test)[1]
+            for test in tests
+        }
         return [f"{name}.py" for name in sorted(names)]
 
     def _record_processes(self, log: Path, start: int, records: Path) -> None:
@@ -166,7 +204,9 @@ class Session(Suite):
 
     def run(self, package, python, folder, progress, only=None):
         self.empty_work_folder(folder)
-        status = self.start([HERE / "applications" / self.script, *self.arguments], python, folder, self.limit, progress)
+        status = self.start(
+            [HERE / "applications" / self.script, *self.arguments], python, folder, self.limit, progress
+        )
         with open(folder / "records", "a") as file:
             file.write(json.dumps(["ended", "the session ends", "failed" if status else "passed"]) + "\n")
         return f"stopped after {self.limit:.0f} s" if status is None else ""

@@ -8,10 +8,21 @@ from pathlib import Path
 from environments import Unavailable
 
 # Debian's package for a command, a shared library or a file.
-DEBIAN = {"postgres": "postgresql", "wrk": "wrk", "chromium": "chromium", "cc": "gcc", "java": "default-jre-headless",
-          "redis-server": "redis-server", "nvim": "neovim",
-          "libgc.so.1": "libgc1", "libEGL.so.1": "libegl1", "libGL.so.1": "libgl1", "libmonosgen-2.0.so.1": "libmonosgen-2.0-1",
-          "/usr/lib/mono/4.5/mscorlib.dll": "libmono-corlib4.5-cil", "/usr/lib/R/lib/libR.so": "r-base-core"}
+DEBIAN = {
+    "postgres": "postgresql",
+    "wrk": "wrk",
+    "chromium": "chromium",
+    "cc": "gcc",
+    "java": "default-jre-headless",
+    "redis-server": "redis-server",
+    "nvim": "neovim",
+    "libgc.so.1": "libgc1",
+    "libEGL.so.1": "libegl1",
+    "libGL.so.1": "libgl1",
+    "libmonosgen-2.0.so.1": "libmonosgen-2.0-1",
+    "/usr/lib/mono/4.5/mscorlib.dll": "libmono-corlib4.5-cil",
+    "/usr/lib/R/lib/libR.so": "r-base-core",
+}
 
 
 def have(name: str) -> bool:
@@ -28,8 +39,13 @@ def install(names: tuple[str, ...]) -> None:
     missing = [DEBIAN[name] for name in names if not have(name)]
     if missing and os.getuid() == 0 and shutil.which("apt-get"):
         for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *missing]):
-            subprocess.run(["apt-get", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=1200,
-                           env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+            subprocess.run(
+                ["apt-get", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                timeout=1200,
+                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+            )
     missing = [name for name in names if not have(name)]
     if missing:
         raise Unavailable(f"there is no {', '.join(missing)} here")
@@ -37,5 +53,7 @@ def install(names: tuple[str, ...]) -> None:
 
 def version(name: str) -> str:
     """The version of Debian's package that brings *name*."""
-    found = subprocess.run(["dpkg-query", "--show", "--showformat=${Version}", DEBIAN[name]], capture_output=True, text=True)
+    found = subprocess.run(
+        ["dpkg-query", "--show", "--showformat=${Version}", DEBIAN[name]], capture_output=True, text=True
+    )
     return found.stdout.strip()

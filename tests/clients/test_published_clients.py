@@ -15,28 +15,35 @@ def client(name):
 @client("gevent")
 class TestGevent:
     def test_spawns_and_joins(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import gevent
             jobs = [gevent.spawn(lambda n: n * n, number) for number in range(10)]
             gevent.joinall(jobs, timeout=10)
             print([job.value for job in jobs])
             """
-        ) == "[0, 1, 4, 9, 16, 25, 36, 49, 64, 81]\n"
+            )
+            == "[0, 1, 4, 9, 16, 25, 36, 49, 64, 81]\n"
+        )
 
     def test_its_compiled_classes_derive_from_ours(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import gevent, greenlet, gevent.hub
             g = gevent.spawn(greenlet.getcurrent)
             g.join()
             print(isinstance(g, greenlet.greenlet), g.value is g, issubclass(gevent.hub.Hub, greenlet.greenlet))
             """
-        ) == "True True True\n"
+            )
+            == "True True True\n"
+        )
 
     def test_switches_between_greenlets(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import gevent
             order = []
             def run(name):
@@ -46,11 +53,14 @@ class TestGevent:
             gevent.joinall([gevent.spawn(run, name) for name in "ab"])
             print(*order)
             """
-        ) == "a0 b0 a1 b1 a2 b2\n"
+            )
+            == "a0 b0 a1 b1 a2 b2\n"
+        )
 
     def test_kills(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import gevent
             def run():
                 try:
@@ -62,11 +72,14 @@ class TestGevent:
             g.kill()
             print(g.dead, type(g.value).__name__)
             """
-        ) == "finally\nTrue GreenletExit\n"
+            )
+            == "finally\nTrue GreenletExit\n"
+        )
 
     def test_exceptions_and_timeouts(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import gevent, sys
             gevent.get_hub().exception_stream = None
             def run():
@@ -80,11 +93,14 @@ class TestGevent:
             except gevent.Timeout:
                 print("timeout")
             """
-        ) == "LookupError\ntimeout\n"
+            )
+            == "LookupError\ntimeout\n"
+        )
 
     def test_queues_events_and_pools(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import gevent
             from gevent.event import Event
             from gevent.pool import Pool
@@ -98,21 +114,27 @@ class TestGevent:
             print([queue.get() for _ in range(5)], event.wait(1))
             print(sum(Pool(3).imap_unordered(lambda n: n, range(10))))
             """
-        ) == "[0, 1, 2, 3, 4] True\n45\n"
+            )
+            == "[0, 1, 2, 3, 4] True\n45\n"
+        )
 
     @DAEMON_THREADS_END_WELL
     def test_threads_of_its_pool(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import gevent, threading
             pool = gevent.get_hub().threadpool
             print(pool.apply(lambda: threading.current_thread() is threading.main_thread()))
             """
-        ) == "False\n"
+            )
+            == "False\n"
+        )
 
     def test_patched_sockets_and_threads(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             from gevent import monkey
             monkey.patch_all()
             import socket, threading
@@ -129,11 +151,14 @@ class TestGevent:
             thread.join()
             server.close()
             """
-        ) == "HELLO\n"
+            )
+            == "HELLO\n"
+        )
 
     def test_greenlet_locals(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import gevent
             from gevent.local import local
             here = local()
@@ -146,14 +171,17 @@ class TestGevent:
             g.join()
             print(g.value, here.value)
             """
-        ) == "greenlet main\n"
+            )
+            == "greenlet main\n"
+        )
 
 
 @client("eventlet")
 class TestEventlet:
     def test_spawns_and_switches(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import warnings
             warnings.simplefilter("ignore")
             import eventlet
@@ -166,12 +194,15 @@ class TestEventlet:
             threads = [eventlet.spawn(run, name) for name in "ab"]
             print([thread.wait() for thread in threads], *order)
             """,
-            EVENTLET_NO_GREENDNS="yes",
-        ) == "['a', 'b'] a0 b0 a1 b1\n"
+                EVENTLET_NO_GREENDNS="yes",
+            )
+            == "['a', 'b'] a0 b0 a1 b1\n"
+        )
 
     def test_pools_and_queues(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import warnings
             warnings.simplefilter("ignore")
             import eventlet
@@ -183,15 +214,18 @@ class TestEventlet:
             pool.waitall()
             print(sorted(queue.get() for _ in range(5)))
             """,
-            EVENTLET_NO_GREENDNS="yes",
-        ) == "[0, 1, 2, 3, 4]\n"
+                EVENTLET_NO_GREENDNS="yes",
+            )
+            == "[0, 1, 2, 3, 4]\n"
+        )
 
 
 @client("sqlalchemy")
 class TestSqlalchemy:
     def test_greenlet_spawn_awaits_below_ordinary_functions(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import asyncio
             from sqlalchemy.util import await_only, greenlet_spawn
 
@@ -204,11 +238,14 @@ class TestSqlalchemy:
 
             print(asyncio.run(greenlet_spawn(ordinary, 10)))
             """
-        ) == "42\n"
+            )
+            == "42\n"
+        )
 
     def test_greenlet_spawn_passes_exceptions_both_ways(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import asyncio
             from sqlalchemy.util import await_only, greenlet_spawn
 
@@ -226,11 +263,14 @@ class TestSqlalchemy:
             except KeyError as error:
                 print(type(error.__cause__).__name__)
             """
-        ) == "LookupError\n"
+            )
+            == "LookupError\n"
+        )
 
     def test_many_tasks_at_once(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import asyncio
             from sqlalchemy.util import await_only, greenlet_spawn
 
@@ -244,4 +284,6 @@ class TestSqlalchemy:
 
             print(asyncio.run(main()))
             """
-        ) == "4950\n"
+            )
+            == "4950\n"
+        )

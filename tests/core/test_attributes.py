@@ -8,9 +8,10 @@ import re
 import weakref
 
 import pytest
-from greenlet import getcurrent, greenlet
 from support.greenlets import suspended
 from support.threads import in_thread
+
+from greenlet import getcurrent, greenlet
 
 STATES = ["unstarted", "suspended", "current", "finished"]
 
@@ -211,9 +212,18 @@ class TestRepr:
 
         greenlet(function).switch()
 
-    @pytest.mark.parametrize("run, name", [
-        (TestCaller().method, r"TestCaller\.method"), (TestCaller, "TestCaller"), (TestCaller(), "TestCaller"),
-        ([].append, "append"), (functools.partial(len, ""), r"functools\.partial"), (int, "int")], ids=str)
+    @pytest.mark.parametrize(
+        "run, name",
+        [
+            (TestCaller().method, r"TestCaller\.method"),
+            (TestCaller, "TestCaller"),
+            (TestCaller(), "TestCaller"),
+            ([].append, "append"),
+            (functools.partial(len, ""), r"functools\.partial"),
+            (int, "int"),
+        ],
+        ids=str,
+    )
     def test_says_what_it_runs(self, run, name):
         self.check(greenlet(run), rf"pending; runs (.*\.)?{name}")
 

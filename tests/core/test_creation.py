@@ -4,9 +4,10 @@ import gc
 import weakref
 
 import pytest
-from greenlet import getcurrent, greenlet
 from support.greenlets import suspended
 from support.threads import in_thread
+
+from greenlet import getcurrent, greenlet
 
 
 def test_takes_no_arguments():

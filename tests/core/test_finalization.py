@@ -126,8 +126,9 @@ TASKLETS = {
 }
 
 
-@pytest.mark.parametrize("outcomes", [GREENLETS, GENERATORS, COROUTINES, TASKLETS],
-                         ids=["greenlets", "generators", "coroutines", "tasklets"])
+@pytest.mark.parametrize(
+    "outcomes", [GREENLETS, GENERATORS, COROUTINES, TASKLETS], ids=["greenlets", "generators", "coroutines", "tasklets"]
+)
 def test_everything_works_or_raises_and_nothing_hangs(outcomes):
     said = output_of(PRELUDE + f"kept.expressions = {list(outcomes)!r}", timeout=30).splitlines()
     assert dict(zip(outcomes, said, strict=True)) == outcomes

@@ -6,12 +6,13 @@ import sys
 import weakref
 
 import pytest
-from greenlet import GreenletExit, getcurrent, greenlet
-from greenlet._greenlet import get_total_main_greenlets
 from support.environment import HAS_ADDRESS_SANITIZER
 from support.greenlets import collect, suspended
 from support.processes import run_python
 from support.threads import in_thread
+
+from greenlet import GreenletExit, getcurrent, greenlet
+from greenlet._greenlet import get_total_main_greenlets
 
 
 class Local:
@@ -41,7 +42,7 @@ def test_a_greenlet_that_its_own_frame_refers_to():
     events = []
 
     def run(cell):
-        me = getcurrent()  # noqa: F841
+        me = getcurrent()
         try:
             me.parent.switch()
         except GreenletExit:

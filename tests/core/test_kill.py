@@ -5,8 +5,9 @@ import sys
 import weakref
 
 import pytest
-from greenlet import GreenletExit, getcurrent, greenlet
 from support.greenlets import suspended
+
+from greenlet import GreenletExit, getcurrent, greenlet
 
 
 def keeper(events, action=None):

@@ -1,15 +1,15 @@
 """Greenlets that are garbage are killed, and what they do about it."""
 
-
 import gc
 import sys
 import weakref
 
 import pytest
-from greenlet import GreenletExit, getcurrent, greenlet
 from support.greenlets import collect, suspended
 from support.processes import output_of
 from support.threads import in_thread
+
+from greenlet import GreenletExit, getcurrent, greenlet
 
 
 class Local:
@@ -132,8 +132,9 @@ def test_cycles_in_another_thread_are_collected_there():
 def test_one_to_be_killed_may_finish_before_it_is():
     # Collected in another thread, they are to be killed in theirs. The first one, when that happens, switches to the others, which
     # are killed too, and starts one on a stack that was theirs: crash.
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import gc, threading
         from greenlet import getcurrent, greenlet
 
@@ -165,11 +166,14 @@ def test_one_to_be_killed_may_finish_before_it_is():
         getcurrent().switch()
         print(bool(started[0]))
         """
-    ) == "True\n"
+        )
+        == "True\n"
+    )
 
 
 def make_cycle(begins):
     """A greenlet, not begun, in a cycle with a function that it calls when it ends, and with the one that *begins* it in a destructor."""
+
     class Owner:
         def __del__(self):
             begins(self.greenlet)

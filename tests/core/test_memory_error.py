@@ -10,10 +10,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits address 
 
 # AddressSanitizer ends the process when it gets no memory for its own records. So less than a stack is left for them.
 SPARE = 48 << 20 if HAS_ADDRESS_SANITIZER else 0
-NEEDS_NO_SPARE = pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="AddressSanitizer gets no memory for its own records then")
+NEEDS_NO_SPARE = pytest.mark.skipif(
+    HAS_ADDRESS_SANITIZER, reason="AddressSanitizer gets no memory for its own records then"
+)
 
 # The programs below begin with it: there is address space for some greenlets but not for many.
-LIMITED = f"SPARE = {SPARE}" + """
+LIMITED = (
+    f"SPARE = {SPARE}"
+    + """
 import gc, resource, sys
 from greenlet import getcurrent, greenlet, stack_size
 
@@ -48,6 +52,7 @@ greenlet(lambda: None).switch()
 limit(1 << 30)
 g, greenlets, message = fill()
 """
+)
 
 
 def output_when_full(source):
@@ -64,32 +69,42 @@ print(g.switch("works again"))
 
 
 def test_it_says_how_many_are_active_which_limit_was_hit_and_what_to_set():
-    assert output_when_full("""
+    assert (
+        output_when_full("""
 import re
 found = re.fullmatch(
     r"no memory for the stack of a greenlet, of 67108864 bytes: (\\d+) are active in this process; the limit of the process's "
     r"address space is reached \\(RLIMIT_AS, ulimit -v\\): raise it, or set a smaller greenlet.stack_size\\(\\)", message)
 print(int(found[1]) == len(greenlets))
-""") == "True\n"
+""")
+        == "True\n"
+    )
 
 
 def test_all_others_go_on():
-    assert output_when_full("""
+    assert (
+        output_when_full("""
 for number, waiting in enumerate(greenlets):
     assert waiting.switch(number) == number and waiting.dead
 print("all")
-""") == "all\n"
+""")
+        == "all\n"
+    )
 
 
 def test_stacks_of_finished_greenlets_can_be_used_again():
-    assert output_when_full("""
+    assert (
+        output_when_full("""
 greenlets.pop().switch()
 print(g.switch("on the stack of another"))
-""") == "on the stack of another\n"
+""")
+        == "on the stack of another\n"
+    )
 
 
 def test_it_happens_in_a_greenlet_too():
-    assert output_when_full("""
+    assert (
+        output_when_full("""
 waiting = greenlets.pop()
 waiting.switch()
 
@@ -100,11 +115,14 @@ def run():
         return "caught"
 
 print(greenlet(run).switch())
-""") == "caught\n"
+""")
+        == "caught\n"
+    )
 
 
 def test_references_are_balanced_when_it_fails():
-    assert output_when_full("""
+    assert (
+        output_when_full("""
 argument = object()
 
 def attempt():
@@ -118,7 +136,9 @@ attempt()
 before = sys.getrefcount(argument), sys.getrefcount(g)
 attempt()
 print((sys.getrefcount(argument), sys.getrefcount(g)) == before)
-""") == "True\n"
+""")
+        == "True\n"
+    )
 
 
 def test_an_unstarted_parent_that_gets_no_stack_passes_it_on():
@@ -135,30 +155,43 @@ print(getcurrent() is main)
 
 
 def test_throw_that_needs_a_stack():
-    assert output_when_full("""
+    assert (
+        output_when_full("""
 try:
     g.throw(LookupError)
 except (LookupError, MemoryError) as exception:
     print(type(exception).__name__)
 print(getcurrent() is main)
-""").splitlines()[1] == "True"
+""").splitlines()[1]
+        == "True"
+    )
 
 
-@pytest.mark.parametrize(("limit", "named"), [
-    ("RLIMIT_AS", "(RLIMIT_AS, ulimit -v)"),
-    pytest.param("RLIMIT_DATA", "(RLIMIT_DATA, ulimit -d)", marks=NEEDS_NO_SPARE),
-])
+@pytest.mark.parametrize(
+    ("limit", "named"),
+    [
+        ("RLIMIT_AS", "(RLIMIT_AS, ulimit -v)"),
+        pytest.param("RLIMIT_DATA", "(RLIMIT_DATA, ulimit -d)", marks=NEEDS_NO_SPARE),
+    ],
+)
 def test_it_names_the_limit(limit, named):
-    assert output_of(LIMITED.split("limit(1 << 30)")[0] + f"""
+    assert (
+        output_of(
+            LIMITED.split("limit(1 << 30)")[0]
+            + f"""
 with open("/proc/self/status") as status:
     data = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmSize"))
 resource.setrlimit(resource.{limit}, (data + (1 << 30), resource.RLIM_INFINITY))
 print({named!r} in fill()[2])
-""") == "True\n"
+"""
+        )
+        == "True\n"
+    )
 
 
 def test_it_names_the_number_of_mappings():
-    assert output_of("""
+    assert (
+        output_of("""
 import mmap
 from greenlet import getcurrent, greenlet
 
@@ -177,14 +210,17 @@ except MemoryError as error:
     message = str(error)
 del mappings[:100]
 print("(vm.max_map_count): raise that" in message)
-""") == "True\n"
+""")
+        == "True\n"
+    )
 
 
 @NEEDS_NO_SPARE
 def test_mappings_run_out_before_memory_does():
     # The kernel limits the number of mappings of a process; a guard may cost two.
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
 from greenlet import getcurrent, greenlet
 main = getcurrent()
 greenlets = []
@@ -199,4 +235,6 @@ for g in greenlets:
     g.switch()
 print(len(greenlets) > 20_000, all(g.dead for g in greenlets))
 """
-    ) == "True True\n"
+        )
+        == "True True\n"
+    )

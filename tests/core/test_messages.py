@@ -4,16 +4,17 @@ import asyncio
 import re
 import threading
 
-import greenlet.stackless as stackless
 import pytest
-from greenlet import aio, getcurrent, greenlet
-from greenlet import error as greenlet_error
-from greenlet.aio import async_, await_
-from greenlet.generators import generator, yield_
 from support.environment import IS_FREE_THREADED
 from support.greenlets import suspended
 from support.scheduler import WITH_A_SCHEDULER
 from support.threads import in_thread
+
+import greenlet.stackless as stackless
+from greenlet import aio, getcurrent, greenlet
+from greenlet import error as greenlet_error
+from greenlet.aio import async_, await_
+from greenlet.generators import generator, yield_
 
 pytestmark = WITH_A_SCHEDULER
 
@@ -52,13 +53,18 @@ class TestTheWrongThread:
         assert str(failure) == "cannot switch to a different thread (which happens to have exited)"
         assert failure.__notes__ == [f"This is thread {HERE}. The greenlet belongs to thread number {identity}."]
 
-    @pytest.mark.parametrize("kind, begin", [
-        ("generator", lambda: started(generator(lambda: yield_(1))())), ("coroutine", lambda: begun(async_(wait)()))])
+    @pytest.mark.parametrize(
+        "kind, begin",
+        [("generator", lambda: started(generator(lambda: yield_(1))())), ("coroutine", lambda: begun(async_(wait)()))],
+    )
     def test_of_what_was_begun_in_another(self, kind, begin):
         function = begin()
         failure, identity = named_thread(lambda: failure_of(lambda: function.send(None)))
-        there = "another one, and goes on there only" if IS_FREE_THREADED else (
-            f"thread {HERE}, and goes on there only; this is thread 'worker' ({identity})")
+        there = (
+            "another one, and goes on there only"
+            if IS_FREE_THREADED
+            else (f"thread {HERE}, and goes on there only; this is thread 'worker' ({identity})")
+        )
         assert str(failure) == f"Cannot switch to a different thread: the {kind} was begun in {there}"
         function.close()
 
@@ -96,7 +102,10 @@ class Mine(greenlet):
 
 class TestNothingToRun:
     def test_names_the_class(self):
-        assert re.search(r"^run: this .*Mine has none\. .*Mine\(function\).*define a method run\(\)", str(failure_of(Mine().switch, type=AttributeError)))
+        assert re.search(
+            r"^run: this .*Mine has none\. .*Mine\(function\).*define a method run\(\)",
+            str(failure_of(Mine().switch, type=AttributeError)),
+        )
 
     def test_after_the_start(self):
         assert "once it has started" in str(failure_of(getattr, suspended(), "run", type=AttributeError))
@@ -145,9 +154,13 @@ class TestDeadlocks:
         tasklets = [stackless.tasklet(reads)(), stackless.tasklet(writes)()]
         stackless.run()
         text = str(failure_of(c.receive, type=RuntimeError))
-        waiting = {f"{reads.__qualname__} waits to receive from the channel at {id(c):#x}",
-                   f"{writes.__qualname__} waits to send on the channel at {id(d):#x}"}
-        assert text.startswith("Deadlock: the last runnable tasklet cannot be blocked. These wait: ") and text.endswith(".")
+        waiting = {
+            f"{reads.__qualname__} waits to receive from the channel at {id(c):#x}",
+            f"{writes.__qualname__} waits to send on the channel at {id(d):#x}",
+        }
+        assert text.startswith("Deadlock: the last runnable tasklet cannot be blocked. These wait: ") and text.endswith(
+            "."
+        )
         assert set(text[:-1].partition("These wait: ")[2].split("; ")) == waiting
         for t in tasklets:
             t.kill()
@@ -179,7 +192,9 @@ class TestRepr:
 
     def test_of_tasklets(self):
         def function():
-            self.check(stackless.getcurrent(), rf".*tasklet object at 0x[0-9a-f]+: {re.escape(function.__qualname__)}, current")
+            self.check(
+                stackless.getcurrent(), rf".*tasklet object at 0x[0-9a-f]+: {re.escape(function.__qualname__)}, current"
+            )
 
         t = stackless.tasklet(function)
         self.check(t, rf".*tasklet object at 0x[0-9a-f]+: {re.escape(function.__qualname__)}, not alive")

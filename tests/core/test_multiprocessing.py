@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-PROGRAM = '''
+PROGRAM = """
 import multiprocessing
 import sys
 import warnings
@@ -47,13 +47,19 @@ def main(method):
 
 if __name__ == "__main__":
     main(sys.argv[1])
-'''
+"""
 
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_a_pool_works_in_a_greenlet(method, tmp_path):
     script = tmp_path / "program.py"
     script.write_text(PROGRAM)
-    done = subprocess.run([sys.executable, "-X", "faulthandler", str(script), method], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=120, env=dict(os.environ))
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", str(script), method],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=dict(os.environ),
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "[0, 0, 1, 3, 6]\n", "")

@@ -10,14 +10,15 @@ import subprocess
 import sys
 import threading
 
-import greenlet as package
 import pytest
-from greenlet import getcurrent, greenlet, on_thread_stack
 from support.environment import HAS_ADDRESS_SANITIZER
 from support.frames import deepest
 from support.processes import output_of, run_python
 from support.stacks import in_greenlet, is_on_thread_stack, libc, needs_stack_pointer, stack_pointer, thread_stack
 from support.threads import in_thread
+
+import greenlet as package
+from greenlet import getcurrent, greenlet, on_thread_stack
 
 
 def test_it_is_a_function_of_the_package():
@@ -29,7 +30,10 @@ def test_it_is_a_function_of_the_package():
 def test_the_function_runs_on_the_stack_of_the_thread():
     assert is_on_thread_stack()
     assert in_greenlet(lambda: (is_on_thread_stack(), on_thread_stack(is_on_thread_stack), is_on_thread_stack())) == (
-        False, True, False)
+        False,
+        True,
+        False,
+    )
 
 
 @needs_stack_pointer
@@ -46,7 +50,9 @@ def test_arguments_and_results_are_passed(where):
     assert where(lambda: on_thread_stack(function)) == ((), {})
     assert where(lambda: on_thread_stack(function, 1, 2, a=3, b=4)) == ((1, 2), {"a": 3, "b": 4})
     assert where(lambda: on_thread_stack(function, *range(20), **{f"k{i}": i for i in range(20)})) == (
-        tuple(range(20)), {f"k{i}": i for i in range(20)})
+        tuple(range(20)),
+        {f"k{i}": i for i in range(20)},
+    )
     assert where(lambda: on_thread_stack(len, "abc")) == 3
     assert where(lambda: on_thread_stack("{} {}".format, 1, 2)) == "1 2"
     assert where(lambda: on_thread_stack(dict, function=1)) == {"function": 1}
@@ -317,9 +323,26 @@ def nested(depth):
 greenlet(nested).switch(10)
 """)
     done = subprocess.run(
-        ["gdb", "--batch", "-iex", "set auto-load no", "-iex", "set debuginfod enabled off", "-ex", "run", "-ex", "backtrace", "--args",
-         sys.executable, str(program)],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+        [
+            "gdb",
+            "--batch",
+            "-iex",
+            "set auto-load no",
+            "-iex",
+            "set debuginfod enabled off",
+            "-ex",
+            "run",
+            "-ex",
+            "backtrace",
+            "--args",
+            sys.executable,
+            str(program),
+        ],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     if "ptrace" in done.stderr or "SIGABRT" not in done.stdout:
         pytest.skip("gdb can't run programs here")
     frames = [line for line in done.stdout.splitlines() if line.startswith("#")]

@@ -5,9 +5,10 @@ import sys
 import weakref
 
 import pytest
-from greenlet import GreenletExit, error, getcurrent, greenlet
 from support.greenlets import Subclass, suspended
 from support.threads import in_thread
+
+from greenlet import GreenletExit, error, getcurrent, greenlet
 
 
 def test_the_result_goes_to_the_parent_not_to_the_last_caller():

@@ -13,19 +13,23 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no for
 
 class TestExit:
     def test_with_suspended_greenlets(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             from greenlet import getcurrent, greenlet
             kept = [greenlet(getcurrent().switch) for _ in range(100)]
             for g in kept:
                 g.switch()
             print("end")
             """
-        ) == "end\n"
+            )
+            == "end\n"
+        )
 
     def test_with_suspended_greenlets_in_cycles(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             from greenlet import getcurrent, greenlet
             def run(cell):
                 me = getcurrent()
@@ -36,11 +40,14 @@ class TestExit:
                 cell[0].switch(cell)
             print("end")
             """
-        ) == "end\n"
+            )
+            == "end\n"
+        )
 
     def test_with_deep_suspended_greenlets(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             from greenlet import getcurrent, greenlet
             def nested(depth):
                 if depth:
@@ -51,7 +58,9 @@ class TestExit:
                 g.switch(100)
             print("end")
             """
-        ) == "end\n"
+            )
+            == "end\n"
+        )
 
     def test_from_inside_a_greenlet_by_sys_exit(self):
         done = run_python("import sys; from greenlet import greenlet; greenlet(sys.exit).switch(7)")
@@ -74,8 +83,9 @@ class TestExit:
         assert "LookupError: uncaught" in done.stderr and "in run" in done.stderr
 
     def test_atexit_functions_may_switch(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import atexit
             from greenlet import getcurrent, greenlet
             main = getcurrent()
@@ -84,7 +94,9 @@ class TestExit:
             atexit.register(g.switch, "value")
             atexit.register(lambda: print(greenlet(lambda: "started at exit").switch()))
             """
-        ) == "started at exit\nresumed at exit value\n"
+            )
+            == "started at exit\nresumed at exit value\n"
+        )
 
     def test_switches_in_destructors_at_the_very_end_do_no_harm(self):
         done = run_python(
@@ -129,8 +141,9 @@ class TestExit:
         assert done.stdout in ("end\n", "end\nfinally\n")
 
     def test_with_a_tracer(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             from greenlet import getcurrent, greenlet, settrace
             events = []
             settrace(lambda *args: events.append(args))
@@ -138,11 +151,14 @@ class TestExit:
             g.switch()
             print("end")
             """
-        ) == "end\n"
+            )
+            == "end\n"
+        )
 
     def test_with_threads_that_have_suspended_greenlets(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import threading
             from greenlet import getcurrent, greenlet
             kept = []
@@ -155,12 +171,15 @@ class TestExit:
             for thread in threads: thread.join()
             print("end")
             """
-        ) == "end\n"
+            )
+            == "end\n"
+        )
 
     @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
     def test_a_signal_handler_may_switch(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import os, signal
             from greenlet import getcurrent, greenlet
             main = getcurrent()
@@ -171,11 +190,14 @@ class TestExit:
                 os.kill(os.getpid(), signal.SIGUSR1)
             print(seen)
             """
-        ) == "[0, 1]\n"
+            )
+            == "[0, 1]\n"
+        )
 
     def test_keyboard_interrupt_in_a_greenlet_reaches_main(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import os, signal
             from greenlet import greenlet
             signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
@@ -188,14 +210,17 @@ class TestExit:
             except KeyboardInterrupt:
                 print("interrupted")
             """
-        ) == "interrupted\n"
+            )
+            == "interrupted\n"
+        )
 
 
 @needs_fork
 class TestFork:
     def test_in_a_greenlet(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import os, sys
             from greenlet import getcurrent, greenlet
             main = getcurrent()
@@ -213,11 +238,14 @@ class TestFork:
                 os._exit(9)
             print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
             """
-        ) == "9\n"
+            )
+            == "9\n"
+        )
 
     def test_suspended_greenlets_can_be_resumed_in_the_child(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import os
             from greenlet import getcurrent, greenlet
             main = getcurrent()
@@ -230,11 +258,14 @@ class TestFork:
                 os._exit(total - 200)
             print(total, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
             """
-        ) == "210 10\n"
+            )
+            == "210 10\n"
+        )
 
     def test_the_child_may_end_as_usual(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import os, sys
             from greenlet import getcurrent, greenlet
             g = greenlet(getcurrent().switch)
@@ -244,7 +275,9 @@ class TestFork:
                 sys.exit(3)
             print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
             """
-        ) == "3\n"
+            )
+            == "3\n"
+        )
 
     @pytest.mark.filterwarnings("ignore::DeprecationWarning")
     def test_while_other_threads_have_greenlets(self):

@@ -3,9 +3,10 @@
 import gc
 import weakref
 
-from greenlet import getcurrent, greenlet
 from support.greenlets import collect, suspended
 from support.processes import output_of
+
+from greenlet import getcurrent, greenlet
 
 
 def test_ten_thousand_are_suspended_at_once():
@@ -64,9 +65,10 @@ def test_a_chain_of_a_hundred_thousand_parents_is_freed_in_a_greenlet():
 
 
 def test_a_chain_of_a_hundred_thousand_parents_is_collected_in_a_cycle():
-    assert output_of(
-        CHAIN
-        + """
+    assert (
+        output_of(
+            CHAIN
+            + """
 import gc, weakref
 g = chain(False)
 top = g.parent.parent
@@ -76,7 +78,9 @@ del g, top
 gc.collect()
 print(alive())
 """
-    ) == "None\n"
+        )
+        == "None\n"
+    )
 
 
 def test_a_chain_of_suspended_children_finishes_from_the_innermost():

@@ -5,10 +5,11 @@ import platform
 import re
 import signal
 
-import greenlet as package
 import pytest
 from support.environment import HAS_ADDRESS_SANITIZER
 from support.processes import output_of, run_python
+
+import greenlet as package
 
 pytestmark = [
     pytest.mark.skipif(
@@ -38,7 +39,9 @@ def overflow():
     print("survived", flush=True)
 """
 
-REPORT = re.compile(r"Fatal error: the C stack of (<[\w.]+ object at 0x[0-9a-f]+>) overflowed\. Its size is (\d+) bytes: ")
+REPORT = re.compile(
+    r"Fatal error: the C stack of (<[\w.]+ object at 0x[0-9a-f]+>) overflowed\. Its size is (\d+) bytes: "
+)
 
 
 def overflowing(source, **options):
@@ -162,7 +165,9 @@ def test_in_the_child_of_a_fork():
 
 
 @pytest.mark.parametrize("thread", ["main", "other"])
-@pytest.mark.parametrize("first", ["faulthandler", "report", "faulthandler, and again after", "report, faulthandler off"])
+@pytest.mark.parametrize(
+    "first", ["faulthandler", "report", "faulthandler, and again after", "report, faulthandler off"]
+)
 def test_with_faulthandler_both_report(first, thread):
     order = {
         "faulthandler": "faulthandler.enable(); package.report_stack_overflow()",
@@ -226,8 +231,9 @@ def test_a_thread_whose_own_stack_overflows_is_not_reported():
 
 
 def test_a_handler_in_c_that_was_there_before_is_called():
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import ctypes, os, signal
         import greenlet
         libc = ctypes.CDLL(None)
@@ -240,20 +246,25 @@ def test_a_handler_in_c_that_was_there_before_is_called():
             greenlet.greenlet(ctypes.string_at).switch(8)
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == signal.SIGSEGV)
         """
-    ) == "True\n"
+        )
+        == "True\n"
+    )
 
 
 def test_it_returns_what_was_set_until_now(monkeypatch):
     monkeypatch.delenv("GREENLET_REPORT_STACK_OVERFLOW", raising=False)
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import greenlet
         size = greenlet.stack_size(1 << 19)
         print(greenlet.report_stack_overflow(False), greenlet.report_stack_overflow(), end=" ")
         print(greenlet.report_stack_overflow(True), greenlet.report_stack_overflow(enable=0), end=" ")
         print(greenlet.report_stack_overflow(False), greenlet.stack_size())
         """
-    ) == "False False True True False 524288\n"
+        )
+        == "False False True True False 524288\n"
+    )
 
 
 def test_wrong_arguments_are_a_type_error():

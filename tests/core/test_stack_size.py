@@ -3,13 +3,14 @@
 import re
 import sys
 
-import greenlet as package
 import pytest
-from greenlet import getcurrent, greenlet
 from support.environment import HAS_ADDRESS_SANITIZER, IS_FREE_THREADED
 from support.greenlets import suspended
 from support.processes import output_of, run_python
 from support.threads import in_thread
+
+import greenlet as package
+from greenlet import getcurrent, greenlet
 
 MINIMUM = 65_536
 MEBIBYTE = 1 << 20
@@ -19,7 +20,9 @@ REPORT = "import greenlet; print(greenlet.stack_size(), greenlet.greenlet(len).s
 
 def default_with(limit, soft):
     """The size that stacks have by default in a process with a soft limit of a resource, None for unlimited."""
-    return int(output_of(f"""
+    return int(
+        output_of(
+            f"""
         import resource
 
         def set_limit(name, soft):
@@ -29,18 +32,24 @@ def default_with(limit, soft):
         set_limit(resource.RLIMIT_STACK, 8 << 20)
         set_limit(resource.{limit}, {soft})
         {REPORT}
-        """, GREENLET_STACK_SIZE="").split()[0])
+        """,
+            GREENLET_STACK_SIZE="",
+        ).split()[0]
+    )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limits are those of Linux")
-@pytest.mark.parametrize(("soft", "default"), [
-    (4 * MEBIBYTE, 4 * MEBIBYTE),
-    (8 * MEBIBYTE, 8 * MEBIBYTE),
-    (20 * MEBIBYTE, 20 * MEBIBYTE),
-    (5_000_000, 5_001_216),
-    (512 << 10, MEBIBYTE),
-    (GIBIBYTE, 64 * MEBIBYTE),
-])
+@pytest.mark.parametrize(
+    ("soft", "default"),
+    [
+        (4 * MEBIBYTE, 4 * MEBIBYTE),
+        (8 * MEBIBYTE, 8 * MEBIBYTE),
+        (20 * MEBIBYTE, 20 * MEBIBYTE),
+        (5_000_000, 5_001_216),
+        (512 << 10, MEBIBYTE),
+        (GIBIBYTE, 64 * MEBIBYTE),
+    ],
+)
 def test_the_default_is_what_a_thread_has_within_bounds(soft, default):
     assert default_with("RLIMIT_STACK", soft) == default
 
@@ -59,13 +68,21 @@ def test_the_default_is_8_mebibytes_where_threads_have_no_limit():
 @pytest.mark.skipif(sys.platform != "linux", reason="the limits are those of Linux")
 @pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="needs much address space itself")
 @pytest.mark.parametrize("limit", ["RLIMIT_AS", "RLIMIT_DATA"])
-@pytest.mark.parametrize(("room", "default"), [
-    (50 * GIBIBYTE, 8 * MEBIBYTE),
-    (30 * GIBIBYTE, 4 * MEBIBYTE),
-    (8 * GIBIBYTE, MEBIBYTE),
-    pytest.param(GIBIBYTE, MEBIBYTE // 4, marks=pytest.mark.skipif(
-        IS_FREE_THREADED, reason="the interpreter's own allocator takes a gibibyte of addresses at once")),
-])
+@pytest.mark.parametrize(
+    ("room", "default"),
+    [
+        (50 * GIBIBYTE, 8 * MEBIBYTE),
+        (30 * GIBIBYTE, 4 * MEBIBYTE),
+        (8 * GIBIBYTE, MEBIBYTE),
+        pytest.param(
+            GIBIBYTE,
+            MEBIBYTE // 4,
+            marks=pytest.mark.skipif(
+                IS_FREE_THREADED, reason="the interpreter's own allocator takes a gibibyte of addresses at once"
+            ),
+        ),
+    ],
+)
 def test_the_default_is_smaller_where_there_is_no_room_for_thousands(limit, room, default):
     assert default_with(limit, room) == default
 
@@ -73,7 +90,9 @@ def test_the_default_is_smaller_where_there_is_no_room_for_thousands(limit, room
 @pytest.mark.skipif(sys.platform != "linux", reason="the limits are those of Linux")
 @pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="needs much address space itself")
 def test_thousands_fit_where_the_default_is_smaller():
-    assert output_of("""
+    assert (
+        output_of(
+            """
         import resource
         resource.setrlimit(resource.RLIMIT_AS, (4 << 30, resource.RLIM_INFINITY))
         from greenlet import getcurrent, greenlet
@@ -83,7 +102,11 @@ def test_thousands_fit_where_the_default_is_smaller():
         for g in waiting:
             g.switch("done")
         print(all(g.dead for g in waiting))
-        """, GREENLET_STACK_SIZE="") == "True\n"
+        """,
+            GREENLET_STACK_SIZE="",
+        )
+        == "True\n"
+    )
 
 
 def test_without_an_argument_or_with_0_it_only_reports(stack_size):
@@ -175,8 +198,9 @@ def test_suspended_greenlets_keep_their_stacks(stack_size):
 
 def test_objects_are_freed_at_once_on_the_smallest_stack():
     # CPython puts off the deallocation of containers where little of a stack is left, and must not think so here.
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import greenlet, weakref
 
         greenlet.stack_size(65_536)
@@ -194,14 +218,17 @@ def test_objects_are_freed_at_once_on_the_smallest_stack():
 
         print([greenlet.greenlet(freed).switch(depth) for depth in range(5)])
         """,
-        timeout=20,
-    ) == f"{[True] * 5}\n"
+            timeout=20,
+        )
+        == f"{[True] * 5}\n"
+    )
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="CPython 3.11 does not watch the C stack")
 def test_what_is_put_off_near_the_end_of_a_stack_is_done_before_the_greenlet_ends():
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import greenlet, weakref
 
         greenlet.stack_size(65_536)
@@ -225,8 +252,10 @@ def test_what_is_put_off_near_the_end_of_a_stack_is_done_before_the_greenlet_end
         greenlet.greenlet(run).switch()
         print(any(reference() is not None for reference in alive))
         """,
-        timeout=20,
-    ) == "False\n"
+            timeout=20,
+        )
+        == "False\n"
+    )
 
 
 def test_the_environment_variable_sets_the_default():
@@ -234,30 +263,56 @@ def test_the_environment_variable_sets_the_default():
     assert output_of(REPORT, GREENLET_STACK_SIZE=str(MINIMUM)).split() == [str(MINIMUM), "3"]
 
 
-@pytest.mark.parametrize(("text", "size"), [
-    ("8388608", 8 * MEBIBYTE),
-    ("0x800000", 8 * MEBIBYTE),
-    ("0X80000", MEBIBYTE // 2),
-    ("8M", 8 * MEBIBYTE),
-    ("3m", 3 * MEBIBYTE),
-    ("256k", MEBIBYTE // 4),
-    ("256K", MEBIBYTE // 4),
-    ("1G", GIBIBYTE),
-    ("0x100k", MEBIBYTE // 4),
-    ("0100000", 100_000),
-])
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("8388608", 8 * MEBIBYTE),
+        ("0x800000", 8 * MEBIBYTE),
+        ("0X80000", MEBIBYTE // 2),
+        ("8M", 8 * MEBIBYTE),
+        ("3m", 3 * MEBIBYTE),
+        ("256k", MEBIBYTE // 4),
+        ("256K", MEBIBYTE // 4),
+        ("1G", GIBIBYTE),
+        ("0x100k", MEBIBYTE // 4),
+        ("0100000", 100_000),
+    ],
+)
 def test_the_environment_variable_takes_other_bases_and_units(text, size):
     assert output_of(REPORT, GREENLET_STACK_SIZE=text).split() == [str(size), "3"]
 
 
 def test_an_empty_environment_variable_is_none():
-    assert output_of(REPORT, GREENLET_STACK_SIZE="") == output_of(f"import os; os.environ.pop('GREENLET_STACK_SIZE', None); {REPORT}")
+    assert output_of(REPORT, GREENLET_STACK_SIZE="") == output_of(
+        f"import os; os.environ.pop('GREENLET_STACK_SIZE', None); {REPORT}"
+    )
 
 
-@pytest.mark.parametrize("value", [
-    "0", "1", "-1", "+8388608", "65535", "63k", "many", " ", " 8388608", "8388608 ", "1e6", "8MB", "8 M", "M", "0x", "0xg", "1.5M",
-    "65G", "9" * 30, "99999999999999999999M",
-])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "0",
+        "1",
+        "-1",
+        "+8388608",
+        "65535",
+        "63k",
+        "many",
+        " ",
+        " 8388608",
+        "8388608 ",
+        "1e6",
+        "8MB",
+        "8 M",
+        "M",
+        "0x",
+        "0xg",
+        "1.5M",
+        "65G",
+        "9" * 30,
+        "99999999999999999999M",
+    ],
+)
 def test_an_environment_variable_that_says_no_size_is_warned_of(value):
     default = output_of(REPORT, GREENLET_STACK_SIZE="")
     done = run_python(REPORT, GREENLET_STACK_SIZE=value)
@@ -267,7 +322,8 @@ def test_an_environment_variable_that_says_no_size_is_warned_of(value):
 
 
 def test_the_warning_can_be_made_an_error_and_is_given_once():
-    assert output_of("""
+    assert output_of(
+        """
         import warnings
         warnings.simplefilter("error")
         try:
@@ -276,7 +332,9 @@ def test_the_warning_can_be_made_an_error_and_is_given_once():
             print("many" in str(warning))
         import greenlet
         print(greenlet.greenlet(len).switch("abc"))
-        """, GREENLET_STACK_SIZE="many").split() == ["True", "3"]
+        """,
+        GREENLET_STACK_SIZE="many",
+    ).split() == ["True", "3"]
 
 
 def test_is_a_function_of_the_package():

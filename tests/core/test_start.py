@@ -3,8 +3,9 @@
 import weakref
 
 import pytest
-from greenlet import GreenletExit, error, getcurrent, greenlet
 from support.greenlets import Subclass, suspended
+
+from greenlet import GreenletExit, error, getcurrent, greenlet
 
 
 def test_without_a_run_it_cannot_be_started():

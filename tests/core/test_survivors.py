@@ -6,8 +6,9 @@ import threading
 import weakref
 
 import pytest
-from greenlet import GreenletExit, getcurrent, greenlet
 from support.greenlets import Subclass
+
+from greenlet import GreenletExit, getcurrent, greenlet
 
 
 @pytest.mark.parametrize("cls", [greenlet, Subclass])

@@ -6,13 +6,14 @@ import sys
 import threading
 import weakref
 
-import greenlet as package
 import pytest
-from greenlet import _greenlet, getcurrent, greenlet, settrace
 from support.environment import DAEMON_THREADS_END_WELL, IS_DEBUG_BUILD
 from support.greenlets import collect, suspended
 from support.processes import output_of, output_of_script, stress_script
 from support.threads import in_thread
+
+import greenlet as package
+from greenlet import _greenlet, getcurrent, greenlet, settrace
 
 
 class TestEnd:
@@ -146,8 +147,9 @@ class TestEnd:
 
     @DAEMON_THREADS_END_WELL
     def test_a_daemon_thread_with_suspended_greenlets_does_not_hinder_exit(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import threading, time
             from greenlet import getcurrent, greenlet
 
@@ -163,7 +165,9 @@ class TestEnd:
             ready.wait()
             print("end")
             """
-        ) == "end\n"
+            )
+            == "end\n"
+        )
 
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
     def test_a_thread_may_end_inside_a_greenlet(self):
@@ -182,8 +186,9 @@ class TestEnd:
     def test_what_runs_when_a_thread_ends_belongs_to_it_though_another_one_ends_meanwhile(self):
         # It was looked for in what the thread had released already, so another main greenlet was made: the greenlet that runs was
         # none of that one's.
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import _thread, threading, time
             from greenlet import getcurrent, greenlet
 
@@ -212,7 +217,9 @@ class TestEnd:
             thread.join()
             print(seen)
             """
-        ) == "['this one', 'this one']\n"
+            )
+            == "['this one', 'this one']\n"
+        )
 
     def test_ten_thousand_threads_leave_nothing_behind(self):
         number = "2000" if IS_DEBUG_BUILD else "10000"

@@ -7,9 +7,10 @@ import textwrap
 import threading
 
 import pytest
-from greenlet import error, getcurrent, greenlet
 from support.environment import IS_FREE_THREADED
 from support.processes import output_of, output_of_stress
+
+from greenlet import error, getcurrent, greenlet
 
 
 def run_threads(source, functions, check=""):
@@ -54,9 +55,13 @@ def test_the_context_of_a_suspended_greenlet_of_another_thread():
     g = handed_over.get(timeout=30)
     try:
         if IS_FREE_THREADED and sys.version_info < (3, 14):  # where threads can't be stopped
-            with pytest.raises(ValueError, match="cannot get context of a greenlet that is running in a different thread"):
+            with pytest.raises(
+                ValueError, match="cannot get context of a greenlet that is running in a different thread"
+            ):
                 g.gr_context
-            with pytest.raises(ValueError, match="cannot set context of a greenlet that is running in a different thread"):
+            with pytest.raises(
+                ValueError, match="cannot set context of a greenlet that is running in a different thread"
+            ):
                 g.gr_context = second
             second = first
         else:
@@ -330,12 +335,15 @@ def test_threads_that_would_start_a_greenlet_at_once():
     )
 
 
-@pytest.mark.parametrize("attribute, value", [
-    ("parent", "greenlet(lambda: None)"),
-    ("gr_context", "contextvars.Context()"),
-    ("run", "lambda: None"),
-    ("__dict__", "{}"),
-])
+@pytest.mark.parametrize(
+    "attribute, value",
+    [
+        ("parent", "greenlet(lambda: None)"),
+        ("gr_context", "contextvars.Context()"),
+        ("run", "lambda: None"),
+        ("__dict__", "{}"),
+    ],
+)
 def test_an_attribute_may_be_read_while_another_thread_sets_it(attribute, value):
     # Where threads do not take turns, what was read had been freed: crash.
     run_threads(

@@ -4,17 +4,19 @@ import gc
 import weakref
 
 import pytest
-from greenlet import aio, error, getcurrent, greenlet, on_thread_stack, stackless
-from greenlet.generators import generator, yield_
 from support.environment import IS_FREE_THREADED
 from support.greenlets import collect, suspended
 from support.scheduler import WITH_A_SCHEDULER
 from support.stacks import in_greenlet
 from support.threads import in_thread
 
+from greenlet import aio, error, getcurrent, greenlet, on_thread_stack, stackless
+from greenlet.generators import generator, yield_
+
 
 def refused(function, *args, exception=error):
     """Has *function* refused a switch in a function that is called on the thread's stack of a new greenlet? The reason."""
+
     def run():
         with pytest.raises(exception) as caught:
             on_thread_stack(function, *args)
@@ -27,7 +29,8 @@ def test_a_switch_is_refused_with_the_reason():
     main = getcurrent()
     assert refused(main.switch, "lost?") == (
         "can't switch to another greenlet in a function that on_thread_stack() has called: it runs on the thread's own "
-        "stack, where the main greenlet is suspended")
+        "stack, where the main greenlet is suspended"
+    )
     assert refused(lambda: main.switch("lost?")).startswith("can't switch")
 
 

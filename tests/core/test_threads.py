@@ -8,10 +8,11 @@ import time
 import weakref
 
 import pytest
-from greenlet import GreenletExit, error, getcurrent, greenlet
 from support.environment import IS_FREE_THREADED
 from support.greenlets import collect, suspended
 from support.threads import in_thread
+
+from greenlet import GreenletExit, error, getcurrent, greenlet
 
 
 class Worker:

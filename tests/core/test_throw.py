@@ -5,8 +5,9 @@ import sys
 import traceback
 
 import pytest
-from greenlet import GreenletExit, error, getcurrent, greenlet
 from support.greenlets import suspended
+
+from greenlet import GreenletExit, error, getcurrent, greenlet
 
 
 class Custom(Exception):

@@ -3,11 +3,12 @@
 import sys
 import weakref
 
-import greenlet as package
 import pytest
-from greenlet import GreenletExit, getcurrent, gettrace, greenlet, settrace
 from support.greenlets import suspended
 from support.threads import in_thread
+
+import greenlet as package
+from greenlet import GreenletExit, getcurrent, gettrace, greenlet, settrace
 
 
 class Tracer:
@@ -282,6 +283,7 @@ def test_the_callback_is_not_traced_by_sys_settrace():
 
 def test_tracing_belongs_to_a_thread():
     with Tracer() as tracer:
+
         def run():
             assert gettrace() is None
             greenlet(lambda: None).switch()

@@ -9,9 +9,10 @@ import traceback
 import weakref
 
 import pytest
+from support.environment import IS_DEBUG_BUILD, IS_FREE_THREADED
+
 from greenlet.aio import async_, await_, run
 from greenlet.generators import generator, yield_
-from support.environment import IS_DEBUG_BUILD, IS_FREE_THREADED
 
 NAMES = ["a", "b", "c", "d"]
 
@@ -53,20 +54,32 @@ def test_arguments_that_do_not_fit_are_refused_by_the_call_as_by_a_native_one():
     for _ in range(600):
         signature = random_signature(choose)
         namespace = {}
-        exec(f"def native({signature}): yield\nasync def coroutine({signature}): pass\nasync def asynchronous({signature}): yield",
-             namespace)
+        exec(
+            f"def native({signature}): yield\nasync def coroutine({signature}): pass\nasync def asynchronous({signature}): yield",
+            namespace,
+        )
         exec(f"def function({signature}): pass\ndef generator_function({signature}): yield", namespace)
         native, function = namespace["native"], namespace["function"]
-        for made_of in (function, namespace["generator_function"], native, namespace["coroutine"], namespace["asynchronous"]):
+        for made_of in (
+            function,
+            namespace["generator_function"],
+            native,
+            namespace["coroutine"],
+            namespace["asynchronous"],
+        ):
             made_of.__name__ = made_of.__qualname__ = "named"
         for _ in range(4):
             args = tuple(range(choose.randint(0, 4)))
-            kwargs = {name: 0 for name in choose.sample([*NAMES, "other"], choose.randint(0, 3))}
+            kwargs = dict.fromkeys(choose.sample([*NAMES, "other"], choose.randint(0, 3)), 0)
             expected = outcome(lambda: native(*args, **kwargs))
             refused += expected != "made"
-            calls = [lambda: generator(function)(*args, **kwargs), lambda: run(function, *args, **kwargs),
-                     lambda: async_(function)(*args, **kwargs), lambda: async_(generator(function))(*args, **kwargs),
-                     lambda: async_(namespace["generator_function"])(*args, **kwargs)]
+            calls = [
+                lambda: generator(function)(*args, **kwargs),
+                lambda: run(function, *args, **kwargs),
+                lambda: async_(function)(*args, **kwargs),
+                lambda: async_(generator(function))(*args, **kwargs),
+                lambda: async_(namespace["generator_function"])(*args, **kwargs),
+            ]
             for call in calls:
                 assert outcome(call) == expected, (signature, args, kwargs)
     assert 300 < refused < 2300
@@ -95,9 +108,16 @@ class Methods:
         return a
 
 
-@pytest.mark.parametrize("call", [
-    Methods().method, Methods.of_class, Methods.static, Methods().asynchronous, lambda *args: run(Methods().plain, *args),
-])
+@pytest.mark.parametrize(
+    "call",
+    [
+        Methods().method,
+        Methods.of_class,
+        Methods.static,
+        Methods().asynchronous,
+        lambda *args: run(Methods().plain, *args),
+    ],
+)
 def test_so_are_those_of_methods(call):
     outcome_of_one = call(1)
     outcome_of_one.close()
@@ -115,7 +135,9 @@ def test_the_traceback_of_a_refusal_ends_where_the_call_is():
         with pytest.raises(TypeError) as caught:
             call()
         assert {frame.name for frame in traceback.extract_tb(caught.tb)} <= {
-            "test_the_traceback_of_a_refusal_ends_where_the_call_is", "<lambda>"}
+            "test_the_traceback_of_a_refusal_ends_where_the_call_is",
+            "<lambda>",
+        }
 
 
 def test_defaults_are_those_of_the_moment():
@@ -153,7 +175,9 @@ def test_other_callables_find_out_when_they_are_called():
         coroutine.send(None)
 
 
-@pytest.mark.parametrize("is_asked", [inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction])
+@pytest.mark.parametrize(
+    "is_asked", [inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction]
+)
 def test_what_async_makes_is_what_it_is_to_inspect(is_asked):
     def native():
         yield 1
@@ -212,16 +236,37 @@ def make(note):
 
 def sourced(number, async_="", pause="yield", decorate="function"):
     parameters = [f"p{i}" for i in range(number)]
-    namespace = {"generator": generator, "yield_": yield_, "await_": await_, "run": run, "asynchronous": async_,
-                 "sleep": asyncio.sleep, "async_": globals()["async_"]}
-    exec(SOURCE.format(async_=async_, parameters=", ".join(parameters), first=parameters[0], pause=pause, decorate=decorate), namespace)
+    namespace = {
+        "generator": generator,
+        "yield_": yield_,
+        "await_": await_,
+        "run": run,
+        "asynchronous": async_,
+        "sleep": asyncio.sleep,
+        "async_": globals()["async_"],
+    }
+    exec(
+        SOURCE.format(
+            async_=async_, parameters=", ".join(parameters), first=parameters[0], pause=pause, decorate=decorate
+        ),
+        namespace,
+    )
     return namespace["make"]
 
 
 @only_where_given_up
-@pytest.mark.parametrize("number", [1, 2, 6, 7, 8, pytest.param(9, marks=pytest.mark.skipif(
-    sys.version_info >= (3, 14), reason="more than eight are kept")), pytest.param(64, marks=pytest.mark.skipif(
-        sys.version_info >= (3, 14), reason="more than eight are kept"))])
+@pytest.mark.parametrize(
+    "number",
+    [
+        1,
+        2,
+        6,
+        7,
+        8,
+        pytest.param(9, marks=pytest.mark.skipif(sys.version_info >= (3, 14), reason="more than eight are kept")),
+        pytest.param(64, marks=pytest.mark.skipif(sys.version_info >= (3, 14), reason="more than eight are kept")),
+    ],
+)
 def test_arguments_are_released_when_those_of_a_native_function_are(number):
     native = log_of_arguments(sourced(number), number)
     assert native[2][:2] == ("deleted", [False] + [True] * (number - 1))
@@ -251,7 +296,10 @@ def test_many_arguments_and_all_kinds_of_callables_get_what_they_are_given():
     for number in (0, 1, 6, 7, 8, 9, 63, 64, 65, 2000):
         chunks = [Chunk() for _ in range(number)]
         counts = [sys.getrefcount(chunk) for chunk in chunks]
-        for function in (lambda *args: yield_(args), type("C", (), {"method": lambda self, *args: yield_(args)})().method):
+        for function in (
+            lambda *args: yield_(args),
+            type("C", (), {"method": lambda self, *args: yield_(args)})().method,
+        ):
             g = generator(function)(*chunks)
             assert next(g) == tuple(chunks)
             assert list(g) == []
@@ -306,12 +354,21 @@ def test_a_yielded_value_belongs_to_the_consumer_alone():
     assert alive(generator(ours)())[:3] == [False, True, True]
 
 
-@pytest.mark.parametrize("call", [
-    lambda value: yield_(value), lambda value: yield_(*[value]), lambda value: [*map(yield_, [value])],
-    lambda value: __import__("functools").partial(yield_)(value), lambda value: __import__("functools").partial(yield_, value)(),
-    lambda value: __import__("types").MethodType(yield_, value)(), lambda value: sorted([value], key=yield_),
-    lambda value: __import__("operator").call(yield_, value), lambda value: {1: yield_(value)},
-], ids=range(9))
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda value: yield_(value),
+        lambda value: yield_(*[value]),
+        lambda value: [*map(yield_, [value])],
+        lambda value: __import__("functools").partial(yield_)(value),
+        lambda value: __import__("functools").partial(yield_, value)(),
+        lambda value: __import__("types").MethodType(yield_, value)(),
+        lambda value: sorted([value], key=yield_),
+        lambda value: __import__("operator").call(yield_, value),
+        lambda value: {1: yield_(value)},
+    ],
+    ids=range(9),
+)
 def test_any_way_to_call_yield_keeps_the_counts_of_references(call):
     chunk = Chunk()
     count = sys.getrefcount(chunk)
@@ -333,8 +390,12 @@ def test_events_of_calls_see_an_argument_of_yield_all_the_same():
     monitoring = sys.monitoring
     monitoring.use_tool_id(3, "test")
     try:
-        monitoring.register_callback(3, monitoring.events.C_RETURN, lambda code, offset, function, argument: seen.append(argument))
-        monitoring.register_callback(3, monitoring.events.CALL, lambda code, offset, function, argument: seen.append(argument))
+        monitoring.register_callback(
+            3, monitoring.events.C_RETURN, lambda code, offset, function, argument: seen.append(argument)
+        )
+        monitoring.register_callback(
+            3, monitoring.events.CALL, lambda code, offset, function, argument: seen.append(argument)
+        )
         monitoring.set_events(3, monitoring.events.CALL)
         assert [type(value) for value in generator(lambda: yield_(Chunk()))()] == [Chunk]
     finally:

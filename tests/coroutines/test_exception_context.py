@@ -12,6 +12,7 @@ import textwrap
 import types
 
 import pytest
+
 from greenlet import greenlet
 from greenlet.aio import async_, await_, run
 from greenlet.generators import generator, yield_
@@ -98,8 +99,12 @@ async def immediate(log, number):
 
 
 AWAITABLES = {
-    "plain": lambda log, number: plain(number), "iterator": lambda log, number: Iterator(number), "catching": catching,
-    "raising": raising, "failing": failing, "immediate": immediate,
+    "plain": lambda log, number: plain(number),
+    "iterator": lambda log, number: Iterator(number),
+    "catching": catching,
+    "raising": raising,
+    "failing": failing,
+    "immediate": immediate,
 }
 ERRORS = ["KeyError", "ValueError", "Failure"]
 
@@ -124,8 +129,11 @@ def random_body(choose, depth, awaits):
                 lines.append(f"    raise {choose.choice(ERRORS)}({number})")
             if kind == "except":
                 caught = choose.choice([*ERRORS, "Exception", "GeneratorExit", "BaseException"])
-                lines += [f"except {caught} as error:", "    log.append(chain(error))",
-                          *random_block(choose, depth, awaits)]
+                lines += [
+                    f"except {caught} as error:",
+                    "    log.append(chain(error))",
+                    *random_block(choose, depth, awaits),
+                ]
                 if choose.random() < 0.3:
                     lines.append(choose.choice(["    raise", f"    raise Failure({number})"]))
             else:
@@ -140,8 +148,14 @@ def random_block(choose, depth, awaits):
 def compiled(lines, definition, pause, **names):
     first = "PAUSE(make('plain', log, 0))" if "await" in pause else "PAUSE(0)"  # or it would be no native generator
     source = "\n".join([definition, f"    {first}", *(f"    {line}" for line in lines)]).replace("PAUSE(", pause)
-    namespace = {"Failure": Failure, "Manager": Manager, "chain": chain, "sent": lambda number: number % 2, **names,
-                 "make": lambda name, *arguments: AWAITABLES[name](*arguments)}
+    namespace = {
+        "Failure": Failure,
+        "Manager": Manager,
+        "chain": chain,
+        "sent": lambda number: number % 2,
+        **names,
+        "make": lambda name, *arguments: AWAITABLES[name](*arguments),
+    }
     exec(source, namespace)
     return namespace["body"]
 
@@ -158,7 +172,9 @@ def use(make, seed):
         if what == "close":
             return "closed", body.close()
         error = choose.choice([KeyError, ValueError, Failure, GeneratorExit])
-        return "threw", body.throw(error if what == "throw a class" else error("old" if what == "throw old" else "thrown"))
+        return "threw", body.throw(
+            error if what == "throw a class" else error("old" if what == "throw old" else "thrown")
+        )
 
     def step_and_log():
         try:
@@ -253,8 +269,10 @@ def test_random_asynchronous_generators_log_the_same_as_native_ones(part):
         lines = random_body(random.Random(seed), 3, False)
         native = compiled(lines, "async def body(log):", "(yield ")
         log = use(lambda log: Driven(native(log)), seed)
-        for function in (compiled(lines, "def body(log):", "(yield "),
-                         generator(compiled(lines, "def body(log):", "yield_(", yield_=yield_))):
+        for function in (
+            compiled(lines, "def body(log):", "(yield "),
+            generator(compiled(lines, "def body(log):", "yield_(", yield_=yield_)),
+        ):
             made = async_(function)
             assert use(lambda log: Driven(made(log)), seed) == log, "\n".join(lines)
 
@@ -358,10 +376,15 @@ def test_a_chain_that_would_become_a_ring_is_cut():
     assert chain(caught.value) == "ValueError('thrown') < KeyError('handled')"
 
 
-@pytest.mark.parametrize("wait", [
-    lambda: await_(asyncio.Event().wait()), lambda: await_(asyncio.get_running_loop().create_future()),
-    lambda: await_(asyncio.sleep(10)),
-], ids=["coroutine", "future", "sleep"])
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda: await_(asyncio.Event().wait()),
+        lambda: await_(asyncio.get_running_loop().create_future()),
+        lambda: await_(asyncio.sleep(10)),
+    ],
+    ids=["coroutine", "future", "sleep"],
+)
 def test_a_cancellation_has_the_error_that_is_handled_as_its_context(wait):
     def function():
         try:

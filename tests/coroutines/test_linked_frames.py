@@ -13,13 +13,14 @@ import warnings
 import weakref
 
 import pytest
+from support.environment import IS_FREE_THREADED
+from support.frames import chain
+from support.processes import output_of
+
 from greenlet import GreenletExit, getcurrent, greenlet, trim_stacks
 from greenlet import error as greenlet_error
 from greenlet.aio import await_, run
 from greenlet.generators import generator, yield_
-from support.environment import IS_FREE_THREADED
-from support.frames import chain
-from support.processes import output_of
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="frames are not linked on 3.11")
 
@@ -122,7 +123,11 @@ def test_the_collector_and_other_threads_may_look_at_any_time():
             yield_(chain(sys._getframe()))
 
     def nested(depth):
-        return [len(stack) for stack in collects()] if depth == 0 else generator(lambda: yield_(nested(depth - 1)))().__next__()
+        return (
+            [len(stack) for stack in collects()]
+            if depth == 0
+            else generator(lambda: yield_(nested(depth - 1)))().__next__()
+        )
 
     lengths = nested(5)
     assert len(set(lengths)) == 1 and lengths[0] > 12
@@ -212,7 +217,7 @@ def test_frames_of_one_that_waits_for_itself_have_an_end():
     def waits():
         def helper():
             yield_("first")
-            seen.append(chain(body.gr_frame))   # the body waits for a value of its own generator
+            seen.append(chain(body.gr_frame))  # the body waits for a value of its own generator
 
         bodies.append(getcurrent())
         greenlet(helper).switch()
@@ -263,7 +268,9 @@ def test_the_consumer_is_killed_while_the_body_is_away():
     assert chain(kept[0]) in (["away"], ["away", "consume"])
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 15), reason="it sees the thread state's own frame, as at the start of a thread")
+@pytest.mark.skipif(
+    sys.version_info >= (3, 15), reason="it sees the thread state's own frame, as at the start of a thread"
+)
 @pytest.mark.parametrize("look", [sys._getframe, functools.partial(sys._getframe, 0)], ids=["builtin", "partial"])
 def test_a_builtin_function_that_asks_for_its_frame_gets_none_that_goes(look):
     # It got a frame object for the link, which lies in the greenlet's stack.
@@ -298,7 +305,8 @@ def test_compiler_flags_are_not_those_of_the_link():
 
 def test_a_ring_that_comes_about_while_a_greenlet_arrives():
     # Frames that led back to themselves had no end: an endless loop in whatever follows them.
-    assert output_of("""
+    assert (
+        output_of("""
         import sys, traceback
         from greenlet import error, greenlet, getcurrent
         from greenlet.generators import generator, yield_
@@ -345,14 +353,20 @@ def test_a_ring_that_comes_about_while_a_greenlet_arrives():
         except error as refusal:
             print(refusal)
         print(0 < seen[0] < 10, seen[1])
-    """) == "the generator waits for the greenlet that resumed it\nTrue None\n"
+    """)
+        == "the generator waits for the greenlet that resumed it\nTrue None\n"
+    )
 
 
 @pytest.mark.skipif(IS_FREE_THREADED, reason="another thread may be asking for the frame's f_back")
-@pytest.mark.parametrize("begin", [
-    lambda function: next(generator(function)()),
-    lambda function: run(function).send(None),
-], ids=["generator", "coroutine"])
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda function: next(generator(function)()),
+        lambda function: run(function).send(None),
+    ],
+    ids=["generator", "coroutine"],
+)
 def test_an_exception_that_is_kept_does_not_keep_the_consumer_s_variables(begin):
     class Thing:
         pass

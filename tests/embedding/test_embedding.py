@@ -22,8 +22,14 @@ def program(tmp_path_factory):
     if library is None:
         pytest.skip("this CPython has no shared library to embed")
     target = tmp_path_factory.mktemp("embedding") / "program"
-    command += [str(Path(__file__).with_name("program.c")), "-o", str(target), f"-I{sysconfig.get_path('include')}",
-                str(library), f"-Wl,-rpath,{library.parent}"]
+    command += [
+        str(Path(__file__).with_name("program.c")),
+        "-o",
+        str(target),
+        f"-I{sysconfig.get_path('include')}",
+        str(library),
+        f"-Wl,-rpath,{library.parent}",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, f"{shlex.join(command)}\n{done.stderr}"
     return target
@@ -31,14 +37,22 @@ def program(tmp_path_factory):
 
 def run(program, source, rounds=ROUNDS):
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    done = subprocess.run([program, str(rounds), sys._base_executable, source], env={**os.environ, "PYTHONPATH": path},
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [program, str(rounds), sys._base_executable, source],
+        env={**os.environ, "PYTHONPATH": path},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert (done.returncode, done.stderr) == (0, ""), done
     return done.stdout
 
 
 def test_the_interpreter_can_be_started_again(program):
-    source = "from greenlet import getcurrent, greenlet; print(greenlet(lambda: getcurrent().parent.switch(1)).switch())"
+    source = (
+        "from greenlet import getcurrent, greenlet; print(greenlet(lambda: getcurrent().parent.switch(1)).switch())"
+    )
     assert run(program, source) == "1\n" * ROUNDS + "end\n"
 
 

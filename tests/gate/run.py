@@ -26,15 +26,16 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
-import greenlet
 from callgrind import instructions_by_object
 from workload import CASES, REPEATED
 
+import greenlet
+
 HERE = Path(__file__).resolve().parent
 LIMITS = HERE / "limits.toml"
-COUNTS = (20, 220)   # of the two runs
-HEADROOM = 1.05      # of a limit above what was measured when it was set
-SAME = 0.2           # so many instructions of difference are the processes' starts
+COUNTS = (20, 220)  # of the two runs
+HEADROOM = 1.05  # of a limit above what was measured when it was set
+SAME = 0.2  # so many instructions of difference are the processes' starts
 SHALLOW = "switch, 1 frame deep"
 AT_ANY_DEPTH = [(SHALLOW, "switch, 300 frames deep"), ("value, 1 frame deep", "value, 100 frames deep")]
 THROUGH_CHANNEL = "send and receive"
@@ -43,7 +44,7 @@ THROUGH_CHANNEL = "send and receive"
 class Instructions(NamedTuple):
     """Of one operation."""
 
-    own: float    # in the package's code
+    own: float  # in the package's code
     total: float  # in all code
 
 
@@ -55,13 +56,30 @@ def run_under_callgrind(case: str, count: int, folder: Path) -> Instructions:
     output = folder / f"{case}.{count}"
     site_packages = Path(greenlet.__file__).parent.parent
     # Nothing but the package and the standard library, and no hash that is different each time.
-    program = (f"import sys, runpy; sys.path[:0] = [{str(site_packages)!r}]; "
-               f"runpy.run_path({str(HERE / 'workload.py')!r}, run_name='__main__')")
+    program = (
+        f"import sys, runpy; sys.path[:0] = [{str(site_packages)!r}]; "
+        f"runpy.run_path({str(HERE / 'workload.py')!r}, run_name='__main__')"
+    )
     result = subprocess.run(
-        ["valgrind", "--tool=callgrind", f"--callgrind-out-file={output}",
-         sys.executable, "-S", "-s", "-P", "-c", program, case, str(count)],
-        env=os.environ | {"PYTHONHASHSEED": "0"}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True)
+        [
+            "valgrind",
+            "--tool=callgrind",
+            f"--callgrind-out-file={output}",
+            sys.executable,
+            "-S",
+            "-s",
+            "-P",
+            "-c",
+            program,
+            case,
+            str(count),
+        ],
+        env=os.environ | {"PYTHONHASHSEED": "0"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     if result.returncode != 0:
         raise RuntimeError(f"{case}: exit status {result.returncode}\n{result.stdout}")
     by_object = instructions_by_object(output)
@@ -70,17 +88,20 @@ def run_under_callgrind(case: str, count: int, folder: Path) -> Instructions:
 
 
 def measure() -> dict[str, Instructions]:
-    with (tempfile.TemporaryDirectory() as folder,
-          concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as executor):
-        runs = {(case, count): executor.submit(run_under_callgrind, case, count, Path(folder))
-                for case in CASES for count in COUNTS}
+    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as executor:
+        runs = {
+            (case, count): executor.submit(run_under_callgrind, case, count, Path(folder))
+            for case in CASES
+            for count in COUNTS
+        }
         results = {key: run.result() for key, run in runs.items()}
     few, many = COUNTS
     figures = {}
     for case, (_, operations) in CASES.items():
         divisor = (many - few) * REPEATED * operations
-        figures[case] = Instructions(*(round((more - less) / divisor, 1) for less, more in
-                                       zip(results[case, few], results[case, many])))
+        figures[case] = Instructions(
+            *(round((more - less) / divisor, 1) for less, more in zip(results[case, few], results[case, many]))
+        )
     return figures
 
 
@@ -91,8 +112,10 @@ def section_name() -> str:
 
 def as_section(figures: dict[str, Instructions]) -> str:
     lines = [f'["{section_name()}"]']
-    lines += [f'"{case}" = {{ own = {int(own * HEADROOM)}, total = {int(total * HEADROOM)} }}  # {own:.1f}, {total:.1f}'
-              for case, (own, total) in figures.items()]
+    lines += [
+        f'"{case}" = {{ own = {int(own * HEADROOM)}, total = {int(total * HEADROOM)} }}  # {own:.1f}, {total:.1f}'
+        for case, (own, total) in figures.items()
+    ]
     return "\n".join(lines)
 
 
@@ -107,14 +130,19 @@ def check(figures: dict[str, Instructions], limits: dict[str, dict[str, int]]) -
 
     for case, measured in figures.items():
         limit = Instructions(**limits[case])
-        report(measured.own <= limit.own and measured.total <= limit.total,
-               f"{case}: {measured.own:.1f} instructions in greenlet (limit {limit.own}), "
-               f"{measured.total:.1f} with CPython's (limit {limit.total})")
+        report(
+            measured.own <= limit.own and measured.total <= limit.total,
+            f"{case}: {measured.own:.1f} instructions in greenlet (limit {limit.own}), "
+            f"{measured.total:.1f} with CPython's (limit {limit.total})",
+        )
     for shallow_case, deep_case in AT_ANY_DEPTH:
         shallow, deep = figures[shallow_case], figures[deep_case]
         same = shallow.own == deep.own and abs(shallow.total - deep.total) <= SAME
-        report(same, f"{deep_case}: as many as at depth 1: {shallow.own:.1f} and {deep.own:.1f} in greenlet, "
-                     f"{shallow.total:.1f} and {deep.total:.1f} with CPython's")
+        report(
+            same,
+            f"{deep_case}: as many as at depth 1: {shallow.own:.1f} and {deep.own:.1f} in greenlet, "
+            f"{shallow.total:.1f} and {deep.total:.1f} with CPython's",
+        )
     shallow = figures[SHALLOW]
     switches = figures[THROUGH_CHANNEL].total / shallow.total
     report(switches <= 4, f"{THROUGH_CHANNEL}: as many as {switches:.2f} switches")
@@ -134,8 +162,10 @@ def main() -> int:
         return 2
     limits = tomllib.loads(LIMITS.read_text()) if LIMITS.exists() else {}
     if not arguments.measure and section_name() not in limits:
-        print(f"tests/gate/run.py: {LIMITS.name} has no section for {section_name()}; --measure makes one",
-              file=sys.stderr)
+        print(
+            f"tests/gate/run.py: {LIMITS.name} has no section for {section_name()}; --measure makes one",
+            file=sys.stderr,
+        )
         return 2
     figures = measure()
     if arguments.measure:

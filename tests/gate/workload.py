@@ -19,8 +19,10 @@ REPEATED = 50
 def loop_of(statement, **names):
     """A function of a count that runs *statement*, in which *names* are known, REPEATED times as often."""
     body = "\n   ".join([statement] * REPEATED)
-    exec(f"def make({', '.join(names)}):\n def loop(count):\n  for _ in range(count):\n   {body}\n return loop",
-         namespace := {})
+    exec(
+        f"def make({', '.join(names)}):\n def loop(count):\n  for _ in range(count):\n   {body}\n return loop",
+        namespace := {},
+    )
     return namespace["make"](**names)
 
 

@@ -8,9 +8,10 @@ import types
 import weakref
 
 import pytest
+from support.generators import count_to
+
 from greenlet import getcurrent
 from greenlet.generators import Generator, generator, yield_
-from support.generators import count_to
 
 
 def native():
@@ -34,12 +35,26 @@ class Natives:
         yield 1
 
 
-@pytest.mark.parametrize("function", [
-    native, coroutine, asynchronous, types.coroutine(native), Natives().method, Natives.of_class, functools.partial(native),
-    functools.partial(functools.partial(Natives().method)), classmethod(native), staticmethod(coroutine),
-], ids=repr)
+@pytest.mark.parametrize(
+    "function",
+    [
+        native,
+        coroutine,
+        asynchronous,
+        types.coroutine(native),
+        Natives().method,
+        Natives.of_class,
+        functools.partial(native),
+        functools.partial(functools.partial(Natives().method)),
+        classmethod(native),
+        staticmethod(coroutine),
+    ],
+    ids=repr,
+)
 def test_a_function_that_makes_something_else_than_a_call_is_refused_with_what_to_write(function):
-    with pytest.raises(TypeError, match=r"needs a function that calls yield_\(\), not .* write yield_\(value\) for `yield value`"):
+    with pytest.raises(
+        TypeError, match=r"needs a function that calls yield_\(\), not .* write yield_\(value\) for `yield value`"
+    ):
         generator(function)
 
 

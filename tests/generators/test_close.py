@@ -4,12 +4,13 @@ import gc
 import sys
 import weakref
 
-import greenlet
 import pytest
-from greenlet import getcurrent
-from greenlet.generators import generator, yield_
 from support.generators import count_to
 from support.processes import output_of
+
+import greenlet
+from greenlet import getcurrent
+from greenlet.generators import generator, yield_
 
 
 @generator
@@ -211,7 +212,8 @@ def test_what_gave_the_last_value_may_close_the_generator_when_it_goes():
 
 def test_a_long_chain_of_those_that_have_not_begun_is_released():
     # The deallocation of each was part of that of the one before: the C stack overflowed.
-    assert output_of("""
+    assert (
+        output_of("""
         from greenlet.generators import generator
 
         @generator
@@ -223,4 +225,6 @@ def test_a_long_chain_of_those_that_have_not_begun_is_released():
             g = function(g)
         del g
         print("done")
-    """) == "done\n"
+    """)
+        == "done\n"
+    )

@@ -4,8 +4,9 @@ import contextvars
 import gc
 import sys
 
-from greenlet.generators import generator, yield_
 from support.threads import in_thread
+
+from greenlet.generators import generator, yield_
 
 variable = contextvars.ContextVar("variable", default="default")
 

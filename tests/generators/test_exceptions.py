@@ -4,10 +4,11 @@ import inspect
 import sys
 import traceback
 
-import greenlet
 import pytest
-from greenlet.generators import generator, yield_
 from support.generators import count_to
+
+import greenlet
+from greenlet.generators import generator, yield_
 
 
 def test_an_exception_of_the_function_reaches_the_caller_and_finishes_it():

@@ -4,12 +4,13 @@ import contextlib
 import gc
 import sys
 
-import greenlet
 import pytest
-from greenlet import getcurrent
-from greenlet.generators import generator, yield_
 from support.generators import count_to
 from support.processes import output_of
+
+import greenlet
+from greenlet import getcurrent
+from greenlet.generators import generator, yield_
 
 
 def test_it_can_be_resumed_by_different_greenlets():
@@ -61,6 +62,7 @@ def test_such_a_greenlet_gets_what_is_thrown_and_passes_it_on():
 
 def test_the_function_may_wait_in_another_greenlet():
     """As with an event loop in a greenlet: the function switches to it, and it switches back."""
+
     def loop():
         while True:
             waiting.pop().switch("event")
@@ -138,8 +140,9 @@ def test_both_are_collected_when_nobody_can_resume_them(waiting_consumer):
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="the values that a call has on its stack are not known")
 def test_the_generator_may_be_collected_before_the_greenlet_that_waits_for_it():
     # That one was gone when its parent was set again: crash.
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import gc
         from greenlet import getcurrent, greenlet
         from greenlet.generators import generator, yield_
@@ -168,11 +171,14 @@ def test_the_generator_may_be_collected_before_the_greenlet_that_waits_for_it():
         del box, g
         gc.collect()
         """
-    ) == "generator\nconsumer\n"
+        )
+        == "generator\nconsumer\n"
+    )
 
 
 def test_a_greenlet_whose_parent_is_a_suspended_generator_may_resume_it():
     """Parents and resumers form a ring then."""
+
     @generator
     def starts_another():
         main = getcurrent().parent

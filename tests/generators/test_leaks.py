@@ -2,19 +2,23 @@
 
 import gc
 
-import greenlet
 import pytest
-from greenlet.generators import Generator
 from support.generators import count_to
 from support.processes import output_of_stress
 
+import greenlet
+from greenlet.generators import Generator
 
-@pytest.mark.parametrize("use", [
-    pytest.param(lambda: list(count_to(3)), id="to the end"),
-    pytest.param(lambda: next(count_to(3)), id="dropped"),
-    pytest.param(lambda: count_to(3), id="never begun"),
-    pytest.param(lambda: pytest.raises(TypeError, next, count_to("wrong")), id="failed"),
-])
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param(lambda: list(count_to(3)), id="to the end"),
+        pytest.param(lambda: next(count_to(3)), id="dropped"),
+        pytest.param(lambda: count_to(3), id="never begun"),
+        pytest.param(lambda: pytest.raises(TypeError, next, count_to("wrong")), id="failed"),
+    ],
+)
 def test_nothing_is_left_behind(use):
     def count():
         gc.collect()

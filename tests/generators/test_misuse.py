@@ -3,14 +3,15 @@
 import sys
 import threading
 
-import greenlet
 import pytest
-from greenlet import getcurrent
-from greenlet.generators import generator, yield_
 from support.environment import IS_FREE_THREADED, RACES
 from support.generators import count_to
 from support.processes import output_of_stress
 from support.threads import begun_by_one_of_several_threads, in_thread, outcomes_in_threads
+
+import greenlet
+from greenlet import getcurrent
+from greenlet.generators import generator, yield_
 
 
 def test_yield_outside_of_a_generator():
@@ -115,7 +116,9 @@ def test_threads_that_begin_and_close_one_at_once():
         use = [list, lambda g: g.close(), lambda g: g.throw(LookupError), lambda g: g.gi_frame]
         outcomes = outcomes_in_threads(lambda: use.pop()(g))
         assert len(begun) <= 1
-        assert all(isinstance(outcome, (type(None), list, ValueError, LookupError, greenlet.error)) for outcome in outcomes)
+        assert all(
+            isinstance(outcome, (type(None), list, ValueError, LookupError, greenlet.error)) for outcome in outcomes
+        )
         g.close()
         assert not g.gi_running
 

@@ -1,9 +1,9 @@
 """yield_() at any depth, send() and return values."""
 
-
 import pytest
-from greenlet.generators import generator, yield_
 from support.generators import count_to, echo
+
+from greenlet.generators import generator, yield_
 
 
 def test_iteration_gives_what_the_function_yields():

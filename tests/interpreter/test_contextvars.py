@@ -4,9 +4,10 @@ import contextvars
 import weakref
 
 import pytest
-from greenlet import getcurrent, greenlet
 from support.greenlets import suspended
 from support.threads import in_thread
+
+from greenlet import getcurrent, greenlet
 
 variable = contextvars.ContextVar("variable", default="default")
 

@@ -5,8 +5,9 @@ import sys
 import weakref
 
 import pytest
-from greenlet import getcurrent, greenlet
 from support.greenlets import suspended
+
+from greenlet import getcurrent, greenlet
 
 
 def handling(exception):

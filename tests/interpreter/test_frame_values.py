@@ -7,11 +7,12 @@ import sys
 import types
 
 import pytest
-from greenlet import getcurrent
 from support.environment import IS_FREE_THREADED, KEEPS_CLASSES
 from support.greenlets import collect, suspended
 from support.processes import output_of
 from support.threads import in_thread
+
+from greenlet import getcurrent
 
 
 def accept(**named):
@@ -50,14 +51,14 @@ def set_items(kept, switches):
 
 
 def set_slice(kept, switches):
-    switches()[[kept[0]]:[kept[0]]] = kept[0]
+    switches()[[kept[0]] : [kept[0]]] = kept[0]
 
 
 def set_slice_of_what_has_none(kept, switches):
     class WithoutItems(switches):
         __setitem__ = None
 
-    WithoutItems()[[kept[0]]:[kept[0]]] = kept[0]
+    WithoutItems()[[kept[0]] : [kept[0]]] = kept[0]
 
 
 def pass_too_many(kept, switches):
@@ -131,13 +132,30 @@ def accept_item(self, key, value):
 
 
 @pytest.mark.parametrize("make_class", [in_python, in_c])
-@pytest.mark.parametrize("leave", [
-    leave_except_block, set_cell, set_item, set_items, set_slice, set_slice_of_what_has_none, pass_too_many, pass_too_many_to_a_method,
-    pass_too_many_and_named,
-    pytest.param(pass_too_many_to_what_goes_then,
-                 marks=pytest.mark.skipif(IS_FREE_THREADED, reason="constants of code are never released there")),
-    spread_too_many, spread, call_an_attribute, call_a_method_of_a_temporary_in_a_loop, return_from_a_call_in_a_loop, spread_in_a_loop,
-])
+@pytest.mark.parametrize(
+    "leave",
+    [
+        leave_except_block,
+        set_cell,
+        set_item,
+        set_items,
+        set_slice,
+        set_slice_of_what_has_none,
+        pass_too_many,
+        pass_too_many_to_a_method,
+        pass_too_many_and_named,
+        pytest.param(
+            pass_too_many_to_what_goes_then,
+            marks=pytest.mark.skipif(IS_FREE_THREADED, reason="constants of code are never released there"),
+        ),
+        spread_too_many,
+        spread,
+        call_an_attribute,
+        call_a_method_of_a_temporary_in_a_loop,
+        return_from_a_call_in_a_loop,
+        spread_in_a_loop,
+    ],
+)
 class TestValuesThatAFrameHasReleased:
     """Destructors run, and switch, while an instruction has given a value away or released it: it is still on the frame's stack of values."""
 
@@ -200,11 +218,7 @@ print_freed(kept)
 
 
 def test_functions_that_a_suspended_greenlet_runs_are_kept():
-    assert output_of(
-        NAMED_ONCE
-        + "made_of = greenlet"
-        + SUSPENDED
-    ).splitlines() == ["value True", FREED]
+    assert output_of(NAMED_ONCE + "made_of = greenlet" + SUSPENDED).splitlines() == ["value True", FREED]
 
 
 def test_functions_that_a_suspended_greenlet_with_a_destructor_runs_are_kept():
@@ -221,11 +235,14 @@ made_of = Destroyed"""
 
 
 def test_functions_that_a_suspended_main_greenlet_runs_are_kept():
-    assert output_of(
-        NAMED_ONCE
-        + """
+    assert (
+        output_of(
+            NAMED_ONCE
+            + """
 g = greenlet(lambda: main.switch(forget("run", "callee")))
 define("def callee(): return g.switch()\\ndef run(): return callee()", g=g)
 print_freed(namespace["run"]())
 """
-    ) == FREED + "\n"
+        )
+        == FREED + "\n"
+    )

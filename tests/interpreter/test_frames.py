@@ -8,10 +8,11 @@ import sys
 import traceback
 
 import pytest
-from greenlet import getcurrent, greenlet, stackless
-from greenlet.generators import generator, yield_
 from support.frames import chain
 from support.greenlets import collect, suspended
+
+from greenlet import getcurrent, greenlet, stackless
+from greenlet.generators import generator, yield_
 
 
 def test_is_none_unless_suspended():

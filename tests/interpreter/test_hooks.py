@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from greenlet import getcurrent, greenlet
 from support.environment import IS_FREE_THREADED
 from support.greenlets import suspended
 from support.processes import output_of
+
+from greenlet import getcurrent, greenlet
 
 
 @pytest.fixture
@@ -202,16 +203,21 @@ def test_a_trace_function_that_raises_in_a_greenlet_ends_it(set_trace):
 
 
 @pytest.mark.parametrize("resume", ["switch", "throw"])
-@pytest.mark.parametrize("begin", [
-    "sys.settrace(lambda *arguments: None)",
-    "sys.setprofile(lambda *arguments: None)",
-    pytest.param(
-        "m = sys.monitoring; m.use_tool_id(2, 'test'); m.set_events(2, m.events.PY_UNWIND); m.register_callback(2, m.events.PY_UNWIND, print)",
-        marks=has_monitoring),
-])
+@pytest.mark.parametrize(
+    "begin",
+    [
+        "sys.settrace(lambda *arguments: None)",
+        "sys.setprofile(lambda *arguments: None)",
+        pytest.param(
+            "m = sys.monitoring; m.use_tool_id(2, 'test'); m.set_events(2, m.events.PY_UNWIND); m.register_callback(2, m.events.PY_UNWIND, print)",
+            marks=has_monitoring,
+        ),
+    ],
+)
 def test_an_exception_may_leave_a_function_that_was_suspended_when_events_began(begin, resume):
     # CPython 3.15 crashes, if the code of that function has never been adapted to any events.
-    assert output_of(f"""
+    assert (
+        output_of(f"""
         import sys
         from greenlet import getcurrent, greenlet
 
@@ -230,13 +236,18 @@ def test_an_exception_may_leave_a_function_that_was_suspended_when_events_began(
             g.{resume}({"ValueError" if resume == "throw" else ""})
         except ValueError:
             sys.stdout.write("left")
-    """) == "left"
+    """)
+        == "left"
+    )
 
 
-@pytest.mark.parametrize("before, meanwhile", [("None", "lambda *arguments: None"), ("lambda *arguments: None", "None")])
+@pytest.mark.parametrize(
+    "before, meanwhile", [("None", "lambda *arguments: None"), ("lambda *arguments: None", "None")]
+)
 def test_an_exception_may_leave_such_a_function_when_the_interpreter_ends(before, meanwhile):
     # What CPython has for the purpose, in `sys`, can't be found any more by then. Debug builds assert that it was used.
-    assert output_of(f"""
+    assert (
+        output_of(f"""
         import os
         import sys
         from greenlet import getcurrent, greenlet
@@ -263,12 +274,15 @@ def test_an_exception_may_leave_such_a_function_when_the_interpreter_ends(before
         g.switch(inner, getcurrent().switch, os.write)
         sys.late = Late(g)
         sys.settrace({meanwhile})
-        """) == "left"
+        """)
+        == "left"
+    )
 
 
 def test_an_exception_may_leave_a_function_that_was_called_while_a_callback_had_switched_away():
     # No events are told meanwhile, so that code was never adapted to any: CPython 3.15 crashed.
-    assert output_of("""
+    assert (
+        output_of("""
         import sys
         from greenlet import getcurrent, greenlet
 
@@ -299,12 +313,15 @@ def test_an_exception_may_leave_a_function_that_was_called_while_a_callback_had_
             g.switch()
         except ValueError:
             sys.stdout.write("left")
-    """) == "left"
+    """)
+        == "left"
+    )
 
 
 def test_an_exception_may_leave_a_function_whose_callback_had_switched_away_when_events_began():
     # The code below the callback was not adapted when that went on, and CPython 3.15 crashed after it.
-    assert output_of("""
+    assert (
+        output_of("""
         import sys
         import greenlet
 
@@ -327,7 +344,9 @@ def test_an_exception_may_leave_a_function_whose_callback_had_switched_away_when
             fail()
         except ValueError:
             sys.stdout.write("left")
-    """) == "left"
+    """)
+        == "left"
+    )
 
 
 @has_monitoring
@@ -421,8 +440,9 @@ class TestObservers:
         assert "in inner" not in outside and "in <module>" in outside
 
     def test_tracemalloc_sees_what_greenlets_allocate(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import tracemalloc
             from greenlet import getcurrent, greenlet
 
@@ -438,12 +458,15 @@ class TestObservers:
             del g
             print(tracemalloc.get_traced_memory()[0] - before < 50_000)
             """
-        ) == "True\n"
+            )
+            == "True\n"
+        )
 
     @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no such timers")
     def test_a_timer_may_interrupt_switching_at_any_time(self):
-        assert output_of(
-            """
+        assert (
+            output_of(
+                """
             import signal
             from greenlet import getcurrent, greenlet
 
@@ -466,11 +489,17 @@ class TestObservers:
             signal.setitimer(signal.ITIMER_REAL, 0)
             print(all(ticks))
             """
-        ) == "True\n"
+            )
+            == "True\n"
+        )
 
-    @pytest.mark.skipif(shutil.which("py-spy", path=str(Path(sys.executable).parent)) is None,
-                        reason="py-spy is not installed beside this interpreter")
-    @pytest.mark.skipif(IS_FREE_THREADED, reason="py-spy does not find the frames of free-threaded builds, without greenlets either")
+    @pytest.mark.skipif(
+        shutil.which("py-spy", path=str(Path(sys.executable).parent)) is None,
+        reason="py-spy is not installed beside this interpreter",
+    )
+    @pytest.mark.skipif(
+        IS_FREE_THREADED, reason="py-spy does not find the frames of free-threaded builds, without greenlets either"
+    )
     def test_py_spy_may_look_while_greenlets_switch(self):
         program = (
             "from greenlet import getcurrent, greenlet\n"
@@ -486,7 +515,9 @@ class TestObservers:
             spy = str(Path(sys.executable).with_name("py-spy"))
             seen = ""
             for _ in range(5):
-                done = subprocess.run([spy, "dump", "--pid", str(process.pid)], capture_output=True, text=True, timeout=60)
+                done = subprocess.run(
+                    [spy, "dump", "--pid", str(process.pid)], capture_output=True, text=True, timeout=60
+                )
                 assert process.poll() is None
                 seen += done.stdout
             if not seen:

@@ -6,12 +6,13 @@ import signal
 import sys
 
 import pytest
-from greenlet import getcurrent, greenlet
 from stress.recursion import CASES
 from support.environment import HAS_ADDRESS_SANITIZER
 from support.frames import deepest
 from support.greenlets import suspended
 from support.processes import run_script, stress_script
+
+from greenlet import getcurrent, greenlet
 
 
 def down(depth):
@@ -178,7 +179,9 @@ def test_recursion_through_c_has_room_for_a_reasonable_depth():
 def test_recursion_of_c_functions_is_stopped(kind, recursion_limit, stack_size):
     lift_the_limit()
     if kind == "parser" and HAS_ADDRESS_SANITIZER:
-        stack_size(4 << 20)  # CPython's parser has a limit of its own, which is too high for 1 MiB then, in a thread too
+        stack_size(
+            4 << 20
+        )  # CPython's parser has a limit of its own, which is too high for 1 MiB then, in a thread too
     # On 3.14 a thread's stack is enough for a comparison of 100,000 levels.
     nested = []
     for _ in range(500_000):
@@ -290,7 +293,9 @@ if HAS_ADDRESS_SANITIZER:
 def recurse(case, where, **environment):
     """How the *case* of the script ended *where*: None for a crash."""
     done = run_script(stress_script("recursion.py"), case, where, timeout=60, **environment)
-    if done.returncode == -signal.SIGSEGV or (HAS_ADDRESS_SANITIZER and "ERROR: AddressSanitizer: stack-overflow" in done.stderr):
+    if done.returncode == -signal.SIGSEGV or (
+        HAS_ADDRESS_SANITIZER and "ERROR: AddressSanitizer: stack-overflow" in done.stderr
+    ):
         return None
     assert done.returncode == 0, done
     return done.stdout.strip()

@@ -3,8 +3,9 @@
 import sys
 
 import pytest
-from greenlet import getcurrent, greenlet
 from support.processes import output_of
+
+from greenlet import getcurrent, greenlet
 
 interpreters = None
 for name in ("_interpreters", "_xxsubinterpreters"):
@@ -84,23 +85,29 @@ def test_each_interpreter_has_its_own_classes_and_main_greenlet():
         "from greenlet import getcurrent, greenlet; "
         "assert id(greenlet) != {} and id(getcurrent()) != {}, (id(greenlet), id(getcurrent()))"
     )
-    assert run(
-        "from greenlet import getcurrent, greenlet\n"
-        "main = getcurrent()\n"
-        f"run({source!r}.format(id(greenlet), id(main)))\n"
-        "assert getcurrent() is main\n"
-        "print('fine')"
-    ) == "fine\n"
+    assert (
+        run(
+            "from greenlet import getcurrent, greenlet\n"
+            "main = getcurrent()\n"
+            f"run({source!r}.format(id(greenlet), id(main)))\n"
+            "assert getcurrent() is main\n"
+            "print('fine')"
+        )
+        == "fine\n"
+    )
 
 
 def test_another_interpreter_can_run_inside_a_greenlet():
-    assert run(
-        "from greenlet import getcurrent, greenlet\n"
-        "g = greenlet(lambda: (run(USE), getcurrent().parent.switch(1), run(USE)))\n"
-        "assert g.switch() == 1\n"
-        "g.switch()\n"
-        "print(g.dead)"
-    ) == "True\n"
+    assert (
+        run(
+            "from greenlet import getcurrent, greenlet\n"
+            "g = greenlet(lambda: (run(USE), getcurrent().parent.switch(1), run(USE)))\n"
+            "assert g.switch() == 1\n"
+            "g.switch()\n"
+            "print(g.dead)"
+        )
+        == "True\n"
+    )
 
 
 def test_interpreters_in_several_threads_switch_at_the_same_time():
@@ -111,19 +118,22 @@ def test_interpreters_in_several_threads_switch_at_the_same_time():
         "for i in range(50_000): assert g.switch(i) == i\n"
         "for _ in range(2000): assert greenlet(len).switch('abc') == 3\n"
     )
-    assert run(
-        "import threading\n"
-        "failures = []\n"
-        "def target():\n"
-        "    try:\n"
-        f"        run({loop!r})\n"
-        "    except BaseException as failure:\n"
-        "        failures.append(failure)\n"
-        "threads = [threading.Thread(target=target) for _ in range(4)]\n"
-        "for thread in threads: thread.start()\n"
-        "for thread in threads: thread.join()\n"
-        "print(failures)"
-    ) == "[]\n"
+    assert (
+        run(
+            "import threading\n"
+            "failures = []\n"
+            "def target():\n"
+            "    try:\n"
+            f"        run({loop!r})\n"
+            "    except BaseException as failure:\n"
+            "        failures.append(failure)\n"
+            "threads = [threading.Thread(target=target) for _ in range(4)]\n"
+            "for thread in threads: thread.start()\n"
+            "for thread in threads: thread.join()\n"
+            "print(failures)"
+        )
+        == "[]\n"
+    )
 
 
 def test_this_interpreter_is_as_it_was():

@@ -6,8 +6,9 @@ import sys
 import weakref
 
 import pytest
-from greenlet import GreenletExit, getcurrent, greenlet
 from support.greenlets import collect, suspended
+
+from greenlet import GreenletExit, getcurrent, greenlet
 
 
 def yielding_below(depth):

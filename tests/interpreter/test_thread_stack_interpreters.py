@@ -9,16 +9,24 @@ from support.environment import HAS_ADDRESS_SANITIZER
 from support.processes import output_of
 from support.stacks import in_greenlet, is_on_thread_stack, needs_stack_pointer, stack_pointer, thread_stack
 
-needs_interpreters = pytest.mark.skipif(sys.version_info < (3, 12), reason="this CPython can't run other interpreters from Python")
+needs_interpreters = pytest.mark.skipif(
+    sys.version_info < (3, 12), reason="this CPython can't run other interpreters from Python"
+)
 
-STACKS = """
+STACKS = (
+    """
 import ctypes, platform, sys, threading
 from greenlet import error, getcurrent, greenlet, on_thread_stack
-""" + "\n".join(inspect.getsource(f) for f in (stack_pointer, thread_stack, is_on_thread_stack, in_greenlet)) + """
+"""
+    + "\n".join(inspect.getsource(f) for f in (stack_pointer, thread_stack, is_on_thread_stack, in_greenlet))
+    + """
 libc = ctypes.CDLL(None)
 """
+)
 
-INTERPRETERS = STACKS + """
+INTERPRETERS = (
+    STACKS
+    + """
 try:
     import _interpreters as interpreters
 except ImportError:
@@ -33,6 +41,7 @@ def run(code, kind):
     finally:
         interpreters.destroy(new)
 """
+)
 
 CHECK = """
 assert in_greenlet(lambda: on_thread_stack(is_on_thread_stack))
@@ -49,32 +58,51 @@ assert in_greenlet(refused)
 
 @needs_interpreters
 @needs_stack_pointer
-@pytest.mark.parametrize("kind", [
-    pytest.param("isolated", marks=pytest.mark.skipif(sys.version_info < (3, 13), reason="ctypes can't be imported there")),
-    "legacy",
-])
-@pytest.mark.parametrize("where", [
-    "run(CHECK, kind)",
-    "greenlet(run).switch(CHECK, kind)",                           # in a greenlet of another interpreter's
-    "greenlet(lambda: on_thread_stack(run, CHECK, kind)).switch()",  # and below it
-    "t = threading.Thread(target=lambda: greenlet(run).switch(CHECK, kind)); t.start(); t.join()",
-])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(
+            "isolated", marks=pytest.mark.skipif(sys.version_info < (3, 13), reason="ctypes can't be imported there")
+        ),
+        "legacy",
+    ],
+)
+@pytest.mark.parametrize(
+    "where",
+    [
+        "run(CHECK, kind)",
+        "greenlet(run).switch(CHECK, kind)",  # in a greenlet of another interpreter's
+        "greenlet(lambda: on_thread_stack(run, CHECK, kind)).switch()",  # and below it
+        "t = threading.Thread(target=lambda: greenlet(run).switch(CHECK, kind)); t.start(); t.join()",
+    ],
+)
 def test_it_works_in_other_interpreters(kind, where):
-    assert output_of(INTERPRETERS + f"""
+    assert (
+        output_of(
+            INTERPRETERS
+            + f"""
 STACKS = {STACKS!r}
 CHECK = {CHECK + "print('checked', flush=True)"!r}
 kind = {kind!r}
 {where}
-""") == "checked\n"
+"""
+        )
+        == "checked\n"
+    )
 
 
 @needs_stack_pointer
-@pytest.mark.skipif(sysconfig.get_config_var("Py_GIL_DISABLED") == 1 and sys.version_info < (3, 14),
-                    reason="the main greenlet's stack is looked at by the collector of 3.13t")
+@pytest.mark.skipif(
+    sysconfig.get_config_var("Py_GIL_DISABLED") == 1 and sys.version_info < (3, 14),
+    reason="the main greenlet's stack is looked at by the collector of 3.13t",
+)
 @pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="the tool does not know makecontext(), and says so")
 def test_it_is_refused_where_the_main_greenlet_runs_on_a_stack_that_is_not_the_threads():
     # The C library's own switch, to a stack of its own.
-    assert output_of(STACKS + """
+    assert (
+        output_of(
+            STACKS
+            + """
 if not hasattr(libc, "makecontext"):
     print("refused")
     sys.exit()
@@ -100,4 +128,7 @@ if sys.version_info >= (3, 14):
     sys.exit()
 libc.swapcontext(here, there)
 print("refused" if "main greenlet is on another one" in outcome[0] else outcome)
-""") == "refused\n"
+"""
+        )
+        == "refused\n"
+    )

@@ -8,16 +8,23 @@ import subprocess
 import sys
 from pathlib import Path
 
-import greenlet
 import pytest
-from greenlet import _greenlet
 from support.environment import HAS_ADDRESS_SANITIZER, IS_DEBUG_BUILD, ROOT
+
+import greenlet
+from greenlet import _greenlet
 
 
 def about(*arguments, options=(), **environment):
     cleared = {name: value for name, value in os.environ.items() if not name.startswith("GREENLET_")}
-    done = subprocess.run([sys.executable, *options, "-m", "greenlet", *arguments], env={**cleared, **environment},
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, *options, "-m", "greenlet", *arguments],
+        env={**cleared, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout, done.stderr
 
@@ -69,8 +76,13 @@ def test_the_environment_is_explained():
 
 @pytest.mark.parametrize("limit, size", [("2048", "2 MiB"), ("131072", "64 MiB")])
 def test_the_size_follows_the_limit_for_threads(limit, size):
-    hard = subprocess.run(["bash", "-c", f"ulimit -s {limit} && {sys.executable} -m greenlet"], capture_output=True, text=True,
-                          timeout=60, env={name: value for name, value in os.environ.items() if not name.startswith("GREENLET_")})
+    hard = subprocess.run(
+        ["bash", "-c", f"ulimit -s {limit} && {sys.executable} -m greenlet"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={name: value for name, value in os.environ.items() if not name.startswith("GREENLET_")},
+    )
     if "cannot modify limit" in hard.stderr:
         pytest.skip("this process may not have a stack so large")
     assert f"stack        {size} each, from the limit for threads (ulimit -s: {int(limit) >> 10} MiB)" in hard.stdout

@@ -8,11 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import greenlet
 import pytest
-from greenlet import _greenlet
 from support.environment import HAS_ADDRESS_SANITIZER, ROOT
 from support.processes import output_of, run_python
+
+import greenlet
+from greenlet import _greenlet
 
 PUBLIC = {
     "__version__",
@@ -49,6 +50,7 @@ OF_THE_EXTENSION = UNDOCUMENTED | {
     "settrace",
 }
 
+
 def test_functions_work_as_soon_as_the_extension_module_exists():
     # As a profiler does that looks for it at each event.
     assert output_of("""
@@ -73,8 +75,7 @@ def test_functions_work_as_soon_as_the_extension_module_exists():
         greenlet.greenlet(lambda: None).switch()
         print(len(events))
         greenlet.settrace(None)
-        """).split("\n") == [
-            "None None", "None True 1 None", "None 0", "3 False 0", "True True", "2", ""]
+        """).split("\n") == ["None None", "None True 1 None", "None 0", "3 False 0", "True True", "2", ""]
 
 
 def thread_local_bytes(path):
@@ -237,8 +238,9 @@ def test_counts_for_tests_are_numbers():
 
 
 def test_the_extension_module_can_be_imported_again():
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import sys
         import greenlet
         first = greenlet.greenlet
@@ -248,7 +250,9 @@ def test_the_extension_module_can_be_imported_again():
         import greenlet
         print(greenlet.greenlet is first, greenlet.getcurrent() is main, greenlet.greenlet(len).switch("ab"))
         """
-    ) == "True True 2\n"
+        )
+        == "True True 2\n"
+    )
 
 
 def test_reload_does_no_harm():
@@ -272,11 +276,14 @@ def test_import_does_not_import_much():
 
 @pytest.mark.skipif(not hasattr(sys, "_is_gil_enabled"), reason="there is one kind of build only")
 def test_import_does_not_enable_the_gil():
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import sys
         before = sys._is_gil_enabled()
         import greenlet
         print(sys._is_gil_enabled() == before)
         """
-    ) == "True\n"
+        )
+        == "True\n"
+    )

@@ -37,7 +37,8 @@ def equal(plainly: Any, elsewhere: Any) -> bool:
 def close(plainly: list[float], elsewhere: list[float]) -> bool:
     """Whether two lists of numbers agree, but for rounding."""
     return len(plainly) == len(elsewhere) and all(
-        math.isclose(a, b, rel_tol=1e-5, abs_tol=1e-7) for a, b in zip(plainly, elsewhere))
+        math.isclose(a, b, rel_tol=1e-5, abs_tol=1e-7) for a, b in zip(plainly, elsewhere)
+    )
 
 
 def as_deep(plainly: int | list[int], elsewhere: int | list[int]) -> bool:
@@ -83,11 +84,33 @@ class Case:
 CASES: list[Case] = []
 
 
-def case(library: Library, *, same: Same = equal, inside: Callable = in_greenlet, prepare: Callable | None = None,
-         on_thread_stack: str = "", since: tuple[int, int] = (3, 11), limit: float = 60, fast: bool = False):
+def case(
+    library: Library,
+    *,
+    same: Same = equal,
+    inside: Callable = in_greenlet,
+    prepare: Callable | None = None,
+    on_thread_stack: str = "",
+    since: tuple[int, int] = (3, 11),
+    limit: float = 60,
+    fast: bool = False,
+):
     """Register the decorated function as a case of *library*. The other arguments are the fields of Case."""
+
     def register(function: Callable) -> Callable:
-        CASES.append(Case(library=library, function=function, same=same, inside=inside, prepare=prepare,
-                          on_thread_stack=on_thread_stack, since=since, limit=limit, fast=fast))
+        CASES.append(
+            Case(
+                library=library,
+                function=function,
+                same=same,
+                inside=inside,
+                prepare=prepare,
+                on_thread_stack=on_thread_stack,
+                since=since,
+                limit=limit,
+                fast=fast,
+            )
+        )
         return function
+
     return register

@@ -25,6 +25,7 @@ def step(name: object) -> None:
 
 def deepest(function: Callable[[int], Any], most: int, *errors: type[Exception]) -> int:
     """The greatest depth up to *most* at which *function* does not raise RecursionError or one of *errors*."""
+
     def works(depth: int) -> bool:
         step(depth)
         try:

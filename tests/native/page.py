@@ -8,8 +8,10 @@ import report
 
 WAYS = ("plainly", "reference", "here", "on_thread_stack")
 BEGIN, END = "<!-- results: written by python -m tools native -->", "<!-- end of results -->"
-HEADING = ["| library | case | CPython | plainly | reference greenlet | here | here, on the thread's stack |",
-           "|---|---|---|---|---|---|---|"]
+HEADING = [
+    "| library | case | CPython | plainly | reference greenlet | here | here, on the thread's stack |",
+    "|---|---|---|---|---|---|---|",
+]
 
 
 def _version(python: str) -> list[int]:
@@ -20,8 +22,15 @@ def _row(result: dict, pythons: list[str]) -> str:
     plainly, reference, here, on_thread_stack = (result["words"].get(way, "") for way in WAYS)
     if not result["good"]:
         here = f"**{here}**"
-    cells = [f"{result['library']} {result['version']}".rstrip(), f"`{result['case']}`", ", ".join(pythons),
-             plainly, reference, here, on_thread_stack]
+    cells = [
+        f"{result['library']} {result['version']}".rstrip(),
+        f"`{result['case']}`",
+        ", ".join(pythons),
+        plainly,
+        reference,
+        here,
+        on_thread_stack,
+    ]
     return f"| {' | '.join(cells)} |"
 
 
@@ -33,7 +42,11 @@ def _rows(runs: list[dict], order: list[str]) -> list[str]:
     for run in runs:
         for name, result in run["cases"].items():
             if name in order:
-                key = (libraries.index(name.partition(".")[0]), order.index(name), json.dumps([result["version"], result["words"]]))
+                key = (
+                    libraries.index(name.partition(".")[0]),
+                    order.index(name),
+                    json.dumps([result["version"], result["words"]]),
+                )
                 shared.setdefault(key, []).append(run["python"])
                 of[key] = result
     keys = sorted(shared, key=lambda key: (*key[:2], _version(shared[key][0])))
@@ -60,5 +73,7 @@ def tables(runs: list[dict], order: list[str]) -> str:
 
 def write(path: Path, folder: Path, order: list[str]) -> None:
     """Put the results kept in *folder*, of the cases named in *order*, between the marks of the page at *path*."""
-    runs = sorted((json.loads(file.read_text()) for file in folder.glob("*.json")), key=lambda run: _version(run["python"]))
+    runs = sorted(
+        (json.loads(file.read_text()) for file in folder.glob("*.json")), key=lambda run: _version(run["python"])
+    )
     report.put_between(path, BEGIN, END, tables(runs, order))

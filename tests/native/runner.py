@@ -25,8 +25,13 @@ def run_way(case: Case, way: str, python: Path) -> Outcome:
     folder.mkdir(parents=True, exist_ok=True)
     passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     begin = time.monotonic()
-    status = processes.run([python, CHILD, case.name, way, journal], log=log, limit=case.limit, cwd=folder,
-                           env=environments.variables(python, **passed_on))
+    status = processes.run(
+        [python, CHILD, case.name, way, journal],
+        log=log,
+        limit=case.limit,
+        cwd=folder,
+        env=environments.variables(python, **passed_on),
+    )
     outcome = verdicts.read(journal, status)
     outcome.seconds = round(time.monotonic() - begin, 1)
     return outcome

@@ -18,6 +18,7 @@ from verdicts import Outcome, Result
 
 def an_example(**options):
     """A case that is not in the list."""
+
     def function():
         """It is an example."""
 
@@ -31,18 +32,21 @@ def test_cases_have_names_of_their_own_and_say_what_they_do():
     assert all(case.summary.endswith(".") for case in cases)
 
 
-@pytest.mark.parametrize("entries, status, kind, words", [
-    ([{"result": 1}], 0, "result", "works"),
-    ([{"result": 2}], 0, "result", "another result"),
-    ([{"raised": "ValueError", "text": "text"}], 1, "raised", "ValueError"),
-    ([{"unavailable": "not available"}], 0, "not available", "not available"),
-    ([{"step": "first"}, {"step": "second"}], -signal.SIGSEGV, "crashed", "SIGSEGV at second"),
-    ([], -signal.SIGABRT, "crashed", "SIGABRT"),
-    ([{"result": 1}], -signal.SIGSEGV, "crashed", "SIGSEGV at the end"),
-    ([{"step": "first"}], 3, "crashed", "exit status 3 at first"),
-    ([], 0, "crashed", "exit status 0"),
-    ([{"step": "first"}], None, "timed out", "timed out at first"),
-])
+@pytest.mark.parametrize(
+    "entries, status, kind, words",
+    [
+        ([{"result": 1}], 0, "result", "works"),
+        ([{"result": 2}], 0, "result", "another result"),
+        ([{"raised": "ValueError", "text": "text"}], 1, "raised", "ValueError"),
+        ([{"unavailable": "not available"}], 0, "not available", "not available"),
+        ([{"step": "first"}, {"step": "second"}], -signal.SIGSEGV, "crashed", "SIGSEGV at second"),
+        ([], -signal.SIGABRT, "crashed", "SIGABRT"),
+        ([{"result": 1}], -signal.SIGSEGV, "crashed", "SIGSEGV at the end"),
+        ([{"step": "first"}], 3, "crashed", "exit status 3 at first"),
+        ([], 0, "crashed", "exit status 0"),
+        ([{"step": "first"}], None, "timed out", "timed out at first"),
+    ],
+)
 def test_an_outcome_is_read_from_the_journal_and_the_status(entries, status, kind, words, tmp_path):
     journal = tmp_path / "journal"
     journal.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
@@ -56,14 +60,17 @@ def test_an_outcome_is_read_from_the_journal_and_the_status(entries, status, kin
 WORKS, CRASHES = Outcome("result", value=1), Outcome("crashed", text="SIGSEGV")
 
 
-@pytest.mark.parametrize("plainly, here, on_thread_stack, good", [
-    (WORKS, WORKS, None, True),
-    (WORKS, CRASHES, None, False),
-    (WORKS, CRASHES, WORKS, True),
-    (WORKS, CRASHES, CRASHES, False),
-    (WORKS, CRASHES, Outcome("not available"), False),
-    (CRASHES, CRASHES, None, True),
-])
+@pytest.mark.parametrize(
+    "plainly, here, on_thread_stack, good",
+    [
+        (WORKS, WORKS, None, True),
+        (WORKS, CRASHES, None, False),
+        (WORKS, CRASHES, WORKS, True),
+        (WORKS, CRASHES, CRASHES, False),
+        (WORKS, CRASHES, Outcome("not available"), False),
+        (CRASHES, CRASHES, None, True),
+    ],
+)
 def test_what_works_plainly_must_work_here_or_on_the_stack_of_the_thread(plainly, here, on_thread_stack, good):
     outcomes = {"plainly": plainly, "here": here}
     if on_thread_stack:

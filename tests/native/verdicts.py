@@ -56,8 +56,11 @@ class Result:
 
     def works(self, way: str) -> bool:
         plainly, outcome = self.outcomes["plainly"], self.outcomes.get(way)
-        return (outcome is not None and plainly.kind == outcome.kind == "result"
-                and self.case.same(plainly.value, outcome.value))
+        return (
+            outcome is not None
+            and plainly.kind == outcome.kind == "result"
+            and self.case.same(plainly.value, outcome.value)
+        )
 
     @property
     def is_good(self) -> bool:

@@ -36,8 +36,12 @@ def test_the_code_of_a_page_runs(page):
 
 def test_a_wrong_page_is_noticed(tmp_path):
     good = "```python\nx = 1\nprint(x)\n```\n\n```text\n1\n```\n\n```python\n>>> x\n1\n```\n"
-    for wrong in (good.replace("text\n1", "text\n2"), good.replace(">>> x\n1", ">>> x\n2"), good.replace("x = 1", "x ="),
-                  good.replace("```text\n1\n```", "")):
+    for wrong in (
+        good.replace("text\n1", "text\n2"),
+        good.replace(">>> x\n1", ">>> x\n2"),
+        good.replace("x = 1", "x ="),
+        good.replace("```text\n1\n```", ""),
+    ):
         page = tmp_path / "page.md"
         page.write_text(wrong)
         done = subprocess.run([sys.executable, __file__, page], capture_output=True, text=True, timeout=60)

@@ -46,7 +46,9 @@ def test_a_step_of_the_path_in_the_page_exists(file, name):
     assert is_defined(name, ROOT / file)
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
+)
 def test_files_that_a_page_names_exist(page):
     text = (ROOT / page).read_text()
     for path in re.findall(r"`((?:src|tests|tools|benchmarks|docs|examples|python)/[\w./-]*\w)`", text):

@@ -13,8 +13,13 @@ EXAMPLES = ROOT / "examples"
 
 
 def output_of_example(name, *arguments):
-    done = subprocess.run([sys.executable, EXAMPLES / name, *arguments], stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, timeout=PATIENCE * 60)
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / name, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE * 60,
+    )
     assert (done.returncode, done.stderr) == (0, ""), done
     return done.stdout
 
@@ -36,14 +41,23 @@ def mappings_permitted():
 def test_a_token_goes_around_a_ring_of_a_hundred_thousand_tasklets():
     size = min(100_000, mappings_permitted() // 3)
     assert output_of_example("stackless_ring.py", str(size), "2").splitlines()[:2] == [
-        f"{size} tasklets wait, 1 runs", f"the token went through {2 * size} hands"]
+        f"{size} tasklets wait, 1 runs",
+        f"the token went through {2 * size} hands",
+    ]
 
 
 def test_producers_and_consumers():
     output = output_of_example("stackless_producers.py")
     _, turns, shared, ahead = (part.splitlines()[1:] for part in output.split("--- "))
-    assert turns == ["alice makes 1", "    carol uses 1 of alice", "alice makes 2", "    carol uses 2 of alice",
-                     "alice makes 3", "    carol uses 3 of alice", "    carol ends"]
+    assert turns == [
+        "alice makes 1",
+        "    carol uses 1 of alice",
+        "alice makes 2",
+        "    carol uses 2 of alice",
+        "alice makes 3",
+        "    carol uses 3 of alice",
+        "    carol ends",
+    ]
     uses = [line.split(" uses ") for line in shared if " uses " in line]
     assert [who.strip() for who, _ in uses] == ["carol", "dave", "erin"] * 2
     assert sorted(item for _, item in uses) == sorted(f"{n} of {who}" for n in (1, 2, 3) for who in ("alice", "bob"))
@@ -53,7 +67,9 @@ def test_producers_and_consumers():
 
 def test_a_blocking_database_driver_serves_a_web_application():
     output = output_of_example("blocking_database/main.py")
-    took, worked = map(float, re.search(r"visitors at once: ([\d.]+) s, in which the database worked ([\d.]+) s", output).groups())
+    took, worked = map(
+        float, re.search(r"visitors at once: ([\d.]+) s, in which the database worked ([\d.]+) s", output).groups()
+    )
     assert took < worked / 2
     assert "<p>30 visits; signed by visitor0, visitor1" in output
     assert "a page that takes too long: 504" in output

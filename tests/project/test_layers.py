@@ -62,8 +62,8 @@ STACKLESS = [
 UPWARD = {
     "src/stackless/hooks.cpp": {"stackless/scheduler.hpp"},  # whose tasklet is the current one
     "src/core/parent.cpp": {"core/describe.hpp", "core/thread_stack.hpp"},  # what a refusal says
-    "src/core/thread.cpp": {"core/create.hpp", "core/shortage.hpp"},        # a thread's main greenlet; no room for a stack
-    "src/core/coroutine/hooks.cpp": {"core/coroutine/coroutine.hpp"},       # what a coroutine is
+    "src/core/thread.cpp": {"core/create.hpp", "core/shortage.hpp"},  # a thread's main greenlet; no room for a stack
+    "src/core/coroutine/hooks.cpp": {"core/coroutine/coroutine.hpp"},  # what a coroutine is
 }
 
 
@@ -100,7 +100,10 @@ def runs_up(path, included):
 
 
 def test_each_file_of_stackless_has_its_floor():
-    names = {path.relative_to(SOURCE / "stackless").parts[0].split(".")[0] for path in (SOURCE / "stackless").rglob("*.[ch]pp")}
+    names = {
+        path.relative_to(SOURCE / "stackless").parts[0].split(".")[0]
+        for path in (SOURCE / "stackless").rglob("*.[ch]pp")
+    }
     assert names == set("|".join(STACKLESS).split("|"))
 
 
@@ -118,7 +121,9 @@ def test_no_include_runs_up():
 
 def test_what_is_permitted_is_needed():
     used = {(f"src/{path}", str(included)) for path, included in includes()}
-    assert [(path, included) for path, names in UPWARD.items() for included in names if (path, included) not in used] == []
+    assert [
+        (path, included) for path, names in UPWARD.items() for included in names if (path, included) not in used
+    ] == []
 
 
 def test_one_that_runs_up_is_noticed():

@@ -40,8 +40,17 @@ def compile_extension(name: str, source: Path, compiler: list[str]) -> None:
     target = source.with_name(name + sysconfig.get_config_var("EXT_SUFFIX"))
     include = {sysconfig.get_path("include"), sysconfig.get_path("platinclude")}
     shared = ["-bundle", "-undefined", "dynamic_lookup"] if sys.platform == "darwin" else ["-shared"]
-    command = [*compiler, "-O1", "-g", "-fPIC", *shared, *(f"-I{folder}" for folder in sorted(include)),
-               str(source), "-o", str(target)]
+    command = [
+        *compiler,
+        "-O1",
+        "-g",
+        "-fPIC",
+        *shared,
+        *(f"-I{folder}" for folder in sorted(include)),
+        str(source),
+        "-o",
+        str(target),
+    ]
     result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if result.returncode != 0:
         raise RuntimeError(f"{shlex.join(command)}\n{result.stdout}{result.stderr}")
@@ -53,8 +62,9 @@ def lay_out(archive: Path, scratch: Path) -> None:
     installed = installed_package()
     shutil.rmtree(scratch, ignore_errors=True)
     # The reference installs a copy of its tests and of its sources; neither belongs in the tree.
-    shutil.copytree(installed, package, ignore=shutil.ignore_patterns(
-        "tests", "platform", "__pycache__", "*.cpp", "*.hpp"))
+    shutil.copytree(
+        installed, package, ignore=shutil.ignore_patterns("tests", "platform", "__pycache__", "*.cpp", "*.hpp")
+    )
     sdist.unpack_tests(archive, package)
     for name, source, variable, default in EXTENSIONS:
         compiler = shlex.split(os.environ.get(variable) or default)

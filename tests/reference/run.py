@@ -27,8 +27,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 
-import overlay  # noqa: E402
-import sdist  # noqa: E402
+import overlay
+import sdist
 
 KINDS = ("stack-copying", "fails on the reference too", "not on this build")
 MOST_STACK_COPYING = 3
@@ -72,19 +72,27 @@ def read_exclusions(path: Path) -> list[Exclusion]:
 
 
 def test_ids(suite) -> list[str]:
-    return [name for test in suite for name in
-            (test_ids(test) if isinstance(test, unittest.TestSuite) else [test.id()])]
+    return [
+        name for test in suite for name in (test_ids(test) if isinstance(test, unittest.TestSuite) else [test.id()])
+    ]
 
 
 def discover(environment: dict[str, str], scratch: Path) -> list[str]:
     """The ids of all tests, found in a process that sees the scratch tree."""
-    code = ("import sys, unittest; sys.path.insert(0, sys.argv[1]); import run; "
-            "names = sorted(p.stem for p in run.Path(sys.argv[2]).glob('test_*.py')); "
-            "suite = unittest.defaultTestLoader.loadTestsFromNames(['greenlet.tests.' + n for n in names]); "
-            "print('\\n'.join(run.test_ids(suite)))")
+    code = (
+        "import sys, unittest; sys.path.insert(0, sys.argv[1]); import run; "
+        "names = sorted(p.stem for p in run.Path(sys.argv[2]).glob('test_*.py')); "
+        "suite = unittest.defaultTestLoader.loadTestsFromNames(['greenlet.tests.' + n for n in names]); "
+        "print('\\n'.join(run.test_ids(suite)))"
+    )
     found = subprocess.run(
         [sys.executable, "-c", code, str(HERE), str(scratch / "greenlet" / "tests")],
-        env=environment, cwd=scratch, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        env=environment,
+        cwd=scratch,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     if found.returncode != 0:
         raise RuntimeError("the suite can't be imported")
     return found.stdout.split()
@@ -107,10 +115,20 @@ def run_tests(tests: list[str], arguments, environment: dict[str, str], work: Pa
         # The report is the child's record; its output is kept for the test that brings it down.
         with output.open("w") as stream:
             returncode = subprocess.run(
-                [sys.executable, str(HERE / "child.py"), str(report), str(arguments.time_limit),
-                 "yes" if arguments.package == "reference" else "no", *remaining],
-                env=environment, cwd=work / "site", stdin=subprocess.DEVNULL,
-                stdout=stream, stderr=subprocess.STDOUT).returncode
+                [
+                    sys.executable,
+                    str(HERE / "child.py"),
+                    str(report),
+                    str(arguments.time_limit),
+                    "yes" if arguments.package == "reference" else "no",
+                    *remaining,
+                ],
+                env=environment,
+                cwd=work / "site",
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            ).returncode
         started = None
         finished = 0
         for line in map(json.loads, report.read_text().splitlines()):
@@ -142,13 +160,26 @@ def run_tests(tests: list[str], arguments, environment: dict[str, str], work: Pa
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("tests", nargs="*", metavar="PATTERN",
-                        help="only tests whose id contains this, or matches it as a shell pattern")
-    parser.add_argument("--package", choices=("installed", "reference"), default="installed",
-                        help="reference: run the suite on the reference itself, in a virtual environment under "
-                             "build/, with its leak marks as they are and nothing excluded")
-    parser.add_argument("--time-limit", type=float, metavar="SECONDS", default=600 if IS_DEBUG_BUILD else 180,
-                        help="for one test, including its repetitions under the leak check (default: %(default)g)")
+    parser.add_argument(
+        "tests",
+        nargs="*",
+        metavar="PATTERN",
+        help="only tests whose id contains this, or matches it as a shell pattern",
+    )
+    parser.add_argument(
+        "--package",
+        choices=("installed", "reference"),
+        default="installed",
+        help="reference: run the suite on the reference itself, in a virtual environment under "
+        "build/, with its leak marks as they are and nothing excluded",
+    )
+    parser.add_argument(
+        "--time-limit",
+        type=float,
+        metavar="SECONDS",
+        default=600 if IS_DEBUG_BUILD else 180,
+        help="for one test, including its repetitions under the leak check (default: %(default)g)",
+    )
     parser.add_argument("--build", type=Path, default=ROOT / "build", help="where scratch files go")
     parser.add_argument("-v", "--verbose", action="store_true", help="name each test")
     return parser.parse_args()
@@ -171,8 +202,10 @@ def main() -> int:
         in_reference_environment(arguments)
     missing = [name for name in ("psutil", "objgraph", "greenlet") if importlib.util.find_spec(name) is None]
     if missing:
-        raise RuntimeError(f"{', '.join(missing)} not installed for {sys.executable}: "
-                           "`python -m tools environment ours` makes an environment that has all")
+        raise RuntimeError(
+            f"{', '.join(missing)} not installed for {sys.executable}: "
+            "`python -m tools environment ours` makes an environment that has all"
+        )
 
     exclusions = read_exclusions(HERE / "exclusions.toml")
     tag = f"{sys.version.split()[0]}{sys.abiflags}-{arguments.package}"
@@ -180,10 +213,18 @@ def main() -> int:
     scratch = work / "site"
     overlay.lay_out(sdist.fetch(arguments.build.resolve() / "downloads"), scratch)
 
-    environment = {name: value for name, value in os.environ.items()
-                   # These switch leak checks off in the suite.
-                   if name not in ("GREENLET_SKIP_LEAKCHECKS", "GREENLET_MANYLINUX",
-                                   "GREENLET_SKIP_FAILING_LEAKCHECKS", "GREENLET_ONLY_FAILING_LEAKCHECKS")}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        # These switch leak checks off in the suite.
+        if name
+        not in (
+            "GREENLET_SKIP_LEAKCHECKS",
+            "GREENLET_MANYLINUX",
+            "GREENLET_SKIP_FAILING_LEAKCHECKS",
+            "GREENLET_ONLY_FAILING_LEAKCHECKS",
+        )
+    }
     environment["PYTHONPATH"] = str(scratch)
     environment["PYTHONFAULTHANDLER"] = "1"
     if not COUNTS_REFERENCES:
@@ -192,25 +233,40 @@ def main() -> int:
 
     about = subprocess.run(
         [sys.executable, "-c", "import greenlet; print(greenlet.__version__, greenlet.__file__)"],
-        env=environment, cwd=scratch, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True)
+        env=environment,
+        cwd=scratch,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
     version, file = about.stdout.split(maxsplit=1)
     if not file.startswith(str(scratch)):
         raise RuntimeError(f"greenlet was imported from {file}")
     if (version == sdist.VERSION) != (arguments.package == "reference"):
         raise RuntimeError(f"greenlet {version} is installed, that is not what was to be tested")
-    print(f"suite of greenlet {sdist.VERSION} on greenlet {version}, CPython {sys.version.split()[0]}"
-          f"{' (debug build)' if IS_DEBUG_BUILD else ''}", flush=True)
+    print(
+        f"suite of greenlet {sdist.VERSION} on greenlet {version}, CPython {sys.version.split()[0]}"
+        f"{' (debug build)' if IS_DEBUG_BUILD else ''}",
+        flush=True,
+    )
 
     tests = discover(environment, scratch)
     unknown = [e.test for e in exclusions if e.test not in tests]
     if unknown:
         raise ValueError(f"exclusions.toml names tests that are not in the suite: {', '.join(unknown)}")
     if arguments.tests:
-        tests = [test for test in tests if any(
-            pattern in test or fnmatch.fnmatch(test, pattern) for pattern in arguments.tests)]
+        tests = [
+            test
+            for test in tests
+            if any(pattern in test or fnmatch.fnmatch(test, pattern) for pattern in arguments.tests)
+        ]
 
-    excluded = {} if arguments.package == "reference" else {
-        e.test: e for e in exclusions if e.applies_here() and e.test in tests}
+    excluded = (
+        {}
+        if arguments.package == "reference"
+        else {e.test: e for e in exclusions if e.applies_here() and e.test in tests}
+    )
     for exclusion in excluded.values():
         print(f"excluded {exclusion.test}\n         {exclusion.kind}: {exclusion.reason}")
 
@@ -223,8 +279,11 @@ def main() -> int:
             print(f"skipped {test}: {detail}")
     if arguments.package == "reference":
         for exclusion in exclusions:
-            if (exclusion.kind == "fails on the reference too" and exclusion.applies_here()
-                    and outcomes.get(exclusion.test, ("failed",))[0] != "failed"):
+            if (
+                exclusion.kind == "fails on the reference too"
+                and exclusion.applies_here()
+                and outcomes.get(exclusion.test, ("failed",))[0] != "failed"
+            ):
                 print(f"\n{exclusion.test} is excluded as failing on the reference too, but did not fail on it now")
 
     count = [outcome for outcome, _ in outcomes.values()].count

@@ -36,8 +36,20 @@ def fetch(cache: Path) -> Path:
         # setuptools, which pip runs to read the metadata, still comes as a wheel.
         requirement = Path(folder, "requirements.txt")
         requirement.write_text(f"greenlet=={VERSION} --hash=sha256:{SHA256}\n")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
-                   "--no-binary", "greenlet", "--dest", folder, "--requirement", str(requirement)]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--no-binary",
+            "greenlet",
+            "--dest",
+            folder,
+            "--requirement",
+            str(requirement),
+        ]
         result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         downloaded = Path(folder, ARCHIVE)
         if result.returncode != 0 or not downloaded.is_file():
@@ -56,7 +68,7 @@ def unpack_tests(archive: Path, package: Path) -> None:
         for member in tar.getmembers():
             if not member.isfile() or not member.name.startswith(prefix):
                 continue
-            name = member.name[len(prefix):]
+            name = member.name[len(prefix) :]
             if name.startswith("tests/") or name == "greenlet_compiler_compat.hpp":
                 target = package / name
                 target.parent.mkdir(parents=True, exist_ok=True)

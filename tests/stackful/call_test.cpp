@@ -21,9 +21,7 @@ void* call_below_resumer(Coroutine& self, stackful::Function function, void* arg
     return stackful::call_below(self.execution(), self.resumer(), function, argument);
 }
 
-bool is_on_thread_stack(const void* address) {
-    return stackful::system::thread_stack().holds(address);
-}
+bool is_on_thread_stack(const void* address) { return stackful::system::thread_stack().holds(address); }
 
 void expect_a_call_on_the_stack_of_this_thread() {
     StackCache cache(small_stack);
@@ -102,7 +100,8 @@ TEST(CallBelow, lets_exceptions_pass) {
     Coroutine coroutine(cache, [&caught](Coroutine& self, void*) {
         try {
             call_below_resumer(self, [](void*) -> void* { throw std::runtime_error("thrown below"); }, nullptr);
-        } catch (const std::runtime_error& error) {
+        }
+        catch (const std::runtime_error& error) {
             caught = error.what();
         }
         EXPECT_TRUE(self.slot()->has_on_stack(__builtin_frame_address(0)));

@@ -5,8 +5,8 @@
 #include <functional>
 #include <utility>
 
-#include "stackful/context.hpp"
 #include "stackful/cache.hpp"
+#include "stackful/context.hpp"
 #include "stackful/tools.hpp"
 
 inline constexpr bool with_address_sanitizer = stackful::tools::has_address_sanitizer;

@@ -141,8 +141,7 @@ std::size_t page_table_bytes() {
     std::FILE* file = std::fopen("/proc/self/status", "r");
     char line[256];
     unsigned long kibibytes = 0;
-    while (std::fgets(line, sizeof line, file) != nullptr && std::sscanf(line, "VmPTE: %lu", &kibibytes) != 1) {
-    }
+    while (std::fgets(line, sizeof line, file) != nullptr && std::sscanf(line, "VmPTE: %lu", &kibibytes) != 1) {}
     std::fclose(file);
     return kibibytes << 10;
 }

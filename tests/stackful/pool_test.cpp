@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "coroutine.hpp"
 #include "stackful/annotations.hpp"
 #include "stackful/cache.hpp"
-#include "coroutine.hpp"
 
 namespace {
 

@@ -43,7 +43,7 @@ void overflow_a_stack() {
     stack.ss_sp = handler_stack;
     stack.ss_size = sizeof handler_stack;
     sigaltstack(&stack, nullptr);
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     action.sa_sigaction = [](int, siginfo_t* info, void*) {
         _exit(stackful::slot_guarding(info->si_addr) == overflowing ? 42 : 43);
@@ -170,7 +170,7 @@ void step_over_the_guard(StackCache& cache) {
     cache.release(slots.back());
     Coroutine coroutine(cache, [](Coroutine& self, void*) {
         overflowing = self.slot();
-        struct sigaction action {};
+        struct sigaction action{};
         action.sa_flags = SA_SIGINFO | SA_ONSTACK;
         action.sa_sigaction = [](int, siginfo_t* info, void*) {
             auto* fault = static_cast<std::byte*>(info->si_addr);

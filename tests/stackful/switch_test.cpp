@@ -188,9 +188,10 @@ TEST(Switch, preserves_each_callee_saved_register) {
     stackful::Slot* slot = cache.acquire();
     stackful::prepare(guest, slot->low, slot->stack_base(), [](void*) {
         for (;;) {
-            asm volatile("xor %%ebx, %%ebx; xor %%r12d, %%r12d; xor %%r13d, %%r13d;"
-                         "xor %%r14d, %%r14d; xor %%r15d, %%r15d"
-                         ::: "rbx", "r12", "r13", "r14", "r15");
+            asm volatile(
+                "xor %%ebx, %%ebx; xor %%r12d, %%r12d; xor %%r13d, %%r13d;"
+                "xor %%r14d, %%r14d; xor %%r15d, %%r15d" ::
+                    : "rbx", "r12", "r13", "r14", "r15");
             stackful::switch_to(guest, host, nullptr);
         }
     });

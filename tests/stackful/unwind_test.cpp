@@ -21,7 +21,8 @@ constexpr int host_depth = 60;
 [[gnu::noinline]] void call_from_deep(int depth, Coroutine& coroutine) {
     if (depth == 0) {
         coroutine.resume();
-    } else {
+    }
+    else {
         call_from_deep(depth - 1, coroutine);
     }
     asm volatile("");
@@ -73,7 +74,8 @@ TEST(Unwind, exception_is_caught_within_its_stack) {
     Coroutine coroutine(cache, [&](Coroutine&, void*) {
         try {
             throw_from_deep(20);
-        } catch (const std::runtime_error& error) {
+        }
+        catch (const std::runtime_error& error) {
             caught = error.what();
         }
         return nullptr;
@@ -93,7 +95,8 @@ TEST(Unwind, exception_runs_destructors_on_its_stack) {
         try {
             Sentinel sentinel{destroyed};
             throw_from_deep(3);
-        } catch (const std::runtime_error&) {
+        }
+        catch (const std::runtime_error&) {
         }
         return nullptr;
     });
@@ -111,7 +114,8 @@ TEST(UnwindDeathTest, uncaught_exception_reaches_terminate) {
         Coroutine coroutine(cache, [](Coroutine&, void*) -> void* { throw 1; });
         try {
             coroutine.resume();
-        } catch (...) {
+        }
+        catch (...) {
             std::fputs("the exception crossed to the host's stack\n", stderr);
             std::_Exit(8);
         }

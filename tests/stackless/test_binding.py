@@ -3,9 +3,10 @@
 import sys
 
 import pytest
-from greenlet.stackless import getcurrent, getmain, run, schedule, tasklet
 from support.scheduler import WITH_A_SCHEDULER
 from support.tasklets import paused
+
+from greenlet.stackless import getcurrent, getmain, run, schedule, tasklet
 
 pytestmark = WITH_A_SCHEDULER
 

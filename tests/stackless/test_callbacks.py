@@ -2,11 +2,12 @@
 
 import sys
 
-import greenlet.stackless as stackless
 import pytest
-from greenlet.stackless import channel, getcurrent, getmain, run, schedule, schedule_remove, tasklet
 from support.processes import output_of
 from support.scheduler import WITH_A_SCHEDULER
+
+import greenlet.stackless as stackless
+from greenlet.stackless import channel, getcurrent, getmain, run, schedule, schedule_remove, tasklet
 
 pytestmark = WITH_A_SCHEDULER
 
@@ -70,7 +71,8 @@ def test_the_channel_callback_sees_what_is_sent_as_tempval():
 
 def test_what_the_channel_callback_sees_is_taken_from_the_tasklet_that_it_was_shown_by():
     # Not from one that a greenlet, to which the callback switched, had go on meanwhile: that lost its own tempval.
-    assert output_of("""
+    assert (
+        output_of("""
         import greenlet
         from greenlet import stackless
 
@@ -90,7 +92,9 @@ def test_what_the_channel_callback_sees_is_taken_from_the_tasklet_that_it_was_sh
         stackless.set_channel_callback(lambda *arguments: greenlets[1].switch())
         channel.send("sent")
         print(stackless.getmain().tempval, other_tasklet.tempval)
-    """) == "None kept\n"
+    """)
+        == "None kept\n"
+    )
 
 
 def test_schedule_callback():
@@ -158,7 +162,7 @@ def test_error_handler():
     assert stackless.set_error_handler(handler) is None
     tasklet(fails)()
     run()
-    (kind, value, traceback), = seen
+    ((kind, value, traceback),) = seen
     assert kind is ValueError and value.args == ("x",) and traceback.tb_frame.f_code is fails.__code__
     tasklet(fails)()
     with pytest.raises(KeyError):

@@ -3,10 +3,11 @@
 import pickle
 import traceback
 
-import greenlet.stackless as stackless
 import pytest
-from greenlet.stackless import channel, getcurrent, run, schedule, tasklet
 from support.scheduler import WITH_A_SCHEDULER
+
+import greenlet.stackless as stackless
+from greenlet.stackless import channel, getcurrent, run, schedule, tasklet
 
 pytestmark = WITH_A_SCHEDULER
 
@@ -94,14 +95,17 @@ def meeting(preference, first, schedule_all=0):
     return log
 
 
-@pytest.mark.parametrize("preference, first, expected", [
-    (-1, "receiver", ["received", "other", "sent"]),
-    (-1, "sender", ["received", "other", "sent"]),
-    (1, "receiver", ["sent", "other", "received"]),
-    (1, "sender", ["sent", "other", "received"]),
-    (0, "receiver", ["sent", "other", "received"]),
-    (0, "sender", ["received", "other", "sent"]),
-])
+@pytest.mark.parametrize(
+    "preference, first, expected",
+    [
+        (-1, "receiver", ["received", "other", "sent"]),
+        (-1, "sender", ["received", "other", "sent"]),
+        (1, "receiver", ["sent", "other", "received"]),
+        (1, "sender", ["sent", "other", "received"]),
+        (0, "receiver", ["sent", "other", "received"]),
+        (0, "sender", ["received", "other", "sent"]),
+    ],
+)
 def test_preference_says_who_goes_on(preference, first, expected):
     assert meeting(preference, first) == expected
 

@@ -3,10 +3,11 @@
 import contextvars
 
 import pytest
-from greenlet.stackless import getcurrent, run, schedule, schedule_remove, tasklet
 from support.processes import output_of
 from support.scheduler import WITH_A_SCHEDULER
 from support.tasklets import paused
+
+from greenlet.stackless import getcurrent, run, schedule, schedule_remove, tasklet
 
 pytestmark = WITH_A_SCHEDULER
 
@@ -64,7 +65,8 @@ def test_set_context_of_a_suspended_and_of_the_current_tasklet():
 
 def test_the_context_of_a_tasklet_in_whose_greenlet_another_one_runs():
     # It was set where the greenlet, which runs, only leaves it when it is suspended, and the one in use was released: crash.
-    assert output_of("""
+    assert (
+        output_of("""
         import contextvars
         import greenlet
         from greenlet.stackless import getcurrent, getmain, schedule, tasklet
@@ -86,7 +88,9 @@ def test_the_context_of_a_tasklet_in_whose_greenlet_another_one_runs():
         t.set_context(contextvars.Context())
         schedule()
         greenlets[1].switch()
-    """) == "set set\n"
+    """)
+        == "set set\n"
+    )
 
 
 def test_context_run():

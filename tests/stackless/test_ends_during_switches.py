@@ -3,20 +3,22 @@
 import textwrap
 import weakref
 
-import greenlet.stackless as stackless
 import pytest
-from greenlet.stackless import run, tasklet
 from support.environment import IS_FREE_THREADED
 from support.processes import output_of
 from support.scheduler import WITH_A_SCHEDULER
+
+import greenlet.stackless as stackless
+from greenlet.stackless import run, tasklet
 
 pytestmark = WITH_A_SCHEDULER
 
 
 def test_a_function_may_insert_the_tasklet_that_releases_it():
     # It ran without a function: crash.
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         from greenlet import stackless
 
         class Function:
@@ -34,13 +36,16 @@ def test_a_function_may_insert_the_tasklet_that_releases_it():
         stackless.run()
         print(t.alive)
         """
-    ) == "You cannot run an unbound(dead) tasklet\nFalse\n"
+        )
+        == "You cannot run an unbound(dead) tasklet\nFalse\n"
+    )
 
 
 def test_a_schedule_callback_may_end_the_next_tasklet():
     # It was resumed nevertheless: crash.
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         from greenlet import stackless
 
         def kill_first(previous, following):
@@ -53,13 +58,16 @@ def test_a_schedule_callback_may_end_the_next_tasklet():
         stackless.set_schedule_callback(None)
         print(first.alive, second.alive)
         """
-    ) == "second\nFalse False\n"
+        )
+        == "second\nFalse False\n"
+    )
 
 
 def test_what_a_tasklet_had_to_return_may_use_the_scheduler_when_the_tasklet_waits():
     # The current tasklet was in no ring then: crash.
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import sys
         from greenlet import stackless
 
@@ -75,12 +83,15 @@ def test_what_a_tasklet_had_to_return_may_use_the_scheduler_when_the_tasklet_wai
         stackless.getcurrent().tempval = Value()
         print(channel.receive())
         """
-    ) == "no switch is possible here: another one is in progress\n1\n"
+        )
+        == "no switch is possible here: another one is in progress\n1\n"
+    )
 
 
 def test_one_that_ends_can_be_bound_anew_only_when_its_arguments_are_gone():
     # It was, by a tasklet that ran when they used the scheduler; then its end unbound what it was to run next: crash.
-    assert output_of("""
+    assert (
+        output_of("""
         from greenlet.stackless import run, schedule, tasklet
 
         log = []
@@ -104,13 +115,16 @@ def test_one_that_ends_can_be_bound_anew_only_when_its_arguments_are_gone():
         ending.bind(log.append)("again")
         run()
         print(*log, sep=", ")
-    """) == "the tasklet has C state, its stack, so it can't be bound anew, again\n"
+    """)
+        == "the tasklet has C state, its stack, so it can't be bound anew, again\n"
+    )
 
 
 @pytest.mark.skipif(IS_FREE_THREADED, reason="the collector may find the greenlets in another order there")
 def test_a_tasklet_ends_in_the_greenlet_that_the_next_one_waits_for():
     # That greenlet became its own parent: it never ended.
-    assert output_of("""
+    assert (
+        output_of("""
         import gc
         import greenlet
         import greenlet.stackless as stackless
@@ -138,7 +152,9 @@ def test_a_tasklet_ends_in_the_greenlet_that_the_next_one_waits_for():
         stackless.set_schedule_callback(None)
         stackless.run()
         print("main goes on,", stackless.getruncount())
-    """) == "outer ends\ninner ends\nouter goes on\nmain goes on, 1\n"
+    """)
+        == "outer ends\ninner ends\nouter goes on\nmain goes on, 1\n"
+    )
 
 
 def test_the_next_tasklet_is_chosen_when_the_one_that_was_ended_is_gone():
@@ -166,7 +182,8 @@ def test_the_next_tasklet_is_chosen_when_the_one_that_was_ended_is_gone():
 @pytest.mark.skipif(IS_FREE_THREADED, reason="what another thread releases is killed at another time there")
 def test_what_is_killed_during_a_switch_may_move_the_next_tasklet_to_another_greenlet():
     # The finished one, which it was to be looked for in, was freed then, in the middle of a switch to it: crash.
-    assert output_of("""
+    assert (
+        output_of("""
         import threading
         import greenlet
         from greenlet.stackless import schedule, schedule_remove, tasklet
@@ -211,7 +228,9 @@ def test_what_is_killed_during_a_switch_may_move_the_next_tasklet_to_another_gre
         own[0].switch()
         log.append("main")
         print(log)
-    """) == "['killed', 'goes on', 'main']\n"
+    """)
+        == "['killed', 'goes on', 'main']\n"
+    )
 
 
 # The main greenlet runs as part of a tasklet then, whose own greenlet is home[0], and the main tasklet waits in another one.
@@ -242,27 +261,34 @@ def output_in_the_main_greenlet(source):
 
 def test_the_current_tasklet_may_be_ended_by_what_is_killed_when_it_schedules():
     # It was what schedule() returns, and gone: crash.
-    assert output_in_the_main_greenlet("""
+    assert (
+        output_in_the_main_greenlet("""
         home.clear()
         schedule()
         print(getcurrent() is getmain())
         print(schedule() is getmain(), getcurrent() is getmain())
-    """) == "False\nTrue True\n"
+    """)
+        == "False\nTrue True\n"
+    )
 
 
 def test_a_tasklet_may_end_while_it_waits_in_a_greenlet_that_is_not_its_own():
     # When that greenlet was resumed it looked at the tasklet, which was gone: crash.
-    assert output_in_the_main_greenlet("""
+    assert (
+        output_in_the_main_greenlet("""
         print(getcurrent() is getmain())
         then.append(lambda: home.pop().throw())
         schedule()
         print(getcurrent() is getmain())
-    """) == "False\nTrue\n"
+    """)
+        == "False\nTrue\n"
+    )
 
 
 def test_a_tasklet_may_be_ended_by_what_it_releases_when_it_schedules():
     # It went on from it nevertheless: crash.
-    assert output_in_the_main_greenlet("""
+    assert (
+        output_in_the_main_greenlet("""
         class Value:
             def __del__(self):
                 home.pop().throw()
@@ -270,4 +296,6 @@ def test_a_tasklet_may_be_ended_by_what_it_releases_when_it_schedules():
         getcurrent().tempval = Value()
         print(schedule())
         print(getcurrent() is getmain())
-    """) == "None\nTrue\n"
+    """)
+        == "None\nTrue\n"
+    )

@@ -3,9 +3,10 @@
 import sys
 
 import pytest
-from greenlet.stackless import TaskletExit, channel, getcurrent, run, schedule, schedule_remove, tasklet
 from support.scheduler import WITH_A_SCHEDULER
 from support.tasklets import catches, paused
+
+from greenlet.stackless import TaskletExit, channel, getcurrent, run, schedule, schedule_remove, tasklet
 
 pytestmark = WITH_A_SCHEDULER
 
@@ -193,7 +194,12 @@ def test_an_exception_that_is_none_is_not_raised(monkeypatch):
             return 3
 
     t = paused()
-    for give in (lambda: t.throw(Odd), lambda: t.throw(Odd, (1, 2)), lambda: t.raise_exception(Odd), lambda: t.raise_exception(Odd, 1)):
+    for give in (
+        lambda: t.throw(Odd),
+        lambda: t.throw(Odd, (1, 2)),
+        lambda: t.raise_exception(Odd),
+        lambda: t.raise_exception(Odd, 1),
+    ):
         with pytest.raises(TypeError, match="did not make an exception"):
             give()
     with monkeypatch.context() as patched:

@@ -5,14 +5,15 @@ import sys
 import threading
 import weakref
 
-import greenlet
-import greenlet.stackless as stackless
 import pytest
-from greenlet.stackless import TaskletExit, channel, getcurrent, getmain, run, schedule, schedule_remove, tasklet
 from support.greenlets import collect
 from support.processes import output_of, output_of_stress
 from support.scheduler import WITH_A_SCHEDULER
 from support.threads import in_thread
+
+import greenlet
+import greenlet.stackless as stackless
+from greenlet.stackless import TaskletExit, channel, getcurrent, getmain, run, schedule, schedule_remove, tasklet
 
 pytestmark = WITH_A_SCHEDULER
 
@@ -136,7 +137,8 @@ def test_a_greenlet_that_an_ended_tasklet_left_behind_unwinds():
 
 
 def test_a_thread_ends_with_garbage_found_in_the_middle_of_a_switch():
-    assert output_of("""
+    assert (
+        output_of("""
         import gc, threading
         import greenlet.stackless as stackless
 
@@ -157,7 +159,9 @@ def test_a_thread_ends_with_garbage_found_in_the_middle_of_a_switch():
             thread.start()
             thread.join()
         print("all ended")
-    """) == "all ended\n"
+    """)
+        == "all ended\n"
+    )
 
 
 def test_a_scheduled_tasklet_is_kept():

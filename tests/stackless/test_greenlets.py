@@ -2,11 +2,12 @@
 
 import textwrap
 
-import greenlet
 import pytest
-from greenlet.stackless import TaskletExit, run, schedule, schedule_remove, tasklet
 from support.processes import output_of
 from support.scheduler import WITH_A_SCHEDULER
+
+import greenlet
+from greenlet.stackless import TaskletExit, run, schedule, schedule_remove, tasklet
 
 pytestmark = WITH_A_SCHEDULER
 
@@ -88,7 +89,10 @@ INTERRUPTED_SWITCHES = """
 
 def test_a_greenlet_that_an_ended_tasklet_left_goes_on_in_the_middle_of_a_switch():
     # What it did then was done by a tasklet that had ended, too: crash.
-    assert output_of(textwrap.dedent(INTERRUPTED_SWITCHES) + textwrap.dedent("""
+    assert (
+        output_of(
+            textwrap.dedent(INTERRUPTED_SWITCHES)
+            + textwrap.dedent("""
         def waits():
             greenlets["waits"] = greenlet.getcurrent()
             schedule_remove()
@@ -111,13 +115,21 @@ def test_a_greenlet_that_an_ended_tasklet_left_goes_on_in_the_middle_of_a_switch
         stackless.set_schedule_callback(call_back)
         run()
         print(first.alive, log)
-    """)) == "False ['second', 'no switch is possible here: another one is in progress']\n"
+    """)
+        )
+        == "False ['second', 'no switch is possible here: another one is in progress']\n"
+    )
 
 
-@pytest.mark.parametrize("switch, result", [("schedule", "None"), ("channel().receive", "'greenlets switched in the middle of this switch'")])
+@pytest.mark.parametrize(
+    "switch, result", [("schedule", "None"), ("channel().receive", "'greenlets switched in the middle of this switch'")]
+)
 def test_a_switch_is_given_up_if_greenlets_switch_in_the_middle_of_it(switch, result):
     # The tasklet that had gone on out of turn was the current one and yet runnable, and the other one was the current one as well.
-    assert output_of(textwrap.dedent(INTERRUPTED_SWITCHES) + textwrap.dedent(f"""
+    assert (
+        output_of(
+            textwrap.dedent(INTERRUPTED_SWITCHES)
+            + textwrap.dedent(f"""
         def waits():
             greenlets["waits"] = greenlet.getcurrent()
             schedule_remove()
@@ -135,12 +147,18 @@ def test_a_switch_is_given_up_if_greenlets_switch_in_the_middle_of_it(switch, re
         attempt({switch})
         run()
         print(log, waiting.alive, other.alive)
-    """)) == f"[{result}, 'waits', 'other'] False False\n"
+    """)
+        )
+        == f"[{result}, 'waits', 'other'] False False\n"
+    )
 
 
 def test_the_end_of_a_channel_callback_does_not_end_the_switch_of_another_tasklet():
     # It went on as the current tasklet, which was about to wait, and waited once more: crash.
-    assert output_of(textwrap.dedent(INTERRUPTED_SWITCHES) + textwrap.dedent("""
+    assert (
+        output_of(
+            textwrap.dedent(INTERRUPTED_SWITCHES)
+            + textwrap.dedent("""
         def waits():
             greenlets["waits"] = greenlet.getcurrent()
             schedule_remove()
@@ -161,12 +179,16 @@ def test_the_end_of_a_channel_callback_does_not_end_the_switch_of_another_taskle
         greenlets["callback"].switch()
         waiting.run()
         print(log, waiting.alive)
-    """)) == "['no switch is possible here: another one is in progress', 'waits'] False\n"
+    """)
+        )
+        == "['no switch is possible here: another one is in progress', 'waits'] False\n"
+    )
 
 
 def test_a_tasklet_ends_while_a_greenlet_of_its_is_in_run():
     # When that timeout was over the tasklet, which was bound to nothing any more, was to go on: crash.
-    assert output_of("""
+    assert (
+        output_of("""
         import greenlet
         from greenlet.stackless import run, schedule, tasklet
 
@@ -188,4 +210,6 @@ def test_a_tasklet_ends_while_a_greenlet_of_its_is_in_run():
         print(ended.alive, run(10**6) is interrupted)
         greenlets[1].switch()
         print(greenlets[1].dead)
-    """) == "False True\nTrue\n"
+    """)
+        == "False True\nTrue\n"
+    )

@@ -5,12 +5,13 @@ import gc
 import time
 import weakref
 
-import greenlet.stackless as stackless
 import pytest
-from greenlet.stackless import TaskletExit, getcurrent, getmain, run, schedule, schedule_remove, tasklet
 from support.greenlets import collect
 from support.scheduler import WITH_A_SCHEDULER
 from support.threads import in_thread
+
+import greenlet.stackless as stackless
+from greenlet.stackless import TaskletExit, getcurrent, getmain, run, schedule, schedule_remove, tasklet
 
 pytestmark = WITH_A_SCHEDULER
 
@@ -35,10 +36,19 @@ WAYS_TO_PAUSE = {
     "timeout": (busy, lambda t: (run(100_000), None)[-1]),
     "soft timeout": (gives_up_its_turn, lambda t: (run(100_000, soft=True), t.remove(), None)[-1]),
     "timeout for all": (gives_up_its_turn, lambda t: (run(100_000, totaltimeout=True), None)[-1]),
-    "after a resumption": (lambda: catches(schedule_remove, schedule_remove), lambda t: (t.run(), t.insert(), run(), None)[-1]),
-    "after an exception": (lambda: catches(schedule_remove, schedule_remove), lambda t: (t.run(), t.throw(KeyError), None)[-1]),
+    "after a resumption": (
+        lambda: catches(schedule_remove, schedule_remove),
+        lambda t: (t.run(), t.insert(), run(), None)[-1],
+    ),
+    "after an exception": (
+        lambda: catches(schedule_remove, schedule_remove),
+        lambda t: (t.run(), t.throw(KeyError), None)[-1],
+    ),
     "with a value": (schedule_remove, lambda t: (run(), setattr(t, "tempval", [1]), None)[-1]),
-    "with itself for a value": (schedule_remove, lambda t: (run(), setattr(t, "tempval", t), setattr(t, "tempval", None), None)[-1]),
+    "with itself for a value": (
+        schedule_remove,
+        lambda t: (run(), setattr(t, "tempval", t), setattr(t, "tempval", None), None)[-1],
+    ),
 }
 
 

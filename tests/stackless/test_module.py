@@ -3,11 +3,12 @@
 import copy
 import pickle
 
-import greenlet.stackless as stackless
 import pytest
-from greenlet.stackless import getcurrent, getmain, tasklet
 from support.scheduler import WITH_A_SCHEDULER
 from support.threads import in_thread
+
+import greenlet.stackless as stackless
+from greenlet.stackless import getcurrent, getmain, tasklet
 
 pytestmark = WITH_A_SCHEDULER
 

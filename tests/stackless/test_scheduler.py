@@ -2,11 +2,12 @@
 
 import time
 
-import greenlet.stackless as stackless
 import pytest
-from greenlet.stackless import channel, getcurrent, getmain, run, schedule, schedule_remove, tasklet
 from support.processes import output_of
 from support.scheduler import WITH_A_SCHEDULER
+
+import greenlet.stackless as stackless
+from greenlet.stackless import channel, getcurrent, getmain, run, schedule, schedule_remove, tasklet
 
 pytestmark = WITH_A_SCHEDULER
 
@@ -182,8 +183,17 @@ def test_switch_trap():
     t = tasklet(schedule)()
     assert stackless.switch_trap(1) == 0
     try:
-        for action in (schedule, schedule_remove, run, t.run, t.switch, lambda: c.send(1), channel().receive,
-                       lambda: waiting.throw(ValueError), waiting.kill):
+        for action in (
+            schedule,
+            schedule_remove,
+            run,
+            t.run,
+            t.switch,
+            lambda: c.send(1),
+            channel().receive,
+            lambda: waiting.throw(ValueError),
+            waiting.kill,
+        ):
             with pytest.raises(RuntimeError, match="switch_trap"):
                 action()
         assert c.balance == -1
@@ -218,7 +228,8 @@ def test_deep_recursion_in_a_tasklet():
 
 
 def test_no_memory_for_a_stack():
-    assert output_of("""
+    assert (
+        output_of("""
         import resource
         import greenlet
         import greenlet.stackless as stackless
@@ -238,4 +249,6 @@ def test_no_memory_for_a_stack():
         greenlet.stack_size(1 << 20)
         stackless.run()
         print(log, stackless.runcount)
-    """) == "MemoryError 2\n[1] 1\n"
+    """)
+        == "MemoryError 2\n[1] 1\n"
+    )

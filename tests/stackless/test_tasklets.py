@@ -5,11 +5,12 @@ import gc
 import pickle
 import sys
 
-import greenlet.stackless as stackless
 import pytest
-from greenlet.stackless import channel, getcurrent, getmain, run, schedule_remove, tasklet
 from support.scheduler import WITH_A_SCHEDULER
 from support.tasklets import noted, paused
+
+import greenlet.stackless as stackless
+from greenlet.stackless import channel, getcurrent, getmain, run, schedule_remove, tasklet
 
 pytestmark = WITH_A_SCHEDULER
 
@@ -133,8 +134,11 @@ def test_switch_to_a_paused_tasklet():
 
 def test_states():
     def states(t):
-        return {name for name in ("alive", "paused", "blocked", "scheduled", "is_current", "is_main", "restorable")
-                if getattr(t, name)}
+        return {
+            name
+            for name in ("alive", "paused", "blocked", "scheduled", "is_current", "is_main", "restorable")
+            if getattr(t, name)
+        }
 
     c = channel()
     seen = []

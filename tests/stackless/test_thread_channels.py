@@ -3,9 +3,10 @@
 import threading
 import time
 
-from greenlet.stackless import channel, run, tasklet
 from support.processes import output_of
 from support.scheduler import WITH_A_SCHEDULER
+
+from greenlet.stackless import channel, run, tasklet
 
 pytestmark = WITH_A_SCHEDULER
 
@@ -99,16 +100,20 @@ def test_threadblock_returns_when_a_tasklet_has_ended():
 
 
 def test_threadblock_returns_when_there_is_nobody_to_wait_for():
-    assert output_of("""
+    assert (
+        output_of("""
         import greenlet.stackless as stackless
         t = stackless.tasklet(stackless.channel().receive)()
         stackless.run(threadblock=True)
         print(t.blocked)
-    """) == "True\n"
+    """)
+        == "True\n"
+    )
 
 
 def test_a_deadlock_of_all_threads_is_noticed_by_one():
-    assert output_of("""
+    assert (
+        output_of("""
         import threading
         import greenlet.stackless as stackless
 
@@ -129,11 +134,14 @@ def test_a_deadlock_of_all_threads_is_noticed_by_one():
             c.send(None)
         thread.join()
         print(*set(errors))
-    """) == "Deadlock: the last runnable tasklet cannot be blocked.\n"
+    """)
+        == "Deadlock: the last runnable tasklet cannot be blocked.\n"
+    )
 
 
 def test_waiting_for_other_threads_can_be_interrupted():
-    assert output_of("""
+    assert (
+        output_of("""
         import os, signal, threading, time
         import greenlet.stackless as stackless
 
@@ -148,7 +156,9 @@ def test_waiting_for_other_threads_can_be_interrupted():
             c.receive()
         except KeyboardInterrupt:
             print("KeyboardInterrupt", c.balance, stackless.runcount)
-    """) == "KeyboardInterrupt 0 1\n"
+    """)
+        == "KeyboardInterrupt 0 1\n"
+    )
 
 
 def test_a_waiting_thread_is_told_before_it_looks_itself():

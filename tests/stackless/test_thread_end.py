@@ -5,10 +5,11 @@ import threading
 import time
 
 import pytest
-from greenlet.stackless import TaskletExit, channel, run, schedule_remove, tasklet
 from support.processes import output_of
 from support.scheduler import WITH_A_SCHEDULER
 from support.threads import in_thread, wait_for
+
+from greenlet.stackless import TaskletExit, channel, run, schedule_remove, tasklet
 
 pytestmark = WITH_A_SCHEDULER
 
@@ -175,7 +176,8 @@ def test_one_that_refuses_to_be_killed_is_released():
 
 def test_what_a_thread_owns_may_use_tasklets_when_it_goes():
     # It found the scheduler that had just ended: SystemError, and what it scheduled never ran.
-    assert output_of("""
+    assert (
+        output_of("""
         import threading
         import greenlet.stackless as stackless
         from greenlet import getcurrent, greenlet
@@ -207,11 +209,14 @@ def test_what_a_thread_owns_may_use_tasklets_when_it_goes():
         thread.start()
         thread.join()
         print(*sorted(log), sep=", ")
-    """) == "greenlet, local, main greenlet\n"
+    """)
+        == "greenlet, local, main greenlet\n"
+    )
 
 
 def test_a_tasklet_sees_the_end_of_the_interpreter():
-    assert output_of("""
+    assert (
+        output_of("""
         import greenlet.stackless as stackless
 
         def function():
@@ -224,11 +229,14 @@ def test_a_tasklet_sees_the_end_of_the_interpreter():
         stackless.tasklet(c.receive)()
         stackless.run()
         stackless.tasklet(print)("never")
-    """) == "finally\n"
+    """)
+        == "finally\n"
+    )
 
 
 def test_a_fork_leaves_tasklets_usable():
-    assert output_of("""
+    assert (
+        output_of("""
         import os, threading
         import greenlet.stackless as stackless
 
@@ -262,14 +270,18 @@ def test_a_fork_leaves_tasklets_usable():
         end.set()
         thread.join()
         print(log)
-    """) == "[0, 1, 2]\n" * 2
+    """)
+        == "[0, 1, 2]\n" * 2
+    )
 
 
 def test_sub_interpreters_have_schedulers_of_their_own():
     interpreters = pytest.importorskip("_interpreters", reason="no sub-interpreters")
     ident = interpreters.create()
     try:
-        failed = interpreters.exec(ident, """if True:
+        failed = interpreters.exec(
+            ident,
+            """if True:
             import sys
             sys.path[:] = %r
             import greenlet.stackless as stackless
@@ -281,7 +293,9 @@ def test_sub_interpreters_have_schedulers_of_their_own():
             assert log == [1]
             t = stackless.tasklet(c.receive)()
             stackless.run()
-        """ % (__import__("sys").path,))
+        """
+            % (__import__("sys").path,),
+        )
         assert failed is None, failed
     finally:
         interpreters.destroy(ident)

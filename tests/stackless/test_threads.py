@@ -4,13 +4,14 @@ import threading
 import time
 import weakref
 
-import greenlet.stackless as stackless
 import pytest
-from greenlet.stackless import getcurrent, getmain, run, schedule_remove, tasklet
 from support.environment import IS_FREE_THREADED
 from support.processes import output_of_stress
 from support.scheduler import WITH_A_SCHEDULER
 from support.threads import in_thread, wait_for
+
+import greenlet.stackless as stackless
+from greenlet.stackless import getcurrent, getmain, run, schedule_remove, tasklet
 
 pytestmark = WITH_A_SCHEDULER
 
@@ -148,7 +149,9 @@ def test_all_threads_may_be_asked_for_while_they_begin_and_end():
         for thread in threads:
             thread.join()
     wait_for(lambda: len(ended) == 60)
-    wait_for(lambda: not any(main.alive and main is not getmain() for mains in seen for main in mains if main is not None))
+    wait_for(
+        lambda: not any(main.alive and main is not getmain() for mains in seen for main in mains if main is not None)
+    )
 
 
 def test_a_tasklet_can_be_scheduled_by_another_thread():

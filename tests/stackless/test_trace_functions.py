@@ -2,13 +2,14 @@
 
 import sys
 
-import greenlet.stackless as stackless
 import pytest
-from greenlet.stackless import getcurrent, getmain, run, schedule, schedule_remove, tasklet
 from support.environment import IS_DEBUG_BUILD
 from support.scheduler import WITH_A_SCHEDULER
 from support.tasklets import paused
 from support.threads import in_thread
+
+import greenlet.stackless as stackless
+from greenlet.stackless import getcurrent, getmain, run, schedule, schedule_remove, tasklet
 
 pytestmark = WITH_A_SCHEDULER
 

@@ -3,11 +3,12 @@
 import signal
 import time
 
-import greenlet.stackless as stackless
-from greenlet.stackless import TaskletExit, getcurrent, run, schedule, tasklet
 from support.processes import output_of
 from support.scheduler import WITH_A_SCHEDULER
 from support.threads import in_thread
+
+import greenlet.stackless as stackless
+from greenlet.stackless import TaskletExit, getcurrent, run, schedule, tasklet
 
 pytestmark = WITH_A_SCHEDULER
 
@@ -223,7 +224,8 @@ def test_handlers_of_signals_of_the_program_are_left_alone():
 
 def test_a_timeout_does_not_outlive_the_handlers_of_signals():
     # run() is suspended when the process ends, and its alarm went off after CPython had taken the handler away.
-    assert output_of("""
+    assert (
+        output_of("""
         import os
         import sys
         import time
@@ -242,12 +244,15 @@ def test_a_timeout_does_not_outlive_the_handlers_of_signals():
         runs.switch()
         sys.modules["late"] = types.ModuleType("late")
         sys.modules["late"].object = EndsLate()
-    """) == "late"
+    """)
+        == "late"
+    )
 
 
 def test_the_preparation_of_a_timeout_may_run_other_tasklets():
     # One of them ended the run() that was being prepared; its alarm was set nevertheless, and looked at when it was gone: crash.
-    assert output_of("""
+    assert (
+        output_of("""
         import threading
         from greenlet.stackless import run, schedule, schedule_remove, tasklet
 
@@ -273,13 +278,16 @@ def test_the_preparation_of_a_timeout_may_run_other_tasklets():
             schedule()
         interrupted = tasklet(busy)()
         print(run(50_000) is interrupted)
-    """) == "True\n"
+    """)
+        == "True\n"
+    )
 
 
 def test_what_is_killed_when_a_tasklet_is_interrupted_may_end_the_run():
     # Then there was no timeout any more, at which the handler of the alarm looked: crash. The alarm goes off every 5 ms. The
     # tasklet is atomic, so that one which goes off while the killed greenlet runs does not interrupt that.
-    assert output_of("""
+    assert (
+        output_of("""
         import threading
         import greenlet
         from greenlet.stackless import getmain, run, tasklet
@@ -309,12 +317,16 @@ def test_what_is_killed_when_a_tasklet_is_interrupted_may_end_the_run():
         log.append("returned")
         interrupted.run()
         print(log, interrupted.alive)
-    """) == "['returned', 'goes on'] False\n"
+    """)
+        == "['returned', 'goes on'] False\n"
+    )
 
 
 def test_a_timeout_shorter_than_what_an_alarm_takes_lets_callbacks_go_on():
     # CPython 3.11 handles signals before it calls a trace function, and looks whether there are more: forever.
-    assert output_of("""
+    assert (
+        output_of(
+            """
         import sys
         from greenlet.stackless import channel, run, set_channel_callback, tasklet
 
@@ -332,4 +344,8 @@ def test_a_timeout_shorter_than_what_an_alarm_takes_lets_callbacks_go_on():
         run(20)
         sys.settrace(None)
         print(c.balance)
-    """, timeout=30) == "-1\n"
+    """,
+            timeout=30,
+        )
+        == "-1\n"
+    )

@@ -50,8 +50,14 @@ def run_child(folder: Path, module: str, report: Path, names: list[str]) -> str:
     """What it says on standard error. Ends all that it has started."""
     report.write_text("")
     with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen([sys.executable, str(HERE / "child.py"), str(folder), module, str(report), str(TIME_LIMIT), *names],
-                                   cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=output, start_new_session=True)
+        process = subprocess.Popen(
+            [sys.executable, str(HERE / "child.py"), str(folder), module, str(report), str(TIME_LIMIT), *names],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=output,
+            start_new_session=True,
+        )
         try:
             process.wait(TIME_LIMIT * max(10, len(names)))
         finally:
@@ -78,7 +84,7 @@ def run_module(folder: Path, module: str, patterns: list[str]) -> dict[str, tupl
         lines = [json.loads(line) for line in report.read_text().splitlines()]
         done = {line["test"]: (line["outcome"], line["detail"]) for line in lines if "test" in line}
         begun = [line["start"] for line in lines if "start" in line and line["start"] not in done] or left[: not done]
-        outcomes |= done | {name: ("failed", said) for name in begun}
+        outcomes |= done | dict.fromkeys(begun, ("failed", said))
         left = [name for name in left if name not in outcomes]
     return outcomes
 
@@ -89,7 +95,9 @@ def main() -> int:
     parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="only tests whose id contains this")
     arguments = parser.parse_args()
     groups = tomllib.loads((HERE / "differences.toml").read_text())["difference"]
-    differences = [(pattern, group["because"], group.get("sometimes", False)) for group in groups for pattern in group["tests"]]
+    differences = [
+        (pattern, group["because"], group.get("sometimes", False)) for group in groups for pattern in group["tests"]
+    ]
     wrong, counts = [], collections.Counter()
     with tempfile.TemporaryDirectory() as scratch:
         try:
@@ -100,14 +108,26 @@ def main() -> int:
         for path in sorted(folder.glob("test_*.py")):
             for name, (outcome, detail) in run_module(folder, path.stem, arguments.patterns).items():
                 plain = re.sub(r"_[CP]\d(?=_H$|$)", "", name)  # the same test with another kind of pickle
-                because, sometimes = next(((why, sometimes) for pattern, why, sometimes in differences
-                                           if fnmatch.fnmatchcase(plain, pattern)), (None, False))
+                because, sometimes = next(
+                    (
+                        (why, sometimes)
+                        for pattern, why, sometimes in differences
+                        if fnmatch.fnmatchcase(plain, pattern)
+                    ),
+                    (None, False),
+                )
                 is_right = outcome == "skipped" or sometimes or (outcome == "failed") == (because is not None)
                 counts[outcome if because is None or outcome != "failed" else "failed as expected"] += 1
                 if not is_right:
                     wrong.append(name)
-                    print(f"{outcome}, which {'it should not be' if because is None else f'it should not: {because}'}: {name}\n{detail}")
-    print("stackless:", ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items())), f"; {len(wrong)} wrong")
+                    print(
+                        f"{outcome}, which {'it should not be' if because is None else f'it should not: {because}'}: {name}\n{detail}"
+                    )
+    print(
+        "stackless:",
+        ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items())),
+        f"; {len(wrong)} wrong",
+    )
     return 1 if wrong else 0
 
 

@@ -5,8 +5,9 @@ import contextvars
 import gc
 import threading
 
-from greenlet import GreenletExit, getcurrent, greenlet, settrace
 from support.registry import Registry
+
+from greenlet import GreenletExit, getcurrent, greenlet, settrace
 
 action = ACTIONS = Registry()
 main = getcurrent()

@@ -25,7 +25,7 @@ from greenlet._greenlet import get_total_main_greenlets
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from support.registry import Registry  # noqa: E402
+from support.registry import Registry
 
 scenario = SCENARIOS = Registry()
 FIRST_USE = "first_use_in_a_thread"
@@ -287,9 +287,9 @@ def contexts(witness):
     yield [g]
     g.gr_context = context
     g.switch(witness)
-    g.gr_context  # noqa: B018
+    g.gr_context
     g.gr_context = None
-    getcurrent().gr_context  # noqa: B018
+    getcurrent().gr_context
 
 
 @scenario
@@ -421,7 +421,11 @@ def exhaust(name, number):
     """Run a scenario until it got to the end so often that no allocation is left to fail. Returns how often it failed."""
     failures = in_a_row = 0
     for first in range(MOST):
-        if attempt_first_use(use_first, first, number) if name == FIRST_USE else attempt(SCENARIOS[name], first, number):
+        if (
+            attempt_first_use(use_first, first, number)
+            if name == FIRST_USE
+            else attempt(SCENARIOS[name], first, number)
+        ):
             in_a_row += 1
             if in_a_row == ENOUGH:
                 return failures

@@ -14,10 +14,11 @@ import threading
 
 import hooks
 import survival
+from survival import Garbage, Witness
+
 from greenlet import GreenletExit, generators, getcurrent, greenlet
 from greenlet.aio import async_, await_, ensure_portal, has_portal, iter_, portal, run, with_
 from greenlet.generators import yield_
-from survival import Garbage, Witness
 
 MOST = 6  # of each kind that are kept
 FIRST = 3  # of the values of one, that loops ask for
@@ -29,8 +30,16 @@ GRACE = 50  # rounds of a loop that should have ended
 variable = contextvars.ContextVar("variable")
 
 # Functions in these modules hold locks. Whoever wants one that a greenlet of the same thread holds waits forever.
-HAVE_LOCKS = ("asyncio.mixins", "concurrent.futures._base", "concurrent.futures.thread", "logging", "queue", "threading",
-              "trio._core._entry_queue", "trio._core._thread_cache")
+HAVE_LOCKS = (
+    "asyncio.mixins",
+    "concurrent.futures._base",
+    "concurrent.futures.thread",
+    "logging",
+    "queue",
+    "threading",
+    "trio._core._entry_queue",
+    "trio._core._thread_cache",
+)
 # CPython's debug builds assert that no task is finished before asyncio.Task() has returned, which calls the loop to begin it.
 BEGIN_TASKS = ("asyncio.base_events", "asyncio.events") if hooks.IS_DEBUG_BUILD else ()
 

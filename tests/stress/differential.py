@@ -20,7 +20,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-import programs  # noqa: E402
+import programs
 
 BATCH = 100
 LOGS = 16  # of the same program, that must be the same
@@ -32,16 +32,25 @@ class Side:
     def __init__(self, name: str, folder: str | None, wrapper: list[str]):
         self.name = name
         self.command = [*wrapper, sys.executable, str(HERE / "worker.py")]
-        self.environment = dict(os.environ, PYTHONHASHSEED="0",
-                                # As much as the main greenlet has: programs nest deep.
-                                GREENLET_STACK_SIZE=str(8 << 20))
+        self.environment = dict(
+            os.environ,
+            PYTHONHASHSEED="0",
+            # As much as the main greenlet has: programs nest deep.
+            GREENLET_STACK_SIZE=str(8 << 20),
+        )
         self.server = None
         if folder is not None:
             self.environment["PYTHONPATH"] = folder
 
     def start(self, first: int, number: int) -> subprocess.Popen:
-        return subprocess.Popen([*self.command, str(first), str(number)], env=self.environment, text=True,
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return subprocess.Popen(
+            [*self.command, str(first), str(number)],
+            env=self.environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     def results(self, process: subprocess.Popen) -> dict[int, tuple[int, str]]:
         """{seed: (operations, digest)}; a crash or a hang is a digest too."""
@@ -53,8 +62,14 @@ class Side:
 
     def log(self, program: list) -> list[str]:
         if self.server is None:
-            self.server = subprocess.Popen(self.command, env=self.environment, text=True, stdin=subprocess.PIPE,
-                                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            self.server = subprocess.Popen(
+                self.command,
+                env=self.environment,
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
         self.server.stdin.write(json.dumps(program) + "\n")
         self.server.stdin.flush()
         return json.loads(self.server.stdout.readline()) or ["no log"]
@@ -172,9 +187,11 @@ def main() -> int:
         print(f"{done} programs, {operations} operations so far", flush=True)
         if len(failures) >= arguments.failures:
             break
-    print(f"differential: {done} programs, {operations} operations, {len(failures)} failures"
-          f"{' at seeds ' + ' '.join(map(str, failures)) if failures else ''}, "
-          f"the reference crashed in {reference_crashes} and was unsteady in {unsteady}, {nested} nested too deep")
+    print(
+        f"differential: {done} programs, {operations} operations, {len(failures)} failures"
+        f"{' at seeds ' + ' '.join(map(str, failures)) if failures else ''}, "
+        f"the reference crashed in {reference_crashes} and was unsteady in {unsteady}, {nested} nested too deep"
+    )
     return 1 if failures else 0
 
 

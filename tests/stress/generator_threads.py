@@ -17,6 +17,7 @@ import time
 import warnings
 
 import together
+
 from greenlet import GreenletExit, error, getcurrent
 from greenlet.aio import Coroutine, async_, await_, iter_, portal, run
 from greenlet.generators import generator, yield_
@@ -25,7 +26,14 @@ THREADS = 4
 SHARED = 4  # objects at a time: few, so that threads meet
 VALUES = 5
 EXPECTED = (StopIteration, error, GeneratorExit, GreenletExit, LookupError)  # and some ValueErrors and RuntimeErrors
-MESSAGES = ("already executing", "ignored GeneratorExit", "cannot reuse already awaited", "no portal", "yield_() outside", "bad yield")
+MESSAGES = (
+    "already executing",
+    "ignored GeneratorExit",
+    "cannot reuse already awaited",
+    "no portal",
+    "yield_() outside",
+    "bad yield",
+)
 
 shared: list = []
 bodies: collections.deque = collections.deque(maxlen=3)  # greenlets that generators run in
@@ -115,6 +123,7 @@ def resume_its_greenlet(choose):
 
 def run_a_loop(choose):
     """Coroutines of others among them."""
+
     async def main():
         with contextlib.suppress(TypeError):  # a generator
             await asyncio.wait_for(shared[choose.randrange(SHARED)], 1)

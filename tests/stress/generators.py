@@ -11,9 +11,10 @@ import sys
 
 import hooks
 import survival
+from survival import Garbage, Witness
+
 from greenlet import GreenletExit, generators, getcurrent, greenlet, settrace
 from greenlet.generators import yield_
-from survival import Garbage, Witness
 
 MOST = 6  # generators, and greenlets, that are kept
 FIRST = 3  # of the values of one, that loops ask for
@@ -91,6 +92,7 @@ class Program(survival.Program):
 
     def delegate(self):
         """A generator of the values of another."""
+
         def function():
             for value in self.generator():
                 yield_(value)

@@ -17,9 +17,9 @@ from greenlet import getcurrent, greenlet, settrace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from stress import actions  # noqa: E402
-from stress.actions import ACTIONS, R, main, parrot  # noqa: E402
-from stress.places import PLACES  # noqa: E402
+from stress import actions
+from stress.actions import ACTIONS, R, main, parrot
+from stress.places import PLACES
 
 
 def is_fatal_to_cpython(name, doing):
@@ -36,8 +36,14 @@ def case(happening, doing):
         happening()
 
     R.clear()
-    R.update(action=doing, survives=False, other=greenlet(parrot), child=None, unstarted=greenlet(parrot),
-             worker=greenlet(run_worker))
+    R.update(
+        action=doing,
+        survives=False,
+        other=greenlet(parrot),
+        child=None,
+        unstarted=greenlet(parrot),
+        worker=greenlet(run_worker),
+    )
     R["other"].switch()
     try:
         for _ in range(3):

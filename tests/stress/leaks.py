@@ -17,9 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import programs  # noqa: E402
-import references  # noqa: E402
-from greenlet import getcurrent, greenlet  # noqa: E402
+import programs
+import references
+
+from greenlet import getcurrent, greenlet
 
 PROGRAMS = 60
 

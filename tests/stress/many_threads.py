@@ -59,8 +59,10 @@ def main() -> int:
             measured.append(resident())
     grown = measured[1] - measured[0]
     left = get_total_main_greenlets() - mains
-    print(f"many_threads: {number} threads, {len(alive)} objects and {left} main greenlets left, "
-          f"{grown // 1024} KiB more in the second half")
+    print(
+        f"many_threads: {number} threads, {len(alive)} objects and {left} main greenlets left, "
+        f"{grown // 1024} KiB more in the second half"
+    )
     keeps_freed_memory = hasattr(ctypes.CDLL(None), "__asan_init")
     return bool(len(alive) or left or (grown > 2_000_000 and not keeps_freed_memory))
 

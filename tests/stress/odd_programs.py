@@ -12,8 +12,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from stress.odd import destructors, exceptions, frames, greenlets, hooks, process  # noqa: E402, F401
-from stress.odd.common import program as PROGRAMS  # noqa: E402
+from stress.odd import destructors, exceptions, frames, greenlets, hooks, process  # noqa: F401
+from stress.odd.common import program as PROGRAMS
 
 if __name__ == "__main__":
     faulthandler.enable()

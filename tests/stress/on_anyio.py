@@ -38,6 +38,7 @@ class Program(structured.Program):
 
     def new_watched_loop(self):
         """One that is broken off if it does not end."""
+
         def watch():
             self.fuel -= IDLE
             if self.is_late():

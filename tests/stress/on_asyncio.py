@@ -8,8 +8,9 @@ import sys
 import awaiting
 import hooks
 from awaiting import AWAITABLES, MOST, OPERATIONS, SOON
-from greenlet.aio import Coroutine
 from survival import Witness
+
+from greenlet.aio import Coroutine
 
 # While one begins, greenlets and generators of these programs switch away. CPython's debug builds assert that nothing does.
 has_eager_tasks = sys.version_info >= (3, 12) and not hooks.IS_DEBUG_BUILD

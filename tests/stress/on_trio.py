@@ -12,10 +12,11 @@ import outcome
 import structured
 import trio
 from awaiting import IDLE, MOST, SOON
-from greenlet import greenlet
 from structured import AWAITABLES, OPERATIONS
 from survival import Witness
 from trio._core._run_context import GLOBAL_RUN_CONTEXT
+
+from greenlet import greenlet
 
 
 class Clock(trio.abc.Clock):

@@ -5,9 +5,10 @@ import gc
 import sys
 import weakref
 
-from greenlet import GreenletExit, getcurrent, greenlet, settrace
 from stress.actions import attack, parrot
 from support.registry import Registry
+
+from greenlet import GreenletExit, getcurrent, greenlet, settrace
 
 place = PLACES = Registry()
 
@@ -255,7 +256,7 @@ def run_that_can_not_be_called():
 
 @place
 def comparison():
-    [1, Compared()] == [Compared(), 1]  # noqa: B015
+    [1, Compared()] == [Compared(), 1]
 
 
 @place

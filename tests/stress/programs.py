@@ -11,8 +11,7 @@ import sys
 Node = "str | list[list]"
 
 EXCEPTIONS = ["Oops", "ValueError", "KeyError", "GreenletExit", "SystemError", "KeyboardInterrupt", "StopIteration"]
-CATCH = ["BaseException", "BaseException", "Exception", "Oops", "GreenletExit", "(ValueError, Oops)",
-         "package.error"]
+CATCH = ["BaseException", "BaseException", "Exception", "Oops", "GreenletExit", "(ValueError, Oops)", "package.error"]
 
 
 class Maker:
@@ -63,8 +62,21 @@ class Maker:
         return self.plain_value() if self.failing_starts else self.value()
 
     def value(self) -> str:
-        return self.pick("1", "'s'", "None", "()", "(1, 2)", "[]", "Oops('value')", "GreenletExit", "getcurrent()",
-                         f"Guard({self.act()})", f"G({self.slot()})", "int", "{}")
+        return self.pick(
+            "1",
+            "'s'",
+            "None",
+            "()",
+            "(1, 2)",
+            "[]",
+            "Oops('value')",
+            "GreenletExit",
+            "getcurrent()",
+            f"Guard({self.act()})",
+            f"G({self.slot()})",
+            "int",
+            "{}",
+        )
 
     def arguments(self) -> str:
         form = self.random.randrange(10)
@@ -82,16 +94,35 @@ class Maker:
 
     def exception(self) -> str:
         kind = self.pick(*EXCEPTIONS)
-        return self.pick("", "", kind, f"{kind}('x')", f"{kind}, 'x'", f"{kind}, {kind}('x')", f"{kind}, None, None",
-                         f"{kind}, ('x', 'y')", "5", "Oops, 1, 2", "Oops('x'), 1", f"{kind}, None, some_traceback()",
-                         f"{kind}('x'), None, some_traceback()", f"{kind}, {kind}('x'), some_traceback()",
-                         f"{kind}, ValueError('x')", f"Exception, {kind}('x')", "Picky", "Picky, 1", "Picky('x')",
-                         "Oops, None, None, None")
+        return self.pick(
+            "",
+            "",
+            kind,
+            f"{kind}('x')",
+            f"{kind}, 'x'",
+            f"{kind}, {kind}('x')",
+            f"{kind}, None, None",
+            f"{kind}, ('x', 'y')",
+            "5",
+            "Oops, 1, 2",
+            "Oops('x'), 1",
+            f"{kind}, None, some_traceback()",
+            f"{kind}('x'), None, some_traceback()",
+            f"{kind}, {kind}('x'), some_traceback()",
+            f"{kind}, ValueError('x')",
+            f"Exception, {kind}('x')",
+            "Picky",
+            "Picky, 1",
+            "Picky('x')",
+            "Oops, None, None, None",
+        )
 
     # --- one operation each ------------------------------------------------------------------------------------------
 
     def make(self) -> str:
-        run = self.pick(*[self.body()] * 12, "len", "5", "None", f"functools.partial({self.body()}, 'p')", "Oops", "dict")
+        run = self.pick(
+            *[self.body()] * 12, "len", "5", "None", f"functools.partial({self.body()}, 'p')", "Oops", "dict"
+        )
         parent = self.pick(*[""] * 6, f", {self.greenlet()}", f", parent={self.greenlet()}", ", None", ", 5")
         cls = self.pick(*["greenlet"] * 9, "Sub", "Sub", "SubDel", "SubRun", "SubSlots")
         if self.failing_starts and self.chance(0.1):
@@ -133,34 +164,64 @@ class Maker:
 
     def drop(self) -> str:
         slot = self.slot()
-        return self.pick(f"R[{slot}] = None", f"R[{slot}] = None", f"R[{slot}] = R[{self.slot()}]",
-                         f"R[{slot}], R[{self.slot()}] = R[{self.slot()}], R[{slot}]", f"R[{slot}] = getcurrent()")
+        return self.pick(
+            f"R[{slot}] = None",
+            f"R[{slot}] = None",
+            f"R[{slot}] = R[{self.slot()}]",
+            f"R[{slot}], R[{self.slot()}] = R[{self.slot()}], R[{slot}]",
+            f"R[{slot}] = getcurrent()",
+        )
 
     def parent(self) -> str:
         slot = self.slot()
-        return self.pick(*[f"{self.greenlet()}.parent = {self.pick(*[self.greenlet()] * 9, 'None', '5')}"] * 8,
-                         f"G({slot}).parent = G({slot})", f"G({slot}).parent.parent = G({slot})",
-                         f"root().parent = {self.greenlet()}", f"getcurrent().parent = G({slot}).parent.parent",
-                         f"getcurrent().parent = root()")
+        return self.pick(
+            *[f"{self.greenlet()}.parent = {self.pick(*[self.greenlet()] * 9, 'None', '5')}"] * 8,
+            f"G({slot}).parent = G({slot})",
+            f"G({slot}).parent.parent = G({slot})",
+            f"root().parent = {self.greenlet()}",
+            f"getcurrent().parent = G({slot}).parent.parent",
+            "getcurrent().parent = root()",
+        )
 
     def fail(self) -> str:
-        return self.pick(f"raise {self.pick(*EXCEPTIONS)}", f"raise Oops({self.value()})", f"return {self.result()}", "1 / 0")
+        return self.pick(
+            f"raise {self.pick(*EXCEPTIONS)}", f"raise Oops({self.value()})", f"return {self.result()}", "1 / 0"
+        )
 
     def trace(self) -> str:
-        return self.pick("settrace(None)", "settrace(None)", "settrace(tracer)", "settrace(tracer)",
-                         "say(settrace(trace_badly))", f"settrace(trace_with({self.act()}))", "say(gettrace())",
-                         f"settrace(trace_raising({self.pick(*EXCEPTIONS)}))", "settrace(5)", "settrace()")
+        return self.pick(
+            "settrace(None)",
+            "settrace(None)",
+            "settrace(tracer)",
+            "settrace(tracer)",
+            "say(settrace(trace_badly))",
+            f"settrace(trace_with({self.act()}))",
+            "say(gettrace())",
+            f"settrace(trace_raising({self.pick(*EXCEPTIONS)}))",
+            "settrace(5)",
+            "settrace()",
+        )
 
     def context(self) -> str:
         i, slot = self.random.randrange(2), self.slot()
         variable = f"x{self.random.randrange(3)}"
-        return self.pick(f"V[{i}].set({self.random.randrange(9)})", f"V[0].set(Guard({self.act()}))", f"say(V[{i}].get())",
-                         f"Context({self.act()})", f"set_context({slot}, contextvars.copy_context())",
-                         f"set_context({slot}, None)", f"set_context({slot}, context_of(G({self.slot()})))",
-                         f"set_context({slot}, 5)", f"say(context_of(G({slot})).get(V[{i}]))", f"say(V[{i}].get())",
-                         f"getcurrent().gr_context = context_of(G({slot}))", f"del G({slot}).gr_context",
-                         f"{variable} = V[{i}].set({self.random.randrange(9)})", f"V[{i}].reset({variable})",
-                         f"context_of(G({slot})).run({self.act()})")
+        return self.pick(
+            f"V[{i}].set({self.random.randrange(9)})",
+            f"V[0].set(Guard({self.act()}))",
+            f"say(V[{i}].get())",
+            f"Context({self.act()})",
+            f"set_context({slot}, contextvars.copy_context())",
+            f"set_context({slot}, None)",
+            f"set_context({slot}, context_of(G({self.slot()})))",
+            f"set_context({slot}, 5)",
+            f"say(context_of(G({slot})).get(V[{i}]))",
+            f"say(V[{i}].get())",
+            f"getcurrent().gr_context = context_of(G({slot}))",
+            f"del G({slot}).gr_context",
+            f"{variable} = V[{i}].set({self.random.randrange(9)})",
+            f"V[{i}].reset({variable})",
+            f"context_of(G({slot})).run({self.act()})",
+        )
 
     def collect(self) -> str:
         return "collect()"
@@ -169,38 +230,78 @@ class Maker:
         slot = self.slot()
         if self.failing_starts and self.chance(0.05):
             return f"del G({slot}).run"
-        return self.pick(f"ask({slot})", f"ask({slot})", "frames()", "exception_now()",
-                         f"say(G({slot}).run)", f"G({slot}).run = {self.body()}",
-                         f"say(copy.copy(G({slot})))", f"pickle.dumps(G({slot}))", f"G({slot}).__init__({self.body()})",
-                         f"say(G({slot}) == G({self.slot()}))", f"del G({slot}).parent", f"G({slot}).dead = 1",
-                         f"make_late({slot}, {self.pick('greenlet', 'SubDel', 'SubSlots')}, {self.body()})",
-                         f"G({slot}).run = 5", f"G({slot}).__dict__['run'] = {self.body()}",
-                         f"G({slot}).__init__({self.body()}, {self.greenlet()})", f"G({slot}).__init__()",
-                         f"G({slot}).__class__ = {self.pick('greenlet', 'Sub', 'SubDel', 'SubSlots', 'int')}")
+        return self.pick(
+            f"ask({slot})",
+            f"ask({slot})",
+            "frames()",
+            "exception_now()",
+            f"say(G({slot}).run)",
+            f"G({slot}).run = {self.body()}",
+            f"say(copy.copy(G({slot})))",
+            f"pickle.dumps(G({slot}))",
+            f"G({slot}).__init__({self.body()})",
+            f"say(G({slot}) == G({self.slot()}))",
+            f"del G({slot}).parent",
+            f"G({slot}).dead = 1",
+            f"make_late({slot}, {self.pick('greenlet', 'SubDel', 'SubSlots')}, {self.body()})",
+            f"G({slot}).run = 5",
+            f"G({slot}).__dict__['run'] = {self.body()}",
+            f"G({slot}).__init__({self.body()}, {self.greenlet()})",
+            f"G({slot}).__init__()",
+            f"G({slot}).__class__ = {self.pick('greenlet', 'Sub', 'SubDel', 'SubSlots', 'int')}",
+        )
 
     def guard(self) -> str:
         variable = f"x{self.random.randrange(3)}"
-        return self.pick(f"{variable} = Guard({self.act()})", f"{variable} = Guard({self.act()})", f"{variable} = None",
-                         f"keep(Guard({self.act()}))", f"{variable} = [Guard({self.act()})]; {variable}.append({variable})",
-                         f"watch({self.slot()}, {self.act()})", f"G({self.slot()}).extra = Guard({self.act()})",
-                         f"G({self.slot()}).at_end = {self.act()}", f"G({self.slot()}).hook = {self.act()}",
-                         f"del {variable}")
+        return self.pick(
+            f"{variable} = Guard({self.act()})",
+            f"{variable} = Guard({self.act()})",
+            f"{variable} = None",
+            f"keep(Guard({self.act()}))",
+            f"{variable} = [Guard({self.act()})]; {variable}.append({variable})",
+            f"watch({self.slot()}, {self.act()})",
+            f"G({self.slot()}).extra = Guard({self.act()})",
+            f"G({self.slot()}).at_end = {self.act()}",
+            f"G({self.slot()}).hook = {self.act()}",
+            f"del {variable}",
+        )
 
     def generator(self) -> str:
         if not self.callable_generators:
             return self.ask()
         call = f"gen_{self.random.randrange(self.callable_generators)}()"
         variable = f"x{self.random.randrange(3)}"
-        return self.pick(f"say(list({call}))", f"{variable} = {call}", f"say(next({variable}))", f"keep({call})",
-                         f"{variable}.close()", f"say({variable}.throw(Oops))", f"{variable} = {call}; say(next({variable}))")
+        return self.pick(
+            f"say(list({call}))",
+            f"{variable} = {call}",
+            f"say(next({variable}))",
+            f"keep({call})",
+            f"{variable}.close()",
+            f"say({variable}.throw(Oops))",
+            f"{variable} = {call}; say(next({variable}))",
+        )
 
     def thread(self) -> str:
         if not self.failing_starts:
             return self.ask()
         return self.pick(*[f"in_thread({self.act()})"] * 5, "leave_in_thread()")
 
-    leaves = [(14, make), (20, switch), (8, switch_back), (8, throw), (7, drop), (5, parent), (4, fail), (3, trace),
-              (5, context), (3, collect), (7, ask), (5, guard), (4, generator), (0.7, thread)]
+    leaves = [
+        (14, make),
+        (20, switch),
+        (8, switch_back),
+        (8, throw),
+        (7, drop),
+        (5, parent),
+        (4, fail),
+        (3, trace),
+        (5, context),
+        (3, collect),
+        (7, ask),
+        (5, guard),
+        (4, generator),
+        (0.7, thread),
+    ]
 
     # --- statements --------------------------------------------------------------------------------------------------
 
@@ -215,8 +316,10 @@ class Maker:
             return [["try:", [leaf]], ["except BaseException as e:", ["caught(e)"]]] if self.chance(0.5) else leaf
         form = self.random.randrange(12)
         if form < 4:
-            clauses = [["try:", self.nodes(depth - 1)],
-                       [f"except {self.pick(*CATCH)} as e:", ["caught(e)", *self.nodes(depth - 1)]]]
+            clauses = [
+                ["try:", self.nodes(depth - 1)],
+                [f"except {self.pick(*CATCH)} as e:", ["caught(e)", *self.nodes(depth - 1)]],
+            ]
             if self.chance(0.4):
                 clauses.append(["finally:", self.nodes(depth - 1)])
             return clauses
@@ -240,8 +343,14 @@ class Maker:
         self.callable_generators = number
         for _ in range(self.random.randint(1, 3)):
             nodes += self.nodes(1)
-            nodes.append(self.pick("yield 1", "say((yield 2))", "yield from (3, 4)",
-                                   f"yield from gen_{self.random.randrange(number)}()" if number else "yield 5"))
+            nodes.append(
+                self.pick(
+                    "yield 1",
+                    "say((yield 2))",
+                    "yield from (3, 4)",
+                    f"yield from gen_{self.random.randrange(number)}()" if number else "yield 5",
+                )
+            )
         if self.chance(0.4):
             nodes = [[["try:", nodes], ["finally:", self.nodes(1)]]]
         self.callable_generators = self.generators
@@ -255,12 +364,14 @@ class Maker:
         for i in range(self.generators):
             functions.append([[f"def gen_{i}():", self.generator_nodes(i)]])
         for i in range(self.bodies):
-            functions.append([[f"def body_{i}(*arguments, **named):",
-                               ["say((arguments, named))", *self.nodes(3), *self.nodes(2)]]])
+            functions.append(
+                [[f"def body_{i}(*arguments, **named):", ["say((arguments, named))", *self.nodes(3), *self.nodes(2)]]]
+            )
         main = []
         for _ in range(self.random.randint(6, 16)):
-            main.append([["try:", [self.node(2)]], ["except Done:", ["raise"]],
-                         ["except BaseException as e:", ["caught(e)"]]])
+            main.append(
+                [["try:", [self.node(2)]], ["except Done:", ["raise"]], ["except BaseException as e:", ["caught(e)"]]]
+            )
         return [*functions, [["def main():", main]]]
 
 
@@ -288,19 +399,19 @@ def smaller(nodes: list):
             continue
         for header, children in node:
             if not header.startswith("def ") and children:
-                yield nodes[:i] + children + nodes[i + 1:]
+                yield nodes[:i] + children + nodes[i + 1 :]
         for j, (header, children) in enumerate(node):
             for fewer in smaller(children):
-                yield nodes[:i] + [node[:j] + [[header, fewer]] + node[j + 1:]] + nodes[i + 1:]
+                yield nodes[:i] + [node[:j] + [[header, fewer]] + node[j + 1 :]] + nodes[i + 1 :]
     for i, node in enumerate(nodes):
         if isinstance(node, list) and len(node) > 2:
             for j in range(1, len(node)):
-                yield nodes[:i] + [node[:j] + node[j + 1:]] + nodes[i + 1:]
+                yield nodes[:i] + [node[:j] + node[j + 1 :]] + nodes[i + 1 :]
 
 
 def _without_chunks(nodes: list):
     size = len(nodes)
     while size >= 1:
         for begin in range(0, len(nodes), size):
-            yield nodes[:begin] + nodes[begin + size:]
+            yield nodes[:begin] + nodes[begin + size :]
         size //= 2

@@ -19,7 +19,7 @@ from greenlet import getcurrent, greenlet, stack_size
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from support.registry import Registry  # noqa: E402
+from support.registry import Registry
 
 DEEP = 50_000
 case = CASES = Registry()
@@ -355,8 +355,10 @@ def depths(run):
 
 def print_depths():
     version = ".".join(map(str, sys.version_info[:3]))
-    for where, run in (("the thread", lambda function, argument: function(argument)),
-                       ("a greenlet", lambda function, argument: greenlet(function).switch(argument))):
+    for where, run in (
+        ("the thread", lambda function, argument: function(argument)),
+        ("a greenlet", lambda function, argument: greenlet(function).switch(argument)),
+    ):
         print("|", " | ".join([version, where, *depths(run)]), "|")
 
 

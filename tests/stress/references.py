@@ -17,10 +17,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import allocations  # noqa: E402
-import greenlet  # noqa: E402
-import programs  # noqa: E402
-import runtime  # noqa: E402
+import allocations
+import programs
+import runtime
+
+import greenlet
 
 FUEL = 300
 MOST_EXITS = 6
@@ -93,8 +94,10 @@ def main() -> int:
         # Level: not all of the rounds grew, or by next to nothing.
         level = min(grown) <= 0 or sum(grown) <= SLACK
         failed |= not level
-        print(f"{name}: {what} grew by {', '.join(map(str, grown))} in {rounds} rounds: {'level' if level else 'NOT LEVEL'}",
-              flush=True)
+        print(
+            f"{name}: {what} grew by {', '.join(map(str, grown))} in {rounds} rounds: {'level' if level else 'NOT LEVEL'}",
+            flush=True,
+        )
     return failed
 
 

@@ -53,11 +53,57 @@ from greenlet import GreenletExit, getcurrent, gettrace, greenlet
 from greenlet import settrace as set_real_trace
 
 __all__ = [
-    "Context", "Done", "G", "GreenletExit", "Guard", "Manager", "NoInit", "Oops", "Picky", "R", "Sub", "SubDel", "SubRun",
-    "SubSlots", "Switcher", "V", "ask", "awaited", "caught", "collect", "context_of", "contextvars", "copy", "deep",
-    "exception_now", "frames", "functools", "getcurrent", "gettrace", "greenlet", "in_thread", "keep", "leave_in_thread",
-    "make", "make_late", "operator", "package", "pickle", "root", "say", "set_context", "settrace", "stubborn", "sys",
-    "some_traceback", "trace_badly", "trace_raising", "trace_with", "tracer", "watch", "weakref",
+    "Context",
+    "Done",
+    "G",
+    "GreenletExit",
+    "Guard",
+    "Manager",
+    "NoInit",
+    "Oops",
+    "Picky",
+    "R",
+    "Sub",
+    "SubDel",
+    "SubRun",
+    "SubSlots",
+    "Switcher",
+    "V",
+    "ask",
+    "awaited",
+    "caught",
+    "collect",
+    "context_of",
+    "contextvars",
+    "copy",
+    "deep",
+    "exception_now",
+    "frames",
+    "functools",
+    "getcurrent",
+    "gettrace",
+    "greenlet",
+    "in_thread",
+    "keep",
+    "leave_in_thread",
+    "make",
+    "make_late",
+    "operator",
+    "package",
+    "pickle",
+    "root",
+    "say",
+    "set_context",
+    "settrace",
+    "stubborn",
+    "sys",
+    "some_traceback",
+    "trace_badly",
+    "trace_raising",
+    "trace_with",
+    "tracer",
+    "watch",
+    "weakref",
 ]
 
 SLOTS = 8
@@ -266,8 +312,10 @@ def ask(slot: int) -> None:
             break
         frame = frame.f_back
     context = type(context_of(g)).__name__
-    note(f"  {show(g)} {bool(g)} dead={g.dead} parent={show(g.parent)} frame={' '.join(text)} context={context} "
-         f"run={hasattr(g, 'run')} {without_what_may_differ(repr(g))}")
+    note(
+        f"  {show(g)} {bool(g)} dead={g.dead} parent={show(g.parent)} frame={' '.join(text)} context={context} "
+        f"run={hasattr(g, 'run')} {without_what_may_differ(repr(g))}"
+    )
 
 
 def root():

@@ -4,8 +4,9 @@ import contextlib
 
 import awaiting
 from awaiting import MOST, SOON
-from greenlet.aio import await_, run, with_
 from survival import Witness
+
+from greenlet.aio import await_, run, with_
 
 
 class Program(awaiting.Program):

@@ -19,7 +19,11 @@ import hooks
 DEEPEST = 4  # destructors within each other
 SECONDS = 60  # that a program may take
 # CPython 3.12 and 3.13 look for a place for an eager task whose first step has failed while that exception is set.
-OF_CPYTHON = ["<class 'weakref.ReferenceType'> returned a result with an exception set"] if (3, 12) <= sys.version_info < (3, 14) else []
+OF_CPYTHON = (
+    ["<class 'weakref.ReferenceType'> returned a result with an exception set"]
+    if (3, 12) <= sys.version_info < (3, 14)
+    else []
+)
 OWN_FILES = {__file__, hooks.__file__}  # functions of these are left alone by hooks
 SURVIVED = "GREENLET_STRESS_SURVIVED"  # in the environment: how many programs did in processes before
 wrong = []  # SystemErrors
@@ -149,7 +153,7 @@ def collects_garbage():
 def go_on_in_a_new_process(seed, left, seconds, survived):
     os.environ[SURVIVED] = str(survived)
     arguments = len(sys.argv) - 1
-    command = sys.orig_argv[:len(sys.orig_argv) - arguments]
+    command = sys.orig_argv[: len(sys.orig_argv) - arguments]
     os.execv(sys.executable, [*command, str(seed), str(left), str(seconds), *sys.argv[4:]])
 
 

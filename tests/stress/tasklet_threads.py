@@ -15,6 +15,7 @@ import threading
 import time
 
 import together
+
 from greenlet import stackless
 from greenlet.stackless import TaskletExit, channel, tasklet
 
@@ -80,8 +81,22 @@ class Worker:
 
 def look(worker):
     t = worker.any_tasklet()
-    return [t.alive, t.paused, t.blocked, t.scheduled, t.restorable, t.is_current, t.thread_id, t.next, t.prev, t.tempval, t.frame,
-            t.recursion_depth, t.trace_function, repr(t)]
+    return [
+        t.alive,
+        t.paused,
+        t.blocked,
+        t.scheduled,
+        t.restorable,
+        t.is_current,
+        t.thread_id,
+        t.next,
+        t.prev,
+        t.tempval,
+        t.frame,
+        t.recursion_depth,
+        t.trace_function,
+        repr(t),
+    ]
 
 
 def look_at_a_channel(worker):

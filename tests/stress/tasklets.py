@@ -13,9 +13,10 @@ import sys
 
 import hooks
 import survival
+from survival import Garbage, Witness
+
 from greenlet import getcurrent, greenlet, stackless
 from greenlet.stackless import TaskletExit, channel, tasklet
-from survival import Garbage, Witness
 
 MOST_TASKLETS = 8
 MOST_GREENLETS = 4
@@ -128,7 +129,9 @@ Program.operations = [
     lambda p: p.tasklet().set_context(contextvars.copy_context()),
     lambda p: p.keep(copy.copy(p.tasklet()), p.tasklets, MOST_TASKLETS),
     lambda p: p.tasklet().bind_thread(),
-    lambda p: setattr(p.tasklet(), p.random.choice(("trace_function", "profile_function")), p.random.choice((p.see, None))),
+    lambda p: setattr(
+        p.tasklet(), p.random.choice(("trace_function", "profile_function")), p.random.choice((p.see, None))
+    ),
     lambda p: delattr(p.tasklet(), p.random.choice(("trace_function", "profile_function"))),
     lambda p: Garbage(p),
     lambda p: gc.collect(),

@@ -17,6 +17,7 @@ import time
 import weakref
 
 import together
+
 from greenlet import GreenletExit, error, getcurrent, greenlet
 
 THREADS = 4
@@ -193,8 +194,22 @@ def end_a_thread(choose):
     thread.join()
 
 
-actions = [switch_about] * 6 + [nest, share, share, share, take, take, take, look, change, make_garbage, sort_switching,
-                                look_up_switching, set_context, watch]
+actions = [switch_about] * 6 + [
+    nest,
+    share,
+    share,
+    share,
+    take,
+    take,
+    take,
+    look,
+    change,
+    make_garbage,
+    sort_switching,
+    look_up_switching,
+    set_context,
+    watch,
+]
 rare = [collect, end_a_thread]
 
 

@@ -24,8 +24,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import programs  # noqa: E402
-import runtime  # noqa: E402
+import programs
+import runtime
 
 FUEL = 300
 SECONDS = 60

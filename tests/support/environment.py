@@ -15,7 +15,9 @@ KEEPS_CLASSES = IS_FREE_THREADED and sys.version_info < (3, 14)
 IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
 HAS_ADDRESS_SANITIZER = hasattr(ctypes.CDLL(None), "__asan_init")
 DAEMON_THREADS_END_WELL = pytest.mark.skipif(
-    HAS_ADDRESS_SANITIZER, reason="daemon threads read what CPython has freed when the process ends, without greenlets too")
+    HAS_ADDRESS_SANITIZER,
+    reason="daemon threads read what CPython has freed when the process ends, without greenlets too",
+)
 
 # How often a test lets threads race. Under a GIL there is little to find.
 RACES = 100 if IS_FREE_THREADED else 10

@@ -8,8 +8,9 @@ import types
 from pathlib import Path
 
 import pytest
-from greenlet.aio import await_, has_portal
 from support.environment import ROOT
+
+from greenlet.aio import await_, has_portal
 
 NO_PORTAL = r"no portal to an event loop here: .*await greenlet\.aio\.run\("
 
@@ -129,4 +130,8 @@ class Awaitable:
 
 def names_of(error):
     """The functions of tests/aio in a traceback."""
-    return [frame.name for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent == ROOT / "tests" / "aio"]
+    return [
+        frame.name
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).parent == ROOT / "tests" / "aio"
+    ]

@@ -39,9 +39,17 @@ def compile_extension(source, folder, include=None):
     target = folder / (source.split(".")[0] + sysconfig.get_config_var("EXT_SUFFIX"))
     command = [
         *find_compiler("CXX" if is_cpp else "CC"),
-        "-shared", "-fPIC", "-O1", "-g", "-Wall", "-Werror=incompatible-pointer-types" if not is_cpp else "-std=c++17",
-        f"-I{include or include_folders()[0]}", f"-I{sysconfig.get_path('include')}",
-        str(ROOT / "tests" / "capi" / source), "-o", str(target),
+        "-shared",
+        "-fPIC",
+        "-O1",
+        "-g",
+        "-Wall",
+        "-Werror=incompatible-pointer-types" if not is_cpp else "-std=c++17",
+        f"-I{include or include_folders()[0]}",
+        f"-I{sysconfig.get_path('include')}",
+        str(ROOT / "tests" / "capi" / source),
+        "-o",
+        str(target),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, f"{shlex.join(command)}\n{done.stderr}"

@@ -8,8 +8,10 @@ from greenlet import getcurrent, greenlet
 def suspended(run=None, *args):
     """A greenlet that has begun *run* and switched back here."""
     if run is None:
+
         def run():
             getcurrent().parent.switch()
+
     g = greenlet(run)
     g.switch(*args)
     assert g and not g.dead

@@ -6,6 +6,7 @@ import sys
 import threading
 
 import pytest
+
 from greenlet import greenlet
 
 libc = ctypes.CDLL(None)
@@ -20,7 +21,7 @@ def stack_pointer():
     context = ctypes.create_string_buffer(8192)
     libc.getcontext(context)
     offset = {"x86_64": 160, "aarch64": 432}[platform.machine()]
-    return int.from_bytes(context.raw[offset:offset + 8], sys.byteorder)
+    return int.from_bytes(context.raw[offset : offset + 8], sys.byteorder)
 
 
 def thread_stack():

@@ -42,7 +42,8 @@ bool is_refused(const Coroutine& coroutine) noexcept {
         refuse_running(coroutine);
     }
     else {
-        PyErr_Format(thread->module->error, "Cannot switch to a different thread: the %s was begun in another one, and goes on there only",
+        PyErr_Format(thread->module->error,
+                     "Cannot switch to a different thread: the %s was begun in another one, and goes on there only",
                      coroutine.kind->name);
     }
     return true;
@@ -59,9 +60,10 @@ void refuse_thread(const Coroutine& coroutine, Thread& running) noexcept {
     Reference here = name_of(running);
     Reference there = here ? name_of(*thread) : Reference();
     if (there) {
-        PyErr_Format(running.module->error,
-                     "Cannot switch to a different thread: the %s was begun in thread %U, and goes on there only; this is thread %U",
-                     coroutine.kind->name, there.get(), here.get());
+        PyErr_Format(
+            running.module->error,
+            "Cannot switch to a different thread: the %s was begun in thread %U, and goes on there only; this is thread %U",
+            coroutine.kind->name, there.get(), here.get());
     }
 }
 
@@ -104,8 +106,8 @@ PyGreenlet* find_yielder(Coroutine& coroutine) {
 
 // Switches to `yielder`, whose reference it takes over, for the next value. `is_ring`: the running greenlet itself runs
 // on behalf of the body.
-inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_state, PyGreenlet* yielder, PyObject* value,
-                                  bool is_ring) {
+inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_state, PyGreenlet* yielder,
+                                  PyObject* value, bool is_ring) {
     Greenlet& body = *coroutine.body->pimpl;
     Thread& thread = *body.thread;
     body.resumer = as_greenlet(Py_NewRef(as_object(thread.current)));
@@ -121,7 +123,7 @@ inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_st
 }
 
 [[gnu::noinline]] PyObject* resume_slowly(Coroutine& coroutine, PyThreadState* thread_state, PyObject* value,
-                                         ReturnAs return_as) {
+                                          ReturnAs return_as) {
     PyGreenlet* yielder = interpreter::ensure_context(thread_state) ? find_yielder(coroutine) : nullptr;
     if (yielder == nullptr) {
         Py_XDECREF(value);
@@ -198,7 +200,8 @@ PyObject* resume(Coroutine& coroutine, PyObject* value, ReturnAs return_as) noex
     return resume_slowly(coroutine, interpreter::current_thread_state(), value, return_as);
 }
 
-PyObject* yield_value(Coroutine& coroutine, Thread& thread, PyObject* value, interpreter::CallInProgress call) noexcept {
+PyObject* yield_value(Coroutine& coroutine, Thread& thread, PyObject* value,
+                      interpreter::CallInProgress call) noexcept {
     if (thread.is_on_own_stack()) [[unlikely]] {
         Py_DECREF(value);
         refuse_switch_on_own_stack(thread.module->error);
@@ -268,10 +271,12 @@ PyObject* resume_with_exception(Coroutine& coroutine, ReturnAs return_as) noexce
     if (is_refused(coroutine)) {
         return nullptr;
     }
-    PyGreenlet* yielder = coroutine.yielder != nullptr && is_active(coroutine.yielder) ? coroutine.yielder : coroutine.body;
+    PyGreenlet* yielder = coroutine.yielder != nullptr && is_active(coroutine.yielder) ? coroutine.yielder
+                                                                                       : coroutine.body;
     PyThreadState* thread_state = interpreter::current_thread_state();
     bool is_suspended_here = coroutine.state == State::suspended && is_active(yielder) &&
-                             yielder->pimpl->thread->thread_state == thread_state && yielder->pimpl->thread->current != yielder;
+                             yielder->pimpl->thread->thread_state == thread_state &&
+                             yielder->pimpl->thread->current != yielder;
     if (is_suspended_here && !coroutine.kind->passes_exceptions_on) {
         interpreter::add_context_of(thread_state, yielder->pimpl->activation->state);
     }
@@ -286,8 +291,8 @@ bool finish_unstarted(Coroutine& coroutine) noexcept {
 
 PyObject* throw_into(Coroutine& coroutine, PyObject* const* arguments, Py_ssize_t count, ReturnAs return_as) noexcept {
     if (count < 1 || count > 3) {
-        PyErr_Format(PyExc_TypeError, "throw expected %s, got %zd", count < 1 ? "at least 1 argument" : "at most 3 arguments",
-                     count);
+        PyErr_Format(PyExc_TypeError, "throw expected %s, got %zd",
+                     count < 1 ? "at least 1 argument" : "at most 3 arguments", count);
         return nullptr;
     }
     if (coroutine.state == State::running) {
@@ -357,8 +362,8 @@ PyObject* suspended_frame(const Coroutine& coroutine) noexcept {
     if (coroutine.state != State::suspended || !is_active(yielder) || yielder->pimpl->thread->current == yielder) {
         return Py_NewRef(Py_None);
     }
-    PyObject* frame = reinterpret_cast<PyObject*>(interpreter::innermost_frame_object(
-        interpreter::current_thread_state(), yielder->pimpl->activation->state));
+    PyObject* frame = reinterpret_cast<PyObject*>(
+        interpreter::innermost_frame_object(interpreter::current_thread_state(), yielder->pimpl->activation->state));
     return frame != nullptr || PyErr_Occurred() ? frame : Py_NewRef(Py_None);
 }
 

@@ -15,8 +15,8 @@
 //   - its result and its exceptions, GreenletExit too, go to the resumer. Its `parent` is the main greenlet of the
 //     thread, and gets nothing.
 //
-// A suspended body refers to no other greenlet. When the object that owns the coroutine goes, GeneratorExit is raised in
-// the body.
+// A suspended body refers to no other greenlet. When the object that owns the coroutine goes, GeneratorExit is raised
+// in the body.
 //
 // A processor predicts the place that a function returns to from the place of its call. A value takes two switches, and
 // after them the prediction would be wrong for each function that returns before the interpreter goes on. So only one
@@ -51,10 +51,10 @@ struct Coroutine {
     enum class State : std::uint8_t { unstarted, suspended, running, finished };
 
     const CoroutineKind* kind;
-    PyGreenlet* body;      // owned; while suspended or running
-    PyGreenlet* yielder;   // owned; the greenlet that yielded last, if that is not the body
+    PyGreenlet* body;     // owned; while suspended or running
+    PyGreenlet* yielder;  // owned; the greenlet that yielded last, if that is not the body
     interpreter::SharedValue<State> state;
-    ReturnAs return_as;    // for the last resumer
+    ReturnAs return_as;                                      // for the last resumer
     [[no_unique_address]] interpreter::Owner<Thread> owner;  // the thread that started it
 
     // Changes the state from unstarted to `wanted`. False if another thread was first, which takes a build without a
@@ -80,9 +80,7 @@ PyObject* resume(Coroutine& coroutine, PyObject* value, ReturnAs return_as) noex
 
 // The result of resume(..., ReturnAs::value), as PyIter_Send() returns it.
 inline PySendResult send_result(const Coroutine& coroutine, PyObject* value) noexcept {
-    return value == nullptr                                 ? PYGEN_ERROR
-           : coroutine.state == Coroutine::State::suspended ? PYGEN_NEXT
-                                                            : PYGEN_RETURN;
+    return value == nullptr ? PYGEN_ERROR : coroutine.state == Coroutine::State::suspended ? PYGEN_NEXT : PYGEN_RETURN;
 }
 
 // Raises ValueError.

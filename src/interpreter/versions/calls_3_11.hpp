@@ -52,9 +52,9 @@ struct Nesting {
 
 struct Calls {
     _PyCFrame* cframe;
-    int depth;            // Python calls in progress; on 3.11 C calls too
+    int depth;  // Python calls in progress; on 3.11 C calls too
 #if PY_VERSION_HEX >= 0x030C0000
-    int c_remaining;      // C calls that may still nest
+    int c_remaining;  // C calls that may still nest
 #endif
 
     static int depth_of(PyThreadState* ts) noexcept {

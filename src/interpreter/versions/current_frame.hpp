@@ -18,7 +18,7 @@ struct Occasional {
     PyObject* delete_later;  // deallocations postponed until the stack is less deep
     PyObject* executor;      // the running machine-code trace, if any
 #if PY_VERSION_HEX >= 0x030F0000
-    _PyExitData* jit_exit;   // where the trace returned to the interpreter
+    _PyExitData* jit_exit;  // where the trace returned to the interpreter
 #endif
 
     void save(PyThreadState* ts) noexcept {

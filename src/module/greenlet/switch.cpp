@@ -1,8 +1,8 @@
 // The methods switch() and throw().
 
+#include "core/switch.hpp"
 #include "core/parent.hpp"
 #include "core/raise.hpp"
-#include "core/switch.hpp"
 #include "core/transfer.hpp"
 #include "module/greenlet/parts.hpp"
 #include "module/module.hpp"

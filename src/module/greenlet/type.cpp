@@ -82,11 +82,7 @@ PyType_Slot slots[] = {
 };
 
 PyType_Spec spec = {
-    "greenlet.greenlet",
-    sizeof(PyGreenlet),
-    0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    slots,
+    "greenlet.greenlet", sizeof(PyGreenlet), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots,
 };
 
 }  // namespace

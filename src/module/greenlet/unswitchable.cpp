@@ -13,9 +13,7 @@ using core::Fault;
 constexpr int error_closure = 0;
 constexpr int fatal_closure = 1;
 
-Fault fault_of(void* closure) noexcept {
-    return closure == &error_closure ? Fault::error : Fault::fatal_error;
-}
+Fault fault_of(void* closure) noexcept { return closure == &error_closure ? Fault::error : Fault::fatal_error; }
 
 PyObject* get_fault(PyObject* self, void* closure) {
     return PyBool_FromLong(core::as_greenlet(self)->pimpl->fault == fault_of(closure));

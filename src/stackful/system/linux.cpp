@@ -154,8 +154,8 @@ std::size_t page_size() noexcept {
 }
 
 Commit preferred_commit() noexcept {
-    static const Commit commit =
-        number_in("/proc/sys/vm/overcommit_memory") == 2 ? Commit::when_needed : Commit::at_once;
+    static const Commit commit = number_in("/proc/sys/vm/overcommit_memory") == 2 ? Commit::when_needed
+                                                                                  : Commit::at_once;
     return commit;
 }
 

@@ -9,8 +9,8 @@
 #include "python/define.hpp"
 #include "stackless/channel.hpp"
 #include "stackless/describe.hpp"
-#include "stackless/rendezvous.hpp"
 #include "stackless/ownership.hpp"
+#include "stackless/rendezvous.hpp"
 #include "stackless/types/types.hpp"
 
 #include <structmember.h>  // after Python.h
@@ -48,9 +48,7 @@ PyDoc_STRVAR(send_doc,
 "    Whatever is raised in the tasklet while it waits.");
 
 PyObject* channel_send(PyObject* self, Arguments args, Py_ssize_t count) {
-    return check_count("send", count, 1)
-               ? send(of(self), Py_NewRef(args[0]), {args, count, nullptr})
-               : nullptr;
+    return check_count("send", count, 1) ? send(of(self), Py_NewRef(args[0]), {args, count, nullptr}) : nullptr;
 }
 
 PyDoc_STRVAR(receive_doc,
@@ -177,7 +175,9 @@ PyObject* channel_open(PyObject* self, PyObject*) {
 
 PyObject* get_balance(PyObject* self, void*) { return PyLong_FromSsize_t(of(self).balance); }
 PyObject* get_closing(PyObject* self, void*) { return PyBool_FromLong(of(self).closing); }
-PyObject* get_closed(PyObject* self, void*) { return PyBool_FromLong(of(self).closing && of(self).waiting.first() == nullptr); }
+PyObject* get_closed(PyObject* self, void*) {
+    return PyBool_FromLong(of(self).closing && of(self).waiting.first() == nullptr);
+}
 PyObject* get_preference(PyObject* self, void*) { return PyLong_FromLong(of(self).preference); }
 PyObject* get_schedule_all(PyObject* self, void*) { return PyLong_FromLong(of(self).schedule_all); }
 
@@ -228,9 +228,10 @@ PyDoc_STRVAR(reduce_doc,
 PyObject* channel_reduce(PyObject* self, PyObject*) {
     Channel& c = of(self);
     if (c.waiting.first() != nullptr) {
-        PyErr_SetString(PyExc_NotImplementedError,
-                        "a channel that tasklets wait on can't be pickled: they have C stacks, which only mean something "
-                        "in this process");
+        PyErr_SetString(
+            PyExc_NotImplementedError,
+            "a channel that tasklets wait on can't be pickled: they have C stacks, which only mean something "
+            "in this process");
         return nullptr;
     }
     return Py_BuildValue("O()(iii)", Py_TYPE(self), int(c.preference), int(c.schedule_all), int(c.closing));
@@ -330,7 +331,8 @@ PyGetSetDef attributes[] = {
      "have to wait. The other one is scheduled.",
      nullptr},
     {"schedule_all", get_schedule_all, set_schedule_all,
-     "If 1, both are scheduled when two tasklets meet, and it is the next one's turn, whatever the preference.", nullptr},
+     "If 1, both are scheduled when two tasklets meet, and it is the next one's turn, whatever the preference.",
+     nullptr},
     {},
 };
 

@@ -32,7 +32,8 @@ int tasklet_init(PyObject* self, PyObject* args, PyObject* kwargs) {
         return bind(tasklet_of(self), given(PyTuple_GET_ITEM(args, 0)), nullptr, nullptr) ? 0 : -1;
     }
     PyObject* values[3] = {};
-    bool is_bound = parse_binding(args, kwargs, "|OOO:tasklet", values) && bind(tasklet_of(self), values[0], values[1], values[2]);
+    bool is_bound = parse_binding(args, kwargs, "|OOO:tasklet", values) &&
+                    bind(tasklet_of(self), values[0], values[1], values[2]);
     return is_bound ? 0 : -1;
 }
 
@@ -62,7 +63,8 @@ int clear(PyObject* self) {
     return 0;
 }
 
-// Holds a tasklet again that lives on though its last reference has gone. `is_to_be_killed`: the thread that it belongs to kills it.
+// Holds a tasklet again that lives on though its last reference has gone. `is_to_be_killed`: the thread that it belongs
+// to kills it.
 void live_on(Tasklet& t, bool is_to_be_killed) noexcept {
     Holding lock(tasklets_lock);
     if (t.suspension != Suspension::unowned) {

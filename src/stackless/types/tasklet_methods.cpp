@@ -61,7 +61,8 @@ PyDoc_STRVAR(bind_doc,
 
 PyObject* tasklet_bind(PyObject* self, PyObject* args, PyObject* kwargs) {
     PyObject* values[3] = {};
-    bool is_bound = parse_binding(args, kwargs, "|OOO:bind", values) && bind(tasklet_of(self), values[0], values[1], values[2]);
+    bool is_bound = parse_binding(args, kwargs, "|OOO:bind", values) &&
+                    bind(tasklet_of(self), values[0], values[1], values[2]);
     return is_bound ? Py_NewRef(self) : nullptr;
 }
 
@@ -92,9 +93,7 @@ PyDoc_STRVAR(insert_doc,
 "Raises:\n"
 "    RuntimeError: it is blocked on a channel, not alive, or its thread has ended.");
 
-PyObject* tasklet_insert(PyObject* self, PyObject*) {
-    return insert(tasklet_of(self)) ? Py_NewRef(self) : nullptr;
-}
+PyObject* tasklet_insert(PyObject* self, PyObject*) { return insert(tasklet_of(self)) ? Py_NewRef(self) : nullptr; }
 
 PyDoc_STRVAR(remove_doc,
 "remove($self, /)\n--\n\n"
@@ -104,9 +103,7 @@ PyDoc_STRVAR(remove_doc,
 "Raises:\n"
 "    RuntimeError: it is the current tasklet of its thread, or blocked on a channel.");
 
-PyObject* tasklet_remove(PyObject* self, PyObject*) {
-    return remove(tasklet_of(self)) ? Py_NewRef(self) : nullptr;
-}
+PyObject* tasklet_remove(PyObject* self, PyObject*) { return remove(tasklet_of(self)) ? Py_NewRef(self) : nullptr; }
 
 PyDoc_STRVAR(bind_thread_doc,
 "bind_thread($self, thread_id=None, /)\n--\n\n"

@@ -18,9 +18,10 @@ PyObject* tasklet_reduce(PyObject* self, PyObject*) {
     Reference keywords = Reference::borrow(t.keywords);
     lock.release();
     if (is_active) {
-        PyErr_SetString(PyExc_NotImplementedError,
-                        "a tasklet that has begun to run can't be pickled: it has a C stack, which only means something "
-                        "in this process");
+        PyErr_SetString(
+            PyExc_NotImplementedError,
+            "a tasklet that has begun to run can't be pickled: it has a C stack, which only means something "
+            "in this process");
         return nullptr;
     }
     auto or_none = [](const Reference& object) { return object ? object.get() : Py_None; };

@@ -4,13 +4,13 @@ What `greenlet.aio` has under another name is that; what it raises says greenbac
 made of it (portals for all tasks of a tree) have no counterpart: the task itself opens its portal.
 """
 
-import collections.abc
 import functools
 import inspect
 
 import greenback
 import sniffio
 from greenback import _impl, _util
+
 from greenlet import aio
 
 
@@ -72,10 +72,17 @@ def decorate_as_sync(decorator):
 
 
 REPLACED = {
-    "ensure_portal": aio.ensure_portal, "has_portal": has_portal, "await_": await_, "bestow_portal": bestow_portal,
-    "with_portal_run": with_portal_run, "with_portal_run_sync": with_portal_run_sync,
-    "with_portal_run_tree": with_portal_run_tree, "autoawait": autoawait, "decorate_as_sync": decorate_as_sync,
-    "async_context": aio.with_, "async_iter": aio.iter_,
+    "ensure_portal": aio.ensure_portal,
+    "has_portal": has_portal,
+    "await_": await_,
+    "bestow_portal": bestow_portal,
+    "with_portal_run": with_portal_run,
+    "with_portal_run_sync": with_portal_run_sync,
+    "with_portal_run_tree": with_portal_run_tree,
+    "autoawait": autoawait,
+    "decorate_as_sync": decorate_as_sync,
+    "async_context": aio.with_,
+    "async_iter": aio.iter_,
 }
 for module in (greenback, _impl, _util):
     for name, function in REPLACED.items():

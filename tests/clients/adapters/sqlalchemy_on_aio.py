@@ -8,8 +8,9 @@ import contextvars
 import sys
 
 import sqlalchemy.util.concurrency as concurrency
-from greenlet import aio
 from sqlalchemy import exc
+
+from greenlet import aio
 
 _has_awaited = contextvars.ContextVar("_has_awaited")  # whether the function of greenlet_spawn() did: a list if so
 
@@ -22,8 +23,9 @@ def await_(awaitable):
     if not aio.has_portal():
         if asyncio.iscoroutine(awaitable):
             awaitable.close()
-        raise exc.MissingGreenlet("greenlet_spawn has not been called; can't call await_() here. "
-                                  "Was IO attempted in an unexpected place?")
+        raise exc.MissingGreenlet(
+            "greenlet_spawn has not been called; can't call await_() here. Was IO attempted in an unexpected place?"
+        )
     _has_awaited.get([]).append(True)
     return aio.await_(awaitable)
 
@@ -40,8 +42,10 @@ async def greenlet_spawn(function, /, *args, _require_await=False, **kwargs):
     return result
 
 
-REPLACED = {getattr(concurrency, name): function for name, function in {
-    "in_greenlet": in_greenlet, "await_": await_, "greenlet_spawn": greenlet_spawn}.items()}
+REPLACED = {
+    getattr(concurrency, name): function
+    for name, function in {"in_greenlet": in_greenlet, "await_": await_, "greenlet_spawn": greenlet_spawn}.items()
+}
 
 
 def replace_in(names):

@@ -15,11 +15,11 @@ from session import MIB, check, figure
 
 PAGES = {
     "/": b"<title>Start</title><h1 id=h>Start</h1><a href=/other>other</a>"
-         b"<button onclick=\"h.textContent='clicked'\">click</button>"
-         b"<button id=ask onclick=\"h.textContent=prompt('name?','x')\">ask</button>"
-         b"<button id=sure onclick=\"h.textContent=confirm('sure?')\">sure</button>"
-         b"<button id=log onclick=\"console.log('one');console.log('two')\">log</button>"
-         b"<a id=file href=/file download>file</a>",
+    b"<button onclick=\"h.textContent='clicked'\">click</button>"
+    b"<button id=ask onclick=\"h.textContent=prompt('name?','x')\">ask</button>"
+    b"<button id=sure onclick=\"h.textContent=confirm('sure?')\">sure</button>"
+    b"<button id=log onclick=\"console.log('one');console.log('two')\">log</button>"
+    b"<a id=file href=/file download>file</a>",
     "/other": b"<title>Other</title><script>fetch('/data')</script>",
     "/data": b"data",
 }
@@ -166,14 +166,22 @@ def many_pages(browser, url, count):
 def main(count: int) -> None:
     url = serve()
     with sync_playwright() as playwright:
+
         def launch():
             # Chromium refuses to run sandboxed as root.
             return playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
 
         with launch() as browser:
             page = browser.new_page()
-            for step in (navigation, clicks, dialogs, downloads, nested_handlers, exception_in_a_handler,
-                         error_of_the_browser):
+            for step in (
+                navigation,
+                clicks,
+                dialogs,
+                downloads,
+                nested_handlers,
+                exception_in_a_handler,
+                error_of_the_browser,
+            ):
                 with check(step.__name__.replace("_", " ")):
                     step(page, url)
             with check("two browsers in one thread"):

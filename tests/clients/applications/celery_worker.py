@@ -26,9 +26,25 @@ FOR_EVER = 60  # seconds
 
 def start(pool: str, number: int) -> psutil.Popen:
     return psutil.Popen(
-        [Path(sys.executable).parent / "celery", "--app", "celery_tasks", "--workdir", Path(__file__).parent, "worker",
-         "--pool", pool, "--concurrency", "50", "--without-mingle", "--loglevel", "INFO", "--hostname", f"worker-{number}@here"],
-        stdin=subprocess.DEVNULL)
+        [
+            Path(sys.executable).parent / "celery",
+            "--app",
+            "celery_tasks",
+            "--workdir",
+            Path(__file__).parent,
+            "worker",
+            "--pool",
+            pool,
+            "--concurrency",
+            "50",
+            "--without-mingle",
+            "--loglevel",
+            "INFO",
+            "--hostname",
+            f"worker-{number}@here",
+        ],
+        stdin=subprocess.DEVNULL,
+    )
 
 
 def wait_until_ready(process: psutil.Popen, control) -> None:
@@ -42,6 +58,7 @@ class Load:
 
     def __init__(self, pool: str) -> None:
         import celery_tasks  # asks for the server
+
         self.tasks, self.app, self.redis = celery_tasks, celery_tasks.app, celery_tasks.app.backend.client
         self.has_time_limits = pool == "gevent"  # eventlet's pool has none
         self.sent: dict[str, list] = {}
@@ -55,7 +72,9 @@ class Load:
         tasks, revoked = self.tasks, uuid()
         assert self.app.control.revoke(revoked, reply=True, timeout=10, limit=1)
         sent = [
-            *self.send("revoked tasks do not run", 1, tasks.sleeps.s(0, number), TaskRevokedError, runs=0, task_id=revoked),
+            *self.send(
+                "revoked tasks do not run", 1, tasks.sleeps.s(0, number), TaskRevokedError, runs=0, task_id=revoked
+            ),
             *self.send("tasks that switch 40 frames deep give their results", 40, tasks.deep.s(40), 40),
             *self.send("tasks that look up names do", 5, tasks.looks_up.s(number), number),
             *self.send("exceptions come back", 5, tasks.fails.s(number), ValueError),
@@ -65,7 +84,9 @@ class Load:
             *self.send("chords give the sum", 2, tasks.becomes_a_chord.s([1, 2, 3, 4]), 10, runs=2),
         ]
         if self.has_time_limits:
-            sent += self.send("time limits end tasks", 3, tasks.sleeps.s(FOR_EVER, number), TimeLimitExceeded, time_limit=0.5)
+            sent += self.send(
+                "time limits end tasks", 3, tasks.sleeps.s(FOR_EVER, number), TimeLimitExceeded, time_limit=0.5
+            )
         ended = self.send("running tasks are terminated", 3, tasks.sleeps.s(FOR_EVER, number), TaskRevokedError)
         wait_until(lambda: all(map(self.runs, ended)), 10, "tasks to terminate run")
         self.app.control.revoke(ended, terminate=True)
@@ -76,7 +97,9 @@ class Load:
         return [
             *self.send("tasks that run at the shutdown come to their end", 80, tasks.sleeps.s(0.3, number), number),
             *self.send("retries go on after a shutdown", 5, tasks.succeeds_the_second_time.s(number), number, runs=2),
-            *self.send("tasks with a countdown wait for the next worker", 5, tasks.sleeps.s(0, number), number, countdown=2),
+            *self.send(
+                "tasks with a countdown wait for the next worker", 5, tasks.sleeps.s(0, number), number, countdown=2
+            ),
         ]
 
     def runs(self, task: str) -> int:
@@ -91,8 +114,12 @@ class Load:
     def lost(self) -> list[str]:
         """Tasks that have neither a result nor a message in the queue."""
         queued = {json.loads(message)["headers"]["id"] for message in self.redis.lrange("celery", 0, -1)}
-        return [f"{kind}: {task}" for kind, sent in self.sent.items() for task, *_ in sent
-                if task not in queued and not self.has_result(task)]
+        return [
+            f"{kind}: {task}"
+            for kind, sent in self.sent.items()
+            for task, *_ in sent
+            if task not in queued and not self.has_result(task)
+        ]
 
 
 def run(pool: str, shutdowns: int) -> None:

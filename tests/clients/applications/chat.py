@@ -27,7 +27,9 @@ class Client:
             self.socket.on(event, values.append)
         self.socket.on("question", lambda value: value * 2)
         self.socket.on("disconnect", lambda reason: self.gone.set())
-        self.socket.connect(url, auth={"password": "secret"}, transports=["websocket" if number % 2 else "polling"], wait_timeout=20)
+        self.socket.connect(
+            url, auth={"password": "secret"}, transports=["websocket" if number % 2 else "polling"], wait_timeout=20
+        )
 
     def call(self, event: str, *values):
         return self.socket.call(event, values, timeout=30)
@@ -67,16 +69,24 @@ def use(url: str, clients: list[Client]) -> None:
         assert answers == [[(40, count) for count in range(1, 11)]] * CLIENTS, answers[0]
         figure("calls/s", round(10 * CLIENTS / (time.monotonic() - begin)))
     with check("words reach everybody in the room, in order, and nobody else"):
-        assert in_threads(clients, lambda client: client.call("join", f"room {client.number % 4}")) \
-            == [[f"room {client.number % 4}"] for client in clients]
-        in_threads(clients[:4], lambda client: [client.call("say", f"room {client.number}", f"{client.number} {n}") for n in range(WORDS)])
+        assert in_threads(clients, lambda client: client.call("join", f"room {client.number % 4}")) == [
+            [f"room {client.number % 4}"] for client in clients
+        ]
+        in_threads(
+            clients[:4],
+            lambda client: [client.call("say", f"room {client.number}", f"{client.number} {n}") for n in range(WORDS)],
+        )
         wait_until(lambda: all(len(client.received["said"]) >= WORDS for client in clients), 20, "every word has come")
         for client in clients:
-            assert client.received["said"] == [f"{client.number % 4} {n}" for n in range(WORDS)], client.received["said"]
+            assert client.received["said"] == [f"{client.number % 4} {n}" for n in range(WORDS)], client.received[
+                "said"
+            ]
     with check("background tasks report in order"):
         for client in clients:
             client.socket.emit("work", 25)
-        wait_until(lambda: all(len(client.received["progress"]) >= 25 for client in clients), 20, "every report has come")
+        wait_until(
+            lambda: all(len(client.received["progress"]) >= 25 for client in clients), 20, "every report has come"
+        )
         assert all(client.received["progress"] == list(range(25)) for client in clients)
     with check("a handler asks the client"):
         assert in_threads(clients, lambda client: client.call("ask_me")) == [41] * CLIENTS
@@ -85,7 +95,9 @@ def use(url: str, clients: list[Client]) -> None:
     with check("a view of HTTP tells everybody"):
         for text in ("one", "two"):
             assert urllib.request.urlopen(f"{url}/announce/{text}", timeout=20).read() == b"announced"
-        wait_until(lambda: all(client.received["announced"] == ["one", "two"] for client in clients), 20, "everybody knows")
+        wait_until(
+            lambda: all(client.received["announced"] == ["one", "two"] for client in clients), 20, "everybody knows"
+        )
     with check("clients are disconnected by the server and leave by themselves"):
         for client in clients[:4]:
             client.socket.emit("go")

@@ -4,13 +4,13 @@ import gevent.monkey
 
 gevent.monkey.patch_all()
 
-import signal  # noqa: E402
+import signal
 
-import flask  # noqa: E402
-import gevent  # noqa: E402
-from flask_socketio import ConnectionRefusedError, SocketIO, disconnect, emit, join_room, rooms  # noqa: E402
-from gevent import pywsgi  # noqa: E402
-from geventwebsocket.handler import WebSocketHandler  # noqa: E402
+import flask
+import gevent
+from flask_socketio import ConnectionRefusedError, SocketIO, disconnect, emit, join_room, rooms
+from gevent import pywsgi
+from geventwebsocket.handler import WebSocketHandler
 
 application = flask.Flask(__name__)
 application.secret_key = "for the session"

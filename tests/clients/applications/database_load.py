@@ -126,8 +126,12 @@ async def main(uri: str, seconds: float) -> None:
         assert await application.balance() == ACCOUNTS * 1000
     with check("the server has no connection but those of the pool"):
         async with application.engine.connect() as connection:
-            count = await connection.scalar(text("select count(*) from pg_stat_activity where usename = current_user "
-                                                 "and backend_type = 'client backend'"))
+            count = await connection.scalar(
+                text(
+                    "select count(*) from pg_stat_activity where usename = current_user "
+                    "and backend_type = 'client backend'"
+                )
+            )
         assert count <= POOL["pool_size"], f"{count} connections"
     await application.engine.dispose()
     figure("requests/s", round(application.done / elapsed))

@@ -17,8 +17,18 @@ SECONDS_TO_END = 20
 
 def start(number: int) -> psutil.Popen:
     return psutil.Popen(
-        [Path(sys.executable).parent / "dramatiq-gevent", "dramatiq_tasks", "--path", Path(__file__).parent,
-         "--processes", "1", "--threads", "16"], stdin=subprocess.DEVNULL)
+        [
+            Path(sys.executable).parent / "dramatiq-gevent",
+            "dramatiq_tasks",
+            "--path",
+            Path(__file__).parent,
+            "--processes",
+            "1",
+            "--threads",
+            "16",
+        ],
+        stdin=subprocess.DEVNULL,
+    )
 
 
 class Load:
@@ -34,8 +44,12 @@ class Load:
         self.sent: dict[str, list] = {}
 
     def send(self, kind: str, count: int, message, gives, runs: int = 1, delay: int | None = None) -> list:
-        sent = [self.dramatiq.get_broker().enqueue(message.copy(message_id=f"{kind}-{time.monotonic_ns()}-{n}"), delay=delay)
-                for n in range(count)]
+        sent = [
+            self.dramatiq.get_broker().enqueue(
+                message.copy(message_id=f"{kind}-{time.monotonic_ns()}-{n}"), delay=delay
+            )
+            for n in range(count)
+        ]
         self.sent.setdefault(kind, []).extend((one, gives, runs) for one in sent)
         return sent
 
@@ -52,14 +66,22 @@ class Load:
         pipeline = tasks.doubles.message(number) | tasks.doubles.message() | tasks.doubles.message()
         pipeline.run()
         kind = "pipelines pass results on"
-        self.sent.setdefault(kind, []).extend((one, number * 2 ** power, 1) for power, one in enumerate(pipeline.messages, 1))
+        self.sent.setdefault(kind, []).extend(
+            (one, number * 2**power, 1) for power, one in enumerate(pipeline.messages, 1)
+        )
         return sent + pipeline.messages
 
     def send_what_is_under_way(self, number: int) -> list:
         return [
-            *self.send("actors that run at the shutdown come to their end", 60, self.tasks.sleeps.message(0.3, number), number),
-            *self.send("retries go on after a shutdown", 5, self.tasks.succeeds_the_third_time.message(number), number, runs=3),
-            *self.send("delayed messages wait for the next worker", 5, self.tasks.sleeps.message(0, number), number, delay=2000),
+            *self.send(
+                "actors that run at the shutdown come to their end", 60, self.tasks.sleeps.message(0.3, number), number
+            ),
+            *self.send(
+                "retries go on after a shutdown", 5, self.tasks.succeeds_the_third_time.message(number), number, runs=3
+            ),
+            *self.send(
+                "delayed messages wait for the next worker", 5, self.tasks.sleeps.message(0, number), number, delay=2000
+            ),
         ]
 
     def runs(self, message) -> int:

@@ -52,7 +52,7 @@ class Clients:
 
     def exchange(self, connection) -> None:
         start, size = random.randrange(1 << 15), random.choice(SIZES)
-        sent = DATA[start:start + size]
+        sent = DATA[start : start + size]
         connection.sendall(sent)
         received = b""
         while len(received) < size:

@@ -39,10 +39,15 @@ LOOKS_UP = 'socket.getaddrinfo("localhost", 80)'
 # What is run before, and what the destructor does.
 PROGRAMS = {
     "looks up a name": (LOOKS_UP, LOOKS_UP),
-    "looks up a name while greenlets are suspended":
-        (LOOKS_UP + "; [gevent.spawn(gevent.sleep, 100) for _ in range(10)]; gevent.sleep(0)", LOOKS_UP),
+    "looks up a name while greenlets are suspended": (
+        LOOKS_UP + "; [gevent.spawn(gevent.sleep, 100) for _ in range(10)]; gevent.sleep(0)",
+        LOOKS_UP,
+    ),
     "connects by name": (LOOKS_UP, 'socket.create_connection(("localhost", 1), timeout=1)'),
-    "calls in the thread pool": ("pool = gevent.get_hub().threadpool; pool.apply(len, ['a'])", "pool.apply(len, ['a'])"),
+    "calls in the thread pool": (
+        "pool = gevent.get_hub().threadpool; pool.apply(len, ['a'])",
+        "pool.apply(len, ['a'])",
+    ),
     "sleeps": ("", "gevent.sleep(0.01)"),
     "waits for an event": ("event = gevent.event.Event()", "event.wait(0.01)"),
     "waits for a lock": ("lock = threading.Lock(); lock.acquire()", "lock.acquire(timeout=0.01)"),
@@ -55,9 +60,17 @@ def main() -> None:
     for name, (before, statement) in PROGRAMS.items():
         with check(f"a destructor at the end {name}"):
             program = textwrap.dedent(PROGRAM).format(before=before, statement=statement)
-            result = subprocess.run([sys.executable, "-c", program], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                    stderr=subprocess.STDOUT, text=True, timeout=SECONDS)
-            assert (result.returncode, result.stdout.split()) == (0, ["RuntimeError"]), f"status {result.returncode}, {result.stdout}"
+            result = subprocess.run(
+                [sys.executable, "-c", program],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=SECONDS,
+            )
+            assert (result.returncode, result.stdout.split()) == (0, ["RuntimeError"]), (
+                f"status {result.returncode}, {result.stdout}"
+            )
 
 
 if __name__ == "__main__":

@@ -4,21 +4,21 @@ import gevent.monkey
 
 gevent.monkey.patch_all()
 
-import grpc.experimental.gevent  # noqa: E402
+import grpc.experimental.gevent
 
 grpc.experimental.gevent.init_gevent()
 
-import json  # noqa: E402
-import signal  # noqa: E402
-import sys  # noqa: E402
-import time  # noqa: E402
-from concurrent import futures  # noqa: E402
+import json
+import signal
+import sys
+import time
+from concurrent import futures
 
-import gevent  # noqa: E402
-import grpc  # noqa: E402
-from gevent.event import Event  # noqa: E402
-from gevent.pool import Pool  # noqa: E402
-from session import check, figure, resident, serving, tell_to_end  # noqa: E402
+import gevent
+import grpc
+from gevent.event import Event
+from gevent.pool import Pool
+from session import check, figure, resident, serving, tell_to_end
 
 JSON = {"request_deserializer": json.loads, "response_serializer": lambda value: json.dumps(value).encode()}
 CLIENTS = 30
@@ -67,9 +67,16 @@ def echo(values, context):
 
 
 def serve() -> None:
-    methods = {function.__name__: handler(function, **JSON) for handler, functions in (
-        (grpc.unary_unary_rpc_method_handler, (deep, sleep, fail, raises)), (grpc.unary_stream_rpc_method_handler, (count,)),
-        (grpc.stream_unary_rpc_method_handler, (total,)), (grpc.stream_stream_rpc_method_handler, (echo,))) for function in functions}
+    methods = {
+        function.__name__: handler(function, **JSON)
+        for handler, functions in (
+            (grpc.unary_unary_rpc_method_handler, (deep, sleep, fail, raises)),
+            (grpc.unary_stream_rpc_method_handler, (count,)),
+            (grpc.stream_unary_rpc_method_handler, (total,)),
+            (grpc.stream_stream_rpc_method_handler, (echo,)),
+        )
+        for function in functions
+    }
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=100))
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("test.Service", methods)])
     port, ending = server.add_insecure_port("127.0.0.1:0"), Event()
@@ -83,11 +90,20 @@ def serve() -> None:
 class Service:
     def __init__(self, port: int) -> None:
         self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
-        for kind, names in {"unary_unary": ["deep", "sleep", "fail", "raises"], "unary_stream": ["count"],
-                            "stream_unary": ["total"], "stream_stream": ["echo"]}.items():
+        for kind, names in {
+            "unary_unary": ["deep", "sleep", "fail", "raises"],
+            "unary_stream": ["count"],
+            "stream_unary": ["total"],
+            "stream_stream": ["echo"],
+        }.items():
             for name in names:
-                setattr(self, name, getattr(self.channel, kind)(
-                    f"/test.Service/{name}", lambda value: json.dumps(value).encode(), json.loads))
+                setattr(
+                    self,
+                    name,
+                    getattr(self.channel, kind)(
+                        f"/test.Service/{name}", lambda value: json.dumps(value).encode(), json.loads
+                    ),
+                )
 
 
 def run_all(jobs: list) -> list:
@@ -128,8 +144,10 @@ def many_channels(service, port) -> None:
 
 
 def errors_come_back(service, port) -> None:
-    for method, code, details in ((service.fail, grpc.StatusCode.FAILED_PRECONDITION, "text"),
-                                  (service.raises, grpc.StatusCode.UNKNOWN, "Exception calling application: text")):
+    for method, code, details in (
+        (service.fail, grpc.StatusCode.FAILED_PRECONDITION, "text"),
+        (service.raises, grpc.StatusCode.UNKNOWN, "Exception calling application: text"),
+    ):
         try:
             method("text", timeout=30)
         except grpc.RpcError as error:
@@ -167,7 +185,10 @@ def streams_go_whole(service, port) -> None:
             yield number
 
     assert run_all([gevent.spawn(lambda: service.total(numbers(), timeout=30)) for _ in range(10)]) == [4950] * 10
-    assert run_all([gevent.spawn(lambda: list(service.echo(numbers(), timeout=30))) for _ in range(10)]) == [list(range(100))] * 10
+    assert (
+        run_all([gevent.spawn(lambda: list(service.echo(numbers(), timeout=30))) for _ in range(10)])
+        == [list(range(100))] * 10
+    )
 
 
 def callbacks_run_greenlets(service, port) -> None:
@@ -186,8 +207,17 @@ def main() -> None:
     with serving(__file__, "serve") as (process, line):
         port = int(line)
         service = Service(port)
-        for step in (calls_give_their_results, calls_wait_at_the_same_time, many_channels, errors_come_back, deadlines_end_calls,
-                     calls_are_cancelled, streams_come_whole, streams_go_whole, callbacks_run_greenlets):
+        for step in (
+            calls_give_their_results,
+            calls_wait_at_the_same_time,
+            many_channels,
+            errors_come_back,
+            deadlines_end_calls,
+            calls_are_cancelled,
+            streams_come_whole,
+            streams_go_whole,
+            callbacks_run_greenlets,
+        ):
             with check(step.__name__.replace("_", " ")), gevent.Timeout(40, TimeoutError("after 40 s")):
                 step(service, port)
         figure("resident memory of the server, MiB", round(resident(process), 1))

@@ -17,9 +17,24 @@ SECONDS_TO_END = 10
 def start(number: int) -> psutil.Popen:
     # gevent runs the consumer with everything patched: huey leaves that to its users.
     return psutil.Popen(
-        [sys.executable, "-m", "gevent.monkey", Path(sys.executable).parent / "huey_consumer", "huey_tasks.huey",
-         "--worker-type", "greenlet", "--workers", "16", "--graceful-signal", "TERM", "--max-delay", "0.2"],
-        stdin=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": f"{os.environ['PYTHONPATH']}:{Path(__file__).parent}"})
+        [
+            sys.executable,
+            "-m",
+            "gevent.monkey",
+            Path(sys.executable).parent / "huey_consumer",
+            "huey_tasks.huey",
+            "--worker-type",
+            "greenlet",
+            "--workers",
+            "16",
+            "--graceful-signal",
+            "TERM",
+            "--max-delay",
+            "0.2",
+        ],
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": f"{os.environ['PYTHONPATH']}:{Path(__file__).parent}"},
+    )
 
 
 class Load:
@@ -45,20 +60,31 @@ class Load:
             *self.send("exceptions come back", 5, lambda: tasks.fails(number), f"ValueError({number})"),
             *self.send("retries succeed", 5, lambda: tasks.succeeds_the_second_time(number), number, runs=2),
             *self.send("tasks with a delay are run", 5, lambda: tasks.sleeps.schedule((0, number), delay=1), number),
-            *self.send("timeouts end tasks", 3, lambda: tasks.runs_over_its_time(number), "TaskTimeout('timeout (1s)')"),
+            *self.send(
+                "timeouts end tasks", 3, lambda: tasks.runs_over_its_time(number), "TaskTimeout('timeout (1s)')"
+            ),
             *self.send("a lock is held by one", 5, lambda: tasks.has_the_lock(number), number),
         ]
         pipeline = tasks.huey.enqueue(tasks.doubles.s(number).then(tasks.doubles).then(tasks.doubles))
         for power, result in enumerate(pipeline, 1):
-            sent += self.send("pipelines pass results on", 1, lambda result=result: result, number * 2 ** power)
+            sent += self.send("pipelines pass results on", 1, lambda result=result: result, number * 2**power)
         return sent
 
     def send_what_is_under_way(self, number: int) -> list:
         tasks = self.tasks
         return [
-            *self.send("tasks that run at the shutdown come to their end", 60, lambda: tasks.sleeps(0.3, number), number),
-            *self.send("retries go on after a shutdown", 5, lambda: tasks.succeeds_the_second_time(number), number, runs=2),
-            *self.send("delayed tasks wait for the next consumer", 5, lambda: tasks.sleeps.schedule((0, number), delay=2), number),
+            *self.send(
+                "tasks that run at the shutdown come to their end", 60, lambda: tasks.sleeps(0.3, number), number
+            ),
+            *self.send(
+                "retries go on after a shutdown", 5, lambda: tasks.succeeds_the_second_time(number), number, runs=2
+            ),
+            *self.send(
+                "delayed tasks wait for the next consumer",
+                5,
+                lambda: tasks.sleeps.schedule((0, number), delay=2),
+                number,
+            ),
         ]
 
     def runs(self, result) -> int:

@@ -42,9 +42,24 @@ def serve() -> None:
 def locust(url: str, name: str) -> tuple[int, dict]:
     """Runs the users until they have left. Returns the exit status, and the statistics by name."""
     status = subprocess.run(
-        [Path(sys.executable).parent / "locust", "--locustfile", Path(__file__).with_name("locust_users.py"), "--headless", "--host", url,
-         "--users", str(USERS), "--spawn-rate", str(USERS), "--only-summary", "--json-file", name],
-        stdin=subprocess.DEVNULL, timeout=60).returncode
+        [
+            Path(sys.executable).parent / "locust",
+            "--locustfile",
+            Path(__file__).with_name("locust_users.py"),
+            "--headless",
+            "--host",
+            url,
+            "--users",
+            str(USERS),
+            "--spawn-rate",
+            str(USERS),
+            "--only-summary",
+            "--json-file",
+            name,
+        ],
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+    ).returncode
     return status, {entry["name"]: entry for entry in json.loads(Path(f"{name}.json").read_text())}
 
 
@@ -61,11 +76,17 @@ def main() -> None:
             assert sent["page"] + sent["echo"] + sent["nothing"] + sent["in greenlets"] // 2 == USERS * TURNS, sent
         with check("the server has had as many requests"):
             had = json.loads(urllib.request.urlopen(f"{url}/counts", timeout=20).read())
-            assert had == {"page": sent["page"] + sent["in greenlets"], "echo": sent["echo"], "nothing": sent["nothing"]}, had
+            assert had == {
+                "page": sent["page"] + sent["in greenlets"],
+                "echo": sent["echo"],
+                "nothing": sent["nothing"],
+            }, had
         with check("failures are counted, and are the exit status"):
             # An address where nobody listens.
             status, statistics = locust(f"http://127.0.0.1:{free_port()}", "failures")
-            assert status == 1 and statistics["page"]["num_failures"] == statistics["page"]["num_requests"] > 0, statistics
+            assert status == 1 and statistics["page"]["num_failures"] == statistics["page"]["num_requests"] > 0, (
+                statistics
+            )
 
 
 if __name__ == "__main__":

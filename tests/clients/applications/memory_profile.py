@@ -26,8 +26,13 @@ ALLOCATED = 100 * 100_000
 
 
 def memray(*arguments: object) -> str:
-    done = subprocess.run([sys.executable, "-m", "memray", *map(str, arguments)], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-m", "memray", *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done
     return done.stdout
 

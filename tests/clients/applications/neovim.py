@@ -12,7 +12,7 @@ from pathlib import Path
 import pynvim
 from session import check, figure
 
-PLUGIN = '''
+PLUGIN = """
 import pynvim
 
 @pynvim.plugin
@@ -35,7 +35,7 @@ class Plugin:
     @pynvim.autocmd("BufEnter", pattern="*.watched", eval="expand('<afile>')", sync=True)
     def entered(self, name):
         self.nvim.vars["entered"] = name
-'''
+"""
 
 
 def install_plugin() -> None:
@@ -43,7 +43,9 @@ def install_plugin() -> None:
     folder = Path.cwd() / "plugins" / "rplugin" / "python3"
     folder.mkdir(parents=True)
     (folder / "plugin.py").write_text(PLUGIN)
-    Path("init.vim").write_text(f"set runtimepath+={Path.cwd() / 'plugins'}\nlet g:python3_host_prog = '{sys.executable}'\n")
+    Path("init.vim").write_text(
+        f"set runtimepath+={Path.cwd() / 'plugins'}\nlet g:python3_host_prog = '{sys.executable}'\n"
+    )
     os.environ["NVIM_RPLUGIN_MANIFEST"] = str(Path.cwd() / "rplugin.vim")
     os.environ["XDG_STATE_HOME"] = os.environ["XDG_DATA_HOME"] = os.environ["XDG_CACHE_HOME"] = str(Path.cwd())
 
@@ -65,7 +67,9 @@ def many_requests(nvim) -> None:
     for number in range(2000):
         assert nvim.eval(f"{number} * 2") == number * 2
     figure("requests/s", round(2000 / (time.monotonic() - begin)))
-    assert nvim.exec_lua("local sum = 0 for _, n in ipairs(...) do sum = sum + n end return sum", list(range(100))) == 4950
+    assert (
+        nvim.exec_lua("local sum = 0 for _, n in ipairs(...) do sum = sum + n end return sum", list(range(100))) == 4950
+    )
 
 
 def errors_of_neovim(nvim) -> None:
@@ -176,8 +180,16 @@ def main() -> None:
         nvim.close()
         assert "Factorial" in Path("rplugin.vim").read_text()
     nvim = start()
-    for step in (text, many_requests, errors_of_neovim, requests_within_requests, errors_of_a_handler,
-                 notifications_whose_handlers_ask, calls_from_a_thread, a_plugin):
+    for step in (
+        text,
+        many_requests,
+        errors_of_neovim,
+        requests_within_requests,
+        errors_of_a_handler,
+        notifications_whose_handlers_ask,
+        calls_from_a_thread,
+        a_plugin,
+    ):
         with check(step.__name__.replace("_", " ")):
             step(nvim)
     with check("Neovim ends"):

@@ -7,15 +7,15 @@ import gevent.monkey
 
 gevent.monkey.patch_all()
 
-import sys  # noqa: E402
-import time  # noqa: E402
+import sys
+import time
 
-import gevent  # noqa: E402
-import gevent.event  # noqa: E402
-import psycopg  # noqa: E402
-import psycopg_pool  # noqa: E402
-from gevent.pool import Pool  # noqa: E402
-from session import check, figure  # noqa: E402
+import gevent
+import gevent.event
+import psycopg
+import psycopg_pool
+from gevent.pool import Pool
+from session import check, figure
 
 ACCOUNTS = 20
 WORKERS = 20
@@ -58,18 +58,26 @@ def transfers_keep_the_sum() -> None:
     with psycopg.connect(URI) as connection:
         connection.execute("drop table if exists account")
         connection.execute("create table account (id int primary key, balance int)")
-        connection.cursor().executemany("insert into account values (%s, 1000)", [(number,) for number in range(ACCOUNTS)])
+        connection.cursor().executemany(
+            "insert into account values (%s, 1000)", [(number,) for number in range(ACCOUNTS)]
+        )
 
     def transfer(worker):
         with psycopg.connect(URI) as connection:
             for step in range(20):
-                first, second = sorted({(worker + step) % ACCOUNTS, (worker * 7 + step * 3 + 1) % ACCOUNTS} | {worker})[:2]
+                first, second = sorted({(worker + step) % ACCOUNTS, (worker * 7 + step * 3 + 1) % ACCOUNTS} | {worker})[
+                    :2
+                ]
                 try:
                     with connection.transaction():
                         for number, change in ((first, -step), (second, step)):
-                            (balance,) = connection.execute("select balance from account where id = %s for update", (number,)).fetchone()
+                            (balance,) = connection.execute(
+                                "select balance from account where id = %s for update", (number,)
+                            ).fetchone()
                             gevent.sleep(0)
-                            connection.execute("update account set balance = %s where id = %s", (balance + change, number))
+                            connection.execute(
+                                "update account set balance = %s where id = %s", (balance + change, number)
+                            )
                         if step % 5 == 4:
                             raise KeyError("rolled back")
                 except KeyError:
@@ -79,7 +87,10 @@ def transfers_keep_the_sum() -> None:
     run_all([gevent.spawn(transfer, worker) for worker in range(WORKERS)])
     figure("transactions/s", round(WORKERS * 20 / (time.monotonic() - begin)))
     with psycopg.connect(URI) as connection:
-        assert connection.execute("select sum(balance), count(*) from account").fetchone() == (ACCOUNTS * 1000, ACCOUNTS)
+        assert connection.execute("select sum(balance), count(*) from account").fetchone() == (
+            ACCOUNTS * 1000,
+            ACCOUNTS,
+        )
         assert connection.execute("select count(*) from account where balance <> 1000").fetchone()[0] > 0
 
 
@@ -149,7 +160,9 @@ def pipelines() -> None:
             cursors = [connection.execute("select %s::int", (worker * 1000 + n,)) for n in range(200)]
             return [cursor.fetchone()[0] for cursor in cursors]
 
-    assert run_all([gevent.spawn(pipeline, w) for w in range(5)]) == [[w * 1000 + n for n in range(200)] for w in range(5)]
+    assert run_all([gevent.spawn(pipeline, w) for w in range(5)]) == [
+        [w * 1000 + n for n in range(200)] for w in range(5)
+    ]
 
 
 def a_pool_of_connections() -> None:
@@ -172,8 +185,17 @@ def a_pool_of_connections() -> None:
 
 
 def main() -> None:
-    for step in (queries_at_the_same_time, other_greenlets_run_during_a_query, transfers_keep_the_sum, timeouts_and_kills_end_queries,
-                 cancels_from_another_greenlet, notifications, copies, pipelines, a_pool_of_connections):
+    for step in (
+        queries_at_the_same_time,
+        other_greenlets_run_during_a_query,
+        transfers_keep_the_sum,
+        timeouts_and_kills_end_queries,
+        cancels_from_another_greenlet,
+        notifications,
+        copies,
+        pipelines,
+        a_pool_of_connections,
+    ):
         with check(step.__name__.replace("_", " ")):
             step()
 

@@ -27,8 +27,11 @@ def redis_server():
     """Runs the server while the block runs. Gives its port."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="redis-") as folder:
-        process = subprocess.Popen(["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", folder, "--save", ""],
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", folder, "--save", ""],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
         try:
             for _ in range(100):
                 if answers(port):

@@ -1,5 +1,4 @@
-"""zerorpc: a server and clients, each call a greenlet on ZeroMQ's sockets; a process of its own for the server.
-"""
+"""zerorpc: a server and clients, each call a greenlet on ZeroMQ's sockets; a process of its own for the server."""
 
 import signal
 import sys
@@ -150,9 +149,17 @@ def main() -> None:
     with serving(__file__, "serve") as (process, line):
         assert line == "ready"
         client = zerorpc.Client(ENDPOINT, timeout=30)
-        for step in (calls_give_their_results, calls_run_at_the_same_time, many_clients_call_at_once, exceptions_come_back,
-                     streams_come_whole, streams_end_with_an_exception, a_service_calls_itself, calls_time_out,
-                     a_killed_caller_leaves_the_client_usable):
+        for step in (
+            calls_give_their_results,
+            calls_run_at_the_same_time,
+            many_clients_call_at_once,
+            exceptions_come_back,
+            streams_come_whole,
+            streams_end_with_an_exception,
+            a_service_calls_itself,
+            calls_time_out,
+            a_killed_caller_leaves_the_client_usable,
+        ):
             with check(step.__name__.replace("_", " ")), gevent.Timeout(30, TimeoutError("after 30 s")):
                 step(client)
         figure("resident memory of the server, MiB", round(resident(process), 1))

@@ -43,7 +43,7 @@ def resident(process: psutil.Process) -> float:
 
 def check_flat(name: str, samples: list[float]) -> None:
     """That memory does not grow in the second half of *samples* (MiB): by a twentieth at most."""
-    half = samples[len(samples) // 2:]
+    half = samples[len(samples) // 2 :]
     third = len(half) // 3
     early, late = max(half[:third]), min(half[-third:])
     with check(name):

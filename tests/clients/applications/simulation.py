@@ -12,7 +12,7 @@ import weakref
 import salabim as sim
 from session import check, figure
 
-RESOURCES = '''
+RESOURCES = """
 class Customer(sim.Component):
     def setup(self, number):
         self.number = number
@@ -39,9 +39,9 @@ clerks = sim.Resource("clerks", 4)
 Source()
 env.run(till=1000)
 log(clerks.occupancy.mean(), clerks.requesters().length_of_stay.mean())
-'''
+"""
 
-STORES = '''
+STORES = """
 class Producer(sim.Component):
     def process(self):
         for number in range(150):
@@ -64,9 +64,9 @@ for _ in range(3):
 for _ in range(2):
     Consumer()
 env.run(till=2000)
-'''
+"""
 
-SIGNALS = '''
+SIGNALS = """
 class Machine(sim.Component):
     def process(self):
         while True:
@@ -99,7 +99,7 @@ power = sim.State("power", value=False)
 machines = [Machine() for _ in range(6)]
 Disturber()
 env.run(till=800)
-'''
+"""
 
 MODELS = {"customers at a resource": RESOURCES, "parts in a store": STORES, "machines that are interrupted": SIGNALS}
 

@@ -4,18 +4,18 @@ import gevent.monkey
 
 gevent.monkey.patch_all()
 
-import hashlib  # noqa: E402
-import os  # noqa: E402
-import socket  # noqa: E402
-import stat  # noqa: E402
-import threading  # noqa: E402
-import time  # noqa: E402
-from pathlib import Path  # noqa: E402
+import hashlib
+import os
+import socket
+import stat
+import threading
+import time
+from pathlib import Path
 
-import gevent  # noqa: E402
-import paramiko  # noqa: E402
-from gevent.server import StreamServer  # noqa: E402
-from session import check, figure  # noqa: E402
+import gevent
+import paramiko
+from gevent.server import StreamServer
+from session import check, figure
 
 CLIENTS = 10
 HOST_KEY, USER_KEY, WRONG_KEY = (paramiko.ECDSAKey.generate() for _ in range(3))
@@ -100,7 +100,9 @@ def serve(connection, _) -> None:
 def connect(port: int, **how) -> paramiko.SSHClient:
     client = paramiko.SSHClient()
     client.get_host_keys().add(f"[127.0.0.1]:{port}", HOST_KEY.get_name(), HOST_KEY)
-    client.connect("127.0.0.1", port, timeout=20, banner_timeout=20, auth_timeout=20, allow_agent=False, look_for_keys=False, **how)
+    client.connect(
+        "127.0.0.1", port, timeout=20, banner_timeout=20, auth_timeout=20, allow_agent=False, look_for_keys=False, **how
+    )
     return client
 
 
@@ -211,7 +213,9 @@ def connections_through_the_server(port) -> None:
 
     def through(number):
         with connect(port, **user(number)) as client:
-            channel = client.get_transport().open_channel("direct-tcpip", ("127.0.0.1", target.server_port), ("127.0.0.1", 1), timeout=20)
+            channel = client.get_transport().open_channel(
+                "direct-tcpip", ("127.0.0.1", target.server_port), ("127.0.0.1", 1), timeout=20
+            )
             channel.settimeout(20)
             channel.sendall(b"word %d" % number)
             return channel.recv(100)
@@ -234,9 +238,17 @@ def a_timeout_leaves_the_connection_usable(port) -> None:
 def main() -> None:
     server = StreamServer(("127.0.0.1", 0), serve)
     server.start()
-    for step in (clients_log_in_at_once, wrong_passwords_and_keys_are_refused, the_wrong_host_is_refused, channels_of_one_connection,
-                 much_data_either_way, statuses_and_errors_come_back, files_by_sftp, connections_through_the_server,
-                 a_timeout_leaves_the_connection_usable):
+    for step in (
+        clients_log_in_at_once,
+        wrong_passwords_and_keys_are_refused,
+        the_wrong_host_is_refused,
+        channels_of_one_connection,
+        much_data_either_way,
+        statuses_and_errors_come_back,
+        files_by_sftp,
+        connections_through_the_server,
+        a_timeout_leaves_the_connection_usable,
+    ):
         with check(step.__name__.replace("_", " ")):
             step(server.server_port)
     server.stop(timeout=1)

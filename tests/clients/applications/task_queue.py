@@ -6,8 +6,14 @@ import psutil
 from session import check, figure, kill, resident, tell_to_end
 
 
-def run_workers(noun: str, count: int, seconds: float, start: Callable[[int], psutil.Popen], work: Callable[[psutil.Popen, int], None],
-                afterwards: Callable[[int], None] = lambda number: None) -> None:
+def run_workers(
+    noun: str,
+    count: int,
+    seconds: float,
+    start: Callable[[int], psutil.Popen],
+    work: Callable[[psutil.Popen, int], None],
+    afterwards: Callable[[int], None] = lambda number: None,
+) -> None:
     """Starts the workers in turn, by their number from 1. Each works, and then has to end within *seconds*."""
     times = []
     for number in range(1, count + 1):
@@ -32,5 +38,7 @@ def check_results(sent: dict[str, list], result_of: Callable, runs_of: Callable)
         with check(kind):
             for task, gives, runs in tasks:
                 result = result_of(task)
-                assert result == gives or isinstance(gives, type) and isinstance(result, gives), f"{result!r}, not {gives!r}"
+                assert result == gives or isinstance(gives, type) and isinstance(result, gives), (
+                    f"{result!r}, not {gives!r}"
+                )
                 assert runs_of(task) == runs, f"ran {runs_of(task)} times, not {runs}"

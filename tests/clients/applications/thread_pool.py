@@ -11,14 +11,16 @@ import gevent
 import psutil
 from gevent.event import AsyncResult
 from gevent.threadpool import ThreadPool
-from greenlet import getcurrent, greenlet
 from session import check, check_flat, figure, resident
+
+from greenlet import getcurrent, greenlet
 
 SPAWNERS = 50
 
 
 def ping_pong(rounds: int) -> int:
     """Raw greenlets in whatever thread calls this."""
+
     def partner(value):
         while True:
             value = parent.switch(value + 1)

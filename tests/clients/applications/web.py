@@ -20,12 +20,37 @@ HERE = Path(__file__).resolve().parent
 SECONDS = 30
 RELOADS = 3
 SERVERS = {
-    "gunicorn": ["gunicorn", "--worker-class", "gevent", "--workers", "2", "--chdir", HERE, "--bind", "{address}",
-                 "web_application:application"],
+    "gunicorn": [
+        "gunicorn",
+        "--worker-class",
+        "gevent",
+        "--workers",
+        "2",
+        "--chdir",
+        HERE,
+        "--bind",
+        "{address}",
+        "web_application:application",
+    ],
     # Its connections serve one request each, which it does not say by itself.
-    "uwsgi": ["uwsgi", "--master", "--processes", "2", "--gevent", "200", "--gevent-monkey-patch", "--chdir", HERE,
-              "--http-socket", "{address}", "--add-header", "Connection: close", "--disable-logging",
-              "--module", "web_application:application"],
+    "uwsgi": [
+        "uwsgi",
+        "--master",
+        "--processes",
+        "2",
+        "--gevent",
+        "200",
+        "--gevent-monkey-patch",
+        "--chdir",
+        HERE,
+        "--http-socket",
+        "{address}",
+        "--add-header",
+        "Connection: close",
+        "--disable-logging",
+        "--module",
+        "web_application:application",
+    ],
 }
 
 
@@ -50,9 +75,25 @@ def counted(pattern: str, text: str) -> int:
 
 def load(url: str, server: psutil.Process) -> str:
     """What wrk prints about SECONDS of load with RELOADS reloads in it."""
-    wrk = subprocess.Popen(["wrk", "--threads", "1", "--connections", "50", "--duration", f"{SECONDS}s",
-                            "--timeout", "20s", "--script", HERE / "check_bodies.lua", url],
-                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    wrk = subprocess.Popen(
+        [
+            "wrk",
+            "--threads",
+            "1",
+            "--connections",
+            "50",
+            "--duration",
+            f"{SECONDS}s",
+            "--timeout",
+            "20s",
+            "--script",
+            HERE / "check_bodies.lua",
+            url,
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     before = {child.pid for child in server.children()}
     for _ in range(RELOADS):
         time.sleep(SECONDS / (RELOADS + 1))

@@ -35,7 +35,7 @@ def _identity(test):
     if identity.startswith("__main__.") and spec is not None:
         # sys.argv has changed by now.
         module = next(index for index, argument in enumerate(sys.orig_argv) if argument.endswith(spec.name))
-        identity = " ".join([spec.name, *sys.orig_argv[module + 1:]]) + identity[len("__main__"):]
+        identity = " ".join([spec.name, *sys.orig_argv[module + 1 :]]) + identity[len("__main__") :]
     return identity
 
 
@@ -50,9 +50,14 @@ def _wrap(result_class):
         setattr(result_class, name, replacement)
 
     # Skips and expected failures are results of their own. addError comes without a start for a fixture of a class.
-    for name, outcome in [("addSuccess", "passed"), ("addFailure", "failed"), ("addError", "failed"),
-                          ("addSkip", "skipped"), ("addExpectedFailure", "skipped"),
-                          ("addUnexpectedSuccess", "failed")]:
+    for name, outcome in [
+        ("addSuccess", "passed"),
+        ("addFailure", "failed"),
+        ("addError", "failed"),
+        ("addSkip", "skipped"),
+        ("addExpectedFailure", "skipped"),
+        ("addUnexpectedSuccess", "failed"),
+    ]:
         wrapped(name, outcome)
 
     start = result_class.startTest

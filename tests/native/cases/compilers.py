@@ -166,4 +166,9 @@ def geometry():
     tree = shapely.STRtree(points)
     results.append(len(tree.query(shapely.box(10, 10, 50, 50), predicate="contains")))
     step("others")
-    return [*results, union.is_valid, round(union.buffer(-0.5).simplify(0.1).area, 6), round(union.convex_hull.length, 6)]
+    return [
+        *results,
+        union.is_valid,
+        round(union.buffer(-0.5).simplify(0.1).area, 6),
+        round(union.convex_hull.length, 6),
+    ]

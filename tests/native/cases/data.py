@@ -13,8 +13,13 @@ def table():
     import numpy
     import pandas
 
-    return pandas.DataFrame({"key": numpy.arange(10_000) % 97, "value": numpy.arange(10_000) / 7,
-                             "text": [f"text {i % 13}" for i in range(10_000)]})
+    return pandas.DataFrame(
+        {
+            "key": numpy.arange(10_000) % 97,
+            "value": numpy.arange(10_000) / 7,
+            "text": [f"text {i % 13}" for i in range(10_000)],
+        }
+    )
 
 
 @case(PANDAS, same=close)
@@ -44,7 +49,10 @@ def expressions():
     results = []
     for engine in ("numexpr", "python"):
         step(engine)
-        results += [frame.eval("value * 2 + key", engine=engine).sum(), len(frame.query("key > 50 and value < 900", engine=engine))]
+        results += [
+            frame.eval("value * 2 + key", engine=engine).sum(),
+            len(frame.query("key > 50 and value < 900", engine=engine)),
+        ]
         results += [frame.eval("value" + " + 1" * 25, engine=engine).sum()]
     return list(map(float, results))
 
@@ -103,7 +111,9 @@ def lazy_queries():
     step("groups")
     results += [frame.group_by("b").agg(polars.col("a").sum()).collect()["a"].sum()]
     step("a function in Python")
-    results += [frame.select(polars.col("a").map_elements(lambda a: 2 * a, return_dtype=polars.Int64)).collect()["a"].sum()]
+    results += [
+        frame.select(polars.col("a").map_elements(lambda a: 2 * a, return_dtype=polars.Int64)).collect()["a"].sum()
+    ]
     step("SQL")
     results += [polars.SQLContext(frame=frame).execute("select sum(a) as total from frame", eager=True)["total"][0]]
     step("JSON")
@@ -140,8 +150,11 @@ def compute_and_files():
     import pyarrow.parquet
 
     table = pyarrow.table({"a": list(range(10_000)), "b": [str(i % 97) for i in range(10_000)]})
-    results = [pyarrow.compute.sum(table["a"]).as_py(), table.group_by("b").aggregate([("a", "sum")]).num_rows,
-               table.join(table.slice(0, 97), "b", right_suffix="2").num_rows]
+    results = [
+        pyarrow.compute.sum(table["a"]).as_py(),
+        table.group_by("b").aggregate([("a", "sum")]).num_rows,
+        table.join(table.slice(0, 97), "b", right_suffix="2").num_rows,
+    ]
     for module, write in ((pyarrow.csv, pyarrow.csv.write_csv), (pyarrow.parquet, pyarrow.parquet.write_table)):
         step(module.__name__)
         file = io.BytesIO()
@@ -149,7 +162,9 @@ def compute_and_files():
         file.seek(0)
         results.append((module.read_csv if module is pyarrow.csv else module.read_table)(file).num_rows)
     step("JSON")
-    results.append(pyarrow.json.read_json(io.BytesIO(b'{"a": {"b": [1, {"c": 2}]}}\n'.replace(b"{\"c\": 2}", b"2") * 100)).num_rows)
+    results.append(
+        pyarrow.json.read_json(io.BytesIO(b'{"a": {"b": [1, {"c": 2}]}}\n'.replace(b'{"c": 2}', b"2") * 100)).num_rows
+    )
     return results
 
 
@@ -167,7 +182,9 @@ def nested_parentheses():
     import duckdb
 
     connection = duckdb.connect()
-    return deepest(lambda depth: connection.sql("select " + "(1+" * depth + "1" + ")" * depth).fetchall(), 1000, duckdb.Error)
+    return deepest(
+        lambda depth: connection.sql("select " + "(1+" * depth + "1" + ")" * depth).fetchall(), 1000, duckdb.Error
+    )
 
 
 @case(DUCKDB, same=as_deep)
@@ -192,14 +209,18 @@ def queries():
     import duckdb
 
     connection = duckdb.connect()
-    connection.create_function("double", lambda x: 2 * x, [duckdb.typing.BIGINT if hasattr(duckdb, "typing") else "BIGINT"], "BIGINT")
+    connection.create_function(
+        "double", lambda x: 2 * x, [duckdb.typing.BIGINT if hasattr(duckdb, "typing") else "BIGINT"], "BIGINT"
+    )
     results = []
-    for query in ("with recursive t(n) as (select 1 union all select n + 1 from t where n < 1000) select sum(n) from t",
-                  "select json_extract('" + "[" * 500 + "1" + "]" * 500 + "', '$[0]') is null",
-                  "select len(" + "[" * 100 + "1" + "]" * 100 + ")",
-                  "select sum(s) from (select sum(i) over (partition by i % 7 order by i) as s from range(10000) t(i))",
-                  "select sum(double(i)) from range(10000) t(i)",
-                  "select count(*) from range(1000) a(i) join range(1000) b(j) on i = j"):
+    for query in (
+        "with recursive t(n) as (select 1 union all select n + 1 from t where n < 1000) select sum(n) from t",
+        "select json_extract('" + "[" * 500 + "1" + "]" * 500 + "', '$[0]') is null",
+        "select len(" + "[" * 100 + "1" + "]" * 100 + ")",
+        "select sum(s) from (select sum(i) over (partition by i % 7 order by i) as s from range(10000) t(i))",
+        "select sum(double(i)) from range(10000) t(i)",
+        "select count(*) from range(1000) a(i) join range(1000) b(j) on i = j",
+    ):
         step(query[:60])
         results.append(float(connection.sql(query).fetchall()[0][0]))
     return results

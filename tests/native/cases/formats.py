@@ -23,8 +23,10 @@ def nested(depth):
 
 def depths(loads, dumps, *errors):
     """How deep JSON is read, and data written."""
-    return [deepest(lambda depth: loads('{"a":[' * (depth // 2) + "1" + "]}" * (depth // 2)), MOST, *errors),
-            deepest(lambda depth: dumps(nested(depth)), MOST, *errors)]
+    return [
+        deepest(lambda depth: loads('{"a":[' * (depth // 2) + "1" + "]}" * (depth // 2)), MOST, *errors),
+        deepest(lambda depth: dumps(nested(depth)), MOST, *errors),
+    ]
 
 
 @case(ORJSON, same=as_deep, fast=True)

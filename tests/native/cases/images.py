@@ -42,7 +42,12 @@ def transform():
     for how in Image.Resampling:
         step(how.name)
         results.append(digest(image.resize((123, 77), how).tobytes()))
-    for filtered in (ImageFilter.GaussianBlur(5), ImageFilter.UnsharpMask(), ImageFilter.MedianFilter(5), ImageFilter.FIND_EDGES):
+    for filtered in (
+        ImageFilter.GaussianBlur(5),
+        ImageFilter.UnsharpMask(),
+        ImageFilter.MedianFilter(5),
+        ImageFilter.FIND_EDGES,
+    ):
         step(type(filtered).__name__)
         results.append(digest(image.filter(filtered).tobytes()))
     step("draw")
@@ -50,7 +55,11 @@ def transform():
     draw.text((10, 10), "text in a picture", font=ImageFont.load_default(40))
     draw.polygon([(5, 5), (200, 50), (100, 250)], fill="red", outline="blue", width=5)
     ImageDraw.floodfill(image, (399, 299), (1, 2, 3))
-    results += [digest(image.tobytes()), digest(image.quantize(64).tobytes()), digest(image.rotate(33, expand=True).tobytes())]
+    results += [
+        digest(image.tobytes()),
+        digest(image.quantize(64).tobytes()),
+        digest(image.rotate(33, expand=True).tobytes()),
+    ]
     return results
 
 
@@ -63,19 +72,34 @@ def filters():
     image = (numpy.random.default_rng(1).random((400, 500, 3)) * 255).astype("uint8")
     results = []
     step("filters")
-    for made in (cv2.GaussianBlur(image, (15, 15), 3), cv2.medianBlur(image, 5), cv2.bilateralFilter(image, 9, 75, 75),
-                 cv2.resize(image, (123, 77), interpolation=cv2.INTER_LANCZOS4), cv2.Canny(image, 100, 200),
-                 cv2.warpAffine(image, numpy.float32([[0.9, 0.1, 5], [-0.1, 0.9, 5]]), (500, 400))):
+    for made in (
+        cv2.GaussianBlur(image, (15, 15), 3),
+        cv2.medianBlur(image, 5),
+        cv2.bilateralFilter(image, 9, 75, 75),
+        cv2.resize(image, (123, 77), interpolation=cv2.INTER_LANCZOS4),
+        cv2.Canny(image, 100, 200),
+        cv2.warpAffine(image, numpy.float32([[0.9, 0.1, 5], [-0.1, 0.9, 5]]), (500, 400)),
+    ):
         results.append(made.mean())
     step("contours")
     grey = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (15, 15), 3)
-    results += [len(cv2.findContours((grey > 127).astype("uint8"), cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)[0]),
-                cv2.connectedComponents((grey > 127).astype("uint8"))[0], cv2.floodFill(grey.copy(), None, (0, 0), 255, 3, 3)[0]]
+    results += [
+        len(cv2.findContours((grey > 127).astype("uint8"), cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)[0]),
+        cv2.connectedComponents((grey > 127).astype("uint8"))[0],
+        cv2.floodFill(grey.copy(), None, (0, 0), 255, 3, 3)[0],
+    ]
     step("matrices")
     square = numpy.random.default_rng(1).random((100, 100))
-    results += [abs(cv2.dft(square)).sum(), cv2.solve(square, numpy.ones((100, 1)))[1].sum(), cv2.SVDecomp(square)[0].sum()]
+    results += [
+        abs(cv2.dft(square)).sum(),
+        cv2.solve(square, numpy.ones((100, 1)))[1].sum(),
+        cv2.SVDecomp(square)[0].sum(),
+    ]
     step("features")
-    results += [len(cv2.ORB_create().detectAndCompute(grey, None)[0]) > 0, len(cv2.goodFeaturesToTrack(grey, 50, 0.01, 5))]
+    results += [
+        len(cv2.ORB_create().detectAndCompute(grey, None)[0]) > 0,
+        len(cv2.goodFeaturesToTrack(grey, 50, 0.01, 5)),
+    ]
     step("JPEG")
     results += [cv2.imdecode(cv2.imencode(".jpg", image)[1], cv2.IMREAD_COLOR).mean()]
     return list(map(float, results))
@@ -103,6 +127,10 @@ def plots():
     for kind in ("png", "svg", "pdf"):
         step(kind)
         file = io.BytesIO()
-        figure.savefig(file, format=kind, metadata={} if kind == "png" else {"Date": None} if kind == "svg" else {"CreationDate": None})
+        figure.savefig(
+            file,
+            format=kind,
+            metadata={} if kind == "png" else {"Date": None} if kind == "svg" else {"CreationDate": None},
+        )
         results.append(digest(file.getvalue()) if kind == "png" else len(file.getvalue()) > 10_000)
     return results

@@ -143,7 +143,9 @@ def compile_lambdas():
 @case(CPYTHON, same=as_deep)
 def compile_elif():
     """compile() of if, elif, elif, ..."""
-    return deepest(lambda depth: compile("if a: b\n" + "elif a: b\n" * depth, "<case>", "exec"), MOST, MemoryError, SyntaxError)
+    return deepest(
+        lambda depth: compile("if a: b\n" + "elif a: b\n" * depth, "<case>", "exec"), MOST, MemoryError, SyntaxError
+    )
 
 
 @case(CPYTHON, same=as_deep)
@@ -278,6 +280,7 @@ def nest(depth):
 
 def through(use):
     """How deep *use*, which calls a special method, goes."""
+
     def run(depth):
         use(nest(depth))
 
@@ -293,7 +296,10 @@ def special_repr():
 @case(CPYTHON, same=as_deep, fast=True)
 def special_eq():
     """== and < of objects in objects."""
-    return [deepest(lambda depth: nest(depth) == nest(depth), MOST), deepest(lambda depth: nest(depth) < nest(depth), MOST)]
+    return [
+        deepest(lambda depth: nest(depth) == nest(depth), MOST),
+        deepest(lambda depth: nest(depth) < nest(depth), MOST),
+    ]
 
 
 @case(CPYTHON, same=as_deep, fast=True)
@@ -306,8 +312,16 @@ def special_call():
 def special_methods():
     """__hash__, __len__, __iter__, __getattr__, __getitem__, __add__, __contains__ and __format__ of objects in objects."""
     depths = []
-    for use in (hash, len, list, lambda x: getattr(x, "none", 0), lambda x: x[1], lambda x: x + 1, lambda x: 1 in x,
-                lambda x: format(x, "a")):
+    for use in (
+        hash,
+        len,
+        list,
+        lambda x: getattr(x, "none", 0),
+        lambda x: x[1],
+        lambda x: x + 1,
+        lambda x: 1 in x,
+        lambda x: format(x, "a"),
+    ):
         depths.append(through(use))
     return depths
 
@@ -315,6 +329,7 @@ def special_methods():
 @case(CPYTHON, same=as_deep, fast=True)
 def sort_keys():
     """sorted([n], key=f), where f sorts again."""
+
     def key(n):
         return sorted([n - 1], key=key) if n else n
 
@@ -328,9 +343,17 @@ def higher_functions():
     from functools import partial, reduce
 
     depths = []
-    for call in (lambda f, n: list(map(f, [n])), lambda f, n: list(filter(f, [n])), lambda f, n: reduce(lambda a, b: f(b), [0, n]),
-                 lambda f, n: max([n], key=f), lambda f, n: partial(f, n)(), lambda f, n: sum(f(n) and 0 or 0 for _ in "a"),
-                 lambda f, n: re.sub("a", lambda match: str(f(n)), "a"), lambda f, n: eval("f(n)", {"f": f, "n": n})):
+    for call in (
+        lambda f, n: list(map(f, [n])),
+        lambda f, n: list(filter(f, [n])),
+        lambda f, n: reduce(lambda a, b: f(b), [0, n]),
+        lambda f, n: max([n], key=f),
+        lambda f, n: partial(f, n)(),
+        lambda f, n: sum(f(n) and 0 or 0 for _ in "a"),
+        lambda f, n: re.sub("a", lambda match: str(f(n)), "a"),
+        lambda f, n: eval("f(n)", {"f": f, "n": n}),
+    ):
+
         def recurse(n, call=call):
             if n:
                 call(lambda m: recurse(m - 1), n)
@@ -343,9 +366,11 @@ def higher_functions():
 @case(CPYTHON, same=as_deep)
 def builtin_containers():
     """repr(), ==, hash() of containers in containers, isinstance() with tuples in tuples."""
-    return [deepest(lambda depth: repr(nested_list(depth)), MOST),
-            deepest(lambda depth: nested_list(depth) == nested_list(depth), MOST),
-            deepest(lambda depth: isinstance(1, nested_tuple(depth)), MOST)]
+    return [
+        deepest(lambda depth: repr(nested_list(depth)), MOST),
+        deepest(lambda depth: nested_list(depth) == nested_list(depth), MOST),
+        deepest(lambda depth: isinstance(1, nested_tuple(depth)), MOST),
+    ]
 
 
 @case(CPYTHON, same=as_deep)
@@ -371,6 +396,7 @@ def iterator_chains():
 @case(CPYTHON, same=as_deep)
 def generators():
     """Generators that yield from generators."""
+
     def count(n):
         yield n
         if n:
@@ -382,6 +408,7 @@ def generators():
 @case(CPYTHON)
 def destructors():
     """Chains of 200,000 objects are deallocated: lists, tuples, dictionaries, instances, generators, exceptions."""
+
     class Link:
         pass
 
@@ -437,6 +464,7 @@ def imports():
             Path(folder, f"deep_{i}.py").write_text(f"import deep_{i - 1}\n" if i else "")
         sys.path.insert(0, folder)
         try:
+
             def load(depth):
                 for name in [name for name in sys.modules if name.startswith("deep_")]:
                     del sys.modules[name]
@@ -512,8 +540,13 @@ def recursion_error():
         sorted([x], key=through_sort)
 
     results = []
-    for function in (plain, lambda: repr(Endless()), lambda: Endless().a, lambda: through_sort(1),
-                     lambda: reduce(lambda a, b: repr(Endless()), [1, 2])):
+    for function in (
+        plain,
+        lambda: repr(Endless()),
+        lambda: Endless().a,
+        lambda: through_sort(1),
+        lambda: reduce(lambda a, b: repr(Endless()), [1, 2]),
+    ):
         for _ in range(3):
             try:
                 function()

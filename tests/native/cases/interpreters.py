@@ -89,7 +89,7 @@ def interpreters_of_concurrent():
     interpreter = interpreters.create()
     queue = interpreters.create_queue()
     interpreter.prepare_main(queue=queue)
-    interpreter.exec(FINALIZERS.replace("os.write({fd}, b\"%d\" % count)", "queue.put(count)"))
+    interpreter.exec(FINALIZERS.replace('os.write({fd}, b"%d" % count)', "queue.put(count)"))
     results = [queue.get(), interpreter.call(pow, 2, 10)]
     try:
         interpreter.exec("def endless():\n    endless()\nendless()")

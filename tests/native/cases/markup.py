@@ -9,7 +9,9 @@ YAML = pypi("pyyaml")
 JINJA = pypi("jinja2")
 
 XSL = '<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">%s</xsl:stylesheet>'
-COUNT_DOWN = XSL % """
+COUNT_DOWN = (
+    XSL
+    % """
     <xsl:param name="depth"/>
     <xsl:template match="/"><r><xsl:call-template name="count"><xsl:with-param name="n" select="$depth"/></xsl:call-template></r></xsl:template>
     <xsl:template name="count"><xsl:param name="n"/>
@@ -18,9 +20,15 @@ COUNT_DOWN = XSL % """
             <xsl:otherwise>end</xsl:otherwise>
         </xsl:choose>
     </xsl:template>"""
-ENDLESS = XSL % '<xsl:template match="/"><r><xsl:call-template name="again"/></r></xsl:template>' \
-                '<xsl:template name="again"><a><xsl:call-template name="again"/></a></xsl:template>'
-COPY = XSL % '<xsl:template match="@*|node()"><xsl:copy><xsl:apply-templates select="@*|node()"/></xsl:copy></xsl:template>'
+)
+ENDLESS = (
+    XSL % '<xsl:template match="/"><r><xsl:call-template name="again"/></r></xsl:template>'
+    '<xsl:template name="again"><a><xsl:call-template name="again"/></a></xsl:template>'
+)
+COPY = (
+    XSL
+    % '<xsl:template match="@*|node()"><xsl:copy><xsl:apply-templates select="@*|node()"/></xsl:copy></xsl:template>'
+)
 RELAX_NG = """<grammar xmlns="http://relaxng.org/ns/structure/1.0"><start><ref name="a"/></start>
     <define name="a"><element name="a"><optional><ref name="a"/></optional></element></define></grammar>"""
 SCHEMA = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="a"><xs:complexType><xs:sequence>
@@ -83,7 +91,8 @@ def xslt_calls_python():
 
     document = etree.XML("<a/>")
     sheet = XSL.replace("version=", 'xmlns:p="urn:p" exclude-result-prefixes="p" version=') % (
-        '<xsl:param name="depth"/><xsl:template match="/"><r><xsl:value-of select="p:again($depth)"/></r></xsl:template>')
+        '<xsl:param name="depth"/><xsl:template match="/"><r><xsl:value-of select="p:again($depth)"/></r></xsl:template>'
+    )
 
     def again(context, depth):
         return "end" if depth < 1 else str(transform(document, depth=str(int(depth) - 1)))

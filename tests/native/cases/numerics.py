@@ -82,6 +82,7 @@ def slogdet(linalg):
 @case(SCIPY, same=close, prepare=scipy_linalg)
 def lu(linalg):
     """LU decomposition, sizes 100 to 2000."""
+
     def decompose(a):
         permutation, lower, upper = linalg.lu(a)
         check(permutation @ lower @ upper, a)
@@ -94,6 +95,7 @@ def lu(linalg):
 @case(NUMPY, same=close, prepare=numpy_linalg, limit=200)
 def eig(linalg):
     """Eigenvalues and eigenvectors, sizes 100 to 2000."""
+
     def decompose(a):
         values, vectors = linalg.eig(a)
         check(a @ vectors, vectors * values)
@@ -106,6 +108,7 @@ def eig(linalg):
 @case(NUMPY, same=close, prepare=numpy_linalg, limit=100)
 def svd(linalg):
     """Singular values and vectors, sizes 100 to 2000."""
+
     def decompose(a):
         u, s, v = linalg.svd(a)
         check(u * s @ v, a)
@@ -184,7 +187,9 @@ def among_five_others(function):
     for number, other in enumerate(others):
         other.switch(50, number)
     result = in_greenlet(function)
-    assert [other.switch(number) for number, other in enumerate(others)] == [number + 50 * 51 // 2 for number in range(5)]
+    assert [other.switch(number) for number, other in enumerate(others)] == [
+        number + 50 * 51 // 2 for number in range(5)
+    ]
     return result
 
 
@@ -270,7 +275,13 @@ def models():
     y = x[:, 0] > 0
     step("PCA")
     results = [PCA(10).fit(x).explained_variance_.sum()]
-    for model in (RandomForestClassifier(random_state=1), LogisticRegression(), KNeighborsClassifier(), SVC(), LinearRegression()):
+    for model in (
+        RandomForestClassifier(random_state=1),
+        LogisticRegression(),
+        KNeighborsClassifier(),
+        SVC(),
+        LinearRegression(),
+    ):
         step(type(model).__name__)
         results.append(model.fit(x, y).score(x, y))
     step("KMeans")

@@ -102,8 +102,16 @@ def mono():
     import ctypes
 
     library = ctypes.CDLL("libmonosgen-2.0.so.1")
-    for name in ("mono_jit_init", "mono_get_corlib", "mono_method_desc_new", "mono_method_desc_search_in_image",
-                 "mono_runtime_invoke", "mono_object_unbox", "mono_string_new", "mono_string_to_utf8"):
+    for name in (
+        "mono_jit_init",
+        "mono_get_corlib",
+        "mono_method_desc_new",
+        "mono_method_desc_search_in_image",
+        "mono_runtime_invoke",
+        "mono_object_unbox",
+        "mono_string_new",
+        "mono_string_to_utf8",
+    ):
         getattr(library, name).restype = ctypes.c_void_p
     return library, ctypes.c_void_p(library.mono_jit_init(b"case"))
 
@@ -124,8 +132,10 @@ def use_mono(library, domain):
     step("objects")
     library.mono_gchandle_new.restype = ctypes.c_uint32
     library.mono_gchandle_get_target.restype = ctypes.c_void_p
-    handles = [library.mono_gchandle_new(ctypes.c_void_p(library.mono_string_new(domain, b"text %d" % i)), False)
-               for i in range(10_000)]
+    handles = [
+        library.mono_gchandle_new(ctypes.c_void_p(library.mono_string_new(domain, b"text %d" % i)), False)
+        for i in range(10_000)
+    ]
     step("collector")
     for _ in range(3):
         library.mono_gc_collect(library.mono_gc_max_generation())
@@ -164,8 +174,12 @@ def functions_of_r(library):
     library.R_ParseEvalString.restype = ctypes.c_void_p
     library.Rf_asInteger.argtypes = [ctypes.c_void_p]
     results = []
-    for script in (b"sum(1:10)", b"{f <- function(n) if (n == 0) 0 else 1 + f(n - 1); f(300)}",
-                   b"{g <- function() g(); tryCatch(g(), error = function(e) 7)}", b"{x <- as.list(1:100000); gc(); length(x)}"):
+    for script in (
+        b"sum(1:10)",
+        b"{f <- function(n) if (n == 0) 0 else 1 + f(n - 1); f(300)}",
+        b"{g <- function() g(); tryCatch(g(), error = function(e) 7)}",
+        b"{x <- as.list(1:100000); gc(); length(x)}",
+    ):
         step(script.decode())
         value = library.R_ParseEvalString(script, ctypes.c_void_p.in_dll(library, "R_GlobalEnv"))
         results.append(library.Rf_asInteger(value))
@@ -249,6 +263,7 @@ def nested_event_loops(_):
         reached.append(depth)
 
     run(20)
+
     def again(n):
         reached.append(n)
         if n:
@@ -286,7 +301,11 @@ def javascript_engine(_):
 
     engine = QJSEngine()
     results = []
-    for script in ("1 + 1", "(function f(n) { return n ? 1 + f(n - 1) : 0 })(100)", "(function f() { return 1 + f() })()"):
+    for script in (
+        "1 + 1",
+        "(function f(n) { return n ? 1 + f(n - 1) : 0 })(100)",
+        "(function f() { return 1 + f() })()",
+    ):
         step(script)
         value = engine.evaluate(script)
         results.append("error" if value.isError() else value.toInt())

@@ -87,7 +87,10 @@ def interpreter_made_outside(interpreter):
     import dukpy
 
     interpreter.export_function("again", lambda n: 1 + interpreter.evaljs(f"call_python('again', {n - 1})") if n else 0)
-    return [*run_scripts(interpreter.evaljs, ES5_SCRIPTS, dukpy.JSRuntimeError), interpreter.evaljs("call_python('again', 20)")]
+    return [
+        *run_scripts(interpreter.evaljs, ES5_SCRIPTS, dukpy.JSRuntimeError),
+        interpreter.evaljs("call_python('again', 20)"),
+    ]
 
 
 @case(MINI_RACER, limit=100)
@@ -105,11 +108,13 @@ def scripts_of_lua():
     import lupa
 
     lua, results = lupa.LuaRuntime(), []
-    for script in ("local function f(n) return n == 0 and 0 or 1 + f(n - 1) end return f(10000)",
-                   "return (string.rep('a', 10000)):gsub('a', 'b'):len()",
-                   "return (string.rep('a', 200):match('(.-)(.-)b'))",
-                   "local c = coroutine.wrap(function() for i = 1, 1000 do coroutine.yield(i) end end) c() return c()",
-                   "return load('return ' .. string.rep('(', 150) .. '1' .. string.rep(')', 150))()"):
+    for script in (
+        "local function f(n) return n == 0 and 0 or 1 + f(n - 1) end return f(10000)",
+        "return (string.rep('a', 10000)):gsub('a', 'b'):len()",
+        "return (string.rep('a', 200):match('(.-)(.-)b'))",
+        "local c = coroutine.wrap(function() for i = 1, 1000 do coroutine.yield(i) end end) c() return c()",
+        "return load('return ' .. string.rep('(', 150) .. '1' .. string.rep(')', 150))()",
+    ):
         step(script[:40])
         results.append(lua.execute(script))
     for _ in range(2):
@@ -169,9 +174,12 @@ def webassembly_calls_python():
     import wasmtime
 
     store = wasmtime.Store()
-    module = wasmtime.Module(store.engine, """(module (import "" "python" (func $python (param i32) (result i32)))
+    module = wasmtime.Module(
+        store.engine,
+        """(module (import "" "python" (func $python (param i32) (result i32)))
         (func (export "again") (param i32) (result i32) (call $python (local.get 0)))
-        (func (export "endless") (call 1)))""".replace("(call 1)", "(drop (call $python (i32.const -1)))"))
+        (func (export "endless") (call 1)))""".replace("(call 1)", "(drop (call $python (i32.const -1)))"),
+    )
 
     def python(n):
         if n < 0:
@@ -194,7 +202,10 @@ def jsonnet():
     import _jsonnet
 
     def call(depth):
-        assert _jsonnet.evaluate_snippet("case", f"local f(n) = if n == 0 then 0 else 1 + f(n - 1); f({depth})") == f"{depth}\n"
+        assert (
+            _jsonnet.evaluate_snippet("case", f"local f(n) = if n == 0 then 0 else 1 + f(n - 1); f({depth})")
+            == f"{depth}\n"
+        )
 
     def nest(depth):
         _jsonnet.evaluate_snippet("case", "[" * depth + "1" + "]" * depth)
@@ -223,7 +234,10 @@ def scripts_of_tcl():
 
     interpreter = tkinter.Tcl()
     interpreter.createcommand("again", lambda n: interpreter.eval(f"expr 1 + [again {int(n) - 1}]") if int(n) else "0")
-    results = [interpreter.eval("proc f {n} {expr {$n ? 1 + [f [expr {$n - 1}]] : 0}}; f 300"), interpreter.eval("again 50")]
+    results = [
+        interpreter.eval("proc f {n} {expr {$n ? 1 + [f [expr {$n - 1}]] : 0}}; f 300"),
+        interpreter.eval("again 50"),
+    ]
     try:
         interpreter.eval("proc g {} {expr {1 + [g]}}; g")
     except tkinter.TclError as error:

@@ -19,29 +19,54 @@ def make_certificates():
         return rsa.generate_private_key(65537, 2048)
 
     def build(subject, public, issuer, signer, *extensions):
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = datetime.datetime.now(datetime.UTC)
         builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public)
         builder = builder.serial_number(x509.random_serial_number())
-        builder = builder.not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=1))
+        builder = builder.not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(
+            now + datetime.timedelta(days=1)
+        )
         for extension, critical in extensions:
             builder = builder.add_extension(extension, critical)
         return builder.sign(signer, hashes.SHA256())
 
     def usage(**wanted):
-        names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
-                 "key_cert_sign", "crl_sign", "encipher_only", "decipher_only")
+        names = (
+            "digital_signature",
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "key_cert_sign",
+            "crl_sign",
+            "encipher_only",
+            "decipher_only",
+        )
         return x509.KeyUsage(**{name: wanted.get(name, False) for name in names})
 
     root_key, leaf_key = key(), key()
     root_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "root")])
     leaf_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     identifier = x509.SubjectKeyIdentifier.from_public_key(root_key.public_key())
-    root = build(root_name, root_key.public_key(), root_name, root_key, (x509.BasicConstraints(True, None), True), (identifier, False),
-                 (usage(key_cert_sign=True, crl_sign=True), True))
-    leaf = build(leaf_name, leaf_key.public_key(), root_name, root_key, (x509.BasicConstraints(False, None), True),
-                 (x509.SubjectAlternativeName([x509.DNSName("localhost")]), False),
-                 (x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), False),
-                 (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False), (usage(digital_signature=True), True))
+    root = build(
+        root_name,
+        root_key.public_key(),
+        root_name,
+        root_key,
+        (x509.BasicConstraints(True, None), True),
+        (identifier, False),
+        (usage(key_cert_sign=True, crl_sign=True), True),
+    )
+    leaf = build(
+        leaf_name,
+        leaf_key.public_key(),
+        root_name,
+        root_key,
+        (x509.BasicConstraints(False, None), True),
+        (x509.SubjectAlternativeName([x509.DNSName("localhost")]), False),
+        (x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), False),
+        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
+        (usage(digital_signature=True), True),
+    )
     return root, leaf, leaf_key
 
 
@@ -56,8 +81,10 @@ def tls_handshake():
     root, leaf, key = make_certificates()
     pem = serialization.Encoding.PEM
     with tempfile.NamedTemporaryFile() as file:
-        file.write(leaf.public_bytes(pem) + key.private_bytes(
-            pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+        file.write(
+            leaf.public_bytes(pem)
+            + key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        )
         file.flush()
         server_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         server_context.load_cert_chain(file.name)
@@ -77,7 +104,13 @@ def tls_handshake():
     client.write(b"question" * 1000)
     received = server.read(8000)
     server.write(received[::-1])
-    return [client in done, server in done, client.version(), len(client.read(8000)), dict(client.getpeercert()["subject"][0])]
+    return [
+        client in done,
+        server in done,
+        client.version(),
+        len(client.read(8000)),
+        dict(client.getpeercert()["subject"][0]),
+    ]
 
 
 @case(CRYPTOGRAPHY)
@@ -93,10 +126,16 @@ def keys_and_ciphers():
     signature = key.sign(b"text", padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
     key.public_key().verify(signature, b"text", padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
     secret = key.public_key().encrypt(b"text", padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None))
-    results = [key.key_size, key.decrypt(secret, padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)).decode()]
+    results = [
+        key.key_size,
+        key.decrypt(secret, padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)).decode(),
+    ]
     step("PEM")
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                            serialization.BestAvailableEncryption(b"password"))
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"password"),
+    )
     results.append(serialization.load_pem_private_key(pem, b"password").key_size)
     step("elliptic curves")
     curve = ec.generate_private_key(ec.SECP521R1())
@@ -127,7 +166,10 @@ def certificates():
     leaf.verify_directly_issued_by(root)
     step("verified")
     builder = PolicyBuilder().store(Store([root]))
-    results = [len(builder.build_server_verifier(x509.DNSName("localhost")).verify(leaf, [])), leaf.subject.rfc4514_string()]
+    results = [
+        len(builder.build_server_verifier(x509.DNSName("localhost")).verify(leaf, [])),
+        leaf.subject.rfc4514_string(),
+    ]
     try:
         builder.build_server_verifier(x509.DNSName("elsewhere")).verify(leaf, [])
     except VerificationError as error:

@@ -51,19 +51,25 @@ def sqlite_subqueries():
     def view(depth):
         assert connection.execute(f"select a from v{depth}").fetchone() == (1 + depth,)
 
-    return [deepest(nest, 2000, sqlite3.Error), deepest(compound, 2000, sqlite3.Error), deepest(view, 199, sqlite3.Error)]
+    return [
+        deepest(nest, 2000, sqlite3.Error),
+        deepest(compound, 2000, sqlite3.Error),
+        deepest(view, 199, sqlite3.Error),
+    ]
 
 
 @case(CPYTHON)
 def sqlite_recursive_query():
     """A recursive common table expression of 100,000 rows, windows, JSON nested 900 deep, a sorted million."""
     results = []
-    for query in ("with recursive t(n) as (select 1 union all select n + 1 from t where n < 100000) select sum(n) from t",
-                  "with recursive t(n) as (select 1 union all select n + 1 from t where n < 1000) "
-                  "select sum(s) from (select sum(n) over (order by n) as s from t)",
-                  "select length(json('" + "[" * 900 + "]" * 900 + "'))",
-                  "with recursive t(n) as (select 1 union all select n + 1 from t where n < 200000) "
-                  "select n from t order by -n limit 1"):
+    for query in (
+        "with recursive t(n) as (select 1 union all select n + 1 from t where n < 100000) select sum(n) from t",
+        "with recursive t(n) as (select 1 union all select n + 1 from t where n < 1000) "
+        "select sum(s) from (select sum(n) over (order by n) as s from t)",
+        "select length(json('" + "[" * 900 + "]" * 900 + "'))",
+        "with recursive t(n) as (select 1 union all select n + 1 from t where n < 200000) "
+        "select n from t order by -n limit 1",
+    ):
         step(query[:60])
         results.append(connect().execute(query).fetchone()[0])
     return results
@@ -117,7 +123,11 @@ def sqlite_callbacks():
     connection.execute("create table t (a text)")
     connection.executemany("insert into t values (?)", ((str(i),) for i in range(1000)))
     first = [row["a"] for row in connection.execute("select a from t order by a collate backwards limit 3")]
-    return [first, connection.execute("select longest(a) from t").fetchone()[0], [count > 0 for count in counts.values()]]
+    return [
+        first,
+        connection.execute("select longest(a) from t").fetchone()[0],
+        [count > 0 for count in counts.values()],
+    ]
 
 
 @case(CPYTHON, same=as_deep)
@@ -129,7 +139,9 @@ def sqlite_triggers():
         connection = connect()
         connection.execute("pragma recursive_triggers = on")
         connection.execute("create table t (n)")
-        connection.execute("create trigger again after insert on t when new.n > 0 begin insert into t values (new.n - 1); end")
+        connection.execute(
+            "create trigger again after insert on t when new.n > 0 begin insert into t values (new.n - 1); end"
+        )
         connection.execute("insert into t values (?)", (depth,))
         assert connection.execute("select count(*) from t").fetchone() == (1 + depth,)
 
@@ -157,7 +169,11 @@ def expressions():
     return deepest(run, 2000, exc.SQLAlchemyError)
 
 
-@case(PGLAST, same=as_deep, on_thread_stack="allows itself 100 KiB of stack where the thread's bounds do not tell it of more")
+@case(
+    PGLAST,
+    same=as_deep,
+    on_thread_stack="allows itself 100 KiB of stack where the thread's bounds do not tell it of more",
+)
 def postgresql_parser():
     """The parser of PostgreSQL: sums and subqueries are parsed and printed, as deep as it takes them."""
     import pglast

@@ -61,12 +61,27 @@ def loading_libraries():
     import importlib.util
 
     step("modules")
-    names = [name for name in ("_ssl", "_sqlite3", "_decimal", "_lzma", "_bz2", "_elementtree", "_asyncio", "unicodedata", "_curses")
-             if importlib.util.find_spec(name)]
+    names = [
+        name
+        for name in (
+            "_ssl",
+            "_sqlite3",
+            "_decimal",
+            "_lzma",
+            "_bz2",
+            "_elementtree",
+            "_asyncio",
+            "unicodedata",
+            "_curses",
+        )
+        if importlib.util.find_spec(name)
+    ]
     for name in names:
         importlib.import_module(name)
     step("libraries")
-    loaded = [ctypes.CDLL(name) is not None for name in ("libm.so.6", "libpthread.so.0", "libresolv.so.2", "libstdc++.so.6")]
+    loaded = [
+        ctypes.CDLL(name) is not None for name in ("libm.so.6", "libpthread.so.0", "libresolv.so.2", "libstdc++.so.6")
+    ]
     libm = ctypes.CDLL("libm.so.6")
     libm.pow.restype, libm.pow.argtypes = ctypes.c_double, [ctypes.c_double] * 2
     return [len(names), *loaded, libm.pow(2, 10)]
@@ -87,8 +102,11 @@ def compression_and_hashes():
         results.append(module.decompress(module.compress(data)) == data)
     step("hashes")
     results += [hashlib.new(name, data).hexdigest()[:8] for name in ("md5", "sha512", "sha3_256", "blake2b")]
-    return [*results, hashlib.scrypt(b"password", salt=b"salt", n=2**12, r=8, p=1).hex()[:8],
-            hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 10_000).hex()[:8]]
+    return [
+        *results,
+        hashlib.scrypt(b"password", salt=b"salt", n=2**12, r=8, p=1).hex()[:8],
+        hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 10_000).hex()[:8],
+    ]
 
 
 @case(CPYTHON)
@@ -100,9 +118,15 @@ def large_numbers():
 
     sys.set_int_max_str_digits(0)
     decimal.getcontext().prec = 5000
-    number = 7 ** 100_000
-    return [len(str(number)), int(str(number)) == number, str(decimal.Decimal(2).sqrt())[-5:], str(decimal.Decimal(1).exp())[-5:],
-            str(sum(fractions.Fraction(1, n) for n in range(1, 500)))[-5:], len(("{} " * 1000).format(*range(1000)))]
+    number = 7**100_000
+    return [
+        len(str(number)),
+        int(str(number)) == number,
+        str(decimal.Decimal(2).sqrt())[-5:],
+        str(decimal.Decimal(1).exp())[-5:],
+        str(sum(fractions.Fraction(1, n) for n in range(1, 500)))[-5:],
+        len(("{} " * 1000).format(*range(1000))),
+    ]
 
 
 @case(CFFI)

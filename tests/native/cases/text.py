@@ -10,6 +10,7 @@ ICU = pypi("icu4py")
 
 def groups(compile_pattern, *errors):
     """How many groups in groups are compiled, matched and replaced."""
+
     def match(depth):
         pattern = compile_pattern("(?:a" * depth + ")?" * depth)
         assert pattern.search("b" + "a" * depth) and pattern.sub("", "a" * depth) == ""
@@ -42,7 +43,9 @@ def recursive_patterns():
     results = [regex.match(r"\((?:[^()]|(?R))*\)", "(" * 2000 + ")" * 2000).end()]
     step("fuzzy")
     results.append(bool(regex.search("(?:greenlet){e<=2}", "a greenlit thing")))
-    return results + backtracking(regex.compile, "^(?:a|b)*c$", "^(?:(?:a|b)+)+c$", "(?<=(?:ab)*)c", r"^(\w\w)(?:\w|\1)*c$")
+    return results + backtracking(
+        regex.compile, "^(?:a|b)*c$", "^(?:(?:a|b)+)+c$", "(?<=(?:ab)*)c", r"^(\w\w)(?:\w|\1)*c$"
+    )
 
 
 @case(PYRE2, same=as_deep)
@@ -58,8 +61,10 @@ def patterns_of_re2():
     """Patterns on 40,000 characters, and repeats."""
     import re2
 
-    return [re2.sub("(a|b)+", "x", "ab" * 20_000),
-            *backtracking(re2.compile, "^(?:a|b)*c$", "^(?:(?:a|b)+)+c$", "(?:(?:a|b){20}){20}")]
+    return [
+        re2.sub("(a|b)+", "x", "ab" * 20_000),
+        *backtracking(re2.compile, "^(?:a|b)*c$", "^(?:(?:a|b)+)+c$", "(?:(?:a|b){20}){20}"),
+    ]
 
 
 @case(ICU)

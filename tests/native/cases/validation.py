@@ -16,8 +16,9 @@ SERVED = 150  # how deep the nested data of a request is
 
 def node_type():
     """A model whose field is a list of itself."""
+    from typing import Self
+
     from pydantic import BaseModel
-    from typing_extensions import Self
 
     class Node(BaseModel):
         name: str = "node"
@@ -283,8 +284,10 @@ def call_server():
     def several(request, context):
         yield from [request] * 3
 
-    handler = grpc.method_handlers_generic_handler("test.Echo", {
-        "One": grpc.unary_unary_rpc_method_handler(echo), "Several": grpc.unary_stream_rpc_method_handler(several)})
+    handler = grpc.method_handlers_generic_handler(
+        "test.Echo",
+        {"One": grpc.unary_unary_rpc_method_handler(echo), "Several": grpc.unary_stream_rpc_method_handler(several)},
+    )
     server = grpc.server(futures.ThreadPoolExecutor(2))
     server.add_generic_rpc_handlers((handler,))
     port = server.add_insecure_port("127.0.0.1:0")

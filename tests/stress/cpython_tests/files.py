@@ -15,4 +15,6 @@ THREADS = """fork1 free_threading interpreters logging queue sched signal thread
 OBJECTS = "audit capi ctypes finalization gc weakref weakset"
 LONG = "asyncio"
 
-FILES = [f"test_{name}" for names in (DATA, SOURCES, FRAMES, COROUTINES, THREADS, OBJECTS, LONG) for name in names.split()]
+FILES = [
+    f"test_{name}" for names in (DATA, SOURCES, FRAMES, COROUTINES, THREADS, OBJECTS, LONG) for name in names.split()
+]

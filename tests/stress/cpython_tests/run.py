@@ -32,7 +32,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "clients"))
 
-from processes import kill_group  # noqa: E402
+from processes import kill_group
 
 WAYS = ("plain", "greenlet")
 REPEATS = 3
@@ -65,8 +65,15 @@ def run_process(command: list[str], records: Path, log: Path) -> int | None:
     """The exit status of a process that has a folder of its own for its files, or None if it timed out."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, open(log, "ab") as output:
         environment = {**os.environ, "TMPDIR": folder, "PYTHONHASHSEED": "0"}
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output,
-                                   stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         try:
             return wait(process, records)
         finally:
@@ -175,7 +182,9 @@ def compare(file: str, listed: set[str]) -> collections.Counter:
     plain, in_greenlet = run_both(file, WORK / file / "first")
     differing = differences(plain, in_greenlet)
     expected = {test for test in listed if test.startswith(f"test.{file}.") and plain.get(test, "passed") == "passed"}
-    both = sum(outcome == "passed" for outcome in plain.values()) - len([test for test in differing if not is_end(test)])
+    both = sum(outcome == "passed" for outcome in plain.values()) - len(
+        [test for test in differing if not is_end(test)]
+    )
     count = collections.Counter(files=1, both=both, listed=len(differing.keys() & expected))
     print(f"{file}: {both} pass both ways", flush=True)
     for test, repeats in repeat(file, sorted(differing.keys() - expected)).items():
@@ -194,8 +203,10 @@ def main() -> int:
         return 0
     listed = listed_differences()
     count = sum((compare(file, listed) for file in files), collections.Counter())
-    print(f"cpython-tests: {VERSION}: {count['both']} tests of {count['files']} files pass both ways, {count['different']} only "
-          f"plainly, {count['listed']} as listed, {count['obsolete']} listed in vain, {count['flaky']} flaky")
+    print(
+        f"cpython-tests: {VERSION}: {count['both']} tests of {count['files']} files pass both ways, {count['different']} only "
+        f"plainly, {count['listed']} as listed, {count['obsolete']} listed in vain, {count['flaky']} flaky"
+    )
     return 1 if count["different"] or count["obsolete"] or not count["both"] else 0
 
 

@@ -1,7 +1,8 @@
 """The registry of odd programs, and what several of them use."""
 
-from greenlet import getcurrent, greenlet
 from support.registry import Registry
+
+from greenlet import getcurrent, greenlet
 
 program = Registry()
 main = getcurrent()

@@ -10,9 +10,10 @@ import threading
 import time
 import weakref
 
+from stress.odd.common import main, parrot, program, suspended
+
 import greenlet as package
 from greenlet import getcurrent, greenlet
-from stress.odd.common import main, parrot, program, suspended
 
 
 @program
@@ -97,15 +98,30 @@ def destructors_use_what_memory_is_being_got_for():
 
     many = range(30)  # of shorter tuples some are kept for the next ones
     operations = {
-        lambda: suspended(pause): [lambda g: g.switch(*many), lambda g: g.switch(a=1), lambda g: g.throw(ValueError(1)),
-                                   lambda g: g.gr_frame, lambda g: g.throw()],
-        lambda: greenlet(pause): [lambda g: g.switch(*many), lambda g: g.switch(1, a=1), lambda g: g.throw(ValueError(1)),
-                                  lambda g: g.switch()],
+        lambda: suspended(pause): [
+            lambda g: g.switch(*many),
+            lambda g: g.switch(a=1),
+            lambda g: g.throw(ValueError(1)),
+            lambda g: g.gr_frame,
+            lambda g: g.throw(),
+        ],
+        lambda: greenlet(pause): [
+            lambda g: g.switch(*many),
+            lambda g: g.switch(1, a=1),
+            lambda g: g.throw(ValueError(1)),
+            lambda g: g.switch(),
+        ],
         lambda: count(1, 2, a=3): [next, lambda g: g.send(None), lambda g: g.close(), lambda g: g.throw(ValueError(1))],
         begun: [next, lambda g: g.send(1), lambda g: g.close(), lambda g: g.throw(ValueError(1)), list],
         lambda: stackless.tasklet(stackless.schedule)(): [
-            lambda t: t.run(), lambda t: t.kill(), lambda t: t.remove(), lambda t: t.insert(), lambda t: t.switch(),
-            lambda t: stackless.schedule(), lambda t: stackless.run()],
+            lambda t: t.run(),
+            lambda t: t.kill(),
+            lambda t: t.remove(),
+            lambda t: t.insert(),
+            lambda t: t.switch(),
+            lambda t: stackless.schedule(),
+            lambda t: stackless.run(),
+        ],
         channel_with_a_receiver: [lambda c: c.send(1), lambda c: c.close(), lambda c: c.send_exception(ValueError, 1)],
     }
     threshold = gc.get_threshold()
@@ -193,6 +209,7 @@ def finalizers_called_by_hand():
 
 def collects_after(allocations, destructor):
     """Has the collector call *destructor* when so many more objects were allocated, if that alone makes it run: up to 3.11."""
+
     class Cycle:
         def __init__(self):
             self.itself = self

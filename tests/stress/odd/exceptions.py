@@ -6,8 +6,9 @@ import sys
 import traceback
 import types
 
-from greenlet import GreenletExit, getcurrent, greenlet
 from stress.odd.common import main, parrot, program, raises, suspended
+
+from greenlet import GreenletExit, getcurrent, greenlet
 
 
 @program

@@ -13,8 +13,9 @@ import tracemalloc
 import types
 import weakref
 
-from greenlet import getcurrent, greenlet
 from stress.odd.common import main, parrot, program, raises, suspended
+
+from greenlet import getcurrent, greenlet
 
 
 @program

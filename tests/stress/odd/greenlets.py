@@ -4,8 +4,9 @@ import contextlib
 import copy
 import gc
 
-from greenlet import getcurrent, greenlet
 from stress.odd.common import main, parrot, program, raises, suspended
+
+from greenlet import getcurrent, greenlet
 
 
 @program

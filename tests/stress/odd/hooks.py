@@ -8,8 +8,9 @@ import sys
 import threading
 import time
 
-from greenlet import GreenletExit, getcurrent, greenlet
 from stress.odd.common import main, program, suspended
+
+from greenlet import GreenletExit, getcurrent, greenlet
 
 
 @program(needs={"sys.monitoring": hasattr(sys, "monitoring")})
@@ -60,8 +61,12 @@ def opcodes_traced_across_switches():
 
 
 # Without a GIL this crashes CPython 3.13, without greenlets too.
-@program(needs={"threading.settrace_all_threads()": hasattr(threading, "settrace_all_threads"),
-                "a GIL": getattr(sys, "_is_gil_enabled", lambda: True)()})
+@program(
+    needs={
+        "threading.settrace_all_threads()": hasattr(threading, "settrace_all_threads"),
+        "a GIL": getattr(sys, "_is_gil_enabled", lambda: True)(),
+    }
+)
 def tracing_of_all_threads_changes():
     def work():
         greenlets = [suspended() for _ in range(5)]

@@ -12,9 +12,10 @@ import threading
 import time
 import warnings
 
+from stress.odd.common import main, program, raises, suspended
+
 import greenlet as package
 from greenlet import getcurrent, greenlet
-from stress.odd.common import main, program, raises, suspended
 
 
 @program
@@ -143,7 +144,12 @@ def switches_on_a_stack_that_is_no_greenlets():
         _fields_ = [("begin", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
 
     class Context(ctypes.Structure):
-        _fields_ = [("flags", ctypes.c_ulong), ("next", ctypes.c_void_p), ("stack", Stack), ("more", ctypes.c_char * 8192)]
+        _fields_ = [
+            ("flags", ctypes.c_ulong),
+            ("next", ctypes.c_void_p),
+            ("stack", Stack),
+            ("more", ctypes.c_char * 8192),
+        ]
 
     @ctypes.CFUNCTYPE(None)
     def callback():
