@@ -21,7 +21,7 @@ CORE = [
     "module_state|layer|reference|raise",
     "greenlet|notes|thread|parent|settings|gc_root|message",
     "describe|shortage|overflow|create",
-    "ring|transfer|hooks",
+    "cycle_detector|transfer|hooks",
     "start|finish",
     "kill",
     "switch|collect|coroutine|thread_stack|thread_end",

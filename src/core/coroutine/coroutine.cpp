@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "core/coroutine/hooks.hpp"
-#include "core/coroutine/ring.hpp"
+#include "core/coroutine/cycle_detector.hpp"
 #include "core/create.hpp"
 #include "core/describe.hpp"
 #include "core/parent.hpp"
@@ -235,7 +235,7 @@ Coroutine* coroutine_of(const Greenlet& body, const CoroutineKind& kind) noexcep
 Coroutine* find_coroutine(Thread& thread, const CoroutineKind& kind, bool through_others) noexcept {
     interpreter::Holding reading(parents_lock);
     auto next = [](const PyGreenlet* g) { return is_body(g) ? g->pimpl->resumer : g->pimpl->parent; };
-    RingDetector ring(thread.current);  // a greenlet that a body started may resume that body
+    CycleDetector detector(thread.current);  // a greenlet that a body started may resume that body
     for (const PyGreenlet* g = thread.current; g != nullptr;) {
         const Greenlet& greenlet = *g->pimpl;
         if (greenlet.role != Role::body) {
@@ -250,7 +250,7 @@ Coroutine* find_coroutine(Thread& thread, const CoroutineKind& kind, bool throug
         else {
             g = through_others ? greenlet.resumer : nullptr;
         }
-        if (g != nullptr && ring.closes_at(g, next)) {
+        if (g != nullptr && detector.closes_at(g, next)) {
             return nullptr;
         }
     }

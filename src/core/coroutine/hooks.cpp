@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "core/coroutine/coroutine.hpp"
-#include "core/coroutine/ring.hpp"
+#include "core/coroutine/cycle_detector.hpp"
 #include "core/reference.hpp"
 #include "core/transfer.hpp"
 #include "interpreter/pending_exception.hpp"
@@ -44,9 +44,9 @@ const PyGreenlet* awaited_body(const PyGreenlet* g) noexcept {
 
 // True if the bodies that a greenlet waits for, directly and through others, form a ring.
 bool waits_in_ring(const PyGreenlet* g) noexcept {
-    RingDetector ring(g);
+    CycleDetector detector(g);
     while ((g = awaited_body(g)) != nullptr) {
-        if (ring.closes_at(g, awaited_body)) {
+        if (detector.closes_at(g, awaited_body)) {
             return true;
         }
     }
@@ -119,10 +119,10 @@ void unnest_awaited(const PyGreenlet* g) noexcept {
 }
 
 bool is_part_of(const PyGreenlet* g, const PyGreenlet* body) noexcept {
-    RingDetector ring(g);
+    CycleDetector detector(g);
     while (g != body) {
         g = resumer_of(g);
-        if (g == nullptr || ring.closes_at(g, resumer_of)) {
+        if (g == nullptr || detector.closes_at(g, resumer_of)) {
             return false;
         }
     }
@@ -139,10 +139,10 @@ PyGreenlet* take_resumer(PyGreenlet* body) noexcept {
 
 PyGreenlet* outermost_resumer(PyGreenlet* g) noexcept {
     PyGreenlet* outer = g;
-    RingDetector ring(g);
+    CycleDetector detector(g);
     while (PyGreenlet* resumer = outer->pimpl->resumer) {
         outer = resumer;
-        if (ring.closes_at(outer, resumer_of)) {
+        if (detector.closes_at(outer, resumer_of)) {
             return g;
         }
     }
