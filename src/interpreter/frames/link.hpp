@@ -82,7 +82,6 @@ public:
 private:
     _PyInterpreterFrame* end_;
     _PyInterpreterFrame frame_ = {};
-    PyObject* no_values_[3] = {};  // the collector of 3.13t reads the whole value stack of the code object: one value
 };
 
 #else
