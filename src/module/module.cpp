@@ -7,7 +7,7 @@
 #include "core/settings.hpp"
 #include "core/thread.hpp"
 #include "generators/generators.hpp"
-#include "stackless/state.hpp"
+#include "stackless/layer.hpp"
 
 namespace module {
 

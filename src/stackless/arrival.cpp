@@ -9,15 +9,17 @@ namespace stackless {
 
 using interpreter::Holding;
 
-void set_greenlet(Tasklet* t, PyGreenlet* g) noexcept {
-    if (t->greenlet != g) {
-        exchange_greenlet(t, core::as_greenlet(Py_NewRef(core::as_object(g))));
-    }
+void take_turn(Scheduler& s, Tasklet* t) noexcept {
+    Holding lock(tasklets_lock);
+    s.runnable.prepend(unlink(t));
+    s.current = t;
+    s.upcoming = nullptr;
+    s.end_switching();
 }
 
 namespace {
 
-// The value that a tasklet is resumed with: a new reference, or nullptr with the exception that it is.
+// Takes the value that a tasklet is resumed with: a new reference. nullptr with the exception, if that was set instead.
 PyObject* take_value(Tasklet* t) noexcept {
     Holding lock(tasklets_lock);
     Outcome outcome = t->outcome.take();
@@ -25,40 +27,40 @@ PyObject* take_value(Tasklet* t) noexcept {
     return std::move(outcome).deliver();
 }
 
-// What a tasklet does when something else than the scheduler resumed it.
+// arrive(), if other code than the scheduler resumed the tasklet's greenlet.
 [[gnu::noinline]] PyObject* resumed_out_of_turn(Scheduler& s, Tasklet* self, PyObject* received) {
     {
         Holding lock(tasklets_lock);
-        hold(self);
+        restore_ownership(self);
     }
     if (!self->is_active || s.thread == nullptr) {
-        // It has ended, and left a greenlet behind, which unwinds now as part of the current tasklet. Or its thread
-        // does.
-        if (s.current == s.runnable.first()) {  // else that one is in the middle of a switch
+        // The tasklet has ended and this greenlet, which it left behind, unwinds as part of the current tasklet. Or the
+        // thread ends.
+        if (s.current == s.runnable.first()) {  // else the current tasklet is in the middle of a switch
             s.end_switching();
         }
         return received;
     }
-    Tasklet* other = s.current;  // goes on when this one ends or switches away
+    Tasklet* other = s.current;  // resumed when this one ends or switches
     if (other->is_active) {
         set_suspension(other, Suspension::outside);
     }
     if (received == nullptr && PyErr_ExceptionMatches(s.module->greenlet_exit)) {
-        // It is being killed, which makes the killer the parent.
+        // It is being killed. That made the killer its greenlet's parent.
         PyErr_SetString(s.state->tasklet_exit, "Killing the tasklet because all references have vanished.");
         PyGreenlet* killer = s.thread->current->pimpl->parent;
         if (killer != nullptr && core::is_active(killer) && other->is_active) {
             set_greenlet(other, killer);
         }
     }
-    s.take_turn(self);
+    take_turn(s, self);
     interpreter::PendingException in_flight;
     clear_outcome(self);
     return received;
 }
 
-// The same when it was resumed with an exception, or with the tasklet that has paused. Releases that one, which may end
-// it.
+// arrive(), if the greenlet was resumed with an exception, or with a tasklet that has paused. Releases that tasklet,
+// which may end it.
 [[gnu::noinline]] PyObject* resumed_by_pause(Tasklet* self, PyObject* received) {
     if (received == nullptr) {
         return nullptr;

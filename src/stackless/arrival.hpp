@@ -10,7 +10,7 @@ namespace stackless {
 // an exception.
 PyObject* arrive(Scheduler& s, Tasklet* self, PyObject* received) noexcept;
 
-// Notes where a tasklet goes on.
-void set_greenlet(Tasklet* t, PyGreenlet* g) noexcept;
+// Makes a tasklet the current one out of its turn, whichever chain it is in.
+void take_turn(Scheduler& s, Tasklet* t) noexcept;
 
 }  // namespace stackless

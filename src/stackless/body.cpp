@@ -8,8 +8,11 @@
 #include "core/reference.hpp"
 #include "core/switch.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "stackless/active.hpp"
 #include "stackless/arrival.hpp"
 #include "stackless/ownership.hpp"
+#include "stackless/refusal.hpp"
+#include "stackless/runs.hpp"
 #include "stackless/turn.hpp"
 
 namespace stackless {
@@ -17,28 +20,10 @@ namespace stackless {
 using core::Reference;
 using interpreter::Holding;
 
-void Scheduler::add_active(Tasklet* t) noexcept {
-    Holding lock(tasklets_lock);
-    t->is_active = true;
-    active.prepend(t);
-}
-
-void Scheduler::remove_active(Tasklet* t) noexcept {
-    Holding lock(tasklets_lock);
-    forget_active(t);
-}
-
-void Scheduler::forget_active(Tasklet* t) noexcept {
-    t->is_active = false;
-    t->suspension = Suspension::in_turn;
-    active.remove(t);
-    forget_runs(t);
-}
-
 namespace {
 
-// What is left of the exception that ended a tasklet: nothing if it is one that only ends it, or if the error handler
-// deals with it.
+// Clears the exception that ended a tasklet if it is TaskletExit or GreenletExit, or if the error handler returns. An
+// exception that the error handler raises replaces it.
 void handle_error(Scheduler& s, Reference& exception) {
     if (PyErr_GivenExceptionMatches(exception.get(), s.state->tasklet_exit) ||
         PyErr_GivenExceptionMatches(exception.get(), s.module->greenlet_exit)) {
@@ -54,8 +39,9 @@ void handle_error(Scheduler& s, Reference& exception) {
     }
 }
 
-// Decides who goes on when the current tasklet has ended: the parent of its greenlet. Returns the result of the latter.
-PyObject* pass_on(Scheduler& s, Tasklet* self, Reference exception) {
+// Chooses the tasklet that runs after the current one, which has ended, and makes its greenlet the parent of the
+// running one. Returns the result for the running greenlet. The exception, if any, is raised in the fallback tasklet.
+PyObject* finish(Scheduler& s, Tasklet* self, Reference exception) {
     {
         Holding lock(tasklets_lock);
         unlink(self);
@@ -64,13 +50,13 @@ PyObject* pass_on(Scheduler& s, Tasklet* self, Reference exception) {
     s.set_switching(true);
     for (;;) {
         if (exception) {
-            s.raise_in(s.sleeper(), exception.release());
+            raise_in(s, fallback(s), exception.release());
         }
-        Tasklet* next = s.next_turn(self);
+        Tasklet* next = next_turn(s, self);
         if (next != nullptr) {
-            next = s.prepare(self, next, s.is_plain());
+            next = prepare_switch(s, self, next, s.is_plain());
         }
-        if (s.thread == nullptr) [[unlikely]] {  // it ends, and with it this greenlet
+        if (s.thread == nullptr) [[unlikely]] {  // it ends, and this greenlet with it
             PyErr_Clear();
             return Py_NewRef(Py_None);
         }
@@ -102,16 +88,15 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t count) noexce
     bool is_tasklet = count == 1 && PyObject_TypeCheck(args[0], s.state->tasklet_type);
     Tasklet* self = is_tasklet ? as_tasklet(args[0]) : nullptr;
     if (self == nullptr || self->greenlet != s.thread->current || self->is_active) {
-        return fail("only a scheduler runs tasklets");
+        return raise_runtime_error("only a scheduler runs tasklets");
     }
-    // Nothing else on this stack holds it.
-    core::GcRoot holder(*s.thread,
-                        Reference::steal(std::exchange(const_cast<PyObject**>(args)[0], Py_NewRef(Py_None))));
+    // The greenlet's reference to the tasklet: no other one lies on this stack.
+    core::GcRoot owner(*s.thread, Reference::steal(std::exchange(const_cast<PyObject**>(args)[0], Py_NewRef(Py_None))));
     self->first_greenlet = s.thread->current;
-    self->holder = &holder;
-    s.add_active(self);
+    self->owner = &owner;
+    add_active(s, self);
     Reference result = Reference::steal(arrive(s, self, Py_NewRef(Py_None)));
-    drop_parting(s);
+    release_paused(s);
     if (result) {
         result = Reference::steal(PyObject_Call(self->function, self->arguments, self->keywords));
     }
@@ -120,17 +105,17 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t count) noexce
     if (exception) {
         handle_error(s, exception);
     }
-    unbind(self);  // what runs because of that can't bind it anew yet
+    unbind(self);  // while it is active, so that code that runs meanwhile can't bind it
     Reference greenlet;
     {
         Holding lock(tasklets_lock);
-        s.forget_active(self);
+        remove_active_locked(s, self);
         self->first_greenlet = nullptr;
-        self->holder = nullptr;
+        self->owner = nullptr;
         greenlet = Reference::steal(core::as_object(std::exchange(self->greenlet, nullptr)));
     }
     if (s.current != self) [[unlikely]] {
-        // Greenlets switched to this one while the tasklet waited in another one: they go on.
+        // Other code switched to this greenlet while the tasklet waited in another one. The parent is resumed.
         Tasklet* removed;
         {
             Holding lock(tasklets_lock);
@@ -143,7 +128,7 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t count) noexce
         interpreter::put_exception(exception.release());
         return nullptr;
     }
-    return pass_on(s, self, std::move(exception));
+    return finish(s, self, std::move(exception));
 }
 
 }  // namespace stackless

@@ -1,4 +1,4 @@
-// What the greenlet of a tasklet runs: the life of a tasklet from its first turn to its end.
+// What the greenlet of a tasklet runs, from the tasklet's first turn to its end.
 
 #pragma once
 
@@ -6,7 +6,7 @@
 
 namespace stackless {
 
-// run_tasklet(tasklet), as CPython calls it.
+// run_tasklet(tasklet), with the signature of METH_FASTCALL.
 PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept;
 
 }  // namespace stackless

@@ -1,4 +1,5 @@
-// The channel object: where tasklets meet to hand over a value. It stores none: the tasklet that comes first waits.
+// The channel object, through which one tasklet passes a value to another. It stores no values: the tasklet that comes
+// first waits.
 
 #pragma once
 
@@ -8,16 +9,16 @@ namespace stackless {
 
 struct Channel {
     PyObject_HEAD
-    ChainRing waiting;                             // owns its tasklets
-    interpreter::SharedValue<Py_ssize_t> balance;  // how many wait to send; negative: to receive
-    // Which of two that meet runs at once: -1 the receiver, 1 the sender, 0 the one that did not have to wait.
+    ChainRing waiting;
+    interpreter::SharedValue<Py_ssize_t> balance;  // how many tasklets wait to send; negative: to receive
+    // Which of two tasklets that meet runs first: -1 the receiver, 1 the sender, 0 the one that did not have to wait.
     interpreter::SharedValue<int> preference;
-    interpreter::SharedValue<bool> schedule_all;  // neither: it is the next one's turn
-    interpreter::SharedValue<bool> closing;       // nobody may begin to wait
-    Scheduler* user;  // owned; of the thread that used it last, where that is quicker to know than to find out
+    interpreter::SharedValue<bool> schedule_all;  // neither of them: the next runnable tasklet does
+    interpreter::SharedValue<bool> closing;       // no tasklet may begin to wait
+    Scheduler* last_user;  // owned; of the thread that used the channel last. A cache, empty without a GIL
     PyObject* weak_references;
 
-    // Puts a tasklet at the end. Takes over a reference.
+    // Appends a tasklet that waits. Takes ownership of a reference.
     void append(Tasklet* t, bool sends) noexcept {
         t->chain = Chain::channel;
         t->channel = this;
@@ -26,7 +27,7 @@ struct Channel {
         balance += sends ? 1 : -1;
     }
 
-    // Gives the caller the reference.
+    // Unlinks a tasklet that waits. Passes the reference to the caller.
     void remove(Tasklet* t) noexcept {
         waiting.remove(t);
         t->chain = Chain::none;

@@ -4,10 +4,8 @@
 
 #include "core/reference.hpp"
 #include "interpreter/context.hpp"
-#include "interpreter/frames/frame_object.hpp"
 #include "interpreter/thread_state.hpp"
 #include "stackless/refusal.hpp"
-#include "stackless/scheduler.hpp"
 
 namespace stackless {
 
@@ -28,20 +26,20 @@ PyObject* running_context() noexcept {
 
 namespace {
 
-// May the context of a tasklet that is not the current one of this thread be used? The lock is held. If threads do not
-// take turns, one that has a stack may be resumed by its own at any time.
-bool has_context_at_hand(const Tasklet& t) noexcept {
+// True if the context of a tasklet that is not the current one of this thread may be used. The lock is held. Without a
+// GIL, its own thread may resume a tasklet that has a stack at any time.
+bool is_context_accessible(const Tasklet& t) noexcept {
     bool may_run = t.is_active && !interpreter::has_gil && !t.scheduler->is_running_thread();
     return !may_run && !t.scheduler->is_busy_with(&t);
 }
 
-// Is its context that of the running greenlet? So it is of the current tasklet, and of one in whose greenlet another
-// one goes on.
+// True if the tasklet's context is that of the running greenlet. It is for the current tasklet, and for one in whose
+// greenlet the current one runs.
 bool has_running_context(const Tasklet& t, const Scheduler* own) noexcept {
     return own != nullptr && (own->current == &t || own->thread->current == t.greenlet);
 }
 
-// Where the context of a tasklet is that does not run. The lock is held.
+// Where the context of a suspended tasklet is stored. The lock is held.
 PyObject** context_of(Tasklet& t) noexcept {
     if (t.greenlet == nullptr) {
         return &t.context;
@@ -52,11 +50,6 @@ PyObject** context_of(Tasklet& t) noexcept {
 
 }  // namespace
 
-bool is_current_here(const Tasklet& t) noexcept {
-    Scheduler* s = own_scheduler(t);
-    return s != nullptr && s->current == &t;
-}
-
 bool set_context(Tasklet& t, PyObject* context) noexcept {
     Scheduler* own = own_scheduler(t);
     bool runs = has_running_context(t, own);
@@ -64,7 +57,7 @@ bool set_context(Tasklet& t, PyObject* context) noexcept {
     Reference old;
     Holding lock(tasklets_lock);
     const char* reason = nullptr;
-    if (own == nullptr && (t.chain != Chain::none || !has_context_at_hand(t))) {
+    if (own == nullptr && (t.chain != Chain::none || !is_context_accessible(t))) {
         reason = "the tasklet is scheduled in another thread";
     }
     else if (t.is_active && interpreter::is_entered(runs ? interpreter::running_context(ts) : *context_of(t))) {
@@ -88,29 +81,13 @@ PyObject* get_context(Tasklet& t) noexcept {
     }
     Reference context;
     Holding lock(tasklets_lock);
-    if (has_context_at_hand(t)) {
+    if (is_context_accessible(t)) {
         PyObject*& place = *context_of(t);
         place = place != nullptr ? place : made.release();
         context = Reference::borrow(place);
     }
     return is_allowed(context ? nullptr : "the tasklet is the current one of another thread", lock) ? context.release()
                                                                                                     : nullptr;
-}
-
-PyFrameObject* innermost_frame(const Tasklet& t) noexcept {
-    Scheduler* own = own_scheduler(t);
-    if (!t.is_active || (own == nullptr && (!interpreter::has_gil || t.scheduler->thread == nullptr))) {
-        return nullptr;
-    }
-    if (t.scheduler->current == &t) {
-        auto* frame = own != nullptr ? PyEval_GetFrame() : nullptr;
-        return reinterpret_cast<PyFrameObject*>(Py_XNewRef(reinterpret_cast<PyObject*>(frame)));
-    }
-    core::Greenlet& greenlet = *t.greenlet->pimpl;
-    if (greenlet.activation == nullptr || greenlet.thread->current == t.greenlet) {
-        return nullptr;
-    }
-    return interpreter::innermost_frame_object(interpreter::current_thread_state(), greenlet.activation->state);
 }
 
 }  // namespace stackless

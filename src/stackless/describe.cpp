@@ -12,17 +12,17 @@ using interpreter::Holding;
 
 namespace {
 
-// What is looked at while the lock is held, to be put into words without it.
+// What is read while the lock is held, and described after it is released.
 struct Observed {
-    Reference function;  // or empty
-    Reference channel;   // that it waits on, or empty
+    Reference function;  // empty if it has none
+    Reference channel;   // the one it waits on; empty if it does not wait
     bool sends = false;
     bool is_main = false;
     const char* state = "";
 };
 
 const char* state_of(const Tasklet* t) noexcept {
-    if (!is_alive(t)) {
+    if (!is_alive_locked(t)) {
         return "not alive";
     }
     if (t->scheduler->current == t) {

@@ -1,4 +1,4 @@
-// What messages and repr() say of tasklets and channels. Nothing here runs code of a program.
+// What messages and repr() say about tasklets and channels. Nothing here runs Python code.
 
 #pragma once
 
@@ -12,8 +12,8 @@ namespace stackless {
 PyObject* repr_of_tasklet(PyObject* self);
 PyObject* repr_of_channel(PyObject* self);
 
-// Which tasklets of a thread wait on which channels, to do what: a sentence, with a space before it, that names ten of
-// them at most. Empty if there are none, or memory ran out.
+// Says which tasklets of a thread wait on which channels, and what for: a sentence that begins with a space and names
+// at most ten tasklets. An empty string if none wait; an empty reference, without an exception, if memory ran out.
 core::Reference who_waits(const Scheduler& s) noexcept;
 
 }  // namespace stackless

@@ -1,4 +1,4 @@
-// The functions of the layer.
+#include "stackless/functions.hpp"
 
 #include <memory>
 #include <new>
@@ -8,9 +8,11 @@
 #include "interpreter/threading/threads.hpp"
 #include "python/arguments.hpp"
 #include "python/define.hpp"
+#include "stackless/operations.hpp"
 #include "stackless/run.hpp"
 #include "stackless/scheduler.hpp"
-#include "stackless/thread_life.hpp"
+#include "stackless/thread_end.hpp"
+#include "stackless/turn.hpp"
 
 namespace stackless {
 
@@ -22,11 +24,11 @@ namespace {
 
 using Arguments = PyObject* const*;
 
-// What one instruction of Stackless Python's virtual machine counts as: timeouts are given in instructions.
+// Timeouts are given in instructions of Stackless Python's virtual machine. Each counts as this long.
 constexpr std::int64_t nanoseconds_per_instruction = 20;
 
-// The argument `retval` of schedule() and schedule_remove(), the current tasklet if it is not given: borrowed. nullptr
-// with TypeError if there is anything else.
+// The argument `retval` of schedule() and schedule_remove(), or the current tasklet if it is not given: borrowed.
+// nullptr with TypeError if there are other arguments.
 PyObject* parse_retval(Scheduler& s, const char* name, Arguments args, Py_ssize_t count, PyObject* names) noexcept {
     Py_ssize_t named = names != nullptr ? PyTuple_GET_SIZE(names) : 0;
     if (count + named == 0) [[likely]] {
@@ -46,22 +48,22 @@ PyObject* parse_retval(Scheduler& s, const char* name, Arguments args, Py_ssize_
 
 PyDoc_STRVAR(run_doc,
 "run($module, /, timeout=0, threadblock=False, soft=False, ignore_nesting=False, totaltimeout=False)\n--\n\n"
-"Run the other tasklets of the thread until none of them is runnable any more.\n\n"
-"Any tasklet may call it. Such calls nest: the innermost one returns first.\n\n"
+"Run the other tasklets of the thread until none of them is runnable.\n\n"
+"Any tasklet may call it. Calls nest: the innermost one returns first.\n\n"
 "Parameters:\n"
-"    timeout: interrupt a tasklet that has run for so long without a switch. In instructions of Stackless\n"
-"        Python's, of which each counts as 20 nanoseconds; 0 for never. A run() with a timeout within\n"
-"        another one has none.\n"
-"    threadblock: if there are other threads, wait for them to make a tasklet of this one runnable. It\n"
-"        returns when a tasklet has ended and no other one is runnable.\n"
+"    timeout: interrupt a tasklet that has run for so long without a switch. The unit is 20 nanoseconds,\n"
+"        for one instruction of Stackless Python; 0 means never. In a run() with a timeout, the timeout\n"
+"        of an inner run() is ignored.\n"
+"    threadblock: if there are other threads, wait for them to make a tasklet of this one runnable. run()\n"
+"        then returns when a tasklet has ended and no other one is runnable.\n"
 "    soft: interrupt no tasklet, but return at the next switch.\n"
-"    ignore_nesting: of no effect: a tasklet can be interrupted however its calls are nested.\n"
+"    ignore_nesting: has no effect. A tasklet can be interrupted at any depth of calls.\n"
 "    totaltimeout: the timeout is for all tasklets together.\n"
 "Returns:\n"
-"    The tasklet that was interrupted, which is now paused; or None.\n"
+"    The interrupted tasklet, which is paused now; or None.\n"
 "Raises:\n"
 "    RuntimeError: switches are trapped, see switch_trap().\n"
-"    What a tasklet raised and did not catch; that tasklet has ended.");
+"    An exception that a tasklet raised and did not catch. The tasklet has ended.");
 
 PyObject* run(PyObject*, PyObject* args, PyObject* kwargs) {
     static const char* names[] = {"timeout", "threadblock", "soft", "ignore_nesting", "totaltimeout", nullptr};
@@ -88,19 +90,19 @@ PyObject* run(PyObject*, PyObject* args, PyObject* kwargs) {
 
 PyDoc_STRVAR(schedule_doc,
 "schedule($module, /, retval=<the current tasklet>)\n--\n\n"
-"Let the next tasklet run; the current one is put at the end of the runnable ones.\n\n"
+"Run the next tasklet. The current one moves to the end of the runnable ones.\n\n"
 "Returns:\n"
-"    retval, or what the attribute tempval of the tasklet was set to meanwhile.\n"
+"    retval, or the value that the tasklet's attribute tempval was set to meanwhile.\n"
 "Raises:\n"
 "    RuntimeError: switches are trapped, see switch_trap().\n"
-"    Whatever is raised in the tasklet meanwhile.");
+"    Any exception that is thrown into the tasklet meanwhile.");
 
 PyObject* schedule(PyObject*, Arguments args, Py_ssize_t count, PyObject* names) {
     Scheduler* s = Scheduler::running();
     if (s == nullptr) {
         return nullptr;
     }
-    s->thread->run_kill_queue();  // which may end the current tasklet
+    s->thread->run_kill_queue();  // may end the current tasklet
     PyObject* value = parse_retval(*s, "schedule", args, count, names);
     if (value == nullptr) {
         return nullptr;
@@ -116,29 +118,29 @@ PyObject* schedule(PyObject*, Arguments args, Py_ssize_t count, PyObject* names)
     {
         Holding lock(tasklets_lock);
         old = self->outcome.exchange(Outcome::value(Py_NewRef(value)));
-        s->runnable.rotate_to(self->in_chain.next);
+        s->runnable.rotate_to(self->chain_link.next);
     }
     if (!old.is_empty()) [[unlikely]] {
-        return s->let_go_and_go_on(self, old.release(), nullptr, {args, count, names});
+        return release_and_switch(*s, self, old.release(), nullptr, {args, count, names});
     }
-    return s->go_on(self, s->runnable.first(), {args, count, names});
+    return switch_tasklets(*s, self, s->runnable.first(), {args, count, names});
 }
 
 PyDoc_STRVAR(schedule_remove_doc,
 "schedule_remove($module, /, retval=<the current tasklet>)\n--\n\n"
-"Let the next tasklet run; the current one is paused, until it is inserted, run or switched to.\n\n"
+"Run the next tasklet. The current one is paused until it is inserted, run or switched to.\n\n"
 "Returns:\n"
-"    retval, or what the attribute tempval of the tasklet was set to meanwhile.\n"
+"    retval, or the value that the tasklet's attribute tempval was set to meanwhile.\n"
 "Raises:\n"
-"    RuntimeError: no other tasklet could run: a deadlock. Or switches are trapped, see switch_trap().\n"
-"    Whatever is raised in the tasklet meanwhile.");
+"    RuntimeError: no other tasklet can run (a deadlock), or switches are trapped, see switch_trap().\n"
+"    Any exception that is thrown into the tasklet meanwhile.");
 
 PyObject* schedule_remove(PyObject*, Arguments args, Py_ssize_t count, PyObject* names) {
     Scheduler* s = Scheduler::running();
     if (s == nullptr) {
         return nullptr;
     }
-    s->thread->run_kill_queue();  // which may end the current tasklet
+    s->thread->run_kill_queue();  // may end the current tasklet
     PyObject* value = parse_retval(*s, "schedule_remove", args, count, names);
     if (value == nullptr || !s->may_switch()) {
         return nullptr;
@@ -148,14 +150,14 @@ PyObject* schedule_remove(PyObject*, Arguments args, Py_ssize_t count, PyObject*
         Holding lock(tasklets_lock);
         old = s->current->outcome.exchange(Outcome::value(Py_NewRef(value)));
     }
-    return s->pause({args, count, names});
+    return pause_unowned(*s, {args, count, names});
 }
 
-// --- what there is ---------------------------------------------------------------------------------------------------
+// --- queries ---------------------------------------------------------------------------------------------------------
 
 PyDoc_STRVAR(getcurrent_doc,
 "getcurrent($module, /)\n--\n\n"
-"The tasklet that runs.");
+"Return the running tasklet.");
 
 PyObject* getcurrent(PyObject*, PyObject*) {
     Scheduler* s = Scheduler::running();
@@ -164,7 +166,7 @@ PyObject* getcurrent(PyObject*, PyObject*) {
 
 PyDoc_STRVAR(getmain_doc,
 "getmain($module, /)\n--\n\n"
-"The main tasklet of the thread: what it does when it runs no other one.");
+"Return the main tasklet of the thread: its code outside all other tasklets.");
 
 PyObject* getmain(PyObject*, PyObject*) {
     Scheduler* s = Scheduler::running();
@@ -173,7 +175,7 @@ PyObject* getmain(PyObject*, PyObject*) {
 
 PyDoc_STRVAR(getruncount_doc,
 "getruncount($module, /)\n--\n\n"
-"How many tasklets of the thread are runnable, the current one included.");
+"Return how many tasklets of the thread are runnable, including the current one.");
 
 PyObject* getruncount(PyObject*, PyObject*) {
     Scheduler* s = Scheduler::running();
@@ -182,11 +184,12 @@ PyObject* getruncount(PyObject*, PyObject*) {
 
 PyDoc_STRVAR(get_thread_info_doc,
 "get_thread_info($module, thread_id=-1, /)\n--\n\n"
+"Return the state of a thread's scheduler.\n\n"
 "Parameters:\n"
-"    thread_id: the thread; the running one if -1 or None.\n"
+"    thread_id: the identifier of the thread; the running one if -1 or None.\n"
 "Returns:\n"
-"    The main tasklet of a thread, its current one, and how many are runnable. Where threads do not take\n"
-"    turns, (None, None, 0) for one that has not used tasklets.\n"
+"    A tuple: the main tasklet, the current one, and the number of runnable ones. On free-threaded CPython\n"
+"    (None, None, 0) for a thread that has not used tasklets.\n"
 "Raises:\n"
 "    RuntimeError: there is no such thread.");
 
@@ -205,8 +208,8 @@ PyObject* get_thread_info(PyObject*, Arguments args, Py_ssize_t count) {
     Reference found = Scheduler::of_thread(*running->state, id);
     if (found) {
         Holding lock(tasklets_lock);
-        auto* s = reinterpret_cast<Scheduler*>(found.get());
-        exists = s->thread != nullptr;  // else it has ended meanwhile
+        Scheduler* s = as_scheduler(found.get());
+        exists = s->thread != nullptr;  // else the thread has ended meanwhile
         main = Reference::borrow(as_object(s->main));
         current = Reference::borrow(as_object(s->current));
         runnable = s->runnable.count();
@@ -223,7 +226,7 @@ PyObject* get_thread_info(PyObject*, Arguments args, Py_ssize_t count) {
 
 PyDoc_STRVAR(get_threads_doc,
 "_get_threads($module, /)\n--\n\n"
-"The ids of all threads of the interpreter, the main one's first.");
+"Return the identifiers of all threads of the interpreter, the main thread's first.");
 
 PyObject* get_threads(PyObject*, PyObject*) {
     Py_ssize_t expected = 0, count = 0;
@@ -252,9 +255,11 @@ PyObject* get_threads(PyObject*, PyObject*) {
 
 PyDoc_STRVAR(switch_trap_doc,
 "switch_trap($module, change=0, /)\n--\n\n"
-"Change the level of the trap. While it is above zero, RuntimeError is raised where the thread would switch.\n\n"
+"Change the level of the trap. While it is above zero, a switch in this thread raises RuntimeError.\n\n"
+"Parameters:\n"
+"    change: what is added to the level.\n"
 "Returns:\n"
-"    The level until now.");
+"    The previous level.");
 
 PyObject* switch_trap(PyObject*, Arguments args, Py_ssize_t count) {
     Scheduler* s = Scheduler::running();
@@ -267,13 +272,13 @@ PyObject* switch_trap(PyObject*, Arguments args, Py_ssize_t count) {
     }
     long old = s->switch_trap;
     s->switch_trap += change;
-    if (s->switch_trap <= 0 && s->interrupt_is_due && !s->interrupt()) {
+    if (s->switch_trap <= 0 && !interrupt_if_due(*s)) {
         return nullptr;
     }
     return PyLong_FromLong(old);
 }
 
-// Sets one of the callbacks, to nullptr for None. Returns the one before, or None.
+// Sets one of the callbacks. Returns the previous one. None stands for no callback.
 PyObject* exchange_callback(State::Callback State::* callback, PyObject* value) noexcept {
     core::ModuleState* module = core::ModuleState::of_interpreter();
     if (module == nullptr) {
@@ -299,15 +304,16 @@ PyObject* get_callback(State::Callback State::* callback) noexcept {
 
 PyDoc_STRVAR(set_channel_callback_doc,
 "set_channel_callback($module, callable, /)\n--\n\n"
-"Have a function called whenever a tasklet sends or receives, in any thread; None for none.\n\n"
+"Set a function that is called whenever a tasklet sends or receives, in any thread.\n\n"
 "Parameters:\n"
-"    callable: called as callable(channel, tasklet, sending, willblock), with the tasklet that does it,\n"
-"        and willblock true if it has to wait; the attribute tempval of the tasklet is what it sends. It\n"
-"        can't use channels or switch. What it raises is raised there, and nothing is sent.\n"
+"    callable: called as callable(channel, tasklet, sending, willblock); None for no function. tasklet\n"
+"        sends (sending is true) or receives, and willblock is true if it has to wait. The tasklet's\n"
+"        attribute tempval is the value that it sends. The function can't use channels or switch. An\n"
+"        exception that it raises is raised by the operation, and no value is passed.\n"
 "Returns:\n"
-"    The function until now, or None.\n"
+"    The previous function, or None.\n"
 "Raises:\n"
-"    TypeError: it is neither callable nor None.");
+"    TypeError: the argument is neither callable nor None.");
 
 PyObject* set_channel_callback(PyObject*, PyObject* value) {
     return exchange_callback(&State::channel_callback, value);
@@ -315,20 +321,20 @@ PyObject* set_channel_callback(PyObject*, PyObject* value) {
 
 PyDoc_STRVAR(get_channel_callback_doc,
 "get_channel_callback($module, /)\n--\n\n"
-"What set_channel_callback() has set, or None.");
+"Return the function that set_channel_callback() has set, or None.");
 
 PyObject* get_channel_callback(PyObject*, PyObject*) { return get_callback(&State::channel_callback); }
 
 PyDoc_STRVAR(set_schedule_callback_doc,
 "set_schedule_callback($module, callable, /)\n--\n\n"
-"Have a function called at each switch, in any thread; None for none.\n\n"
+"Set a function that is called before each switch, in any thread.\n\n"
 "Parameters:\n"
-"    callable: called as callable(prev, next) with the tasklet that ran and the one that will, before the\n"
-"        switch. It can't switch itself. What it raises is reported by sys.unraisablehook().\n"
+"    callable: called as callable(prev, next), with the tasklet that runs and the one that will run; None\n"
+"        for no function. It can't switch itself. sys.unraisablehook() reports the exceptions it raises.\n"
 "Returns:\n"
-"    The function until now, or None.\n"
+"    The previous function, or None.\n"
 "Raises:\n"
-"    TypeError: it is neither callable nor None.");
+"    TypeError: the argument is neither callable nor None.");
 
 PyObject* set_schedule_callback(PyObject*, PyObject* value) {
     return exchange_callback(&State::schedule_callback, value);
@@ -336,20 +342,20 @@ PyObject* set_schedule_callback(PyObject*, PyObject* value) {
 
 PyDoc_STRVAR(get_schedule_callback_doc,
 "get_schedule_callback($module, /)\n--\n\n"
-"What set_schedule_callback() has set, or None.");
+"Return the function that set_schedule_callback() has set, or None.");
 
 PyObject* get_schedule_callback(PyObject*, PyObject*) { return get_callback(&State::schedule_callback); }
 
 PyDoc_STRVAR(set_error_handler_doc,
 "set_error_handler($module, handler, /)\n--\n\n"
-"Have a function called when a tasklet ends with an exception other than TaskletExit; None for none.\n\n"
+"Set a function that is called when a tasklet ends with an exception other than TaskletExit.\n\n"
 "Parameters:\n"
-"    handler: called as handler(type, value, traceback) in the tasklet. When it returns, the tasklet has\n"
-"        ended well; what it raises is raised out of run() instead of the exception.\n"
+"    handler: called as handler(type, value, traceback) in the tasklet; None for no function. If it\n"
+"        returns, the exception is dropped. If it raises another one, run() raises that one instead.\n"
 "Returns:\n"
-"    The function until now, or None.\n"
+"    The previous function, or None.\n"
 "Raises:\n"
-"    TypeError: it is neither callable nor None.");
+"    TypeError: the argument is neither callable nor None.");
 
 PyObject* set_error_handler(PyObject*, PyObject* value) { return exchange_callback(&State::error_handler, value); }
 
@@ -357,7 +363,7 @@ PyObject* set_error_handler(PyObject*, PyObject* value) { return exchange_callba
 
 PyDoc_STRVAR(kill_all_doc,
 "_kill_all($module, /)\n--\n\n"
-"Kill the tasklets of the thread that have begun to run. Called before the interpreter ends.");
+"Kill the active tasklets of the thread. To be called before the interpreter ends.");
 
 PyObject* kill_all(PyObject*, PyObject*) {
     core::Thread* thread = core::Thread::running();
@@ -365,7 +371,7 @@ PyObject* kill_all(PyObject*, PyObject*) {
         return nullptr;
     }
     if (layer_object(*thread).object != nullptr) {
-        kill_active(*reinterpret_cast<Scheduler*>(layer_object(*thread).object));
+        kill_active(*as_scheduler(layer_object(*thread).object));
     }
     Py_RETURN_NONE;
 }

@@ -1,10 +1,9 @@
-// Makes what an interpreter has of this layer, and adds it to the module.
-
-#include "stackless/state.hpp"
+#include "stackless/layer.hpp"
 
 #include "core/reference.hpp"
 #include "python/define.hpp"
 #include "stackless/body.hpp"
+#include "stackless/functions.hpp"
 #include "stackless/types/types.hpp"
 
 namespace stackless {
@@ -18,7 +17,7 @@ PyMethodDef run_tasklet_function = {"run_tasklet", python::as_method(run_tasklet
 bool fill(State& state) noexcept {
     auto make_exit = [] {
         return PyErr_NewExceptionWithDoc("greenlet.stackless.TaskletExit",
-                                         "Raised in a tasklet to end it. The scheduler takes no further notice of it.",
+                                         "Raised in a tasklet to end it. The scheduler does not report it.",
                                          PyExc_SystemExit, nullptr);
     };
     auto ensure_type = [](PyTypeObject*& place, PyObject* (*make)() noexcept) {
@@ -30,7 +29,7 @@ bool fill(State& state) noexcept {
            core::ensure(state.run_tasklet, [] { return PyCFunction_New(&run_tasklet_function, nullptr); });
 }
 
-// greenlet._greenlet.stackless: what greenlet.stackless is made of.
+// Makes greenlet._greenlet.stackless, which the Python module greenlet.stackless is made of.
 PyObject* make_namespace(State& state) noexcept {
     Reference result = Reference::steal(PyModule_New("greenlet._greenlet.stackless"));
     auto add = [&result](const char* name, void* object) {
@@ -48,18 +47,6 @@ int add_to(PyObject* module, core::ModuleState& module_state) noexcept {
     State* state = layer.ensure(module_state);
     Reference names = Reference::steal(state != nullptr && fill(*state) ? make_namespace(*state) : nullptr);
     return names ? PyModule_AddObjectRef(module, "stackless", names.get()) : -1;
-}
-
-State::~State() {
-    Py_XDECREF(tasklet_type);
-    Py_XDECREF(channel_type);
-    Py_XDECREF(scheduler_type);
-    Py_XDECREF(atomic_type);
-    Py_XDECREF(tasklet_exit);
-    Py_XDECREF(run_tasklet);
-    for (PyObject* callback : {channel_callback.get(), schedule_callback.get(), error_handler.get()}) {
-        Py_XDECREF(callback);
-    }
 }
 
 }  // namespace stackless

@@ -6,8 +6,8 @@
 
 namespace stackless {
 
-// Held to read or change what several threads may use of tasklets, channels and schedulers. With a GIL it is empty.
-// References are dropped after it is released.
+// Guards what several threads may use of tasklets, channels and schedulers. With a GIL it is empty. References are
+// dropped after it is released, because that may run any code.
 inline interpreter::Lock tasklets_lock;
 
 }  // namespace stackless

@@ -1,14 +1,14 @@
-// What can be done with a tasklet, by any thread.
-
-#include "stackless/tasklet.hpp"
+#include "stackless/operations.hpp"
 
 #include <utility>
 
 #include "core/reference.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "stackless/active.hpp"
 #include "stackless/contexts.hpp"
 #include "stackless/ownership.hpp"
 #include "stackless/refusal.hpp"
+#include "stackless/turn.hpp"
 
 namespace stackless {
 
@@ -19,7 +19,7 @@ namespace {
 
 constexpr const char* thread_has_ended = "the tasklet has no thread: its own has ended";
 
-// The reasons to refuse are nullptr if there is none, and found while the lock is held.
+// Each of these returns the reason to refuse an operation, or nullptr if there is none. The lock is held.
 
 const char* why_not_to_bind(const Tasklet& t, bool gives_arguments) noexcept {
     return t.scheduler->is_busy_with(&t) ? "the current tasklet can't be bound anew"
@@ -33,7 +33,7 @@ const char* why_not_to_bind(const Tasklet& t, bool gives_arguments) noexcept {
 const char* why_not_to_run(const Tasklet& t) noexcept {
     return t.chain == Chain::channel                               ? "You cannot run a blocked tasklet"
            : t.scheduler->thread == nullptr && is_ready_to_run(&t) ? thread_has_ended
-           : !is_alive(&t)                                         ? "You cannot run an unbound(dead) tasklet"
+           : !is_alive_locked(&t)                                  ? "You cannot run an unbound(dead) tasklet"
                                                                    : nullptr;
 }
 
@@ -60,36 +60,7 @@ bool parse_thread_id(PyObject* number, unsigned long& id) noexcept {
         return true;
     }
     id = PyLong_AsUnsignedLong(number);
-    return !(id == static_cast<unsigned long>(-1) && PyErr_Occurred());
-}
-
-PyObject* fail(const char* message) noexcept {
-    PyErr_SetString(PyExc_RuntimeError, message);
-    return nullptr;
-}
-
-Tasklet* make_tasklet(PyTypeObject* type, Scheduler& scheduler) noexcept {
-    Tasklet* t = as_tasklet(type->tp_alloc(type, 0));
-    if (t != nullptr) {
-        t->scheduler = reinterpret_cast<Scheduler*>(Py_NewRef(reinterpret_cast<PyObject*>(&scheduler)));
-    }
-    return t;
-}
-
-Scheduler* own_scheduler(const Tasklet& t) noexcept {
-    Holding lock(tasklets_lock);
-    Scheduler* s = t.scheduler;
-    return s->is_running_thread() ? s : nullptr;
-}
-
-bool has_ended_thread(const Tasklet& t) noexcept {
-    Holding lock(tasklets_lock);
-    return t.scheduler->thread == nullptr;
-}
-
-bool is_alive_now(const Tasklet& t) noexcept {
-    Holding lock(tasklets_lock);
-    return is_alive(&t);
+    return id != static_cast<unsigned long>(-1) || PyErr_Occurred() == nullptr;
 }
 
 // --- binding ---------------------------------------------------------------------------------------------------------
@@ -114,7 +85,7 @@ bool bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keyword
         return false;
     }
     if (lacks_function) {
-        fail("the tasklet was not bound to a function");
+        raise_runtime_error("the tasklet was not bound to a function");
         return false;
     }
     Reference context;
@@ -132,7 +103,7 @@ bool bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keyword
     if (gives_arguments && !new_arguments) {
         return false;
     }
-    // All is set before what it was bound to goes, which may run code.
+    // All is set before the old references are dropped, which may run any code.
     Reference old_function, old_context, old_greenlet;
     lock.acquire_again();
     lacks_function = gives_arguments && function == nullptr && t.function == nullptr;
@@ -142,8 +113,7 @@ bool bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keyword
     if (function != nullptr || !gives_arguments) {
         old_function = Reference::steal(std::exchange(t.function, new_function.release()));
         old_context = Reference::steal(std::exchange(t.context, context.release()));
-        old_greenlet = Reference::steal(
-            core::as_object(std::exchange(t.greenlet, nullptr)));  // made for it, but not begun
+        old_greenlet = Reference::steal(core::as_object(std::exchange(t.greenlet, nullptr)));  // created, but not begun
     }
     Reference old_arguments = Reference::steal(std::exchange(t.arguments, new_arguments.release()));
     Reference old_keywords = Reference::steal(std::exchange(t.keywords, new_keywords.release()));
@@ -151,21 +121,21 @@ bool bind(Tasklet& t, PyObject* function, PyObject* arguments, PyObject* keyword
     return true;
 }
 
-bool move(Tasklet& t, Scheduler& running, unsigned long thread_id) noexcept {
+bool move_to_thread(Tasklet& t, Scheduler& running, unsigned long thread_id) noexcept {
     Reference old, greenlet;
     Reference found = Scheduler::of_thread(*running.state, thread_id);
-    auto* target = reinterpret_cast<Scheduler*>(found.get());
+    Scheduler* target = as_scheduler(found.get());
     Holding lock(tasklets_lock);
     const char* reason = why_not_to_move(t);
     if (target != nullptr && target->thread == nullptr) {
-        target = nullptr;  // it has ended meanwhile
+        target = nullptr;  // the thread has ended meanwhile
     }
     if (reason == nullptr && target != nullptr) {
         if (t.is_active) {
-            t.scheduler->forget_active(&t);  // of a thread that has ended, or its greenlet was killed
+            remove_active_locked(*t.scheduler, &t);  // its thread has ended, or its greenlet was killed
         }
-        Scheduler* owned = reinterpret_cast<Scheduler*>(Py_NewRef(reinterpret_cast<PyObject*>(target)));
-        old = Reference::steal(reinterpret_cast<PyObject*>(t.scheduler.exchange(owned)));
+        Scheduler* owned = as_scheduler(Py_NewRef(as_object(target)));
+        old = Reference::steal(as_object(t.scheduler.exchange(owned)));
         greenlet = Reference::steal(core::as_object(std::exchange(t.greenlet, nullptr)));
     }
     if (!is_allowed(reason, lock)) {
@@ -200,7 +170,7 @@ bool remove(Tasklet& t) noexcept {
     Reference removed = Reference::steal(reason == nullptr && t.chain == Chain::runnable ? as_object(unlink(&t))
                                                                                          : nullptr);
     if (removed) {
-        unhold(&t);
+        drop_ownership(&t);
     }
     return is_allowed(reason, lock);
 }
@@ -221,30 +191,30 @@ bool put_first(Scheduler& s, Tasklet& t) noexcept {
 
 namespace {
 
-// Ends a tasklet that has not begun to run, or never will go on. The lock is held, at first.
-void end_unstarted(Tasklet& t, Holding& lock) noexcept {
-    Tasklet* held = as_tasklet(Py_NewRef(as_object(&t)));
+// Ends a tasklet that has not begun to run, or will never be resumed. The lock is held, and released.
+void end_inactive(Tasklet& t, Holding& lock) noexcept {
+    Tasklet* kept = as_tasklet(Py_NewRef(as_object(&t)));
     Tasklet* removed = unlink(&t);
     unbind(&t, lock);
     Py_DECREF(removed);
-    Py_DECREF(held);
+    Py_DECREF(kept);
 }
 
 }  // namespace
 
-void drop_stack(Tasklet& t) noexcept {
+void end_without_running(Tasklet& t) noexcept {
     Holding lock(tasklets_lock);
     PyGreenlet* greenlet = std::exchange(t.greenlet, nullptr);
     if (t.is_active) {
-        t.scheduler->forget_active(&t);
+        remove_active_locked(*t.scheduler, &t);
     }
-    end_unstarted(t, lock);
+    end_inactive(t, lock);
     Py_XDECREF(greenlet);
 }
 
 PyObject* make_exception(PyObject* type, PyObject* value, PyObject* traceback) noexcept {
-    value = given(value);
-    traceback = given(traceback);
+    value = none_to_null(value);
+    traceback = none_to_null(traceback);
     if (traceback != nullptr && !PyTraceBack_Check(traceback)) {
         PyErr_SetString(PyExc_TypeError, "tb must be a traceback or None");
         return nullptr;
@@ -284,7 +254,7 @@ PyObject* make_exception(PyObject* type, PyObject* value, PyObject* traceback) n
 }
 
 PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
-    Reference held = Reference::steal(exception);
+    Reference owned = Reference::steal(exception);
     core::ModuleState* module = core::ModuleState::of_interpreter();
     if (module == nullptr) {
         return nullptr;
@@ -292,26 +262,26 @@ PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
     bool is_exit = PyErr_GivenExceptionMatches(exception, layer.of(*module).tasklet_exit);
     Scheduler* s = own_scheduler(*t);
     if (s != nullptr) {
-        s->thread->run_kill_queue();  // which may include this one
+        s->thread->run_kill_queue();  // may include this one
     }
     Holding lock(tasklets_lock);
     s = t->scheduler == s ? s : nullptr;  // another thread may have bound it meanwhile
     bool is_busy = t->scheduler->is_busy_with(t);
     if (t->scheduler->thread == nullptr && is_ready_to_run(t)) {
         lock.release();
-        return fail(thread_has_ended);
+        return raise_runtime_error(thread_has_ended);
     }
-    if (!is_alive(t)) {
+    if (!is_alive_locked(t)) {
         lock.release();
-        return is_exit ? Py_NewRef(Py_None) : fail("You cannot throw to a dead tasklet");
+        return is_exit ? Py_NewRef(Py_None) : raise_runtime_error("You cannot throw to a dead tasklet");
     }
     if (!t->is_active && is_exit && !is_busy) {
-        end_unstarted(*t, lock);
+        end_inactive(*t, lock);
         Py_RETURN_NONE;
     }
     if (s != nullptr && s->current == t) {
         lock.release();
-        interpreter::put_exception(held.release());
+        interpreter::put_exception(owned.release());
         return nullptr;
     }
     pending = pending || s == nullptr;
@@ -319,7 +289,7 @@ PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
         lock.release();
         return nullptr;
     }
-    Outcome old = t->outcome.exchange(Outcome::error(held.release()));
+    Outcome old = t->outcome.exchange(Outcome::error(owned.release()));
     if (!pending) {
         s->runnable.prepend(unlink(t));
     }
@@ -328,15 +298,15 @@ PyObject* throw_into(Tasklet* t, PyObject* exception, bool pending) noexcept {
     }
     lock.release();
     old = Outcome();
-    return pending ? Py_NewRef(Py_None) : s->go_on(s->current, t, {});
+    return pending ? Py_NewRef(Py_None) : switch_tasklets(*s, s->current, t, {});
 }
 
 PyObject* kill(Tasklet& t, bool pending) noexcept {
     if (has_ended_thread(t)) {
-        drop_stack(t);
+        end_without_running(t);
         Py_RETURN_NONE;
     }
-    core::ModuleState* module = is_alive_now(t) ? core::ModuleState::of_interpreter() : nullptr;
+    core::ModuleState* module = is_alive(t) ? core::ModuleState::of_interpreter() : nullptr;
     if (module == nullptr) {
         return PyErr_Occurred() ? nullptr : Py_NewRef(Py_None);
     }

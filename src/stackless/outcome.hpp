@@ -1,4 +1,4 @@
-// What a tasklet is resumed with, and what a channel hands over: a value, or an exception to be raised.
+// What a tasklet is resumed with, and what a channel passes on: a value, or an exception to be raised.
 
 #pragma once
 
@@ -9,11 +9,11 @@
 
 namespace stackless {
 
-// Owns its object. An empty one stands for the value None.
+// Owns its object. An empty outcome stands for the value None.
 class Outcome {
 public:
     Outcome() noexcept = default;
-    // Both take over the reference.
+    // Both take ownership of the reference.
     static Outcome value(PyObject* object) noexcept { return Outcome(object, Kind::value); }
     static Outcome error(PyObject* exception) noexcept { return Outcome(exception, Kind::error); }
 
@@ -31,11 +31,11 @@ public:
 
     bool is_empty() const noexcept { return object_ == nullptr; }
     PyObject* get() const noexcept { return object_; }
-    // The value as `owner` sees it, whose outcome this is. Borrowed; nullptr for None.
+    // The value. `owner` is the object that this is the outcome of. Borrowed; nullptr for None.
     PyObject* get(PyObject* owner) const noexcept { return kind_ == Kind::owner ? owner : object_; }
     Outcome copy() const noexcept { return Outcome(Py_XNewRef(object_), kind_); }
 
-    // Takes another one's place, and returns the one before.
+    // Replaces this outcome by `other`, and returns the previous one.
     [[gnu::always_inline]] Outcome exchange(Outcome other) noexcept {
         std::swap(object_, other.object_);
         std::swap(kind_, other.kind_);
@@ -43,7 +43,7 @@ public:
     }
     [[gnu::always_inline]] Outcome take() noexcept { return exchange(Outcome()); }
 
-    // Gives the caller the object.
+    // Passes ownership of the object to the caller.
     [[gnu::always_inline]] PyObject* release() noexcept { return std::exchange(object_, nullptr); }
 
     // Returns the value, or raises the exception and returns nullptr.
@@ -56,8 +56,8 @@ public:
         return object != nullptr ? object : Py_NewRef(Py_None);
     }
 
-    // An object whose own outcome is the object itself would keep itself alive: has the outcome own nothing and stand
-    // for `owner`, if that is its value; and own it again.
+    // An object whose outcome is the object itself would keep itself alive. If the value is `owner`, disown() drops the
+    // reference and only notes that `owner` is meant; own_again() takes the reference back.
     void disown(PyObject* owner) noexcept {
         if (object_ == owner) {
             Py_DECREF(std::exchange(object_, nullptr));

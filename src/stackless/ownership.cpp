@@ -7,17 +7,13 @@
 
 namespace stackless {
 
-bool is_alive(const Tasklet* t) noexcept {
-    return t->scheduler->thread != nullptr && (t->is_active ? has_stack(t) : t->arguments != nullptr);
-}
-
-void unhold(Tasklet* t) noexcept {
+void drop_ownership(Tasklet* t) noexcept {
     const Scheduler& s = *t->scheduler;
-    bool is_at_home = t->is_active && !t->is_main && t->suspension == Suspension::in_turn && has_stack(t) &&
-                      t->greenlet == t->first_greenlet;
-    // A class with a destructor of its own may not call the one that ends a tasklet.
-    bool ends_then = Py_TYPE(t)->tp_finalize == s.state->tasklet_type->tp_finalize;
-    if (t->chain != Chain::none || !is_at_home || !ends_then || s.thread == nullptr) {
+    bool is_in_first_greenlet = t->is_active && !t->is_main && t->suspension == Suspension::in_turn && has_stack(t) &&
+                                t->greenlet == t->first_greenlet;
+    // A subclass with a finalizer of its own may not call the one that ends a tasklet.
+    bool ends_when_released = Py_TYPE(t)->tp_finalize == s.state->tasklet_type->tp_finalize;
+    if (t->chain != Chain::none || !is_in_first_greenlet || !ends_when_released || s.thread == nullptr) {
         return;
     }
     t->suspension = Suspension::unowned;
@@ -25,17 +21,17 @@ void unhold(Tasklet* t) noexcept {
         interpreter::expect_finalizer(as_object(t));
     }
     t->outcome.disown(as_object(t));
-    Py_DECREF(t->holder->exchange(nullptr));
+    Py_DECREF(t->owner->exchange(nullptr));
 }
 
-void hold(Tasklet* t) noexcept {
+void restore_ownership(Tasklet* t) noexcept {
     if (t->suspension != Suspension::unowned) {
         return;
     }
     t->suspension = Suspension::in_turn;
     t->outcome.own_again(as_object(t));
     if (has_stack(t)) {
-        t->holder->exchange(Py_NewRef(as_object(t)));
+        t->owner->exchange(Py_NewRef(as_object(t)));
     }
 }
 
@@ -48,7 +44,7 @@ Tasklet* unlink(Tasklet* t) noexcept {
             t->channel->remove(t);
             return t;
         case Chain::none:
-            hold(t);
+            restore_ownership(t);
             break;
     }
     return as_tasklet(Py_NewRef(as_object(t)));

@@ -1,4 +1,5 @@
-// Who owns a tasklet: the chain it is in, and its greenlet unless it is paused.
+// Who owns a tasklet: the chain it is in, and its greenlet unless the tasklet is paused. The lock is held in all these
+// functions.
 
 #pragma once
 
@@ -6,13 +7,13 @@
 
 namespace stackless {
 
-// Drops the reference that a paused tasklet's greenlet holds to it, if that is possible. The lock is held; the caller
-// has a reference.
-void unhold(Tasklet* t) noexcept;
+// Drops the greenlet's reference to a paused tasklet, if that is possible. The caller owns another reference.
+void drop_ownership(Tasklet* t) noexcept;
 
-// Gives its greenlet the reference again. The lock is held.
-void hold(Tasklet* t) noexcept;
+// Gives the greenlet its reference again, if it was dropped.
+void restore_ownership(Tasklet* t) noexcept;
 
-// Takes a tasklet out of the chain it is in, and has it held. The lock is held. Gives the caller a reference.
+// Unlinks a tasklet from the chain it is in, if any; its greenlet owns it then. Passes a reference to the caller.
 Tasklet* unlink(Tasklet* t) noexcept;
+
 }  // namespace stackless

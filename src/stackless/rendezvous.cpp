@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "core/reference.hpp"
-#include "stackless/scheduler.hpp"
+#include "stackless/turn.hpp"
 
 namespace stackless {
 
@@ -13,8 +13,8 @@ using interpreter::Holding;
 
 namespace {
 
-// Calls the channel callback, for which the current tasklet has the outcome `shown`. False with an exception.
-bool call_back(Channel& c, Scheduler& s, bool sends, bool blocks, Outcome shown) noexcept {
+// Calls the channel callback. Meanwhile the current tasklet has the outcome `shown`. False with an exception.
+bool call_channel_callback(Channel& c, Scheduler& s, bool sends, bool blocks, Outcome shown) noexcept {
     if (s.is_switching()) {
         PyErr_SetString(PyExc_RuntimeError, "callbacks can't use channels");
         return false;
@@ -24,7 +24,7 @@ bool call_back(Channel& c, Scheduler& s, bool sends, bool blocks, Outcome shown)
         return true;
     }
     Tasklet* self = s.current;
-    Reference held = Reference::borrow(as_object(self));  // greenlets may switch nevertheless, and end it
+    Reference kept = Reference::borrow(as_object(self));  // greenlets may switch in the callback, and end it
     Holding lock(tasklets_lock);
     Outcome before = self->outcome.exchange(std::move(shown));
     lock.release();
@@ -40,18 +40,18 @@ bool call_back(Channel& c, Scheduler& s, bool sends, bool blocks, Outcome shown)
     return bool(result);
 }
 
-// The scheduler of the running thread, which uses the channel. nullptr with an exception.
-[[gnu::always_inline]] inline Scheduler* scheduler_of_user(Channel& c) noexcept {
+// The scheduler of the running thread. nullptr with an exception.
+[[gnu::always_inline]] inline Scheduler* running_scheduler(Channel& c) noexcept {
     if (!interpreter::has_gil) {
         return Scheduler::running();
     }
-    Scheduler* user = c.user;
-    if (user != nullptr && user->thread != nullptr && interpreter::is_running(user->thread->thread_state)) [[likely]] {
-        return user;
+    Scheduler* last = c.last_user;
+    if (last != nullptr && last->thread != nullptr && interpreter::is_running(last->thread->thread_state)) [[likely]] {
+        return last;
     }
     Scheduler* running = Scheduler::running();
     Py_XINCREF(running);
-    Py_XSETREF(c.user, running);
+    Py_XSETREF(c.last_user, running);
     return running;
 }
 
@@ -68,7 +68,7 @@ bool call_back(Channel& c, Scheduler& s, bool sends, bool blocks, Outcome shown)
     return s.may_switch();
 }
 
-// The current tasklet waits on the channel until another one comes. The lock is held, and released.
+// Suspends the current tasklet until another one meets it on the channel. The lock is held, and released.
 [[gnu::always_inline]] inline PyObject* wait(Channel& c, Scheduler& s, bool sends, Outcome sent, Holding& lock,
                                              CallInProgress call) noexcept {
     Tasklet* self = s.current;
@@ -77,9 +77,9 @@ bool call_back(Channel& c, Scheduler& s, bool sends, bool blocks, Outcome shown)
     Outcome old = self->outcome.exchange(std::move(sent));
     lock.release();
     if (old.is_empty() && !s.runnable.is_empty()) [[likely]] {
-        return s.go_on(self, s.runnable.first(), call);
+        return switch_tasklets(s, self, s.runnable.first(), call);
     }
-    return s.let_go_and_go_on(self, old.release(), nullptr, call);
+    return release_and_switch(s, self, old.release(), nullptr, call);
 }
 
 // The current tasklet meets the first one that waits on the channel. The lock is held, and released.
@@ -96,7 +96,7 @@ template <bool sends>
     }
     c.remove(other);
     Outcome received = other->outcome.exchange(std::move(sent));
-    Outcome unused;  // of one that receives, which has a value only if its `tempval` was set
+    Outcome unused;  // of a tasklet that receives; not empty if its `tempval` was set
     if constexpr (sends) {
         unused = received.take();
     }
@@ -109,33 +109,34 @@ template <bool sends>
     else {
         s.runnable.append(other);
         if (switches) {
-            s.runnable.rotate_to(self->in_chain.next);
+            s.runnable.rotate_to(self->chain_link.next);
         }
     }
     if (switches) {
         Outcome old = self->outcome.exchange(std::move(received));
         lock.release();
         if (!old.is_empty() || !unused.is_empty()) [[unlikely]] {
-            return s.let_go_and_go_on(self, old.release(), unused.release(), call);
+            return release_and_switch(s, self, old.release(), unused.release(), call);
         }
-        return s.go_on(self, s.runnable.first(), call);
+        return switch_tasklets(s, self, s.runnable.first(), call);
     }
     lock.release();
     unused = Outcome();
     return std::move(received).deliver();
 }
 
-// The common part of send() and receive(), from the side of the current tasklet. `sent`: empty for receive().
+// What send() and receive() share. `sent` is empty for receive().
 template <bool sends>
 [[gnu::always_inline]] inline PyObject* rendezvous(Channel& c, Outcome sent, CallInProgress call) noexcept {
-    Scheduler* scheduler = scheduler_of_user(c);
+    Scheduler* scheduler = running_scheduler(c);
     if (scheduler == nullptr) [[unlikely]] {
         return nullptr;
     }
     Scheduler& s = *scheduler;
     s.thread->run_kill_queue();
     auto blocks = [&c] { return sends ? c.balance >= 0 : c.balance <= 0; };
-    if (s.state->channel_callback != nullptr && !call_back(c, s, sends, blocks(), sent.copy())) [[unlikely]] {
+    if (s.state->channel_callback != nullptr && !call_channel_callback(c, s, sends, blocks(), sent.copy()))
+        [[unlikely]] {
         return nullptr;
     }
     Holding lock(tasklets_lock);

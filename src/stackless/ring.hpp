@@ -1,6 +1,6 @@
-// A ring: a doubly linked list through its elements, in which the last one is followed by the first.
+// A ring: an intrusive doubly linked list, in which the first element follows the last one.
 //
-// Nothing is allocated to link an element. A ring holds no references: whoever has one says who owns its elements.
+// Nothing is allocated to link an element. A ring owns no references; each use of it says who owns the elements.
 
 #pragma once
 
@@ -21,7 +21,7 @@ public:
     // nullptr if the ring is empty.
     T* first() const noexcept { return first_; }
 
-    // The one behind an element, and the one before it. nullptr behind the last, and before the first.
+    // The element after another one, and the one before it: nullptr after the last one, and before the first.
     T* after(const T* element) const noexcept {
         T* next = (element->*link).next;
         return next != first_ ? next : nullptr;
@@ -41,7 +41,7 @@ public:
         first_ = element;
     }
 
-    // Puts one behind the first, which there is.
+    // The ring must not be empty.
     void insert_second(T* element) noexcept { insert(element, (first_->*link).next); }
 
     void remove(T* element) noexcept {
@@ -59,7 +59,7 @@ public:
         element->*link = {};
     }
 
-    // Makes an element of the ring the first.
+    // Makes an element of the ring its first one.
     void rotate_to(T* element) noexcept { first_ = element; }
 
 private:

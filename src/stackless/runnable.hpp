@@ -1,7 +1,7 @@
-// The runnable tasklets of a thread, in the order of their turns. The current one is the first, but for the steps of a
-// switch.
+// The runnable tasklets of a thread, in the order of their turns. The current one is the first, except between the
+// steps of a switch.
 //
-// Owns them. tasklets_lock is held to change it; the first one and the count may be read without.
+// Owns the tasklets. tasklets_lock is held to change it; first() and count() may be called without the lock.
 
 #pragma once
 
@@ -15,43 +15,43 @@ public:
     bool is_empty() const noexcept { return ring_.first() == nullptr; }
     Py_ssize_t count() const noexcept { return count_; }
 
-    // Puts a tasklet at the end, which is before the current one. Takes over a reference.
+    // Links a tasklet at the end of the ring. Takes ownership of a reference.
     void append(Tasklet* t) noexcept {
-        count_in(t);
+        note_linked(t);
         ring_.append(t);
     }
 
-    // Puts one first. Takes over a reference.
+    // Links a tasklet at the front. Takes ownership of a reference.
     void prepend(Tasklet* t) noexcept {
-        count_in(t);
+        note_linked(t);
         ring_.prepend(t);
     }
 
-    // Puts one first, and the one that was first at the end. Takes over a reference.
+    // Links a tasklet at the front, and moves the one that was first to the end. Takes ownership of a reference.
     void overtake(Tasklet* t) noexcept {
-        count_in(t);
+        note_linked(t);
         ring_.insert_second(t);
         ring_.rotate_to(t);
     }
 
-    // Gives the caller the reference.
+    // Unlinks a tasklet. Passes the reference to the caller.
     void remove(Tasklet* t) noexcept {
         t->chain = Chain::none;
         count_ += -1;
         ring_.remove(t);
     }
 
-    // Makes one of them the first; those that were before it come last.
+    // Makes a tasklet of the ring the first one. Those that were before it come last.
     void rotate_to(Tasklet* t) noexcept { ring_.rotate_to(t); }
 
-    // Moves one of them, which is not the first, to the second place.
+    // Moves a tasklet of the ring, which must not be the first, to the second place.
     void move_to_second(Tasklet* t) noexcept {
         ring_.remove(t);
         ring_.insert_second(t);
     }
 
 private:
-    void count_in(Tasklet* t) noexcept {
+    void note_linked(Tasklet* t) noexcept {
         t->chain = Chain::runnable;
         count_ += 1;
     }

@@ -1,15 +1,4 @@
-// The scheduler of a thread: the ring of its runnable tasklets, the current one first, and the switch from one to
-// another.
-//
-// A switch takes three steps, and between them the ring is not in order, so no other code may run there:
-//
-//     remove()      takes the current tasklet out of the ring, unless it stays runnable
-//     next_turn()   finds out whose turn it is then, and puts it first
-//     go_on()       switches; returns when it is the turn of the one that called it
-//
-// What a tasklet is resumed with lies in its `value`; the value that passes through the greenlets says nothing. A
-// greenlet can be resumed by others than the scheduler, most of all to be killed. So each tasklet looks when it goes on
-// whether it is the current one; if not, it makes itself so (take_turn()), and whoever was is next.
+// The scheduler of a thread: its runnable tasklets, the current one among them, and the state of a switch.
 
 #pragma once
 
@@ -27,33 +16,33 @@ namespace stackless {
 
 struct Run;
 
-// Where the thread's scheduler is.
+// Where core stores the thread's scheduler.
 inline core::LayerObject& layer_object(core::Thread& thread) noexcept { return thread.layer_objects[layer.number]; }
 
 struct Scheduler {
     PyObject_HEAD
-    core::Thread* thread;       // nullptr once it has ended
+    core::Thread* thread;       // nullptr once the thread has ended
     core::ModuleState* module;  // shared
     State* state;               // of `module`
     Tasklet* main;              // owned, while the thread lives
-    Tasklet* current;           // the one that runs
-    Tasklet* upcoming;          // the one that is being switched to; only where threads do not take turns
+    Tasklet* current;           // the running tasklet
+    Tasklet* upcoming;          // the tasklet that is being switched to; nullptr with a GIL
     Runnable runnable;
     ActiveRing active;      // the newest first
-    PyObject* parting;      // owned; a paused tasklet, which the one that begins to run releases
+    PyObject* to_release;   // owned; a tasklet that has paused. The one that begins to run releases it
     Run* runs;              // the innermost run()
-    Run* watchdog;          // the one with a timeout
-    long switch_trap;       // above zero: no switches
-    Hooks shared_hooks;     // of the tasklets without their own, while one with its own runs
-    bool has_hooks;         // some tasklet has had its own
-    bool interrupt_is_due;  // when the current tasklet is atomic no more
-    bool waits;             // for other threads, below
+    Run* watchdog;          // the run() with a timeout
+    long switch_trap;       // above zero: switches are refused
+    Hooks shared_hooks;     // of the tasklets without their own; recorded while a tasklet with its own runs
+    bool has_hooks;         // true once a tasklet has had its own
+    bool interrupt_is_due;  // to be done once the current tasklet is no longer atomic
+    bool waits;             // for other threads, on `wake_up`
     bool is_woken;
     unsigned long thread_id;
-    PyThread_type_lock wake_up;  // held but for the moment when another thread makes a tasklet of this one runnable
+    PyThread_type_lock wake_up;  // held; another thread releases it to wake this one
     Scheduler* next_scheduler;   // in the list of the interpreter
 
-    // The running thread's. nullptr with an exception if there was none and it could not be made.
+    // The scheduler of the running thread, made if there is none. nullptr with an exception if that fails.
     static Scheduler* running() noexcept {
         core::Thread* thread = core::Thread::running();
         if (thread != nullptr && layer_object(*thread).object != nullptr) [[likely]] {
@@ -62,85 +51,31 @@ struct Scheduler {
         return thread != nullptr ? make(*thread) : nullptr;
     }
 
-    // That of the thread with this identifier. Empty, without an exception, if there is no such thread; or if it has
-    // not used tasklets yet, and threads do not take turns.
+    // The scheduler of the thread with this identifier, made if there is none. Empty, without an exception, if there is
+    // no such thread; without a GIL also if the thread has not used tasklets yet.
     static core::Reference of_thread(State& state, unsigned long thread_id) noexcept;
 
-    // Is the current tasklet allowed to switch? If not, sets RuntimeError.
+    // True if the current tasklet may switch. If not, sets RuntimeError.
     bool may_switch() noexcept { return (switch_trap <= 0 && !is_switching()) || refuse_switch(); }
 
-    // Is a switch in progress? What runs then, such as a callback or a destructor, can't begin another one.
+    // True while a switch is in progress. Code that runs meanwhile, such as a callback or a destructor, can't begin
+    // another one.
     bool is_switching() const noexcept { return thread->postpones_kills; }
     void set_switching(bool switching) noexcept { thread->postpones_kills = switching; }
-    void end_switching() noexcept {  // also if the thread has ended meanwhile
+
+    // May also be called when the thread has ended.
+    void end_switching() noexcept {
         if (thread != nullptr) {
             set_switching(false);
         }
     }
 
-    // --- the steps of a switch ---
-
-    // Whose turn it is when `leaving` has left the ring: the first one, put there if need be. `leaving` itself if
-    // nothing else remains and it was in run(). nullptr with an exception, if it can't leave: RuntimeError for a
-    // deadlock, or what was raised while waiting for other threads.
-    Tasklet* next_turn(Tasklet* leaving) noexcept {
-        Tasklet* next = runnable.first();
-        return next != nullptr ? next : wake_somebody(leaving);
-    }
-
-    // Switches from the current tasklet to the first one of the ring. Returns the value that the former is resumed
-    // with, or nullptr with an exception, also if there was no memory to start the latter.
-    PyObject* go_on(Tasklet* from, Tasklet* to, interpreter::CallInProgress call) noexcept;
-
-    // The same to whose turn it is, after letting go of what nobody needs, which may run anything. Takes over the
-    // references, which may be nullptr.
-    PyObject* let_go_and_go_on(Tasklet* from, PyObject* unused, PyObject* unused_too,
-                               interpreter::CallInProgress call) noexcept;
-
-    // The current tasklet leaves the ring for no other chain, and the next one goes on.
-    PyObject* pause_current(interpreter::CallInProgress call) noexcept;
-
-    // The same, and the last reference of others ends it until it goes on.
-    PyObject* pause(interpreter::CallInProgress call) noexcept;
-
-    // go_on() from a tasklet that has left the ring so, whose reference it takes over.
-    PyObject* go_on_paused(Tasklet* from, Tasklet* to, interpreter::CallInProgress call) noexcept;
-
-    // Makes a tasklet the current one out of its turn, wherever it was.
-    void take_turn(Tasklet* t) noexcept;
-
-    // Raises an error in another tasklet of this thread that is suspended, and puts it first. Takes over the reference
-    // to the exception. For the steps of a switch.
-    void raise_in(Tasklet* t, PyObject* exception) noexcept;
-
-    // The tasklet that goes on if nobody else can, and that errors of tasklets are raised in: the one that called run()
-    // last, or the main one.
-    Tasklet* sleeper() const noexcept;
-
-    // What there may be to do before a switch besides: for the watchdog, the schedule callback and trace functions.
-    // Returns the tasklet to switch to, or nullptr with an exception if there is none any more.
-    Tasklet* prepare(Tasklet* from, Tasklet* to, bool is_plain) noexcept {
-        if constexpr (!interpreter::has_gil) {
-            to = reserve_next(from);
-        }
-        if (!is_plain && to != nullptr) [[unlikely]] {
-            to = prepare_otherwise(from, to);
-        }
-        if constexpr (!interpreter::has_gil) {
-            return to != nullptr ? reserve_next(from) : nullptr;
-        }
-        // What was called since it was chosen may have ended it, made it wait, put another one first, or let another
-        // thread take it.
-        return to == nullptr || runnable.first() == to ? to : next_turn(from);
-    }
-
-    // Did greenlets switch in the middle of a switch of `from`, so that it is not in progress any more, or another one
-    // is?
+    // True if the switch of `from` is no longer the one in progress, because greenlets switched meanwhile.
     bool is_superseded(const Tasklet* from) const noexcept {
         return thread == nullptr || current != from || !is_switching();
     }
 
-    // Is there nothing of that to do?
+    // True if no watchdog, callback or hook is set.
     bool is_plain() const noexcept { return watchdog == nullptr && !has_hooks && state->schedule_callback == nullptr; }
 
     bool is_runnable_here(const Tasklet* t) const noexcept {
@@ -151,7 +86,7 @@ struct Scheduler {
     void make_current(Tasklet* t, Tasklet* from = nullptr) noexcept {
         interpreter::Holding lock(tasklets_lock);
         if (from != nullptr) {
-            from->suspension = Suspension::in_turn;  // before another thread may take it out of the ring
+            from->suspension = Suspension::in_turn;  // before another thread may unlink it
         }
         current = t;
         if constexpr (!interpreter::has_gil) {
@@ -159,20 +94,18 @@ struct Scheduler {
         }
     }
 
-    // Is it the running thread's? The lock is held.
+    // True in the thread of this scheduler. The lock is held.
     bool is_running_thread() const noexcept {
         return thread != nullptr && thread->thread_state == interpreter::current_thread_state();
     }
 
-    // Does the thread run it? Or is it about to, if it is another thread that asks? The lock is held.
+    // True if the thread runs the tasklet. For other threads also if it is about to. The lock is held.
     bool is_busy_with(const Tasklet* t) const noexcept {
         return current == t || (upcoming == t && !is_running_thread());
     }
 
-    // --- others ---
-
-    // Makes a tasklet of this thread runnable that was in no chain. For any thread to call, which holds tasklets_lock.
-    // Takes over a reference. `is_next`: before the others.
+    // Links a tasklet of this thread that is in no chain into the ring of runnable ones. Takes ownership of a
+    // reference. `is_next`: it runs before the others. Any thread may call this. The lock is held.
     void make_runnable(Tasklet* t, bool is_next = false) noexcept {
         runnable.append(t);
         if (is_next) {
@@ -184,19 +117,8 @@ struct Scheduler {
         }
     }
 
-    // The watchdog's alarm went off: interrupts the current tasklet if it has run for too long. False with an exception
-    // if one was raised in it meanwhile.
-    bool interrupt() noexcept;
-
-    void add_active(Tasklet* t) noexcept;
-    void remove_active(Tasklet* t) noexcept;
-    void forget_active(Tasklet* t) noexcept;  // the same, while the lock is held
-
-    // A run() returns.
-    void end(const Run& run) noexcept;
-
 private:
-    // Has a runnable tasklet that is not the current one go on first when that one switches away.
+    // A runnable tasklet, not the current one, runs first when the current one switches.
     void make_next(Tasklet* t) noexcept {
         if (waits) {
             runnable.rotate_to(t);
@@ -208,22 +130,30 @@ private:
 
     static Scheduler* make(core::Thread& thread) noexcept;
     bool refuse_switch() noexcept;
-    Tasklet* prepare_otherwise(Tasklet* from, Tasklet* to) noexcept;
-    Tasklet* reserve_next(Tasklet* from) noexcept;
-    PyObject* go_on_held(Tasklet* from, Tasklet* to, interpreter::CallInProgress call, bool is_plain,
-                         PyObject* pausing = nullptr) noexcept;
-    PyObject* hold_and_go_on(Tasklet* from, Tasklet* to, interpreter::CallInProgress call) noexcept;
-    PyObject* give_up_switch(Tasklet* from) noexcept;
-    void stop_watchdog() noexcept;
-    void forget_runs(const Tasklet* t) noexcept;
-    Tasklet* watch(Tasklet* from, Tasklet* to) noexcept;
-    void call_schedule_callback(Tasklet* from, Tasklet* to) noexcept;
-    Tasklet* wake_somebody(Tasklet* leaving) noexcept;
-    bool wait_for_others() noexcept;
-    bool somebody_may_run() noexcept;
 };
 
 inline PyObject* as_object(Scheduler* s) noexcept { return reinterpret_cast<PyObject*>(s); }
 inline Scheduler* as_scheduler(PyObject* object) noexcept { return reinterpret_cast<Scheduler*>(object); }
+
+// --- a tasklet and its scheduler ---
+
+// Makes an unbound tasklet of the scheduler's thread. nullptr with MemoryError if there is no memory.
+Tasklet* make_tasklet(PyTypeObject* type, Scheduler& scheduler) noexcept;
+
+// The scheduler of a tasklet of the running thread. nullptr, without an exception, if it belongs to another thread, or
+// to one that has ended.
+Scheduler* own_scheduler(const Tasklet& t) noexcept;
+
+// True if the tasklet is the current one of the running thread.
+bool is_current_here(const Tasklet& t) noexcept;
+
+// True if the thread that the tasklet belongs to has ended.
+bool has_ended_thread(const Tasklet& t) noexcept;
+
+// True if the tasklet can run, now or once it is inserted. False if its thread has ended. The lock is held.
+bool is_alive_locked(const Tasklet* t) noexcept;
+
+// The same; acquires the lock.
+bool is_alive(const Tasklet& t) noexcept;
 
 }  // namespace stackless

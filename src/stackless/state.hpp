@@ -1,4 +1,4 @@
-// What one interpreter has of this layer.
+// What this layer keeps for one interpreter.
 
 #pragma once
 
@@ -19,15 +19,28 @@ struct State {
     PyObject* run_tasklet;                                 // the function that greenlets of tasklets run
     using Callback = interpreter::SharedValue<PyObject*>;  // changed while tasklets_lock is held
 
-    Callback channel_callback;  // or nullptr, like the next two
+    Callback channel_callback;  // nullptr if not set, like the next two
     Callback schedule_callback;
     Callback error_handler;
-    Scheduler* schedulers;  // one a thread
-    bool has_no_alarm;      // any more, because the interpreter ends: watchdog.hpp
+    Scheduler* schedulers;   // a list, one scheduler per thread
+    bool is_alarm_disabled;  // because the interpreter ends (watchdog.hpp)
 
-    ~State();
+    ~State() {
+        PyObject* owned[] = {reinterpret_cast<PyObject*>(tasklet_type),
+                             reinterpret_cast<PyObject*>(channel_type),
+                             reinterpret_cast<PyObject*>(scheduler_type),
+                             reinterpret_cast<PyObject*>(atomic_type),
+                             tasklet_exit,
+                             run_tasklet,
+                             channel_callback.get(),
+                             schedule_callback.get(),
+                             error_handler.get()};
+        for (PyObject* each : owned) {
+            Py_XDECREF(each);
+        }
+    }
 
-    // One of the callbacks; nothing if there is none.
+    // One of the callbacks. Empty if it is not set.
     core::Reference get(Callback State::* callback) noexcept {
         interpreter::Holding lock(tasklets_lock);
         return core::Reference::borrow(this->*callback);
@@ -35,11 +48,5 @@ struct State {
 };
 
 inline constexpr core::Layer<State> layer{2};
-
-// Adds this layer to the module greenlet._greenlet. 0, or -1 with an exception.
-int add_to(PyObject* module, core::ModuleState& module_state) noexcept;
-
-// The functions of the layer.
-extern PyMethodDef functions[];
 
 }  // namespace stackless

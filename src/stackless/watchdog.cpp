@@ -6,7 +6,6 @@
 
 #include "core/reference.hpp"
 #include "interpreter/pending_exception.hpp"
-#include "stackless/scheduler.hpp"
 
 namespace stackless::watchdog {
 
@@ -14,28 +13,18 @@ namespace {
 
 using core::Reference;
 
-// Signals, timers and the main thread are the process's, so these are too. Only its main thread uses them.
+// Global, because signals, timers and the main thread belong to the process. Only the main thread uses these.
 timer_t timer;
 pid_t timer_owner = 0;  // a child process does not inherit the timer
 int alarm_signal = 0;
 
-// The alarm goes off again and again, so many nanoseconds apart: CPython 3.11 and 3.12 can overlook a signal that
-// arrives while they find out whether there is anything to attend to, until the next one.
-constexpr long snooze = 5'000'000;
+// The nanoseconds from one signal to the next. There is more than one because CPython 3.11 and 3.12 can overlook a
+// signal that arrives while they check for pending signals, until another one arrives.
+constexpr long interval = 5'000'000;
 
-PyObject* alarm_went_off(PyObject*, PyObject*) {
-    Scheduler* scheduler = Scheduler::running();
-    if (scheduler == nullptr || !scheduler->interrupt()) {
-        return nullptr;
-    }
-    Py_RETURN_NONE;
-}
-
-PyMethodDef alarm_function = {"alarm_went_off", alarm_went_off, METH_VARARGS, nullptr};
-
-// When the interpreter ends it takes the handlers from the signals, before it ends a run() that is in progress. An
-// alarm that went off then would end the process.
-PyObject* end(PyObject*, PyObject*) {
+// The interpreter restores the default actions of signals before it ends a run() that is in progress. An alarm after
+// that would end the process.
+PyObject* disable(PyObject*, PyObject*) {
     if (timer_owner == getpid()) {
         timer_delete(timer);
     }
@@ -45,23 +34,23 @@ PyObject* end(PyObject*, PyObject*) {
     if (module == nullptr) {
         return nullptr;
     }
-    layer.of(*module).has_no_alarm = true;
+    layer.of(*module).is_alarm_disabled = true;
     Py_RETURN_NONE;
 }
 
-PyMethodDef end_function = {"end", end, METH_NOARGS, nullptr};
+PyMethodDef disable_function = {"disable", disable, METH_NOARGS, nullptr};
 
-// Has end() called when the interpreter ends. False with an exception if that is not possible.
-bool note_end() noexcept {
+// Registers disable() to be called when the interpreter ends. False with an exception if that fails.
+bool register_disable() noexcept {
     Reference module = Reference::steal(PyImport_ImportModule("atexit"));
-    Reference function = Reference::steal(PyCFunction_New(&end_function, nullptr));
+    Reference function = Reference::steal(PyCFunction_New(&disable_function, nullptr));
     return module && function && Reference::steal(PyObject_CallMethod(module.get(), "register", "O", function.get()));
 }
 
-// Finds a real-time signal that nobody handles, and handles it. False with an exception if that is not possible.
-bool install_handler() noexcept {
+// Installs a handler for a real-time signal that has none. False with an exception if that fails.
+bool install(PyMethodDef& function) noexcept {
     Reference module = Reference::steal(PyImport_ImportModule("signal"));
-    Reference handler = Reference::steal(PyCFunction_New(&alarm_function, nullptr));
+    Reference handler = Reference::steal(PyCFunction_New(&function, nullptr));
     if (!module || !handler) {
         return false;
     }
@@ -105,8 +94,8 @@ std::int64_t now() noexcept {
     return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
 }
 
-bool prepare(const State& state) noexcept {
-    if (state.has_no_alarm) {
+bool prepare(const State& state, PyMethodDef& handler) noexcept {
+    if (state.is_alarm_disabled) {
         return false;
     }
     interpreter::PendingException in_flight;
@@ -118,7 +107,7 @@ bool prepare(const State& state) noexcept {
                    PyLong_AsUnsignedLong(ident.get()) == PyThread_get_thread_ident() &&
                    PyInterpreterState_Get() == PyInterpreterState_Main();
     if (is_main && alarm_signal == 0) {
-        is_main = note_end() && install_handler();
+        is_main = register_disable() && install(handler);
     }
     PyErr_Clear();
     return is_main && make_timer();
@@ -131,7 +120,7 @@ void set_alarm(std::int64_t time) noexcept {
     struct itimerspec when = {};
     when.it_value.tv_sec = time / 1'000'000'000;
     when.it_value.tv_nsec = time % 1'000'000'000;
-    when.it_interval.tv_nsec = snooze;
+    when.it_interval.tv_nsec = interval;
     timer_settime(timer, TIMER_ABSTIME, &when, nullptr);
 }
 

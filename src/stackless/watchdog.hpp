@@ -1,8 +1,8 @@
-// The alarm clock of run(timeout): has code called in the middle of Python code that does not look at the time.
+// The alarm clock of run(timeout). It calls a handler while other Python code runs.
 //
-// CPython runs the handlers of signals between two instructions of the main thread, on the stack of the code that runs.
-// So the alarm is a POSIX timer that sends a signal nobody uses, and a handler. Other threads have no such means; in
-// them a timeout is noticed at the next switch.
+// CPython runs the handlers of signals between two instructions of the main thread, on the stack of the running code.
+// So the alarm is a POSIX timer that sends an unused signal. Other threads run no handlers; in them a timeout is
+// noticed at the next switch.
 
 #pragma once
 
@@ -12,13 +12,14 @@
 
 namespace stackless::watchdog {
 
-// Nanoseconds on a clock that never goes back.
+// The time on the monotonic clock, in nanoseconds.
 std::int64_t now() noexcept;
 
-// Sees to it that the handler is installed. False, without an exception, if the running thread can have none.
-bool prepare(const State& state) noexcept;
+// Installs the handler, a function of two arguments, unless one is installed already. False, without an exception, if
+// the running thread can't have one. May run any Python code.
+bool prepare(const State& state, PyMethodDef& handler) noexcept;
 
-// Has the handler called at that time, and then repeatedly; for 0: not any more.
+// Sets the time of the first call, in nanoseconds; further calls follow until the alarm is set again. 0 stops it.
 void set_alarm(std::int64_t time) noexcept;
 
 }  // namespace stackless::watchdog

@@ -44,23 +44,22 @@ INTERPRETER = [
 # Within stackless, by a file's or a folder's name in it.
 STACKLESS = [
     "lock|outcome|ring",
-    "hooks",
+    "hooks|refusal",
     "tasklet|state",
-    "channel|runnable|refusal",
+    "channel|runnable|watchdog",
     "scheduler",
-    "ownership|describe|watchdog",
-    "run",
-    "waiting|arrival",
+    "ownership|describe|tracing|contexts|frames",
+    "runs",
+    "active|waiting|arrival",
     "turn",
-    "body|contexts|operations|rendezvous",
-    "thread_life",
+    "run|body|operations|rendezvous",
+    "thread_end",
     "types|functions",
     "layer",
 ]
 
 # Where a file below needs what stands above: each is a function whose room is above its declaration.
 UPWARD = {
-    "src/stackless/hooks.cpp": {"stackless/scheduler.hpp"},  # whose tasklet is the current one
     "src/core/parent.cpp": {"core/describe.hpp", "core/thread_stack.hpp"},  # what a refusal says
     "src/core/thread.cpp": {"core/create.hpp", "core/shortage.hpp"},  # a thread's main greenlet; no room for a stack
     "src/core/coroutine/hooks.cpp": {"core/coroutine/coroutine.hpp"},  # what a coroutine is
@@ -119,6 +118,37 @@ def test_no_include_runs_up():
     assert [f"{path} includes {included}" for path, included in includes() if runs_up(path, included)] == []
 
 
+CLASS = re.compile(r"^(?:struct|class) (\w+) \{", re.MULTILINE)
+MEMBER = re.compile(r"^[\w\[][^\n();=]*?(\w+)::~?\w+\([^;{]*\{", re.MULTILINE)
+
+
+def members_defined_elsewhere(folder):
+    """What defines a member of a class outside the source file of the class's header."""
+    homes = {name: path.stem for path in folder.rglob("*.hpp") for name in CLASS.findall(path.read_text())}
+    return [
+        f"{path.name} defines a member of {name}"
+        for path in sorted(folder.rglob("*.cpp"))
+        for name in MEMBER.findall(path.read_text())
+        if homes.get(name, path.stem) != path.stem
+    ]
+
+
+def test_members_are_defined_in_the_file_of_their_class():
+    assert members_defined_elsewhere(SOURCE / "stackless") == []
+
+
+def test_a_member_that_is_defined_elsewhere_is_noticed(tmp_path):
+    (tmp_path / "scheduler.hpp").write_text("struct Scheduler {\n    void end(int number) noexcept;\n};\n")
+    (tmp_path / "scheduler.cpp").write_text("void Scheduler::end(int number) noexcept {\n}\n")
+    assert members_defined_elsewhere(tmp_path) == []
+    (tmp_path / "turn.cpp").write_text("[[gnu::noinline]] void* Scheduler::go(int a,\n    int b) noexcept {\n}\n")
+    (tmp_path / "body.cpp").write_text("void Scheduler::end(int number) noexcept {\n}\n")
+    assert members_defined_elsewhere(tmp_path) == [
+        "body.cpp defines a member of Scheduler",
+        "turn.cpp defines a member of Scheduler",
+    ]
+
+
 def test_what_is_permitted_is_needed():
     used = {(f"src/{path}", str(included)) for path, included in includes()}
     assert [
@@ -138,7 +168,8 @@ def test_only_the_public_header_is_outside():
     assert [path.name for path in (SOURCE.parent / "include").iterdir()] == ["greenlet.h"]
 
 
-# What `python -m tools environment ours` has built for this interpreter: a CMake target for each layer, with the layers that it may use.
+# What `python -m tools environment ours` has built for this interpreter: a CMake target for each layer. USES names the
+# layers that each may use.
 BUILT = Path(sys.prefix).parent / "cmake"
 USES = {
     "interpreter": [],
@@ -154,19 +185,33 @@ NM = shutil.which("gcc-nm") or shutil.which("nm")
 OURS = re.compile(r"\b(?:stackful|interpreter|core|python|coroutines|generators|aio|stackless|module)(?:::|_)")
 
 
-def symbols(layer, *, defined):
-    """The symbols of this project that the objects of a layer define, or need."""
-    files = [str(path) for path in (BUILT / f"CMakeFiles/{layer}.dir").rglob("*.o")]
-    if defined:
-        files.append(str(BUILT / "src/stackful/libstackful.a"))
+needs_objects = pytest.mark.skipif(
+    NM is None or not (BUILT / "CMakeFiles/core.dir").is_dir(), reason="needs nm and the objects of a build in build/"
+)
+
+
+def objects(layer):
+    """The objects of a layer, by the path of their source. Objects of deleted sources are left out."""
+    folder = BUILT / f"CMakeFiles/{layer}.dir"
+    found = {path.relative_to(folder).with_suffix(""): path for path in folder.rglob("*.o")}
+    return {source: path for source, path in found.items() if (ROOT / source).is_file()}
+
+
+def symbols_of(files, *, defined):
+    """The symbols of this project that object files define, or need."""
     choice = "--defined-only" if defined else "--undefined-only"
     listed = subprocess.run([NM, "--demangle", choice, *files], check=True, capture_output=True, text=True).stdout
     names = re.findall(r"^(?:[0-9a-f]+)? +\w (.+)$", listed, re.MULTILINE)
     return {name for name in names if OURS.search(name)}
 
 
-@pytest.mark.skipif(not (BUILT / "CMakeFiles/core.dir").is_dir(), reason="needs the objects of a build in build/")
-@pytest.mark.skipif(NM is None, reason="needs nm")
+def symbols(layer, *, defined):
+    """The symbols of this project that the objects of a layer define, or need."""
+    files = list(objects(layer).values())
+    return symbols_of([*files, BUILT / "src/stackful/libstackful.a"] if defined else files, defined=defined)
+
+
+@needs_objects
 @pytest.mark.parametrize("layer", USES)
 def test_a_layer_links_with_those_below_it_alone(layer):
     own = symbols(layer, defined=True)
@@ -174,3 +219,24 @@ def test_a_layer_links_with_those_below_it_alone(layer):
     needed = symbols(layer, defined=False)
     assert own
     assert sorted(needed - own - below) == []
+
+
+def floor_in_stackless(source):
+    return floor_of(source.parts[2].split(".")[0], STACKLESS)
+
+
+@needs_objects
+def test_no_file_of_stackless_calls_what_a_floor_above_defines():
+    files = objects("stackless")
+    lowest = {}
+    for source, path in files.items():
+        for name in symbols_of([path], defined=True):
+            lowest[name] = min(lowest.get(name, len(STACKLESS)), floor_in_stackless(source))
+    upward = [
+        f"{source.name} needs {name}"
+        for source, path in files.items()
+        for name in symbols_of([path], defined=False)
+        if lowest.get(name, 0) > floor_in_stackless(source)
+    ]
+    assert len(lowest) > 100
+    assert upward == []

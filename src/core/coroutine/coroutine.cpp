@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "core/coroutine/hooks.hpp"
 #include "core/coroutine/cycle_detector.hpp"
+#include "core/coroutine/hooks.hpp"
 #include "core/create.hpp"
 #include "core/describe.hpp"
 #include "core/parent.hpp"

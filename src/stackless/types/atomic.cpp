@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "python/define.hpp"
-#include "stackless/scheduler.hpp"
+#include "stackless/run.hpp"
 #include "stackless/types/types.hpp"
 
 namespace stackless {
@@ -14,7 +14,7 @@ namespace {
 
 struct Atomic {
     PyObject_HEAD
-    bool before;  // what the tasklet was
+    bool before;  // the tasklet's flag
 };
 
 PyObject* atomic_enter(PyObject* self, PyObject*) {
@@ -32,7 +32,7 @@ PyObject* atomic_exit(PyObject* self, PyObject* const*, Py_ssize_t) {
         return nullptr;
     }
     s->current->atomic = reinterpret_cast<Atomic*>(self)->before;
-    if (!s->current->atomic && s->interrupt_is_due && !s->interrupt()) {
+    if (!s->current->atomic && !interrupt_if_due(*s)) {
         return nullptr;
     }
     Py_RETURN_NONE;
@@ -42,7 +42,7 @@ void atomic_deallocate(PyObject* self) { python::free_instance(self); }
 
 PyDoc_STRVAR(atomic_doc,
 "atomic()\n--\n\n"
-"A context manager in which the watchdog of run(timeout) leaves the current tasklet alone.");
+"A context manager. In it the watchdog of run(timeout) does not interrupt the current tasklet.");
 
 PyMethodDef atomic_methods[] = {
     {"__enter__", atomic_enter, METH_NOARGS, nullptr},

@@ -9,6 +9,7 @@
 #include "python/define.hpp"
 #include "stackless/channel.hpp"
 #include "stackless/describe.hpp"
+#include "stackless/operations.hpp"
 #include "stackless/ownership.hpp"
 #include "stackless/rendezvous.hpp"
 #include "stackless/types/types.hpp"
@@ -29,45 +30,38 @@ Channel& of(PyObject* self) noexcept { return *as_channel(self); }
 
 // --- sending and receiving -------------------------------------------------------------------------------------------
 
-bool check_count(const char* name, Py_ssize_t count, Py_ssize_t wanted) noexcept {
-    if (count == wanted) [[likely]] {
-        return true;
-    }
-    PyErr_Format(PyExc_TypeError, "%s() takes %zd argument%s (%zd given)", name, wanted, wanted == 1 ? "" : "s", count);
-    return false;
-}
-
 PyDoc_STRVAR(send_doc,
 "send($self, value, /)\n--\n\n"
-"Hand a value to a tasklet that receives; wait for one if there is none.\n\n"
-"Who goes on then, and who is only scheduled, is decided by preference and schedule_all.\n\n"
+"Pass a value to a tasklet that receives. Wait for one if there is none.\n\n"
+"preference and schedule_all decide which of the two runs then, and which is only scheduled.\n\n"
 "Raises:\n"
-"    RuntimeError: it would have to wait, and no other tasklet could run: a deadlock. Or it would have\n"
-"        to wait with block_trap set, or to switch while switches are trapped.\n"
-"    ValueError: it would have to wait, and the channel is closed.\n"
-"    Whatever is raised in the tasklet while it waits.");
+"    RuntimeError: the tasklet would have to wait, and no other one can run (a deadlock) or block_trap is\n"
+"        set; or it would have to switch, and switches are trapped, see switch_trap().\n"
+"    ValueError: the tasklet would have to wait, and the channel is closed.\n"
+"    Any exception that is thrown into the tasklet while it waits.");
 
 PyObject* channel_send(PyObject* self, Arguments args, Py_ssize_t count) {
-    return check_count("send", count, 1) ? send(of(self), Py_NewRef(args[0]), {args, count, nullptr}) : nullptr;
+    return python::check_count("send", count, 1, 1) ? send(of(self), Py_NewRef(args[0]), {args, count, nullptr})
+                                                    : nullptr;
 }
 
 PyDoc_STRVAR(receive_doc,
 "receive($self, /)\n--\n\n"
-"Take a value from a tasklet that sends; wait for one if there is none.\n\n"
+"Take a value from a tasklet that sends. Wait for one if there is none.\n\n"
 "Returns:\n"
 "    The value.\n"
 "Raises:\n"
-"    What send() raises; and the exception that was sent.");
+"    The exception that was sent, and what send() raises.");
 
 PyObject* channel_receive(PyObject* self, Arguments args, Py_ssize_t count) {
-    return check_count("receive", count, 0) ? receive(of(self), {args, count, nullptr}) : nullptr;
+    return python::check_count("receive", count, 0, 0) ? receive(of(self), {args, count, nullptr}) : nullptr;
 }
 
 PyDoc_STRVAR(send_exception_doc,
 "send_exception($self, exc, /, *args)\n--\n\n"
-"Like send(), but have the exception exc(*args) raised in the tasklet that receives.\n\n"
+"Like send(), but receive() raises the exception exc(*args) in the other tasklet.\n\n"
 "Parameters:\n"
-"    exc: a class of exceptions; or an exception, without args.\n"
+"    exc: an exception class; or an exception, without args.\n"
 "Raises:\n"
 "    TypeError: exc is neither.\n"
 "    What send() raises.");
@@ -88,13 +82,14 @@ PyObject* channel_send_exception(PyObject* self, PyObject* args) {
 
 PyDoc_STRVAR(send_throw_doc,
 "send_throw($self, /, exc, val=None, tb=None)\n--\n\n"
-"Like send(), but have an exception raised in the tasklet that receives.\n\n"
+"Like send(), but receive() raises an exception in the other tasklet.\n\n"
 "Parameters:\n"
-"    exc: a class of exceptions or an exception.\n"
-"    val: what to make the exception with, or one of that class; None if exc is an exception.\n"
-"    tb: the traceback to begin with, or None.\n"
+"    exc: an exception class or an exception.\n"
+"    val: the argument of the class, a tuple of its arguments, or an instance of it; None if exc is an\n"
+"        exception.\n"
+"    tb: the initial traceback, or None.\n"
 "Raises:\n"
-"    TypeError: they are not of these kinds.\n"
+"    TypeError: an argument is none of these.\n"
 "    What send() raises.");
 
 PyObject* channel_send_throw(PyObject* self, PyObject* args, PyObject* kwargs) {
@@ -109,9 +104,9 @@ PyObject* channel_send_throw(PyObject* self, PyObject* args, PyObject* kwargs) {
 
 PyDoc_STRVAR(send_sequence_doc,
 "send_sequence($self, seq, /)\n--\n\n"
-"send() each element of an iterable.\n\n"
+"Send each element of an iterable with send().\n\n"
 "Returns:\n"
-"    How many there were.\n"
+"    The number of elements.\n"
 "Raises:\n"
 "    What iterating over seq raises, and what send() raises.");
 
@@ -131,7 +126,7 @@ PyObject* channel_send_sequence(PyObject* self, PyObject* sequence) {
     return PyErr_Occurred() ? nullptr : PyLong_FromSsize_t(count);
 }
 
-// Iteration ends where receive() would say that the channel is closed.
+// Iteration ends where receive() would raise an error because the channel is closed.
 PyObject* channel_next(PyObject* self) {
     Channel& c = of(self);
     return c.closing && c.balance <= 0 ? nullptr : receive(c, {});
@@ -139,9 +134,12 @@ PyObject* channel_next(PyObject* self) {
 
 PyDoc_STRVAR(next_doc,
 "next($self, /)\n--\n\n"
-"receive(), as iteration over the channel does.\n\n"
+"Take a value with receive(), as iteration over the channel does.\n\n"
+"Returns:\n"
+"    The value.\n"
 "Raises:\n"
-"    StopIteration: it was sent with send_exception(); or the channel is closed and nobody sends.");
+"    StopIteration: it was sent with send_exception(), or the channel is closed and no tasklet sends.\n"
+"    What receive() raises.");
 
 PyObject* channel_next_method(PyObject* self, PyObject*) {
     PyObject* value = channel_next(self);
@@ -155,7 +153,7 @@ PyObject* channel_next_method(PyObject* self, PyObject*) {
 
 PyDoc_STRVAR(close_doc,
 "close($self, /)\n--\n\n"
-"Let no more tasklets wait on the channel. Those that wait already can still be met.");
+"Close the channel: no tasklet may begin to wait on it. Others can still meet those that wait already.");
 
 PyObject* channel_close(PyObject* self, PyObject*) {
     of(self).closing = true;
@@ -164,7 +162,7 @@ PyObject* channel_close(PyObject* self, PyObject*) {
 
 PyDoc_STRVAR(open_doc,
 "open($self, /)\n--\n\n"
-"Undo close().");
+"Open a closed channel again.");
 
 PyObject* channel_open(PyObject* self, PyObject*) {
     of(self).closing = false;
@@ -187,7 +185,7 @@ PyObject* get_queue(PyObject* self, void*) {
     return Py_NewRef(first != nullptr ? as_object(first) : Py_None);
 }
 
-// An attribute that is set to an integer. False with an exception.
+// Parses the value of an attribute that must be an integer. False with an exception.
 bool parse_integer(PyObject* value, const char* name, long& number) noexcept {
     if (value == nullptr || !PyLong_Check(value)) {
         PyErr_Format(PyExc_TypeError, "%s must be set to an integer", name);
@@ -221,9 +219,9 @@ int set_schedule_all(PyObject* self, PyObject* value, void*) {
 
 PyDoc_STRVAR(reduce_doc,
 "__reduce__($self, /)\n--\n\n"
-"For pickle and copy: a channel that nobody waits on.\n\n"
+"Support pickle and copy.\n\n"
 "Raises:\n"
-"    NotImplementedError: a tasklet waits on it, and one that has begun to run can't be pickled.");
+"    NotImplementedError: a tasklet waits on the channel. It has begun to run, so it can't be pickled.");
 
 PyObject* channel_reduce(PyObject* self, PyObject*) {
     Channel& c = of(self);
@@ -239,7 +237,7 @@ PyObject* channel_reduce(PyObject* self, PyObject*) {
 
 PyDoc_STRVAR(setstate_doc,
 "__setstate__($self, state, /)\n--\n\n"
-"For pickle and copy: what __reduce__() made.");
+"Support pickle and copy: restore the state that __reduce__() returned.");
 
 PyObject* channel_setstate(PyObject* self, PyObject* state) {
     int preference, schedule_all, closing;
@@ -276,7 +274,7 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     return 0;
 }
 
-// Tasklets that did not let themselves be killed wait for nothing any more.
+// Unlinks the tasklets that survived being killed. They can't be resumed any more.
 int clear(PyObject* self) {
     Channel& c = of(self);
     for (;;) {
@@ -286,7 +284,7 @@ int clear(PyObject* self) {
             return 0;
         }
         c.remove(t);
-        unhold(t);
+        drop_ownership(t);
         lock.release();
         Py_DECREF(t);
     }
@@ -298,14 +296,14 @@ void deallocate(PyObject* self) {
         PyObject_ClearWeakRefs(self);
     }
     clear(self);
-    Py_XDECREF(of(self).user);
+    Py_XDECREF(of(self).last_user);
     python::free_instance(self);
 }
 
 PyDoc_STRVAR(channel_doc,
 "channel()\n--\n\n"
-"Where tasklets meet: one hands a value over, another one takes it. Who comes first waits.\n\n"
-"Iterating over a channel receives until StopIteration is sent, or the channel is closed.");
+"Passes values from one tasklet to another. The tasklet that comes first waits for the other one.\n\n"
+"Iteration over a channel receives values until StopIteration is sent, or the channel is closed.");
 
 PyMethodDef methods[] = {
     {"send", as_method(channel_send), METH_FASTCALL, send_doc},
@@ -322,16 +320,17 @@ PyMethodDef methods[] = {
 };
 
 PyGetSetDef attributes[] = {
-    {"balance", get_balance, nullptr, "How many tasklets wait to send; negative: to receive.", nullptr},
-    {"queue", get_queue, nullptr, "The first tasklet that waits, or None.", nullptr},
-    {"closing", get_closing, nullptr, "Was close() called?", nullptr},
-    {"closed", get_closed, nullptr, "Was close() called, and does nobody wait?", nullptr},
+    {"balance", get_balance, nullptr,
+     "The number of tasklets that wait to send, or, negative, of those that wait to receive.", nullptr},
+    {"queue", get_queue, nullptr, "The first tasklet that waits on the channel, or None.", nullptr},
+    {"closing", get_closing, nullptr, "True if the channel was closed.", nullptr},
+    {"closed", get_closed, nullptr, "True if the channel was closed, and no tasklet waits on it.", nullptr},
     {"preference", get_preference, set_preference,
-     "Who goes on at once when two tasklets meet: -1 the one that receives, 1 the one that sends, 0 the one that did not\n"
-     "have to wait. The other one is scheduled.",
+     "Which of two tasklets that meet runs first: -1 the receiver, 1 the sender, 0 the one that did not have to wait.\n"
+     "The other one is scheduled.",
      nullptr},
     {"schedule_all", get_schedule_all, set_schedule_all,
-     "If 1, both are scheduled when two tasklets meet, and it is the next one's turn, whatever the preference.",
+     "If 1, two tasklets that meet are both scheduled, and the next runnable one runs, whatever the preference.",
      nullptr},
     {},
 };

@@ -1,8 +1,8 @@
-// The class of schedulers, which Python code does not see.
+// The class of schedulers. Python code does not see it.
 
 #include "python/define.hpp"
 #include "stackless/hooks.hpp"
-#include "stackless/thread_life.hpp"
+#include "stackless/thread_end.hpp"
 #include "stackless/types/types.hpp"
 
 namespace stackless {

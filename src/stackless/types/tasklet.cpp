@@ -1,4 +1,4 @@
-// The object tasklet: how it is made, visited, cleared, finalized and deallocated.
+// The life of a tasklet object: creation, garbage collection, finalization and deallocation.
 
 #include <cstddef>
 #include <utility>
@@ -8,7 +8,9 @@
 #include "interpreter/pending_exception.hpp"
 #include "interpreter/thread_state.hpp"
 #include "python/define.hpp"
+#include "stackless/active.hpp"
 #include "stackless/describe.hpp"
+#include "stackless/operations.hpp"
 #include "stackless/ownership.hpp"
 #include "stackless/types/tasklet.hpp"
 #include "stackless/types/types.hpp"
@@ -29,7 +31,7 @@ PyObject* tasklet_new(PyTypeObject* type, PyObject*, PyObject*) {
 
 int tasklet_init(PyObject* self, PyObject* args, PyObject* kwargs) {
     if (kwargs == nullptr && PyTuple_GET_SIZE(args) == 1) [[likely]] {
-        return bind(tasklet_of(self), given(PyTuple_GET_ITEM(args, 0)), nullptr, nullptr) ? 0 : -1;
+        return bind(tasklet_of(self), none_to_null(PyTuple_GET_ITEM(args, 0)), nullptr, nullptr) ? 0 : -1;
     }
     PyObject* values[3] = {};
     bool is_bound = parse_binding(args, kwargs, "|OOO:tasklet", values) &&
@@ -55,7 +57,7 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
 int clear(PyObject* self) {
     Tasklet& t = tasklet_of(self);
     if (t.is_active || t.chain == Chain::runnable) {
-        return 0;  // it did not let itself be killed, or was made runnable meanwhile
+        return 0;  // it survived being killed, or was made runnable meanwhile
     }
     exchange_greenlet(&t, nullptr);
     unbind(&t);
@@ -63,14 +65,14 @@ int clear(PyObject* self) {
     return 0;
 }
 
-// Holds a tasklet again that lives on though its last reference has gone. `is_to_be_killed`: the thread that it belongs
-// to kills it.
-void live_on(Tasklet& t, bool is_to_be_killed) noexcept {
+// For a tasklet that survives its finalizer: its greenlet owns it again. If `is_to_be_killed`, its thread is to kill
+// it.
+void resurrect(Tasklet& t, bool is_to_be_killed) noexcept {
     Holding lock(tasklets_lock);
     if (t.suspension != Suspension::unowned) {
         return;
     }
-    hold(&t);
+    restore_ownership(&t);
     Reference first = Reference::borrow(has_stack(&t) ? core::as_object(t.first_greenlet) : nullptr);
     lock.release();
     interpreter::expect_finalizer(as_object(&t));
@@ -82,7 +84,7 @@ void live_on(Tasklet& t, bool is_to_be_killed) noexcept {
     }
 }
 
-// It is unreferenced, or garbage: runs its `finally` blocks.
+// Kills an unreferenced tasklet, so that its `finally` blocks run.
 void finalize(PyObject* self) {
     Tasklet& t = tasklet_of(self);
     if (!t.is_active || t.is_main) {
@@ -91,10 +93,10 @@ void finalize(PyObject* self) {
     Scheduler* s = !interpreter::is_finalizing() ? own_scheduler(t) : nullptr;
     if (s == nullptr || s->is_switching() || s->thread->is_on_own_stack()) {
         if (t.suspension == Suspension::unowned && !interpreter::is_finalizing() && has_ended_thread(t)) {
-            drop_stack(t);
+            end_without_running(t);
         }
-        // If its greenlet is garbage too, that is killed in its thread when it is possible.
-        live_on(t, !interpreter::is_finalizing() && (s == nullptr || !s->thread->is_on_own_stack()));
+        // The greenlet is killed in its thread as soon as that is possible.
+        resurrect(t, !interpreter::is_finalizing() && (s == nullptr || !s->thread->is_on_own_stack()));
         return;
     }
     interpreter::PendingException in_flight;
@@ -106,12 +108,12 @@ void finalize(PyObject* self) {
         }
     }
     s->switch_trap += trap;
-    live_on(t, false);
+    resurrect(t, false);
 }
 
 void deallocate(PyObject* self) {
     Tasklet& t = tasklet_of(self);
-    // An instance of a Python class was finalized before it comes here, and is held again if it lives on.
+    // An instance of a Python class has been finalized already; if it survived that, its greenlet owns it.
     if (t.suspension == Suspension::unowned && PyObject_CallFinalizerFromDealloc(self) < 0) {
         interpreter::expect_finalizer(self);
         return;
@@ -122,22 +124,22 @@ void deallocate(PyObject* self) {
         PyObject_ClearWeakRefs(self);
     }
     if (t.is_active && !t.is_main) {
-        t.scheduler->remove_active(&t);  // its greenlet was abandoned
+        remove_active(*t.scheduler, &t);  // its greenlet was abandoned
     }
     Py_CLEAR(t.greenlet);
     unbind(&t);
     clear_hooks(t.hooks);
-    Py_XDECREF(reinterpret_cast<PyObject*>(t.scheduler.get()));
+    Py_XDECREF(as_object(t.scheduler.get()));
     python::free_instance(self);
     Py_TRASHCAN_END;
 }
 
 PyDoc_STRVAR(tasklet_doc,
 "tasklet(func=None, args=None, kwargs=None)\n--\n\n"
-"A function that the scheduler of the thread runs in turn with others.\n\n"
-"tasklet(func)(*args, **kwargs) makes one and schedules it; run() then calls func(*args, **kwargs).\n\n"
+"A function that the scheduler of the thread runs in turn with other tasklets.\n\n"
+"tasklet(func)(*args, **kwargs) creates a tasklet and schedules it; run() then calls func(*args, **kwargs).\n\n"
 "Parameters:\n"
-"    func, args, kwargs: as for bind().");
+"    func, args, kwargs: see bind().");
 
 PyMemberDef offsets[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(Tasklet, weak_references), READONLY, nullptr},

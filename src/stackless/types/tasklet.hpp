@@ -1,4 +1,4 @@
-// The class tasklet, in several files: methods, attributes, pickling, and the object itself.
+// What the files of the class tasklet share.
 
 #pragma once
 
@@ -11,10 +11,10 @@ extern PyGetSetDef tasklet_attributes[];
 
 inline Tasklet& tasklet_of(PyObject* self) noexcept { return *as_tasklet(self); }
 
-// Parses func, args and kwargs into `values`; nullptr for those that are None or not given. False with an exception.
+// Parses func, args and kwargs into `values`: nullptr for those that are None or not given. False with an exception.
 bool parse_binding(PyObject* args, PyObject* kwargs, const char* format, PyObject** values) noexcept;
 
-// Also what calling a tasklet does.
+// setup() and the call of a tasklet.
 PyObject* tasklet_setup(PyObject* self, PyObject* args, PyObject* kwargs);
 
 PyObject* tasklet_reduce(PyObject* self, PyObject*);

@@ -3,7 +3,8 @@
 #include <utility>
 
 #include "stackless/channel.hpp"
-#include "stackless/scheduler.hpp"
+#include "stackless/frames.hpp"
+#include "stackless/tracing.hpp"
 #include "stackless/types/tasklet.hpp"
 
 namespace stackless {
@@ -12,9 +13,9 @@ using interpreter::Holding;
 
 namespace {
 
-PyObject* get_alive(PyObject* self, void*) { return PyBool_FromLong(is_alive_now(tasklet_of(self))); }
+PyObject* get_alive(PyObject* self, void*) { return PyBool_FromLong(is_alive(tasklet_of(self))); }
 PyObject* get_paused(PyObject* self, void*) {
-    return PyBool_FromLong(is_alive_now(tasklet_of(self)) && tasklet_of(self).chain == Chain::none);
+    return PyBool_FromLong(is_alive(tasklet_of(self)) && tasklet_of(self).chain == Chain::none);
 }
 PyObject* get_blocked(PyObject* self, void*) { return PyBool_FromLong(tasklet_of(self).chain == Chain::channel); }
 PyObject* get_scheduled(PyObject* self, void*) { return PyBool_FromLong(tasklet_of(self).chain != Chain::none); }
@@ -53,18 +54,18 @@ PyObject* get_thread_id(PyObject* self, void*) {
 PyObject* get_next(PyObject* self, void*) {
     Holding lock(tasklets_lock);
     Tasklet& t = tasklet_of(self);
-    Tasklet* next = t.chain == Chain::channel ? t.channel->waiting.after(&t) : t.in_chain.next;
+    Tasklet* next = t.chain == Chain::channel ? t.channel->waiting.after(&t) : t.chain_link.next;
     return Py_NewRef(next != nullptr ? as_object(next) : Py_None);
 }
 
 PyObject* get_previous(PyObject* self, void*) {
     Holding lock(tasklets_lock);
     Tasklet& t = tasklet_of(self);
-    Tasklet* previous = t.chain == Chain::channel ? t.channel->waiting.before(&t) : t.in_chain.previous;
+    Tasklet* previous = t.chain == Chain::channel ? t.channel->waiting.before(&t) : t.chain_link.previous;
     return Py_NewRef(previous != nullptr ? as_object(previous) : Py_None);
 }
 
-// Before a tasklet is alive, its `tempval` is the function it is bound to. The lock is held.
+// True if the tasklet has a function but no arguments: its `tempval` is the function then. The lock is held.
 bool is_only_bound(const Tasklet& t) noexcept { return t.function != nullptr && !is_ready_to_run(&t); }
 
 PyObject* get_tempval(PyObject* self, void*) {
@@ -123,35 +124,37 @@ int set_profile_function(PyObject* self, PyObject* value, void*) { return set_fu
 }  // namespace
 
 PyGetSetDef tasklet_attributes[] = {
-    {"alive", get_alive, nullptr, "Has it a function and arguments, and has neither it ended nor its thread?", nullptr},
-    {"paused", get_paused, nullptr, "Is it alive, but neither runnable nor blocked on a channel?", nullptr},
-    {"blocked", get_blocked, nullptr, "Does it wait on a channel?", nullptr},
-    {"scheduled", get_scheduled, nullptr, "Is it runnable, or blocked on a channel?", nullptr},
-    {"restorable", get_restorable, nullptr, "Can it be pickled? Not once it has begun to run, until it ends.", nullptr},
-    {"atomic", get_atomic, nullptr, "What set_atomic() said.", nullptr},
-    {"ignore_nesting", get_ignore_nesting, nullptr, "What set_ignore_nesting() said.", nullptr},
+    {"alive", get_alive, nullptr, "True if it has a function and arguments, and neither it nor its thread has ended.",
+     nullptr},
+    {"paused", get_paused, nullptr, "True if it is alive, but neither runnable nor blocked on a channel.", nullptr},
+    {"blocked", get_blocked, nullptr, "True if it waits on a channel.", nullptr},
+    {"scheduled", get_scheduled, nullptr, "True if it is runnable, or blocked on a channel.", nullptr},
+    {"restorable", get_restorable, nullptr, "True if it can be pickled: it has not begun to run, or has ended.",
+     nullptr},
+    {"atomic", get_atomic, nullptr, "The flag that set_atomic() sets.", nullptr},
+    {"ignore_nesting", get_ignore_nesting, nullptr, "The flag that set_ignore_nesting() sets.", nullptr},
     {"block_trap", get_block_trap, set_block_trap,
-     "If true, RuntimeError is raised when the tasklet would have to wait on a channel.", nullptr},
-    {"is_main", get_is_main, nullptr, "Is it the main tasklet of its thread?", nullptr},
-    {"is_current", get_is_current, nullptr, "Is it the current tasklet of its thread?", nullptr},
-    {"thread_id", get_thread_id, nullptr, "The thread it belongs to; -1 if that has ended.", nullptr},
+     "If true, the tasklet may not wait on a channel: send() and receive() raise RuntimeError instead.", nullptr},
+    {"is_main", get_is_main, nullptr, "True if it is the main tasklet of its thread.", nullptr},
+    {"is_current", get_is_current, nullptr, "True if it is the current tasklet of its thread.", nullptr},
+    {"thread_id", get_thread_id, nullptr, "The identifier of its thread; -1 if the thread has ended.", nullptr},
     {"next", get_next, nullptr, "The next tasklet in the chain it is in, or None.", nullptr},
     {"prev", get_previous, nullptr, "The previous tasklet in the chain it is in, or None.", nullptr},
     {"tempval", get_tempval, set_tempval,
-     "What the call that suspended the tasklet will return. Of one that is bound but not alive: its function.",
+     "The value that the call which suspended the tasklet will return. If it is bound but not alive: its function.",
      nullptr},
-    {"frame", get_frame, nullptr, "Its innermost frame; None before it runs and after it ended.", nullptr},
-    {"recursion_depth", get_recursion_depth, nullptr, "How many frames it has.", nullptr},
+    {"frame", get_frame, nullptr, "Its innermost frame; None before it first runs and after it has ended.", nullptr},
+    {"recursion_depth", get_recursion_depth, nullptr, "The number of its frames.", nullptr},
     {"nesting_level", get_nesting_level, nullptr,
-     "Always 0: a tasklet has a stack of its own, so calls through C functions do not keep it from switching.",
+     "Always 0. In Stackless Python it counts calls that keep a tasklet from being switched; here there are none.",
      nullptr},
     {"trace_function", get_trace_function, set_trace_function,
-     "What sys.gettrace() returns in it. Set it, to a callable or None, and the tasklet has a trace function of its own;\n"
-     "delete it, and it has that of its thread again.",
+     "The result of sys.gettrace() in the tasklet. Setting it, to a callable or None, gives the tasklet a function\n"
+     "of its own. After it is deleted, the tasklet shares the function of its thread again.",
      nullptr},
     {"profile_function", get_profile_function, set_profile_function,
-     "What sys.getprofile() returns in it. Set it, to a callable or None, and the tasklet has a profile function of its\n"
-     "own; delete it, and it has that of its thread again.",
+     "The result of sys.getprofile() in the tasklet. Setting it, to a callable or None, gives the tasklet a function\n"
+     "of its own. After it is deleted, the tasklet shares the function of its thread again.",
      nullptr},
     {},
 };

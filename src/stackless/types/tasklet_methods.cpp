@@ -1,4 +1,4 @@
-// The methods of tasklets: arguments and documentation of operations.
+// The methods of tasklets.
 
 #include <cstddef>
 #include <utility>
@@ -8,7 +8,11 @@
 #include "interpreter/thread_state.hpp"
 #include "python/arguments.hpp"
 #include "python/define.hpp"
-#include "stackless/scheduler.hpp"
+#include "stackless/contexts.hpp"
+#include "stackless/operations.hpp"
+#include "stackless/refusal.hpp"
+#include "stackless/run.hpp"
+#include "stackless/turn.hpp"
 #include "stackless/types/tasklet.hpp"
 
 namespace stackless {
@@ -23,7 +27,7 @@ bool parse_binding(PyObject* args, PyObject* kwargs, const char* format, PyObjec
         return false;
     }
     for (int i = 0; i < 3; ++i) {
-        values[i] = values[i] != nullptr ? given(values[i]) : nullptr;
+        values[i] = values[i] != nullptr ? none_to_null(values[i]) : nullptr;
     }
     return true;
 }
@@ -32,7 +36,7 @@ namespace {
 
 using Arguments = PyObject* const*;
 
-// Parses what "PyObject_IsTrue" is meant of: one argument, its truth in `flag`.
+// Sets `flag` to the truth of the only argument. False with an exception.
 bool parse_flag(const char* name, Arguments args, Py_ssize_t count, bool& flag) noexcept {
     if (!python::check_count(name, count, 1, 1)) {
         return false;
@@ -46,18 +50,18 @@ bool parse_flag(const char* name, Arguments args, Py_ssize_t count, bool& flag) 
 
 PyDoc_STRVAR(bind_doc,
 "bind($self, /, func=None, args=None, kwargs=None)\n--\n\n"
-"Bind the tasklet to a function, to its arguments, or to both. It is not scheduled.\n\n"
+"Bind the tasklet to a function, to its arguments, or to both. The tasklet is not scheduled.\n\n"
+"If all arguments are None the tasklet is unbound.\n\n"
 "Parameters:\n"
-"    func: what to call; None keeps the one bound before, if there are arguments. The tasklet then\n"
-"        runs in the contextvars.Context of the current one.\n"
+"    func: the function. The tasklet will run in the current contextvars.Context. If only arguments are\n"
+"        given, the tasklet keeps the function that it has.\n"
 "    args, kwargs: a tuple and a dict, or None. With one of them the tasklet is alive.\n"
-"    All three None: the tasklet is bound to nothing.\n"
 "Returns:\n"
 "    The tasklet.\n"
 "Raises:\n"
-"    RuntimeError: it is the main tasklet, is scheduled, or has begun to run and not ended; or\n"
-"        there are arguments, but no function, or its thread has ended.\n"
-"    TypeError: func is not callable, args no tuple, or kwargs no dict.");
+"    RuntimeError: it is the main tasklet, is scheduled, or has begun to run and not ended; or there are\n"
+"        arguments, but it has no function or its thread has ended.\n"
+"    TypeError: func is not callable, args is not a tuple, or kwargs is not a dict.");
 
 PyObject* tasklet_bind(PyObject* self, PyObject* args, PyObject* kwargs) {
     PyObject* values[3] = {};
@@ -68,17 +72,17 @@ PyObject* tasklet_bind(PyObject* self, PyObject* args, PyObject* kwargs) {
 
 PyDoc_STRVAR(setup_doc,
 "setup($self, /, *args, **kwargs)\n--\n\n"
-"Give the bound function its arguments, and schedule the tasklet. Calling the tasklet does the same.\n\n"
+"Set the arguments of the bound function, and schedule the tasklet. A call of the tasklet does the same.\n\n"
 "Returns:\n"
 "    The tasklet.\n"
 "Raises:\n"
-"    RuntimeError: it is alive already, or bound to no function, or its thread has ended.");
+"    RuntimeError: it is alive already, has no function, or its thread has ended.");
 
 }  // namespace
 
 PyObject* tasklet_setup(PyObject* self, PyObject* args, PyObject* kwargs) {
-    if (is_alive_now(tasklet_of(self))) {
-        return fail("tasklet is alive");
+    if (is_alive(tasklet_of(self))) {
+        return raise_runtime_error("tasklet is alive");
     }
     return bind(tasklet_of(self), nullptr, args, kwargs) && insert(tasklet_of(self)) ? Py_NewRef(self) : nullptr;
 }
@@ -87,17 +91,17 @@ namespace {
 
 PyDoc_STRVAR(insert_doc,
 "insert($self, /)\n--\n\n"
-"Put the tasklet at the end of the runnable ones. Nothing happens if it is one of them.\n\n"
+"Put the tasklet at the end of the runnable ones. If it is runnable already, do nothing.\n\n"
 "Returns:\n"
 "    The tasklet.\n"
 "Raises:\n"
-"    RuntimeError: it is blocked on a channel, not alive, or its thread has ended.");
+"    RuntimeError: it is blocked on a channel or not alive, or its thread has ended.");
 
 PyObject* tasklet_insert(PyObject* self, PyObject*) { return insert(tasklet_of(self)) ? Py_NewRef(self) : nullptr; }
 
 PyDoc_STRVAR(remove_doc,
 "remove($self, /)\n--\n\n"
-"Take the tasklet out of the runnable ones: it is paused, until insert(), run() or switch().\n\n"
+"Remove the tasklet from the runnable ones. It is paused until insert(), run() or switch().\n\n"
 "Returns:\n"
 "    The tasklet.\n"
 "Raises:\n"
@@ -107,10 +111,10 @@ PyObject* tasklet_remove(PyObject* self, PyObject*) { return remove(tasklet_of(s
 
 PyDoc_STRVAR(bind_thread_doc,
 "bind_thread($self, thread_id=None, /)\n--\n\n"
-"Have the tasklet run by another thread.\n\n"
+"Move the tasklet to another thread.\n\n"
 "Parameters:\n"
-"    thread_id: the thread; the running one if -1 or None. Where threads do not take turns it must have used\n"
-"        this module.\n"
+"    thread_id: the identifier of the thread; the running one if -1 or None. On free-threaded CPython the\n"
+"        thread must have used tasklets.\n"
 "Returns:\n"
 "    The tasklet.\n"
 "Raises:\n"
@@ -130,7 +134,7 @@ PyObject* tasklet_bind_thread(PyObject* self, PyObject* args) {
     if (id != nullptr && !parse_thread_id(id, thread_id)) {
         return nullptr;
     }
-    return move(tasklet_of(self), *running, thread_id) ? Py_NewRef(self) : nullptr;
+    return move_to_thread(tasklet_of(self), *running, thread_id) ? Py_NewRef(self) : nullptr;
 }
 
 // --- switching -------------------------------------------------------------------------------------------------------
@@ -138,10 +142,10 @@ PyObject* tasklet_bind_thread(PyObject* self, PyObject* args) {
 PyDoc_STRVAR(run_doc,
 "run($self, /)\n--\n\n"
 "Run the tasklet at once. The current one stays scheduled.\n\n"
-"A scheduled tasklet goes on with those behind it in the chain to follow, a paused one is put before\n"
-"the current one. One of another thread is only scheduled there, as the next one.\n\n"
+"If the tasklet is runnable, those after it in the chain run next. If it is paused, the current one runs\n"
+"next. If it belongs to another thread, it is only scheduled there, as the next one.\n\n"
 "Raises:\n"
-"    RuntimeError: it is blocked on a channel, not alive, or its thread has ended; or switches are\n"
+"    RuntimeError: it is blocked on a channel or not alive, or its thread has ended; or switches are\n"
 "        trapped, see switch_trap().");
 
 PyObject* tasklet_run(PyObject* self, PyObject* const* args, Py_ssize_t count) {
@@ -159,15 +163,15 @@ PyObject* tasklet_run(PyObject* self, PyObject* const* args, Py_ssize_t count) {
     if (s->current == &t) {
         Py_RETURN_NONE;
     }
-    s->thread->run_kill_queue();  // which may end it
-    return s->may_switch() && put_first(*s, t) ? s->go_on(s->current, &t, {args, count, nullptr}) : nullptr;
+    s->thread->run_kill_queue();  // may end it
+    return s->may_switch() && put_first(*s, t) ? switch_tasklets(*s, s->current, &t, {args, count, nullptr}) : nullptr;
 }
 
 PyDoc_STRVAR(switch_doc,
 "switch($self, /)\n--\n\n"
 "Run the tasklet at once, and pause the current one.\n\n"
 "Raises:\n"
-"    RuntimeError: as for run(), or the tasklet belongs to another thread.");
+"    RuntimeError: see run(); or the tasklet belongs to another thread.");
 
 PyObject* tasklet_switch(PyObject* self, PyObject* const* args, Py_ssize_t count) {
     Tasklet& t = tasklet_of(self);
@@ -179,12 +183,12 @@ PyObject* tasklet_switch(PyObject* self, PyObject* const* args, Py_ssize_t count
     }
     Scheduler* s = own_scheduler(t);
     if (s == nullptr) {
-        return fail("the tasklet belongs to a different thread, so it can't be switched to");
+        return raise_runtime_error("the tasklet belongs to a different thread, so it can't be switched to");
     }
     if (s->current == &t) {
         Py_RETURN_NONE;
     }
-    s->thread->run_kill_queue();  // which may end it
+    s->thread->run_kill_queue();  // may end it
     if (!s->may_switch() || !put_first(*s, t)) {
         return nullptr;
     }
@@ -193,25 +197,26 @@ PyObject* tasklet_switch(PyObject* self, PyObject* const* args, Py_ssize_t count
         Holding lock(tasklets_lock);
         s->runnable.remove(current);
     }
-    return s->go_on_paused(current, &t, {args, count, nullptr});
+    return switch_from_paused(*s, current, &t, {args, count, nullptr});
 }
 
 // --- exceptions ------------------------------------------------------------------------------------------------------
 
 PyDoc_STRVAR(throw_doc,
 "throw($self, /, exc=None, val=None, tb=None, pending=False)\n--\n\n"
-"Raise an exception in the tasklet, wherever it is suspended.\n\n"
+"Raise an exception in the tasklet, where it is suspended.\n\n"
 "Parameters:\n"
-"    exc: a class of exceptions or an exception.\n"
-"    val: what to make the exception with, or one of that class; None if exc is an exception.\n"
-"    tb: the traceback to begin with, or None.\n"
-"    pending: schedule the tasklet and go on. Otherwise it is put before the current one, and runs at once;\n"
-"        if it belongs to another thread it is scheduled there all the same.\n"
+"    exc: an exception class or an exception.\n"
+"    val: the argument of the class, a tuple of its arguments, or an instance of it; None if exc is an\n"
+"        exception.\n"
+"    tb: the initial traceback, or None.\n"
+"    pending: only schedule the tasklet. Otherwise it runs at once, and the current one after it. A\n"
+"        tasklet of another thread is only scheduled in any case.\n"
 "Raises:\n"
 "    RuntimeError: it is not alive, and exc is not TaskletExit; its thread has ended; or switches are\n"
-"        trapped.\n"
-"    TypeError: exc, val and tb are not of these kinds.\n"
-"    Whatever is raised in the current tasklet meanwhile; exc, if the tasklet is the current one.");
+"        trapped, see switch_trap().\n"
+"    TypeError: exc, val or tb is none of these.\n"
+"    exc, if the tasklet is the current one. Any exception that is thrown into the current one meanwhile.");
 
 PyObject* tasklet_throw(PyObject* self, PyObject* args, PyObject* kwargs) {
     static const char* names[] = {"exc", "val", "tb", "pending", nullptr};
@@ -228,7 +233,7 @@ PyDoc_STRVAR(raise_exception_doc,
 "raise_exception($self, exc_class, /, *args)\n--\n\n"
 "Raise an exception in the tasklet at once, like throw(exc_class(*args)).\n\n"
 "Raises:\n"
-"    TypeError: exc_class is no class of exceptions.\n"
+"    TypeError: exc_class is not an exception class.\n"
 "    What throw() raises.");
 
 PyObject* tasklet_raise_exception(PyObject* self, PyObject* args) {
@@ -244,11 +249,11 @@ PyObject* tasklet_raise_exception(PyObject* self, PyObject* args) {
 PyDoc_STRVAR(kill_doc,
 "kill($self, /, pending=False)\n--\n\n"
 "End the tasklet: raise TaskletExit in it, if it is alive.\n\n"
-"One that has not begun to run just ends, as does one whose thread has ended.\n\n"
+"If it has not begun to run, or its thread has ended, it ends without running.\n\n"
 "Parameters:\n"
-"    pending: as for throw().\n"
+"    pending: see throw().\n"
 "Raises:\n"
-"    RuntimeError: switches are trapped.\n"
+"    RuntimeError: switches are trapped, see switch_trap().\n"
 "    TaskletExit: it is the current tasklet.");
 
 PyObject* tasklet_kill(PyObject* self, PyObject* args, PyObject* kwargs) {
@@ -264,9 +269,9 @@ PyObject* tasklet_kill(PyObject* self, PyObject* args, PyObject* kwargs) {
 
 PyDoc_STRVAR(set_atomic_doc,
 "set_atomic($self, flag, /)\n--\n\n"
-"Say whether the watchdog of run(timeout) must leave the tasklet alone.\n\n"
+"Set whether the tasklet is atomic: the watchdog of run(timeout) does not interrupt it then.\n\n"
 "Returns:\n"
-"    What was said before.");
+"    The previous flag.");
 
 PyObject* tasklet_set_atomic(PyObject* self, Arguments args, Py_ssize_t count) {
     bool flag;
@@ -276,7 +281,7 @@ PyObject* tasklet_set_atomic(PyObject* self, Arguments args, Py_ssize_t count) {
     Tasklet& t = tasklet_of(self);
     bool old = std::exchange(t.atomic, flag);
     Scheduler* s = flag ? nullptr : own_scheduler(t);
-    if (s != nullptr && s->interrupt_is_due && s->current == &t && !s->interrupt()) {
+    if (s != nullptr && s->current == &t && !interrupt_if_due(*s)) {
         return nullptr;
     }
     return PyBool_FromLong(old);
@@ -284,9 +289,9 @@ PyObject* tasklet_set_atomic(PyObject* self, Arguments args, Py_ssize_t count) {
 
 PyDoc_STRVAR(set_ignore_nesting_doc,
 "set_ignore_nesting($self, flag, /)\n--\n\n"
-"Say whether the tasklet may be interrupted at any nesting_level. It may anyway: kept for programs that say so.\n\n"
+"Set a flag that has no effect here. In Stackless Python it permits interruption at any nesting_level.\n\n"
 "Returns:\n"
-"    What was said before.");
+"    The previous flag.");
 
 PyObject* tasklet_set_ignore_nesting(PyObject* self, Arguments args, Py_ssize_t count) {
     bool flag;
@@ -300,13 +305,13 @@ PyObject* tasklet_set_ignore_nesting(PyObject* self, Arguments args, Py_ssize_t 
 
 PyDoc_STRVAR(set_context_doc,
 "set_context($self, context, /)\n--\n\n"
-"Set the contextvars.Context that the tasklet runs in. (Without it that is the one of the tasklet that bound it.)\n\n"
+"Set the contextvars.Context that the tasklet runs in. The default is the context in which it was bound.\n\n"
 "Returns:\n"
 "    The tasklet.\n"
 "Raises:\n"
-"    TypeError: context is no contextvars.Context.\n"
-"    RuntimeError: the tasklet belongs to another thread and is current or scheduled; or the context\n"
-"        it runs in is in use by Context.run().");
+"    TypeError: context is not a contextvars.Context.\n"
+"    RuntimeError: the tasklet belongs to another thread, and is current or scheduled; or the context\n"
+"        that it runs in is in use by Context.run().");
 
 PyObject* tasklet_set_context(PyObject* self, PyObject* context) {
     if (!PyContext_CheckExact(context)) {
@@ -318,12 +323,12 @@ PyObject* tasklet_set_context(PyObject* self, PyObject* context) {
 
 PyDoc_STRVAR(context_run_doc,
 "context_run($self, callable, /, *args, **kwargs)\n--\n\n"
-"Call callable(*args, **kwargs) in the contextvars.Context of the tasklet, in the current one.\n\n"
+"Call callable(*args, **kwargs) in the contextvars.Context of the tasklet. The current tasklet runs it.\n\n"
 "Returns:\n"
-"    What it returns.\n"
+"    The result of the call.\n"
 "Raises:\n"
 "    RuntimeError: the tasklet is the current one of another thread.\n"
-"    What callable raises.");
+"    What the callable raises.");
 
 PyObject* tasklet_context_run(PyObject* self, Arguments args, Py_ssize_t count, PyObject* names) {
     Tasklet& t = tasklet_of(self);
@@ -347,13 +352,14 @@ PyObject* tasklet_context_run(PyObject* self, Arguments args, Py_ssize_t count, 
 
 PyDoc_STRVAR(reduce_doc,
 "__reduce__($self, /)\n--\n\n"
-"For pickle and copy: a tasklet that has not begun to run, or has ended.\n\n"
+"Support pickle and copy.\n\n"
 "Raises:\n"
-"    NotImplementedError: it has begun to run. Its C stack can't be pickled.");
+"    NotImplementedError: the tasklet has begun to run and not ended. Its C stack can't be pickled.");
 
 PyDoc_STRVAR(setstate_doc,
 "__setstate__($self, state, /)\n--\n\n"
-"For pickle and copy: what __reduce__() made. A tasklet that was scheduled is scheduled, in the running thread.");
+"Support pickle and copy: restore the state that __reduce__() returned.\n\n"
+"If the original tasklet was scheduled, this one is scheduled in the running thread.");
 
 }  // namespace
 

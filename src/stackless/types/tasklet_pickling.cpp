@@ -1,6 +1,7 @@
 // Pickling and copying tasklets.
 
 #include "core/reference.hpp"
+#include "stackless/operations.hpp"
 #include "stackless/types/tasklet.hpp"
 
 namespace stackless {
@@ -40,7 +41,7 @@ PyObject* tasklet_setstate(PyObject* self, PyObject* state) {
     }
     if (!PyArg_ParseTuple(state, "OOOpppp:__setstate__", &function, &arguments, &keywords, &atomic, &block_trap,
                           &ignore_nesting, &scheduled) ||
-        !bind(t, given(function), given(arguments), given(keywords))) {
+        !bind(t, none_to_null(function), none_to_null(arguments), none_to_null(keywords))) {
         return nullptr;
     }
     t.atomic = atomic;

@@ -1,4 +1,4 @@
-// The classes of this layer. Each function makes one: a new reference, or nullptr with an exception.
+// The classes of this layer. Each function creates one: a new reference, or nullptr with an exception.
 
 #pragma once
 

@@ -1,10 +1,9 @@
-#include "stackless/hooks.hpp"
+#include "stackless/tracing.hpp"
 
 #include <utility>
 
 #include "core/reference.hpp"
 #include "interpreter/pending_exception.hpp"
-#include "stackless/scheduler.hpp"
 
 namespace stackless {
 
@@ -21,7 +20,7 @@ constexpr Names names[hook_count] = {{"gettrace", "settrace"}, {"getprofile", "s
 
 const Names& names_of(Hook hook) noexcept { return names[static_cast<int>(hook)]; }
 
-// The one that the running thread has.
+// The function that the running thread has.
 PyObject* installed(Hook hook) noexcept {
     Reference sys = Reference::steal(PyImport_ImportModule("sys"));
     return sys ? PyObject_CallMethod(sys.get(), names_of(hook).get, nullptr) : nullptr;
@@ -32,8 +31,8 @@ bool install(Hook hook, PyObject* function) noexcept {
     return sys && Reference::steal(PyObject_CallMethod(sys.get(), names_of(hook).set, "O", function));
 }
 
-// None if nothing was shared yet.
-PyObject* shared(Scheduler& s, Hook hook) noexcept {
+// None if no function was shared yet.
+PyObject* shared_hook(Scheduler& s, Hook hook) noexcept {
     PyObject* function = s.shared_hooks[hook];
     return function != nullptr ? function : Py_None;
 }
@@ -50,7 +49,7 @@ bool exchange(Scheduler& s, Tasklet* from, Tasklet* to, Hook hook) noexcept {
     }
     Holding lock(tasklets_lock);
     Reference old = Reference::steal(std::exchange(own != nullptr ? own : s.shared_hooks[hook], function));
-    Reference installing = Reference::borrow(next != nullptr ? next : shared(s, hook));
+    Reference installing = Reference::borrow(next != nullptr ? next : shared_hook(s, hook));
     lock.release();
     return install(hook, installing.get());
 }
@@ -71,9 +70,9 @@ PyObject* get_hook(Tasklet& t, Hook hook) noexcept {
     Scheduler& s = *t.scheduler;
     bool is_here = s.is_running_thread();
     bool has_own = t.hooks[hook] != nullptr;
-    // What is installed is that of the current tasklet.
+    // The installed function is that of the current tasklet.
     bool is_installed = is_here && (s.current == &t || (!has_own && s.current->hooks[hook] == nullptr));
-    Reference function = Reference::to(s.thread == nullptr ? Py_None : has_own ? t.hooks[hook] : shared(s, hook));
+    Reference function = Reference::to(s.thread == nullptr ? Py_None : has_own ? t.hooks[hook] : shared_hook(s, hook));
     lock.release();
     return is_installed ? installed(hook) : function.release();
 }
@@ -81,14 +80,14 @@ PyObject* get_hook(Tasklet& t, Hook hook) noexcept {
 int set_hook(Tasklet& t, Hook hook, PyObject* function) noexcept {
     Holding lock(tasklets_lock);
     Scheduler& s = *t.scheduler;
-    bool is_usable = s.is_running_thread() && is_alive(&t);
+    bool is_usable = s.is_running_thread() && is_alive_locked(&t);
     lock.release();
     if (!is_usable) {
         PyErr_SetString(PyExc_RuntimeError, "the tasklet is not alive, or belongs to another thread");
         return -1;
     }
     if (s.current == &t) {
-        // What the others share has to be known before this one has something else.
+        // The function that the other tasklets share is recorded before this one gets another.
         Reference old;
         if (t.hooks[hook] == nullptr && function != nullptr) {
             PyObject* present = installed(hook);
@@ -99,7 +98,7 @@ int set_hook(Tasklet& t, Hook hook, PyObject* function) noexcept {
             old = Reference::steal(std::exchange(s.shared_hooks[hook], present));
             lock.release();
         }
-        Reference installing = Reference::borrow(function != nullptr ? function : shared(s, hook));
+        Reference installing = Reference::borrow(function != nullptr ? function : shared_hook(s, hook));
         if ((function != nullptr || t.hooks[hook] != nullptr) && !install(hook, installing.get())) {
             return -1;
         }
@@ -110,14 +109,6 @@ int set_hook(Tasklet& t, Hook hook, PyObject* function) noexcept {
     old = Reference::steal(std::exchange(t.hooks[hook], Py_XNewRef(function)));
     lock.release();
     return 0;
-}
-
-void clear_hooks(Hooks& hooks) noexcept {
-    for (PyObject*& place : hooks.functions) {
-        Reference function;
-        Holding lock(tasklets_lock);
-        function = Reference::steal(std::exchange(place, nullptr));
-    }
 }
 
 }  // namespace stackless

@@ -1,0 +1,16 @@
+// The active tasklets of a thread: those that have begun to run and have not ended.
+
+#pragma once
+
+#include "stackless/scheduler.hpp"
+
+namespace stackless {
+
+void add_active(Scheduler& s, Tasklet* t) noexcept;
+
+void remove_active(Scheduler& s, Tasklet* t) noexcept;
+
+// The same. The lock is held.
+void remove_active_locked(Scheduler& s, Tasklet* t) noexcept;
+
+}  // namespace stackless

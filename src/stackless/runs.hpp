@@ -1,0 +1,37 @@
+// The calls of run() in progress. In each of them a tasklet waits until no other one is runnable, or the time is over.
+
+#pragma once
+
+#include "stackless/scheduler.hpp"
+
+namespace stackless {
+
+// A call of run() in progress. Lies on the stack of its caller.
+struct Run {
+    Tasklet* tasklet;       // owned; the one that called it
+    Run* outer;             // the previous call in progress, of any tasklet of the thread that has not ended
+    bool blocks_thread;     // wait for other threads when no tasklet is runnable
+    std::int64_t timeout;   // nanoseconds that a tasklet may run without a switch; 0: no limit
+    bool is_total;          // `timeout` is for all tasklets together
+    bool is_soft;           // do not interrupt, but end at the next switch
+    bool has_alarm;         // Python code can be interrupted (watchdog.hpp)
+    std::int64_t deadline;  // on the monotonic clock
+    Tasklet* interrupted;   // owned; it ran for too long
+};
+
+// The tasklet that is resumed when no other one can run, and that errors of tasklets are raised in: the one that called
+// run() last, or the main one.
+Tasklet* fallback(const Scheduler& s) noexcept;
+
+// The watchdog at a switch: if the time is over, puts the tasklet first that called run(timeout). Returns the tasklet
+// to switch to, `to` or that one.
+Tasklet* check_timeout(Scheduler& s, Tasklet* from, Tasklet* to) noexcept;
+
+// To be called when a run() returns. If calls that began later are still in progress, makes their tasklets runnable, so
+// that they return too.
+void end_run(Scheduler& s, const Run& run) noexcept;
+
+// Forgets the calls that a tasklet which has ended made. Greenlets of it may still be in them.
+void forget_runs(Scheduler& s, const Tasklet* t) noexcept;
+
+}  // namespace stackless
