@@ -34,8 +34,8 @@ PyObject* take_value(Tasklet* t) noexcept {
         restore_ownership(self);
     }
     if (!self->is_active || s.thread == nullptr) {
-        // The tasklet has ended and this greenlet, which it left behind, unwinds as part of the current tasklet. Or the
-        // thread ends.
+        // The thread ends. Or the tasklet has ended and left this greenlet behind: it unwinds as part of the current
+        // tasklet.
         if (s.current == s.runnable.first()) {  // else the current tasklet is in the middle of a switch
             s.end_switching();
         }

@@ -50,7 +50,7 @@ PyObject* finish(Scheduler& s, Tasklet* self, Reference exception) {
     s.set_switching(true);
     for (;;) {
         if (exception) {
-            raise_in(s, fallback(s), exception.release());
+            raise_in(s, fallback_tasklet(s), exception.release());
         }
         Tasklet* next = next_turn(s, self);
         if (next != nullptr) {

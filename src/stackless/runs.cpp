@@ -23,7 +23,7 @@ void stop_watchdog(Scheduler& s) noexcept {
 
 }  // namespace
 
-Tasklet* fallback(const Scheduler& s) noexcept { return s.runs != nullptr ? s.runs->tasklet : s.main; }
+Tasklet* fallback_tasklet(const Scheduler& s) noexcept { return s.runs != nullptr ? s.runs->tasklet : s.main; }
 
 Tasklet* check_timeout(Scheduler& s, Tasklet* from, Tasklet* to) noexcept {
     Run& run = *s.watchdog;

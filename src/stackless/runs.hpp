@@ -21,7 +21,7 @@ struct Run {
 
 // The tasklet that is resumed when no other one can run, and that errors of tasklets are raised in: the one that called
 // run() last, or the main one.
-Tasklet* fallback(const Scheduler& s) noexcept;
+Tasklet* fallback_tasklet(const Scheduler& s) noexcept;
 
 // The watchdog at a switch: if the time is over, puts the tasklet first that called run(timeout). Returns the tasklet
 // to switch to, `to` or that one.

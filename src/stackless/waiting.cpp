@@ -17,7 +17,7 @@ using interpreter::Holding;
 namespace {
 
 // Messages of the RuntimeError that is raised if no tasklet can run. The first one is for the tasklet that would have
-// to wait; the others are for the fallback, if it waits on a channel when the last other tasklet has ended.
+// to wait; the others are for the fallback tasklet, if it waits on a channel when the last other tasklet has ended.
 constexpr const char* deadlock = "Deadlock: the last runnable tasklet cannot be blocked.";
 constexpr const char* nobody_sends = "the main tasklet is receiving without a sender available.";
 constexpr const char* nobody_receives = "the main tasklet is sending without a receiver available.";
@@ -82,7 +82,7 @@ Tasklet* wake_or_wait(Scheduler& s, Tasklet* leaving) noexcept {
     s.set_switching(true);  // handlers of signals may run here
     bool has_ended = !leaving->is_active;
     for (;;) {
-        Tasklet* candidate = fallback(s);
+        Tasklet* candidate = fallback_tasklet(s);
         Run* run = s.runs;
         bool in_run = run != nullptr;
         bool is_stuck = !in_run && (candidate == leaving || candidate->chain == Chain::channel);

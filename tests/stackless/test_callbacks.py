@@ -70,7 +70,7 @@ def test_the_channel_callback_sees_what_is_sent_as_tempval():
 
 
 def test_what_the_channel_callback_sees_is_taken_from_the_tasklet_that_it_was_shown_by():
-    # Not from one that a greenlet, to which the callback switched, had go on meanwhile: that lost its own tempval.
+    # The callback switches to a greenlet of another tasklet. That tasklet lost its own tempval.
     assert (
         output_of("""
         import greenlet
@@ -86,7 +86,7 @@ def test_what_the_channel_callback_sees_is_taken_from_the_tasklet_that_it_was_sh
 
         other_tasklet = stackless.tasklet(other)()
         channel = stackless.channel()
-        channel.preference = 0          # who sends goes on
+        channel.preference = 0          # the sender continues
         receiver = stackless.tasklet(channel.receive)()
         stackless.run()
         stackless.set_channel_callback(lambda *arguments: greenlets[1].switch())

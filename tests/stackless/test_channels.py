@@ -70,11 +70,11 @@ def test_queue_is_the_chain_of_those_that_wait():
     assert c.queue is None and c.balance == 0
 
 
-# --- who goes on -----------------------------------------------------------------------------------------------------
+# --- preference ------------------------------------------------------------------------------------------------------
 
 
 def meeting(preference, first, schedule_all=0):
-    """What happens in which order when two tasklets and the main one are there, and *first* came first."""
+    """The order in which a sender, a receiver and a third tasklet run, if *first* is the first to use the channel."""
     c = channel()
     c.preference = preference
     c.schedule_all = schedule_all
@@ -361,7 +361,7 @@ def test_a_blocked_tasklet_is_no_deadlock_for_run():
     t.kill()
 
 
-# --- others ----------------------------------------------------------------------------------------------------------
+# --- the object ------------------------------------------------------------------------------------------------------
 
 
 def test_a_subclass_works():

@@ -64,7 +64,7 @@ def test_set_context_of_a_suspended_and_of_the_current_tasklet():
 
 
 def test_the_context_of_a_tasklet_in_whose_greenlet_another_one_runs():
-    # It was set where the greenlet, which runs, only leaves it when it is suspended, and the one in use was released: crash.
+    # This crashed: the context was set in the saved state of the running greenlet, and the one in use was released.
     assert (
         output_of("""
         import contextvars

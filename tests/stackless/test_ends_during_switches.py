@@ -15,7 +15,7 @@ pytestmark = WITH_A_SCHEDULER
 
 
 def test_a_function_may_insert_the_tasklet_that_releases_it():
-    # It ran without a function: crash.
+    # This crashed: the tasklet ran without a function.
     assert (
         output_of(
             """
@@ -42,7 +42,7 @@ def test_a_function_may_insert_the_tasklet_that_releases_it():
 
 
 def test_a_schedule_callback_may_end_the_next_tasklet():
-    # It was resumed nevertheless: crash.
+    # This crashed: the tasklet was resumed after its end.
     assert (
         output_of(
             """
@@ -64,7 +64,7 @@ def test_a_schedule_callback_may_end_the_next_tasklet():
 
 
 def test_what_a_tasklet_had_to_return_may_use_the_scheduler_when_the_tasklet_waits():
-    # The current tasklet was in no ring then: crash.
+    # This crashed: the current tasklet was in no ring meanwhile.
     assert (
         output_of(
             """
@@ -89,7 +89,8 @@ def test_what_a_tasklet_had_to_return_may_use_the_scheduler_when_the_tasklet_wai
 
 
 def test_one_that_ends_can_be_bound_anew_only_when_its_arguments_are_gone():
-    # It was, by a tasklet that ran when they used the scheduler; then its end unbound what it was to run next: crash.
+    # This crashed: the arguments' destructor switched to a tasklet that bound the ending one, and then the end of that
+    # dropped its new function.
     assert (
         output_of("""
         from greenlet.stackless import run, schedule, tasklet
@@ -122,7 +123,7 @@ def test_one_that_ends_can_be_bound_anew_only_when_its_arguments_are_gone():
 
 @pytest.mark.skipif(IS_FREE_THREADED, reason="the collector may find the greenlets in another order there")
 def test_a_tasklet_ends_in_the_greenlet_that_the_next_one_waits_for():
-    # That greenlet became its own parent: it never ended.
+    # That greenlet became its own parent, and never ended.
     assert (
         output_of("""
         import gc
@@ -140,7 +141,7 @@ def test_a_tasklet_ends_in_the_greenlet_that_the_next_one_waits_for():
                 greenlet.greenlet(inner).switch()
             finally:
                 print("outer ends")
-                stackless.schedule()    # kills inner, too: then the tasklet goes on here, where it was to return to the main one
+                stackless.schedule()    # also kills inner; then the tasklet continues here, not in the main greenlet
                 print("outer goes on")
 
         gc.disable()
@@ -158,7 +159,7 @@ def test_a_tasklet_ends_in_the_greenlet_that_the_next_one_waits_for():
 
 
 def test_the_next_tasklet_is_chosen_when_the_one_that_was_ended_is_gone():
-    # Its weak reference's callback ended the one that was chosen: memory that was freed was read, as AddressSanitizer and Valgrind say.
+    # The callback of its weak reference ended the tasklet that was chosen, whose freed memory was then read.
     log = []
 
     def end_the_first(previous, next):
@@ -181,7 +182,7 @@ def test_the_next_tasklet_is_chosen_when_the_one_that_was_ended_is_gone():
 
 @pytest.mark.skipif(IS_FREE_THREADED, reason="what another thread releases is killed at another time there")
 def test_what_is_killed_during_a_switch_may_move_the_next_tasklet_to_another_greenlet():
-    # The finished one, which it was to be looked for in, was freed then, in the middle of a switch to it: crash.
+    # This crashed: the tasklet's previous greenlet, which had finished, was freed in the middle of a switch to it.
     assert (
         output_of("""
         import threading
@@ -233,7 +234,7 @@ def test_what_is_killed_during_a_switch_may_move_the_next_tasklet_to_another_gre
     )
 
 
-# The main greenlet runs as part of a tasklet then, whose own greenlet is home[0], and the main tasklet waits in another one.
+# The main greenlet runs as part of a tasklet whose own greenlet is home[0]. The main tasklet waits in another greenlet.
 IN_THE_MAIN_GREENLET = """
 import greenlet
 from greenlet.stackless import getcurrent, getmain, schedule, tasklet
@@ -260,7 +261,7 @@ def output_in_the_main_greenlet(source):
 
 
 def test_the_current_tasklet_may_be_ended_by_what_is_killed_when_it_schedules():
-    # It was what schedule() returns, and gone: crash.
+    # This crashed: schedule() returned the tasklet, which was freed.
     assert (
         output_in_the_main_greenlet("""
         home.clear()
@@ -273,7 +274,7 @@ def test_the_current_tasklet_may_be_ended_by_what_is_killed_when_it_schedules():
 
 
 def test_a_tasklet_may_end_while_it_waits_in_a_greenlet_that_is_not_its_own():
-    # When that greenlet was resumed it looked at the tasklet, which was gone: crash.
+    # This crashed: the greenlet, when it was resumed, read the freed tasklet.
     assert (
         output_in_the_main_greenlet("""
         print(getcurrent() is getmain())
@@ -286,7 +287,7 @@ def test_a_tasklet_may_end_while_it_waits_in_a_greenlet_that_is_not_its_own():
 
 
 def test_a_tasklet_may_be_ended_by_what_it_releases_when_it_schedules():
-    # It went on from it nevertheless: crash.
+    # This crashed: the switch continued from the ended tasklet.
     assert (
         output_in_the_main_greenlet("""
         class Value:

@@ -1,4 +1,4 @@
-"""greenlet.stackless: tasklets that nobody can wake any more are collected."""
+"""greenlet.stackless: tasklets that can't be woken any more are collected."""
 
 import gc
 import sys
@@ -23,7 +23,7 @@ class Marker:
 
 
 def abandoned(wait):
-    """Events of a tasklet that waits for what will never happen; a weak reference to something it has."""
+    """Start a tasklet that calls *wait*. Returns its events, first a weak reference to one of its local objects."""
     events = []
 
     def function():
@@ -208,7 +208,7 @@ def test_garbage_of_another_thread_is_killed_there():
         run()
         log.append(threading.get_ident())
 
-    gc.disable()  # or the thread itself might collect it
+    gc.disable()  # otherwise the thread itself might collect it
     try:
         thread = threading.Thread(target=other)
         thread.start()
@@ -359,5 +359,5 @@ def test_threads_leak_nothing():
 
 
 def test_random_programs_with_destructors_and_callbacks_that_use_the_scheduler():
-    # tests/stress/tasklets.py SEED COUNT does more of them.
+    # tests/stress/tasklets.py SEED COUNT runs more of them.
     assert output_of_stress("tasklets.py", 0, 300) == "300 programs survived\n"

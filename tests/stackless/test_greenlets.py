@@ -88,7 +88,7 @@ INTERRUPTED_SWITCHES = """
 
 
 def test_a_greenlet_that_an_ended_tasklet_left_goes_on_in_the_middle_of_a_switch():
-    # What it did then was done by a tasklet that had ended, too: crash.
+    # This crashed: the greenlet ran as part of the ended tasklet.
     assert (
         output_of(
             textwrap.dedent(INTERRUPTED_SWITCHES)
@@ -125,7 +125,7 @@ def test_a_greenlet_that_an_ended_tasklet_left_goes_on_in_the_middle_of_a_switch
     "switch, result", [("schedule", "None"), ("channel().receive", "'greenlets switched in the middle of this switch'")]
 )
 def test_a_switch_is_given_up_if_greenlets_switch_in_the_middle_of_it(switch, result):
-    # The tasklet that had gone on out of turn was the current one and yet runnable, and the other one was the current one as well.
+    # Two tasklets ran as the current one: the one that was resumed out of turn, and the one that it interrupted.
     assert (
         output_of(
             textwrap.dedent(INTERRUPTED_SWITCHES)
@@ -154,7 +154,7 @@ def test_a_switch_is_given_up_if_greenlets_switch_in_the_middle_of_it(switch, re
 
 
 def test_the_end_of_a_channel_callback_does_not_end_the_switch_of_another_tasklet():
-    # It went on as the current tasklet, which was about to wait, and waited once more: crash.
+    # This crashed: the callback's tasklet continued as the current one, which was about to wait, and waited twice.
     assert (
         output_of(
             textwrap.dedent(INTERRUPTED_SWITCHES)
@@ -186,7 +186,7 @@ def test_the_end_of_a_channel_callback_does_not_end_the_switch_of_another_taskle
 
 
 def test_a_tasklet_ends_while_a_greenlet_of_its_is_in_run():
-    # When that timeout was over the tasklet, which was bound to nothing any more, was to go on: crash.
+    # This crashed: after the timeout the ended tasklet, which had no function any more, was resumed.
     assert (
         output_of("""
         import greenlet

@@ -1,4 +1,4 @@
-"""greenlet.stackless: a paused tasklet ends when its last reference goes."""
+"""greenlet.stackless: a paused tasklet ends when its last reference is dropped."""
 
 import contextlib
 import gc
@@ -23,10 +23,10 @@ def busy():
 
 def gives_up_its_turn():
     while True:
-        schedule(None)  # or else the tasklet itself may lie on its stack when it is interrupted
+        schedule(None)  # None, because the default value puts a reference to the tasklet on its stack
 
 
-# What the tasklet does, and how it gets there.
+# The function of the tasklet, and the function that makes it pause.
 WAYS_TO_PAUSE = {
     "schedule_remove": (schedule_remove, lambda t: run()),
     "schedule_remove, without a value": (lambda: schedule_remove(None), lambda t: run()),

@@ -39,7 +39,7 @@ def test_import_of_all_names_brings_what_it_does_in_stackless():
     exec("from greenlet.stackless import *", names)
     assert names["stackless"] is stackless
     assert names["stackless"].current is names["getcurrent"]() is getcurrent()
-    # What the `stackless` of Stackless Python 3.8 names, and what its documentation describes besides.
+    # The public names of Stackless Python 3.8's `stackless`, and those that only its documentation has.
     theirs = """atomic channel enable_softswitch get_channel_callback get_schedule_callback get_thread_info getcurrent
         getcurrentid getdebug getmain getruncount getthreads getuncollectables pickle_with_tracing_state run schedule
         schedule_remove set_channel_callback set_error_handler set_schedule_callback stackless switch_trap tasklet

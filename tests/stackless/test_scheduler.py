@@ -1,4 +1,4 @@
-"""greenlet.stackless: schedule(), run() and the trap."""
+"""greenlet.stackless: schedule(), run() and switch_trap()."""
 
 import time
 

@@ -49,7 +49,7 @@ def test_remove_pauses():
     assert t.paused and not t.scheduled
     run()
     assert log == []
-    assert t.remove() is t  # nothing to do
+    assert t.remove() is t  # does nothing
     t.insert()
     run()
     assert log == [1]
@@ -261,7 +261,7 @@ def test_one_that_has_begun_can_not_be_pickled():
 
 @pytest.mark.parametrize("arguments", [(), (None,), (1, 2), (tasklet(len),), (stackless.getmain(),)])
 def test_what_greenlets_of_tasklets_run_is_not_for_others(arguments):
-    # A program finds it if it looks for it.
+    # Programs can find the function.
     builtins = [each for each in gc.get_objects() if type(each) is type(len) and each.__name__ == "run_tasklet"]
     assert builtins
     with pytest.raises(RuntimeError, match="only a scheduler runs tasklets"):

@@ -145,7 +145,7 @@ def test_waiting_for_other_threads_can_be_interrupted():
         import os, signal, threading, time
         import greenlet.stackless as stackless
 
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore the signal
         def other():
             time.sleep(0.05)
             os.kill(os.getpid(), signal.SIGINT)

@@ -1,4 +1,4 @@
-"""greenlet.stackless: what becomes of tasklets when their thread, process or interpreter ends."""
+"""greenlet.stackless: tasklets whose thread, process or interpreter ends."""
 
 import contextlib
 import threading
@@ -50,7 +50,7 @@ def test_tasklets_of_a_thread_that_ends_are_killed():
 
 
 def of_an_ended_thread(make):
-    """What *make* returns, called in a thread that has ended since."""
+    """The result of *make*, which was called in a thread that has ended."""
     made = in_thread(make)
     wait_for(lambda: made.thread_id == -1)
     return made
@@ -69,7 +69,7 @@ WITHOUT_A_THREAD = {
 
 @pytest.mark.parametrize("kind", WITHOUT_A_THREAD)
 def test_one_of_an_ended_thread_is_dead(kind):
-    # Those that had not begun were alive: "while t.alive: run()" never ended.
+    # Tasklets that had not begun were alive: "while t.alive: run()" never ended.
     t = of_an_ended_thread(WITHOUT_A_THREAD[kind])
     assert not (t.alive or t.paused or t.scheduled or t.blocked or t.is_current)
     assert (t.next, t.prev, t.frame, t.recursion_depth) == (None, None, None, 0)
@@ -175,7 +175,7 @@ def test_one_that_refuses_to_be_killed_is_released():
 
 
 def test_what_a_thread_owns_may_use_tasklets_when_it_goes():
-    # It found the scheduler that had just ended: SystemError, and what it scheduled never ran.
+    # The destructor got the ended scheduler: a SystemError, and the tasklet that it scheduled never ran.
     assert (
         output_of("""
         import threading

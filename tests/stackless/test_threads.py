@@ -1,4 +1,4 @@
-"""greenlet.stackless: one scheduler a thread, and tasklets of other threads."""
+"""greenlet.stackless: one scheduler per thread, and tasklets of other threads."""
 
 import threading
 import time
@@ -63,7 +63,7 @@ def a_thread_without_tasklets():
     end()
 
 
-@pytest.mark.skipif(IS_FREE_THREADED, reason="threads do not take turns")
+@pytest.mark.skipif(IS_FREE_THREADED, reason="get_thread_info() finds only threads that have used tasklets there")
 def test_the_main_tasklet_of_a_thread_that_has_not_used_tasklets(a_thread_without_tasklets):
     thread, end = a_thread_without_tasklets
     main, current, runnable = stackless.get_thread_info(thread.ident)
@@ -77,7 +77,7 @@ def test_the_main_tasklet_of_a_thread_that_has_not_used_tasklets(a_thread_withou
     assert not (main.alive or main.is_current or main.scheduled)
 
 
-@pytest.mark.skipif(IS_FREE_THREADED, reason="threads do not take turns")
+@pytest.mark.skipif(IS_FREE_THREADED, reason="get_thread_info() finds only threads that have used tasklets there")
 def test_a_thread_that_never_uses_tasklets_may_have_been_asked_for_them(a_thread_without_tasklets):
     thread, end = a_thread_without_tasklets
     reference = weakref.ref(stackless.get_thread_info(thread.ident)[0])
@@ -87,7 +87,7 @@ def test_a_thread_that_never_uses_tasklets_may_have_been_asked_for_them(a_thread
         stackless.get_thread_info(thread.ident)
 
 
-@pytest.mark.skipif(IS_FREE_THREADED, reason="threads do not take turns")
+@pytest.mark.skipif(IS_FREE_THREADED, reason="get_thread_info() finds only threads that have used tasklets there")
 def test_a_tasklet_can_be_bound_to_a_thread_that_has_not_used_tasklets(a_thread_without_tasklets):
     thread, end = a_thread_without_tasklets
     log = []
@@ -99,7 +99,7 @@ def test_a_tasklet_can_be_bound_to_a_thread_that_has_not_used_tasklets(a_thread_
     assert log == [thread.ident] and not t.alive
 
 
-@pytest.mark.skipif(IS_FREE_THREADED, reason="threads do not take turns")
+@pytest.mark.skipif(IS_FREE_THREADED, reason="get_thread_info() finds only threads that have used tasklets there")
 def test_a_thread_that_has_not_used_tasklets_is_interrupted_when_it_does(a_thread_without_tasklets):
     thread, end = a_thread_without_tasklets
     stackless.get_thread_info(thread.ident)[0].throw(LookupError, pending=True)
@@ -117,9 +117,9 @@ def test_a_thread_that_has_not_used_tasklets_is_interrupted_when_it_does(a_threa
     assert sorted(log) == ["raised", "ran"]
 
 
-@pytest.mark.skipif(IS_FREE_THREADED, reason="threads do not take turns")
+@pytest.mark.skipif(IS_FREE_THREADED, reason="get_thread_info() finds only threads that have used tasklets there")
 def test_all_threads_may_be_asked_for_while_they_begin_and_end():
-    # Their thread states are cleared meanwhile: destructors that wait let others look at them then.
+    # The destructors wait, so that other threads run while a thread state is being cleared.
     class Slow:
         def __del__(self):
             time.sleep(0.002)
@@ -232,9 +232,9 @@ def test_bind_thread():
     t.kill()
 
 
-@pytest.mark.skipif(IS_FREE_THREADED, reason="the tasklet that is switched to can't be taken there")
+@pytest.mark.skipif(IS_FREE_THREADED, reason="other threads can't remove the next tasklet there")
 def test_another_thread_may_take_the_next_tasklet_while_the_schedule_callback_runs():
-    # It was resumed in both threads, which was an error in one of them.
+    # The tasklet was resumed in both threads, and one of them raised an error.
     def other():
         assert t.remove().bind_thread() is t
         t.insert()
@@ -263,7 +263,7 @@ def test_another_thread_may_take_the_next_tasklet_while_the_schedule_callback_ru
 
 
 def test_threads_may_do_anything_with_each_others_tasklets_at_once():
-    # tests/stress/tasklet_threads.py SECONDS does it for longer.
+    # tests/stress/tasklet_threads.py SECONDS runs for longer.
     output = output_of_stress("tasklet_threads.py", 2)
     assert ", 0 wrong, " in output
     assert int(output.split()[1]) > 1000

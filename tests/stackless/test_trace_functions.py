@@ -20,7 +20,7 @@ changes_events_while_suspended = pytest.mark.skipif(
 
 
 class Hook:
-    """The trace or the profile functions, of threads and of tasklets."""
+    """Access to the trace or profile functions of threads and tasklets."""
 
     def __init__(self, name):
         self.of_thread = getattr(sys, f"get{name}")
@@ -47,7 +47,7 @@ def hook(request):
 
 
 def noting(calls):
-    """A trace or profile function that notes the names of the Python functions called."""
+    """A trace or profile function that records the names of the called Python functions."""
 
     def function(frame, event, arg):
         if event == "call":

@@ -223,7 +223,7 @@ def test_handlers_of_signals_of_the_program_are_left_alone():
 
 
 def test_a_timeout_does_not_outlive_the_handlers_of_signals():
-    # run() is suspended when the process ends, and its alarm went off after CPython had taken the handler away.
+    # run() is suspended when the process ends. Its alarm went off after CPython had removed the handler.
     assert (
         output_of("""
         import os
@@ -250,7 +250,7 @@ def test_a_timeout_does_not_outlive_the_handlers_of_signals():
 
 
 def test_the_preparation_of_a_timeout_may_run_other_tasklets():
-    # One of them ended the run() that was being prepared; its alarm was set nevertheless, and looked at when it was gone: crash.
+    # This crashed: another tasklet ended the run() that was being prepared. Then its alarm read the freed run().
     assert (
         output_of("""
         import threading
@@ -284,8 +284,8 @@ def test_the_preparation_of_a_timeout_may_run_other_tasklets():
 
 
 def test_what_is_killed_when_a_tasklet_is_interrupted_may_end_the_run():
-    # Then there was no timeout any more, at which the handler of the alarm looked: crash. The alarm goes off every 5 ms. The
-    # tasklet is atomic, so that one which goes off while the killed greenlet runs does not interrupt that.
+    # This crashed: the handler of the alarm read the timeout of the ended run(). The alarm goes off every 5 ms. The
+    # tasklet is atomic, so that an alarm during the end of the killed greenlet does not interrupt it.
     assert (
         output_of("""
         import threading
@@ -305,7 +305,7 @@ def test_what_is_killed_when_a_tasklet_is_interrupted_may_end_the_run():
         def busy():
             thread = threading.Thread(target=held.clear)
             thread.start()
-            thread.join()               # now the greenlet is to be killed, which is noticed when the alarm goes off
+            thread.join()               # the greenlet is queued to be killed; the handler of the alarm kills it
             while len(log) < 2:
                 pass
 
@@ -323,7 +323,7 @@ def test_what_is_killed_when_a_tasklet_is_interrupted_may_end_the_run():
 
 
 def test_a_timeout_shorter_than_what_an_alarm_takes_lets_callbacks_go_on():
-    # CPython 3.11 handles signals before it calls a trace function, and looks whether there are more: forever.
+    # Before CPython 3.11 calls a trace function it handles signals, until no more are pending: it never called it.
     assert (
         output_of(
             """

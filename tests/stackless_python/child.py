@@ -1,9 +1,9 @@
-"""Runs tests of one module of Stackless Python's suite in this process, and writes what happened, one JSON object a line.
+"""Runs tests of one module of Stackless Python's suite in this process. Writes the outcomes, one JSON object per line.
 
 usage: child.py FOLDER MODULE REPORT TIME_LIMIT list | TEST_ID...
 
-What the suite asks of the interpreter that has nothing to do with tasklets as a program sees them is given here: the tasklets' C
-stacks, which it looks for by attributes that no documentation names, and modules that only its own interpreter has.
+It also provides what the suite needs of Stackless's interpreter beyond the documented API: attributes that show the
+tasklets' C stacks, and modules that only that interpreter has.
 """
 
 import builtins
@@ -27,12 +27,12 @@ def call(function, *args, **kwargs):
 
 
 def install() -> None:
-    """Have the suite find this package as `stackless`."""
+    """Make this package importable as `stackless`."""
     info = stackless.get_thread_info
 
     def get_thread_info(thread_id=-1, flags=0):
         basic = info() if thread_id == -1 else info(thread_id)
-        # Behind what is documented: two serial numbers and a C stack, a list of watchdogs.
+        # The undocumented items: two serial numbers and a C stack; a list of watchdogs.
         return basic + ((0, 0, None) if flags & 1 << 30 else ()) + (([None],) if flags & 1 << 31 else ())
 
     def test_cframe(switches, words=0):
@@ -50,7 +50,7 @@ def install() -> None:
 
 
 def adapt(folder: str) -> None:
-    """Have the suite run on a newer CPython, and find it in the processes that it starts."""
+    """Adapt the suite to a newer CPython, and to the processes that it starts."""
     import test.support
 
     if not hasattr(test.support, "run_unittest"):
@@ -71,7 +71,7 @@ def adapt(folder: str) -> None:
 
 
 def tests_of(module: str) -> dict[str, unittest.TestCase]:
-    """Those of hard switching: the suite makes each test twice, and this one's name ends in _H."""
+    """The tests of hard switching, by id. The suite has each test twice; the names of these end in _H."""
     found = {}
 
     def add(suite):
@@ -140,11 +140,11 @@ def main() -> None:
             return
         result = Result(stream, float(time_limit))
         for name in names:
-            # A context of its own: the suite's tests leave theirs changed.
+            # Each test runs in a new context, because the tests do not restore theirs.
             contextvars.copy_context().run(tests[name].run, result)
             is_tidy = stackless.getruncount() == 1 and stackless.current.is_main and threading.active_count() == 1
             if result.outcome == "failed" and not is_tidy:
-                return  # what it left behind would have the next ones fail
+                return  # the tasklets or threads left behind would make the next tests fail
 
 
 if __name__ == "__main__":

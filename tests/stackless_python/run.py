@@ -1,13 +1,15 @@
-"""Runs Stackless Python's own unit tests, those of hard switching, against the installed package.
+"""Runs Stackless Python's own unit tests of hard switching against the installed package.
 
 usage: PYTHON tests/stackless_python/run.py [--source WHERE] [PATTERN...]
 
-They are fetched with git, from WHERE: a URL or a folder, Stackless's repository on GitHub unless told. They go to a temporary folder and
-are never stored here. Each module of tests runs in processes of its own (child.py), anew after each test that fails, crashes or hangs.
-Which tests fail because of what docs/stackless.md names, is in differences.toml; the exit status is 1 if another one fails, or
-one of those passes.
+The tests are fetched with git from WHERE, a URL or a folder; the default is Stackless's repository on GitHub. They go
+to a temporary folder and are not kept. Each module of tests runs in a process of its own (child.py). After a test that
+fails, crashes or hangs, a new process runs the rest.
 
-The interpreter that runs this file is the one that is tested, and has this project's package (`python -m tools environment ours`).
+differences.toml lists the tests that fail because of a difference that docs/stackless.md names. The exit status is 1 if
+another test fails, or if a listed one passes.
+
+PYTHON has this project's package (`python -m tools environment ours`).
 """
 
 import argparse
@@ -28,11 +30,11 @@ HERE = Path(__file__).resolve().parent
 SOURCE = "https://github.com/stackless-dev/stackless"
 COMMIT = "4b817a8b19dd0d02153700641877e7a021807a0c"  # the last one: CPython 3.8
 FOLDER = "Stackless/unittests"
-TIME_LIMIT = 30  # seconds, of a test
+TIME_LIMIT = 30  # seconds per test
 
 
 def fetch(source: str, target: Path) -> Path:
-    """The folder with the tests, in *target*. Raises CalledProcessError."""
+    """Fetch the tests into *target*. Returns their folder. Raises CalledProcessError."""
     git = ["git", "-C", str(target)]
     if not Path(source).is_dir():
         subprocess.run(["git", "init", "--quiet", str(target)], check=True)
@@ -47,7 +49,7 @@ def fetch(source: str, target: Path) -> Path:
 
 
 def run_child(folder: Path, module: str, report: Path, names: list[str]) -> str:
-    """What it says on standard error. Ends all that it has started."""
+    """Run child.py, and kill the processes it leaves behind. Returns its exit status and the end of its errors."""
     report.write_text("")
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
@@ -92,7 +94,7 @@ def run_module(folder: Path, module: str, patterns: list[str]) -> dict[str, tupl
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--source", default=SOURCE)
-    parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="only tests whose id contains this")
+    parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="run only the tests whose ids contain this")
     arguments = parser.parse_args()
     groups = tomllib.loads((HERE / "differences.toml").read_text())["difference"]
     differences = [
@@ -107,7 +109,7 @@ def main() -> int:
             return 0
         for path in sorted(folder.glob("test_*.py")):
             for name, (outcome, detail) in run_module(folder, path.stem, arguments.patterns).items():
-                plain = re.sub(r"_[CP]\d(?=_H$|$)", "", name)  # the same test with another kind of pickle
+                plain = re.sub(r"_[CP]\d(?=_H$|$)", "", name)  # without the pickler and its protocol
                 because, sometimes = next(
                     (
                         (why, sometimes)
@@ -120,9 +122,8 @@ def main() -> int:
                 counts[outcome if because is None or outcome != "failed" else "failed as expected"] += 1
                 if not is_right:
                     wrong.append(name)
-                    print(
-                        f"{outcome}, which {'it should not be' if because is None else f'it should not: {because}'}: {name}\n{detail}"
-                    )
+                    expected = "pass" if because is None else f"fail: {because}"
+                    print(f"{name}: {outcome}, but expected to {expected}\n{detail}")
     print(
         "stackless:",
         ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items())),
