@@ -397,11 +397,11 @@ def test_pickling():
 
 def test_wrong_arguments():
     c = channel()
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"send\(\) takes exactly one argument \(0 given\)"):
         c.send()
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"send\(\) takes exactly one argument \(2 given\)"):
         c.send(1, 2)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"receive\(\) takes no arguments \(1 given\)"):
         c.receive(1)
 
 

@@ -274,7 +274,7 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     return 0;
 }
 
-// Unlinks the tasklets that survived being killed. They can't be resumed any more.
+// Unlinks the tasklets that survived being killed. They are paused then.
 int clear(PyObject* self) {
     Channel& c = of(self);
     for (;;) {
