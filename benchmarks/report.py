@@ -23,19 +23,20 @@ COMPARED = {
 INTRODUCTION = """\
 # Benchmarks
 
-This page compares this package with the `greenlet` on PyPI ("the reference"), and with other ways to switch between two pieces of
-code. One command measures, and writes this page and its plots:
+This page compares this package with the `greenlet` on PyPI ("the reference"), and with other ways to switch between two
+pieces of code. One command measures, and writes this page and its plots:
 
 ```
 make bench          # everything, half an hour; `make bench-quick` prints the most important rows in two minutes
 ```
 
-**Method.** Both packages are installed from wheels into virtual environments that are otherwise the same. For each row, one process of
-each side runs in alternation on one processor, then two new processes on another: disturbances by the machine affect both sides.
-Loops are unrolled, so a figure is the operation with its call from Python, and almost nothing of the loop.
-Figures are medians of all samples; *spread* is the interquartile range divided by the median. *Ratio* is how many
-times as fast as the reference this package is. Absolute times change from machine to machine and from hour to hour, so
-compare the ratios. The code is in `benchmarks/suite/`. `make gate` checks how many instructions a switch takes.
+**Method.** Both packages are installed from wheels into virtual environments that are otherwise the same. For each row,
+one process of each side runs in alternation on one processor, then two new processes on another: disturbances by the
+machine affect both sides. Loops are unrolled, so a figure is the operation with its call from Python, and almost
+nothing of the loop. Figures are medians of all samples; *spread* is the interquartile range divided by the median.
+*Ratio* is how many times as fast as the reference this package is. Absolute times change from machine to machine and
+from hour to hour, so compare the ratios. The code is in `benchmarks/suite/`. `make gate` checks how many instructions a
+switch takes.
 """
 
 
@@ -146,11 +147,12 @@ A switch from the main greenlet to one of N in random order, and back, compared 
 
 ![A switch against the number of greenlets](plots/switch-against-number.svg)
 
-A switch among ten thousand greenlets runs as many instructions as one between two. The time that the processor waits for memory
-grows. A switch uses seven cache lines of a suspended greenlet, all in one page. The lines of a few hundred greenlets fit into the first two
-levels of the caches. From a few thousand on, the lines come from the last level or from memory, and the processor has to look up each
-page in the page tables, because its TLB has one or two thousand entries. A generator is smaller, and shares its pages with
-other objects. The reference also copies a stack in both directions.
+A switch among ten thousand greenlets runs as many instructions as one between two. The time that the processor waits
+for memory grows. A switch uses seven cache lines of a suspended greenlet, all in one page. The lines of a few hundred
+greenlets fit into the first two levels of the caches. From a few thousand on, the lines come from the last level or
+from memory, and the processor has to look up each page in the page tables, because its TLB has one or two thousand
+entries. A generator is smaller, and shares its pages with other objects. The reference also copies a stack in both
+directions.
 """
 
 
