@@ -1,6 +1,6 @@
-"""Writes docs/benchmarks.md, and its plots, from what benchmarks/run.py has measured.
+"""Writes docs/benchmarks.md and its plots from the results of benchmarks/run.py.
 
-usage: PYTHON benchmarks/report.py   (an environment with matplotlib; benchmarks/run.py --report makes one)
+usage: PYTHON benchmarks/report.py   (needs matplotlib; benchmarks/run.py --report creates an environment with it)
 """
 
 import platform
@@ -59,7 +59,7 @@ def ratio_of(row: Comparison) -> str:
 
 
 def target_of(found: dict[str, Comparison]) -> str:
-    """The target of a row, with the versions of Python that have another one than the last."""
+    """Return the target of a row, and the versions of Python with a different target."""
     by_target: dict[float, list[str]] = {}
     for python, row in found.items():
         by_target.setdefault(row.target, []).append(".".join(python.split(".")[:2]))
@@ -76,7 +76,7 @@ def group(measured: dict, name: str):
 
 
 def targets(everything: list[dict]) -> str:
-    """The rows that have a target, on all interpreters."""
+    """Return the table of rows that have a target, for all interpreters."""
     columns = [measured for measured in everything if group(measured, "switching")]
     by_title: dict[str, dict[str, Comparison]] = {}
     for measured in columns:
@@ -277,7 +277,7 @@ def page(everything: list[dict]) -> str:
 def main() -> None:
     everything = results.stored()
     if not everything:
-        sys.exit("nothing was measured yet: make bench")
+        sys.exit("there are no results yet: run make bench")
     plots.draw(everything, DOCS / "plots")
     (DOCS / "benchmarks.md").write_text(page(everything), encoding="utf-8")
     print(f"wrote {DOCS / 'benchmarks.md'}")

@@ -31,7 +31,7 @@ FAST_EVENTLET = tuple(
     f"tests/{name}_test.py" for name in ("greenthread", "greenpool", "event", "queue", "semaphore", "timeout", "timer")
 )
 
-# The tests of the asyncio extension, and those that run whole through it on an asynchronous driver.
+# The tests of the asyncio extension, and tests that run entirely through it on an asynchronous driver.
 SQLALCHEMY_TESTS = (
     "test/ext/asyncio",
     "test/base/test_concurrency.py",
@@ -54,7 +54,7 @@ def sqlalchemy(name: str, driver: str, uri: str, **more) -> Pytest:
         limit=1200,
         from_source=True,
         is_configured=True,
-        python_options=("-s",),  # its conftest.py then leaves the installed package in its place
+        python_options=("-s",),  # makes its conftest.py use the installed package
         arguments=("--dburi", uri, "-p", "no:logging", "--maxfail=100000", *SQLALCHEMY_TESTS),
         **more,
     )
@@ -62,7 +62,7 @@ def sqlalchemy(name: str, driver: str, uri: str, **more) -> Pytest:
 
 FOR_ANOTHER_TASK = "a task opens its portal itself: nobody can open it, or portals for a tree of tasks, from outside"
 
-# Tests of greenback that greenlet.aio, in its place, can't pass.
+# Tests of greenback that can't pass on greenlet.aio.
 GREENBACK_ONLY = (
     ("::test_with_portal_run_tree", FOR_ANOTHER_TASK),
     ("::test_bestow", FOR_ANOTHER_TASK),
@@ -75,7 +75,7 @@ GREENBACK_ONLY = (
     ),
 )
 
-# The same of SQLAlchemy.
+# Tests of SQLAlchemy that can't pass on greenlet.aio.
 SQLALCHEMY_ONLY = (
     ("::test_await_only_error", "await_() works in a coroutine that a function awaits, where SQLAlchemy's refuses"),
 )
@@ -252,7 +252,7 @@ SUITES: list[Suite] = [
         requirements=("gevent", "psutil"),
         limit=900,
         long=True,
-        # Addresses are numbers: nothing to look up in threads.
+        # Addresses are numeric, so no name lookup uses threads.
         variables=(("GEVENT_RESOLVER", "block"),),
         script="echo.py",
         arguments=("300",),
