@@ -252,7 +252,8 @@ def page(everything: list[dict]) -> str:
     parts += [f"\n{threads(measured)}" for measured in everything if group(measured, "threads")]
     if figures := group(main, "engine"):
         parts += [
-            "\n## The engine alone\n\nWithout Python, compared with Boost.Context and the C library's `ucontext`, measured by Google Benchmark. "
+            "\n## The engine alone\n\n"
+            "Without Python, compared with Boost.Context and the C library's `ucontext`, measured by Google Benchmark. "
             "A row is one switch, one way, or the start and finish of a stack.\n\n",
             table(["", "time"], [[f"`{name}`", f"{median:.1f} ns"] for name, median in figures.items()]),
             "\n",

@@ -2,8 +2,8 @@
 
 usage: python examples/stackless_ring.py [TASKLETS [ROUNDS]]
 
-Each tasklet waits for the token on a channel of its own, and passes it to the next one. So exactly one tasklet runs, and
-all others are suspended in the middle of their functions, each on its own stack.
+Each tasklet waits for the token on a channel of its own, and passes it to the next one. So exactly one tasklet runs,
+and all others are suspended in the middle of their functions, each on its own stack.
 """
 
 import sys

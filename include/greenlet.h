@@ -64,8 +64,8 @@ static void** _PyGreenlet_API = NULL;
 #define PyGreenlet_Check(op) ((op) && PyObject_TypeCheck((op), &PyGreenlet_Type))
 
 /* The functions check their arguments: if one is not a greenlet, they set TypeError and return NULL or -1. A greenlet
- * may be in any state. PyGreenlet_Switch and PyGreenlet_Throw fail with SystemError if an exception is set when they are
- * called. */
+ * may be in any state. PyGreenlet_Switch and PyGreenlet_Throw fail with SystemError if an exception is set when they
+ * are called. */
 
 /* greenlet.greenlet(run, parent): either may be NULL. Returns a new reference, or NULL with an exception set. */
 #define PyGreenlet_New (*(PyGreenlet * (*)(PyObject * run, PyGreenlet * parent)) _PyGreenlet_API[PyGreenlet_New_NUM])

@@ -10,7 +10,7 @@ import greenlet
 
 from . import _greenlet
 
-IMPLEMENTATION = "this package, a replacement for PyPI's greenlet in which each greenlet has its own stack"
+IMPLEMENTATION = "this package, in which each greenlet has its own stack; it is not PyPI's greenlet, but replaces it"
 SWITCHES = {
     "x86_64": "assembly for x86-64",
     "aarch64": "assembly for AArch64",
@@ -18,7 +18,7 @@ SWITCHES = {
 }
 GUARDS = {
     "MADV_GUARD_INSTALL": "MADV_GUARD_INSTALL: takes no mapping",
-    "mprotect": "mprotect: takes two mappings a stack, because this kernel has no MADV_GUARD_INSTALL (since Linux 6.13)",
+    "mprotect": "mprotect: takes two mappings a stack, because this kernel has no MADV_GUARD_INSTALL (Linux 6.13 on)",
 }
 MEMORY = {
     "at_once": "pages count when they are touched",
@@ -27,7 +27,10 @@ MEMORY = {
 
 
 def installed_version() -> str | None:
-    """Return the version that the installer recorded. It differs from the module's if another greenlet was installed over it."""
+    """Return the version that the installer recorded.
+
+    It differs from the module's if another greenlet was installed over it.
+    """
     try:
         return importlib.metadata.version("greenlet")
     except importlib.metadata.PackageNotFoundError:
@@ -105,7 +108,7 @@ def text(found) -> str:
         lines["beware"] = (
             "no installed distribution called greenlet is on the path"
             if other is None
-            else f"pip has recorded greenlet {other}: it was installed over this package, or this package over it"
+            else f"pip has greenlet {other} on record: it was installed over this package, or this package over it"
         )
     return "\n".join(f"{name:13}{value}" for name, value in lines.items())
 

@@ -191,7 +191,10 @@ def _next_step():
 
 
 def _adopt(coroutine, wrap):
-    """Return a coroutine that takes over *coroutine*, the running one, when that suspends. The caller must start it at once."""
+    """Return a coroutine that takes over *coroutine*, the running one, when that suspends.
+
+    The caller must start it at once.
+    """
     # The partial object keeps the coroutine until the task ends, as asyncio does; arguments would be released earlier.
     adopted = wrap(run(functools.partial(_greenlet.aio._take_over, coroutine)))
     for name in ("__name__", "__qualname__"):
@@ -236,7 +239,7 @@ def _asyncio_task():
     if asyncio is None or asyncio._get_running_loop() is None:
         return None
     task = asyncio.current_task()
-    # If greenlets finish eager tasks in another order than they start them, a finished task can remain the current one.
+    # If greenlets do not finish eager tasks in the reverse order of their starts, a finished one can stay current.
     return task if task is not None and not task.done() else None
 
 

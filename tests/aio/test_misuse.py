@@ -126,7 +126,8 @@ def test_what_was_sent_may_have_somebody_else_wait_when_it_goes():
 
 
 @pytest.mark.skipif(
-    sys.version_info[:2] not in [(3, 12), (3, 13)], reason="the thread state knows its task, or there are no eager tasks"
+    sys.version_info[:2] not in [(3, 12), (3, 13)],
+    reason="the thread state knows its task, or there are no eager tasks",
 )
 def test_the_hash_of_the_loop_may_end_the_function():
     # await_() looks up the running task by the loop, which calls __hash__(): the portal was freed then.
@@ -387,7 +388,9 @@ def test_the_interpreter_exits_while_a_task_with_a_portal_waits():
         print("end")
         """
     )
-    assert (done.returncode, done.stdout) == (0, "end\n"), done  # an error may report that its coroutine can't be closed
+    assert (done.returncode, done.stdout) == (0, "end\n"), (
+        done
+    )  # an error may report that its coroutine can't be closed
 
 
 @pytest.mark.parametrize("library, count", [("asyncio", 200), ("uvloop", 50), ("trio", 40), ("anyio", 30)])

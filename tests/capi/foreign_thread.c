@@ -25,7 +25,8 @@ static void* work(void* argument) {
     return NULL;
 }
 
-/* call(function, threads, times): each of the threads calls the function `times` times. Returns the number of failures. */
+/* call(function, threads, times): each of the threads calls the function `times` times. Returns the number of failures.
+ */
 static PyObject* call(PyObject* module, PyObject* args) {
     (void)module;
     PyObject* function;

@@ -38,7 +38,10 @@ class Run:
 
 
 def read(path: Path) -> Run:
-    """Read the run recorded in *path* (see record/sitecustomize.py). A test that started and did not end has "crashed"."""
+    """Read the run recorded in *path* (see record/sitecustomize.py).
+
+    A test that started and did not end has "crashed".
+    """
     run, running = Run(), set()
     for line in path.read_text(errors="replace").splitlines() if path.is_file() else []:
         try:

@@ -24,7 +24,10 @@ def run(
     env: dict[str, str],
     progress: Callable[[float], None] = lambda seconds: None,
 ) -> int | None:
-    """Run *command*, and append its output to *log*. Returns its exit status, or None if it took more than *limit* seconds."""
+    """Run *command*, and append its output to *log*.
+
+    Returns its exit status, or None if it took more than *limit* seconds.
+    """
     begin = time.monotonic()
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "ab") as output:

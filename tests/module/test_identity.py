@@ -1,4 +1,4 @@
-"""Which greenlet this is: `python -m greenlet`, the version, what installers and profilers see."""
+"""The identity of the package: `python -m greenlet`, the version, and the view of installers and profilers."""
 
 import importlib.metadata
 import json

@@ -1,8 +1,8 @@
 """A pytest plugin that implements greenback's functions with `greenlet.aio`, so that greenback's tests test it.
 
 Functions that `greenlet.aio` has under another name are used directly, with greenback's messages for exceptions.
-`bestow_portal` and the functions based on it (portals for all tasks of a tree) have no counterpart, because a task opens
-its own portal.
+`bestow_portal` and the functions based on it (portals for all tasks of a tree) have no counterpart, because a task
+opens its own portal.
 """
 
 import functools

@@ -2,8 +2,8 @@
 
 usage: celery_worker.py gevent | eventlet SHUTDOWNS
 
-A worker is told to end while tasks run, wait for their countdown and are queued. The next worker takes over the rest. In
-the end every task has its result, and none ran more often than it should.
+A worker is told to end while tasks run, wait for their countdown and are queued. The next worker takes over the rest.
+In the end every task has its result, and none ran more often than it should.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""An application on SQLAlchemy's asyncio layer and asyncpg under load. Its tasks are cancelled or time out at any point.
+"""An application on SQLAlchemy's asyncio layer and asyncpg under load. Tasks are cancelled or time out at any point.
 
 usage: database_load.py URI SECONDS
 
@@ -81,7 +81,7 @@ class Application:
         self.done += 1
 
     async def interrupted_request(self) -> None:
-        """A request that is cancelled or times out after a while: while it waits for a connection, in a query or in a commit."""
+        """A request that is cancelled or times out while it waits for a connection, in a query or in a commit."""
         delay = random.random() ** 2 * 0.05
         if random.random() < 0.5:
             task = asyncio.create_task(self.one_request())

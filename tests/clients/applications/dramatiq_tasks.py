@@ -11,8 +11,8 @@ from dramatiq.results import Results
 from dramatiq.results.backends import RedisBackend
 
 URL = os.environ["REDIS_URL"]
-# Messages that a worker fetched but did not start before it ended return to the queue when its heartbeat is missed. In a
-# short session, heartbeats are checked more often than by default, and expire sooner.
+# Messages that a worker fetched but did not start before it ended return to the queue when its heartbeat is missed. In
+# a short session, heartbeats are checked more often than by default, and expire sooner.
 broker = RedisBroker(url=URL, heartbeat_timeout=10_000, maintenance_chance=100_000)
 broker.add_middleware(Results(backend=RedisBackend(url=URL), store_results=True))
 broker.add_middleware(CurrentMessage())

@@ -78,7 +78,10 @@ def tell_to_end(process: psutil.Popen, seconds: float) -> float:
 
 @contextlib.contextmanager
 def serving(*command: object):
-    """Run a Python program while the `with` block runs. Returns the process, and the line that it prints when it is ready."""
+    """Run a Python program while the `with` block runs.
+
+    Returns the process, and the line that it prints when it is ready.
+    """
     process = psutil.Popen([sys.executable, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     try:
         yield process, process.stdout.readline().strip()

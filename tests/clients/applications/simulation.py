@@ -1,7 +1,7 @@
 """Models in salabim with greenlets as components. Each has the same result as the same model with generators.
 
-Both variants come from one source. In the text of a model `wait.` marks each call that suspends a component. The mark is
-removed for greenlets, and replaced by `yield` for generators.
+Both variants come from one source. In the text of a model `wait.` marks each call that suspends a component. The mark
+is removed for greenlets, and replaced by `yield` for generators.
 """
 
 import gc
