@@ -60,7 +60,7 @@ def sqlalchemy(name: str, driver: str, uri: str, **more) -> Pytest:
     )
 
 
-FOR_ANOTHER_TASK = "a task opens its portal itself: nobody can open it, or portals for a tree of tasks, from outside"
+FOR_ANOTHER_TASK = "a task opens its own portal; another task can't open it, nor portals for a tree of tasks"
 
 # Tests of greenback that can't pass on greenlet.aio.
 GREENBACK_ONLY = (
@@ -70,14 +70,17 @@ GREENBACK_ONLY = (
     ("::test_uncleanable_traceback", "await_(x) calls x.__await__(), as await does; greenback calls x.send()"),
     (
         "::test_magic",
-        "what trio's exceptions keep is released when the task has ended, so its __del__ can't wait; "
-        "greenback leaves it to the collector, which runs in another task",
+        "objects that trio's exceptions keep are released when the task has ended, so their __del__ can't wait; "
+        "with greenback, the collector releases them in another task",
     ),
 )
 
 # Tests of SQLAlchemy that can't pass on greenlet.aio.
 SQLALCHEMY_ONLY = (
-    ("::test_await_only_error", "await_() works in a coroutine that a function awaits, where SQLAlchemy's refuses"),
+    (
+        "::test_await_only_error",
+        "await_() works in a coroutine that a function awaits, where SQLAlchemy's raises an error",
+    ),
 )
 
 
