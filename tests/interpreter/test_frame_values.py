@@ -41,11 +41,8 @@ def set_cell(kept, switches):
 
 def set_item(kept, switches):
     items = {}
-    for function in (
-        *[lambda: None] * 50,
-        switches,
-        lambda: kept[0],
-    ):  # CPython specializes the instruction for dictionaries
+    # The first calls let CPython specialize the instruction for dictionaries.
+    for function in *[lambda: None] * 50, switches, lambda: kept[0]:
         items["key"] = function()
 
 

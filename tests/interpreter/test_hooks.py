@@ -245,8 +245,7 @@ def test_an_exception_may_leave_a_function_that_was_suspended_when_events_began(
     "before, meanwhile", [("None", "lambda *arguments: None"), ("lambda *arguments: None", "None")]
 )
 def test_an_exception_may_leave_such_a_function_when_the_interpreter_ends(before, meanwhile):
-    # Frames are adapted through `sys.monitoring`, which is already gone at this time. Debug builds assert that they
-    # are.
+    # Frames must be adapted, as debug builds assert. But `sys.monitoring`, which does this, is already gone at this time.
     assert (
         output_of(f"""
         import os
