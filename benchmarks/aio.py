@@ -1,20 +1,19 @@
-"""What awaiting from an ordinary function costs, beside greenback and SQLAlchemy's greenlet_spawn/await_only.
+"""Measures what awaiting from an ordinary function costs, compared with greenback and SQLAlchemy's functions.
 
 usage: PYTHON benchmarks/aio.py [--page]
        PYTHON benchmarks/aio.py --one
 
-Makes two environments for the interpreter that runs it, one with this package, one with the reference, both with
-greenback and SQLAlchemy. They are measured in fresh processes, in turn; the table shows the medians of the rounds, in
-nanoseconds, and how many times as long each takes as greenlet.aio. `--page` puts it into docs/aio.md, too. `--one`
-measures the running environment once, and prints the figures as JSON.
+Creates two environments for the running interpreter, one with this package and one with the reference, both with
+greenback and SQLAlchemy. New processes measure them in alternation. The table shows the medians of the rounds in
+nanoseconds, and the ratio to greenlet.aio. `--page` also writes it to docs/aio.md. `--one` measures the running
+environment once, and prints the figures as JSON.
 
-  ready     await of a coroutine that returns at once
-  suspends  await of one that yields once to what drives it: the task resumes it at once, so there is no event loop's
-            work in the figure
-  sleep(0)  await of asyncio.sleep(0): the same, and once around asyncio's event loop
+  ready     await a coroutine that returns at once
+  suspends  await a coroutine that yields once: the task resumes it at once, so the figure has no work of an event loop
+  sleep(0)  await asyncio.sleep(0): the same, and one iteration of asyncio's event loop
   call      a call, from a coroutine, of a function that awaits nothing
 
-The rows named `await` are what it takes in a coroutine, with the language's own means.
+The rows named `await` show a native `await` in a coroutine.
 """
 
 import asyncio
@@ -54,7 +53,7 @@ async def nothing_async():
 
 
 def loop_of(await_, make):
-    """A function that awaits COUNT times, and gives nanoseconds for each."""
+    """Return a function that awaits COUNT times, and returns the nanoseconds per await."""
 
     def loop():
         begin = perf_counter_ns()
@@ -87,7 +86,7 @@ async def native_calls():
 
 
 def drive(coroutine):
-    """The result of a coroutine that waits for nothing in particular."""
+    """Return the result of a coroutine, resuming it until it ends."""
     send = coroutine.send
     try:
         while True:
@@ -113,7 +112,7 @@ async def measure_native():
 
 
 async def measure(await_, spawn):
-    """*spawn* calls a function in which *await_* can be used."""
+    """*spawn* calls a function that may use *await_*."""
 
     async def spawn_suspends():
         return await spawn(loop_of(await_, suspends))
@@ -146,7 +145,7 @@ async def measure_all():
 
 
 def make_environments():
-    """The interpreters of both environments, by the name of what they have."""
+    """Return the interpreters of both environments, by the name of their greenlet."""
     from suite import environments
 
     pythons = environments.make("benchmark-aio", CLIENTS)
@@ -161,7 +160,7 @@ def versions(python):
 
 
 def measure_in_turn(pythons):
-    """Medians by (environment, package, column)."""
+    """Return medians by (environment, package, column)."""
     from suite.compare import on_processor
 
     samples = {}

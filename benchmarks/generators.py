@@ -1,13 +1,12 @@
-"""What a value costs: `yield_` at any depth beside `yield from` nested ever deeper.
+"""Measures what a value costs: `yield_` at some depth, compared with nested `yield from`.
 
-usage: PYTHON benchmarks/generators.py           on the interpreter that runs it, which needs this package
+usage: PYTHON benchmarks/generators.py           on the running interpreter, which needs this package
        PYTHON benchmarks/generators.py --page    on each release build found, for docs/generators.md
        PYTHON benchmarks/generators.py --json
 
-Each row is a generator whose values come from the innermost of so many nested calls: with `yield_` the calls
-are plain ones, with the language's generators each level passes the values on with `yield from`. Nanoseconds a
-value, the median of many short rounds that take turns, and the line between the two: the nesting from which on
-`yield_` is faster.
+Each row is a generator whose values come from the innermost of so many nested calls. With `yield_` these are plain
+calls; with native generators each level passes the values on with `yield from`. Prints nanoseconds per value, as
+medians of many short rounds in alternation, and the nesting from which on `yield_` is faster.
 """
 
 import json
@@ -22,7 +21,7 @@ NATIVE, OURS = "yield from", "yield_"
 
 
 def native(values, depth):
-    """*values* values, from *depth* nested generators."""
+    """Yield *values* values from *depth* nested native generators."""
     if depth > 1:
         yield from native(values, depth - 1)
     else:
@@ -31,7 +30,7 @@ def native(values, depth):
 
 
 def greenlets():
-    """The same with calls."""
+    """Yield *values* values from *depth* nested calls."""
     from greenlet.generators import generator, yield_
 
     def calls(values, depth):
@@ -52,7 +51,7 @@ def nanoseconds(iterator):
 
 
 def measure():
-    """Lists of medians of nanoseconds a value, one for each depth, by the way to yield."""
+    """Return lists of medians in nanoseconds per value, one for each depth, by the way to yield."""
     functions = {NATIVE: native, OURS: greenlets()}
     samples = {(name, depth): [] for depth in DEPTHS for name in functions}
     for _ in range(ROUNDS):
@@ -62,7 +61,7 @@ def measure():
 
 
 def line(medians):
-    """The smallest nesting from which on `yield_` is faster, or None."""
+    """Return the smallest nesting from which on `yield_` is faster, or None."""
     found = None
     for depth, native_, ours in zip(DEPTHS, medians[NATIVE], medians[OURS]):
         if ours >= native_:

@@ -1,6 +1,6 @@
-"""Writes docs/benchmarks.md, and its plots, from what benchmarks/run.py has measured.
+"""Writes docs/benchmarks.md and its plots from the results of benchmarks/run.py.
 
-usage: PYTHON benchmarks/report.py   (an environment with matplotlib; benchmarks/run.py --report makes one)
+usage: PYTHON benchmarks/report.py   (needs matplotlib; benchmarks/run.py --report creates an environment with it)
 """
 
 import platform
@@ -23,21 +23,20 @@ COMPARED = {
 INTRODUCTION = """\
 # Benchmarks
 
-This package beside the `greenlet` on PyPI ("the reference"), and beside other ways to go to and fro between two pieces of
-code. This page and its plots are written by the one command that measures:
+This page compares this package with the `greenlet` on PyPI ("the reference"), and with other ways to switch between two
+pieces of code. One command measures, and writes this page and its plots:
 
 ```
-make bench          # all of it, half an hour; `make bench-quick` shows the most important rows in two minutes
+make bench          # everything, half an hour; `make bench-quick` prints the most important rows in two minutes
 ```
 
-**How.** Both packages are installed from wheels into virtual environments that are otherwise the same. Each row is measured
-in processes that take turns on one processor, one of each side, then again with fresh ones on another: whatever the machine
-does meanwhile falls on both. Loops are unrolled, so that a figure is the operation with its call from Python, and next to
-nothing of the loop.
-Figures are medians of all samples; *spread* is the distance between the quartiles, as a part of the median. *Ratio* is how many
-times as fast as the reference this package is. Absolute times change from machine to machine and from hour to hour: the
-ratios are what to look at. The code is in `benchmarks/suite/`, and how many instructions a switch takes is guarded by
-`make gate`.
+**Method.** Both packages are installed from wheels into virtual environments that are otherwise the same. For each row,
+one process of each side runs in alternation on one processor, then two new processes on another: disturbances by the
+machine affect both sides. Loops are unrolled, so a figure is the operation with its call from Python, and almost
+nothing of the loop. Figures are medians of all samples; *spread* is the interquartile range divided by the median.
+*Ratio* is how many times as fast as the reference this package is. Absolute times change from machine to machine and
+from hour to hour, so compare the ratios. The code is in `benchmarks/suite/`. `make gate` checks how many instructions a
+switch takes.
 """
 
 
@@ -60,7 +59,7 @@ def ratio_of(row: Comparison) -> str:
 
 
 def target_of(found: dict[str, Comparison]) -> str:
-    """The target of a row, with the versions of Python that have another one than the last."""
+    """Return the target of a row, and the versions of Python with a different target."""
     by_target: dict[float, list[str]] = {}
     for python, row in found.items():
         by_target.setdefault(row.target, []).append(".".join(python.split(".")[:2]))
@@ -77,7 +76,7 @@ def group(measured: dict, name: str):
 
 
 def targets(everything: list[dict]) -> str:
-    """The rows that have a target, on all interpreters."""
+    """Return the table of rows that have a target, for all interpreters."""
     columns = [measured for measured in everything if group(measured, "switching")]
     by_title: dict[str, dict[str, Comparison]] = {}
     for measured in columns:
@@ -142,17 +141,18 @@ NUMBERS = """\
 
 ## By number
 
-There and back, from the main greenlet to one of N in random order; beside as many generators, whose `__next__()` is called.
+A switch from the main greenlet to one of N in random order, and back, compared with `__next__()` of as many generators.
 
 {table}
 
 ![A switch against the number of greenlets](plots/switch-against-number.svg)
 
-A switch runs as many instructions among ten thousand as between two. What grows is the time that the processor waits for memory. A
-greenlet that waits has seven cache lines that a switch uses, and a page with them. A few hundred fit into the first two levels of the
-caches. From a few thousand on, the lines come from the last level or from memory, and the processor has to look up the address of each
-page in the page tables, because its own cache of addresses has a thousand or two entries. A generator is smaller, and shares its pages with
-others. The reference copies a stack both ways besides.
+A switch among ten thousand greenlets runs as many instructions as one between two. The time that the processor waits
+for memory grows. A switch uses seven cache lines of a suspended greenlet, all in one page. The lines of a few hundred
+greenlets fit into the first two levels of the caches. From a few thousand on, the lines come from the last level or
+from memory, and the processor has to look up each page in the page tables, because its TLB has one or two thousand
+entries. A generator is smaller, and shares its pages with other objects. The reference also copies a stack in both
+directions.
 """
 
 
@@ -239,7 +239,7 @@ def page(everything: list[dict]) -> str:
         "\n## The targets, on every version\n\n",
         targets(everything),
         "\n![Time of a switch against depth](plots/switch-against-depth.svg)\n",
-        f"\nThe tables that follow are of CPython {main['python']}, if they do not say otherwise.\n",
+        f"\nUnless they say otherwise, the tables below are for CPython {main['python']}.\n",
     ]
     for name, title in COMPARED.items():
         if group(main, name):
@@ -252,21 +252,22 @@ def page(everything: list[dict]) -> str:
     parts += [f"\n{threads(measured)}" for measured in everything if group(measured, "threads")]
     if figures := group(main, "engine"):
         parts += [
-            "\n## The engine alone\n\nWithout Python, beside Boost.Context and the C library's `ucontext`, by Google Benchmark. "
-            "One way of a switch; or a stack's whole life.\n\n",
+            "\n## The engine alone\n\n"
+            "Without Python, compared with Boost.Context and the C library's `ucontext`, measured by Google Benchmark. "
+            "A row is one switch, one way, or the start and finish of a stack.\n\n",
             table(["", "time"], [[f"`{name}`", f"{median:.1f} ns"] for name, median in figures.items()]),
             "\n",
             checks(results.engine_checks(figures)),
         ]
     if content := group(main, "memory"):
         parts += [
-            "\n## Memory\n\nOf each greenlet, from `VmRSS` and `VmPTE` in `/proc`.\n\n",
+            "\n## Memory\n\nBytes per greenlet, from `VmRSS` and `VmPTE` in `/proc`.\n\n",
             "![Bytes of a parked greenlet](plots/memory.svg)\n\n",
             memory_rows(content["parked"] + (group(main, "million") or [])),
             "\n",
             deep_use(content),
             "\n",
-            'How memory is given back: docs/design.md, "A greenlet\'s memory".\n\n',
+            'docs/design.md describes how memory is released: "A greenlet\'s memory".\n\n',
         ]
         for measured in everything:
             if group(measured, "memory"):
@@ -277,7 +278,7 @@ def page(everything: list[dict]) -> str:
 def main() -> None:
     everything = results.stored()
     if not everything:
-        sys.exit("nothing was measured yet: make bench")
+        sys.exit("there are no results yet: run make bench")
     plots.draw(everything, DOCS / "plots")
     (DOCS / "benchmarks.md").write_text(page(everything), encoding="utf-8")
     print(f"wrote {DOCS / 'benchmarks.md'}")

@@ -1,18 +1,18 @@
-"""Measures this package beside the reference, and beside other ways to do the same.
+"""Measures this package, compared with the reference and with other ways to do the same.
 
 usage: PYTHON benchmarks/run.py [--quick] [--here] [--groups NAME,...] [--report]
 
-Without options it measures everything on the interpreter that runs it, then what can be compared with the reference on
-each other release build found, and writes docs/benchmarks.md and its plots: half an hour. Other work on the
-machine does no great harm, because the processes that are compared take turns, but quiet is better.
+Without options it measures everything on the running interpreter, then the comparisons with the reference on each
+other release build found, and writes docs/benchmarks.md and its plots. This takes half an hour. Compared processes run
+in alternation, so other work on the machine affects both sides, but a quiet machine gives better results.
 
-    --quick     some rows, little effort, this interpreter, no page: two minutes
+    --quick     some rows with fewer samples, this interpreter, no page: two minutes
     --here      this interpreter only, no page
-    --groups    only these: switching, spawning, numbers, alternatives, clients, web, memory, million, engine, and threads
-                on a free-threaded interpreter
-    --report    measure nothing, write the page from what was measured before
+    --groups    only these: switching, spawning, numbers, alternatives, clients, web, memory, million, engine, and
+                threads on a free-threaded interpreter
+    --report    measure nothing, write the page from stored results
 
-Ends with a status other than 0 if something could not be measured; a target that is missed is shown, and no error.
+The exit status is not 0 if something could not be measured. A missed target is shown, but is no error.
 """
 
 import argparse
@@ -45,13 +45,13 @@ GROUPS = ("switching", "spawning", "numbers", "alternatives", "clients", "web", 
 GROUPS_ELSEWHERE = ("switching", "spawning", "numbers", "alternatives", "clients", "memory")
 GROUPS_WITHOUT_GIL = ("threads",)
 WITHOUT_GIL = "t" in sys.abiflags
-STACKS = (256, 1024, 8192)  # KiB; the last one is what threads usually have
+STACKS = (256, 1024, 8192)  # KiB; the last is the usual size for threads
 PARKED_FRAMES = (1, 30)
 MEMORY_FOR_A_MILLION = 12 << 30
 
 
 class Progress:
-    """A bar on a terminal, below the table as it grows."""
+    """A progress bar on a terminal, below the growing table."""
 
     WIDTH = 30
 
@@ -125,7 +125,7 @@ class Run:
         return [row for row in module.ROWS if row.is_quick or not self.quick] if module else []
 
     def attempt(self, what: str, measure):
-        """What measure() returns, or None if it could not be done, which is said."""
+        """Return the result of measure(); if it is unavailable, print the reason and return None."""
         self.progress.show(what)
         try:
             return measure()
@@ -172,7 +172,7 @@ class Run:
             self.keep("web", [self.compared(title, figures, 1.0)])
 
     def numbers(self) -> None:
-        self.progress.say("\nThere and back among many in random order, ns: this package, the reference, generators")
+        self.progress.say("\nThere and back among many, random order, ns: this package, the reference, generators")
         content = {}
         for number in numbers.NUMBERS if not self.quick else numbers.QUICK:
             switch = numbers.title("greenlets", number)
@@ -191,7 +191,7 @@ class Run:
 
     def alternatives(self) -> None:
         rows = self.rows_of("alternatives")
-        # All in turn with each other, because they are compared with each other.
+        # All sides run in alternation, because they are compared with each other.
         sides = {row.title: (self.pythons[OURS], "alternatives", row.title) for row in rows}
         figures = self.attempt("other ways", lambda: compare.alternate(sides, self.effort))
         if figures is None:
@@ -273,7 +273,7 @@ class Run:
     def engine(self) -> None:
         figures = self.attempt("engine", engine.measure)
         if figures is not None:
-            self.progress.say("\nThe engine alone, ns: one way of a switch, or a whole life")
+            self.progress.say("\nThe engine alone, ns: one switch, one way, or start and finish of a stack")
             for name, median in figures.items():
                 self.progress.say(f"{name:44} {median:>10.1f}")
             self.check(results.engine_checks(figures))
@@ -281,7 +281,7 @@ class Run:
 
     def all(self) -> int:
         print(
-            f"CPython {platform.python_version()}; times in ns with the quartiles' distance; "
+            f"CPython {platform.python_version()}; times in ns with the interquartile range; "
             f"ratio: how many times as fast as the reference, by medians\n\n{HEADING}",
             flush=True,
         )
@@ -297,7 +297,7 @@ class Run:
 
 
 def other_interpreters() -> list[tuple[str, list[str]]]:
-    """Names and commands of the release builds of other versions, and of free-threaded builds."""
+    """Return names and commands of the release builds of other versions, and of free-threaded builds."""
     output = subprocess.run(
         [str(ROOT / "tools" / "interpreters")], check=True, stdout=subprocess.PIPE, text=True
     ).stdout

@@ -1,12 +1,12 @@
-"""What tasklets and channels cost, beside greenlets that hand values over by hand, asyncio, and threads.
+"""Measures tasklets and channels, compared with greenlets that pass values directly, asyncio, and threads.
 
-usage: PYTHON benchmarks/stackless.py           on the interpreter that runs it, which needs this package
+usage: PYTHON benchmarks/stackless.py           on the running interpreter, which needs this package
        PYTHON benchmarks/stackless.py --page    on each release build found, for docs/stackless.md
        PYTHON benchmarks/stackless.py --json
 
-The figures are nanoseconds, medians of several rounds. Each round takes every figure in turn, so that other work on the
-machine disturbs all of them. The first row is one way of a switch between two greenlets, as Python code calls it; the
-second column counts in those.
+The figures are nanoseconds, medians of several rounds. Each round measures every figure once, so other work on the
+machine disturbs all of them. The first row is one switch between two greenlets, one way, called from Python. The second
+column is the ratio to it.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ IN_LARGE_RING = f"hop in a ring of {LARGE_RING:,} tasklets"
 
 
 def unrolled(statement, **names):
-    """A function that runs *statement* COUNT times."""
+    """Return a function that runs *statement* COUNT times."""
     body = "\n        ".join([statement] * UNROLLED)
     loop = f"  def loop():\n    for _ in range({COUNT // UNROLLED}):\n        {body}\n"
     source = f"def make({', '.join(names)}):\n{loop}  return loop\n"
@@ -116,7 +116,7 @@ def create_many():
 
 
 def ring(size, hops):
-    """A token passed around *size* tasklets: one hop."""
+    """Passes a token around *size* tasklets: one hop."""
 
     def member(mine, following):
         receive, send = mine.receive, following.send
@@ -140,14 +140,14 @@ def ring(size, hops):
 
 
 def between_greenlets():
-    """A value handed over by hand: one greenlet switches to the other with it, which switches back for the next one."""
+    """Passes a value between greenlets: one switches to the other with it, which switches back for the next one."""
     consumer = greenlet(unrolled("switch()", switch=getcurrent().switch))
     consumer.switch()
     return time_of(unrolled("switch(None)", switch=consumer.switch))
 
 
 def asyncio_queue():
-    """A value through an asyncio.Queue that holds one."""
+    """Passes a value through an asyncio.Queue that holds one."""
 
     async def put(channel):
         for _ in range(COUNT):
@@ -166,7 +166,7 @@ def asyncio_queue():
 
 
 def thread_queue():
-    """A value through a queue.Queue that holds one, from thread to thread."""
+    """Passes a value through a queue.Queue that holds one, from thread to thread."""
     channel = queue.Queue(1)
 
     def put():
@@ -202,7 +202,7 @@ FIGURES = {
 
 
 def measure():
-    """Medians of nanoseconds, by the names of the figures."""
+    """Return medians in nanoseconds, by the names of the figures."""
     stack_size(256 * 1024)  # for the large ring
     times = {name: [] for name in FIGURES}
     for i in range(ROUNDS):

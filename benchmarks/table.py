@@ -1,12 +1,12 @@
-"""The one-screen timing table: what greenlets cost here, and what they cost in the reference.
+"""Prints a timing table of one screen: this package and the reference.
 
 usage: python benchmarks/table.py [--rounds N] PYTHON [REFERENCE_PYTHON]
 
-PYTHON and REFERENCE_PYTHON are interpreters of the same version that have the one or the other package
-(`python -m tools environment` makes such environments). They are measured in fresh processes, in turn, so that what
-the machine does meanwhile falls on both; the table shows the medians of the rounds.
+PYTHON and REFERENCE_PYTHON are interpreters of the same version, one with each package (`python -m tools environment`
+creates such environments). They are measured in new processes in alternation, so that other work on the machine affects
+both. The table shows the medians of the rounds.
 
-Loops are unrolled, so that a figure is the operation with its Python call and next to nothing of the loop.
+Loops are unrolled, so a figure is the operation with its Python call, and almost nothing of the loop.
 """
 
 import argparse
@@ -17,26 +17,26 @@ import subprocess
 import sys
 from time import perf_counter_ns
 
-UNROLLED = 200  # times an operation is written out in a loop's body
-REPETITIONS = 5  # of each loop in one process: the median of these is that process' figure
-SLICE = 15_000_000  # ns that one repetition should take
+UNROLLED = 200  # copies of an operation in a loop's body
+REPETITIONS = 5  # of each loop in one process, whose figure is their median
+SLICE = 15_000_000  # ns per repetition
 PARKED = 10_000
 DEPTHS = (1, 100, 300)
 
 
 def loop_of(statement: str, **names):
-    """A function of a count that runs *statement*, in which *names* are local, count times UNROLLED times."""
+    """Return a function that takes a count and runs *statement* count * UNROLLED times. *names* are its variables."""
     body = "\n        ".join([statement] * UNROLLED)
     parameters = ", ".join(names)
     source = f"def make({parameters}):\n  def loop(count):\n    for _ in range(count):\n        {body}\n  return loop\n"
-    # Locals of the loop's own would be faster than cells by a fraction of a nanosecond; both packages pay the same.
+    # Locals would be faster than cells by a fraction of a nanosecond, but both packages pay the same.
     namespace: dict = {}
     exec(source, namespace)
     return namespace["make"](**names)
 
 
 def nanoseconds(loop) -> float:
-    """What one statement of *loop* takes."""
+    """Return the nanoseconds that one statement of *loop* takes."""
     count = 1
     while True:
         start = perf_counter_ns()
@@ -55,7 +55,7 @@ def nanoseconds(loop) -> float:
 
 
 def switch(depth: int) -> float:
-    """One way of a switch to and fro, the greenlet being *depth* Python frames below its start."""
+    """Time one switch, one way, with the greenlet *depth* Python frames deep."""
     from greenlet import getcurrent, greenlet
 
     back = loop_of("switch()", switch=getcurrent().switch)
@@ -73,7 +73,7 @@ def switch(depth: int) -> float:
 
 
 def create_run_die() -> float:
-    """A greenlet of a function that returns at once: made, started, ended and freed."""
+    """Time creating, starting, finishing and freeing a greenlet whose function returns at once."""
     from greenlet import greenlet
 
     def function():
@@ -83,7 +83,7 @@ def create_run_die() -> float:
 
 
 def generator_send() -> float:
-    """The language's own coroutine: resumed and suspended again, which is two switches of a greenlet."""
+    """Time resuming and suspending a native generator, which compares with two switches of a greenlet."""
 
     def partner():
         while True:
@@ -100,7 +100,7 @@ def resident_bytes() -> int:
 
 
 def parked_bytes() -> float | None:
-    """Resident bytes of one of PARKED greenlets that have been started and wait to be switched to."""
+    """Return the resident bytes of one of PARKED suspended greenlets."""
     if not os.path.exists("/proc/self/statm"):
         return None
     from greenlet import getcurrent, greenlet
@@ -121,10 +121,10 @@ def parked_bytes() -> float | None:
 
 
 def measure() -> dict[str, float | None]:
-    """All figures, of the package that this interpreter imports."""
+    """Return all figures of the package that this interpreter imports."""
     import greenlet
 
-    # First what is measured in memory, while the process is small.
+    # Memory is measured first, while the process is small.
     figures = {"version": greenlet.__version__, "parked": parked_bytes()}
     for depth in DEPTHS:
         figures[f"switch {depth}"] = switch(depth)
@@ -134,11 +134,11 @@ def measure() -> dict[str, float | None]:
 
 
 def measured_in_turn(pythons: list[str], rounds: int) -> list[dict]:
-    """The medians of *rounds* fresh processes of each interpreter."""
+    """Return the medians of *rounds* new processes of each interpreter."""
     runs: list[list[dict]] = [[] for _ in pythons]
     for number in range(rounds):
         pairs = list(zip(pythons, runs))
-        # Every other round the other way round, so that neither is always the one that comes first.
+        # Every other round reverses the order, so that neither is always first.
         for python, results in pairs if number % 2 == 0 else reversed(pairs):
             if sys.stderr.isatty():
                 print(f"\rround {number + 1} of {rounds}", end="", file=sys.stderr, flush=True)
@@ -157,7 +157,7 @@ def measured_in_turn(pythons: list[str], rounds: int) -> list[dict]:
 
 
 def table(columns: list[dict]) -> str:
-    """The table, 80 columns wide at most."""
+    """Return the table, at most 80 columns wide."""
     rows = [(f"switch, one way, {depth} frame{'s' * (depth > 1)} deep", f"switch {depth}", "ns") for depth in DEPTHS]
     rows += [
         ("create + run + die", "create", "ns"),
@@ -175,7 +175,7 @@ def table(columns: list[dict]) -> str:
     for title, key, unit in rows:
         line = f"{title:41}" + "".join(f"{cell(column[key], unit):>16}" for column in columns)
         if len(columns) == 2 and key != "send" and columns[0][key] and columns[1][key]:
-            # Bigger is better in both: how many times as fast, how many times as small.
+            # Larger is better for times and for memory.
             line += f"{columns[1][key] / columns[0][key]:>6.1f}x"
         lines.append(line)
     return "\n".join(lines)

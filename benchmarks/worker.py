@@ -3,10 +3,9 @@
 usage: PYTHON benchmarks/worker.py row MODULE TITLE SECONDS
        PYTHON benchmarks/worker.py memory FUNCTION ARGUMENT...
 
-`row` prepares the row of that title, finds out how many operations take so many seconds, and prints "ready". For each
-line that it then reads it does them, and prints the time of one operation, in ns. `memory` calls a function of
-suite.memory with integers, and prints what it returns. Both print JSON; {"unavailable": WHY} means that it can't be
-measured here.
+`row` prepares the row of that title, finds out how many operations take SECONDS, and prints "ready". For each line that
+it then reads, it does that many operations and prints the time of one, in ns. `memory` calls a function of suite.memory
+with integers, and prints its result. Both print JSON; {"unavailable": WHY} means that this can't be measured here.
 """
 
 import importlib
@@ -20,7 +19,7 @@ def say(what: object) -> None:
 
 
 def find_count(loop, nanoseconds: float) -> int:
-    loop(1)  # what is done once is not to be taken for slowness
+    loop(1)  # warm-up, which is not timed
     count = 1
     while True:
         start = perf_counter_ns()

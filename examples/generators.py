@@ -1,4 +1,4 @@
-"""Generators whose values come from any depth of calls: what greenlet.generators is for.
+"""Generators whose values come from any call depth, with greenlet.generators.
 
 usage: python examples/generators.py
 """
@@ -22,11 +22,11 @@ def walk(tree):
         walk(right)
 
 
-# --- callbacks: a parser in C calls, and a `for` loop gets the values ------------------------------------------------
+# --- callbacks: a parser in C calls back, and a `for` loop gets the values --------------------------------------------
 
 
 class Titles(xml.sax.ContentHandler):
-    """Passes on the title of each book as soon as it is parsed."""
+    """Yields the title of each book as soon as it is parsed."""
 
     def startElement(self, name, attributes):
         if name == "book":
@@ -39,18 +39,18 @@ def titles(file):
 
 
 class SlowFile(io.BytesIO):
-    """Gives few bytes at a time, as a network does."""
+    """A file that returns few bytes at a time, like a network connection."""
 
     def read(self, size):
         return super().read(min(size, 100))
 
 
-# --- a callback that somebody answers: sorted() asks, the consumer of the generator decides ---------------------------
+# --- a callback with answers: sorted() asks, the consumer of the generator decides -----------------------------------
 
 
 @generator
 def questions(items):
-    """Gives pairs; wants to be sent whether the first is the smaller one. Returns the sorted list."""
+    """Yields pairs; the consumer sends whether the first is smaller. Returns the sorted list."""
     return sorted(items, key=functools.cmp_to_key(lambda a, b: -1 if yield_((a, b)) else 1))
 
 

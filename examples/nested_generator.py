@@ -1,8 +1,8 @@
 """A generator whose nested function calls yield.
 
-A generator of the language can suspend one frame only: each level of a recursion needs a `yield from`, and
-each value passes through all of them. A greenlet suspends a whole stack of calls, so that any function
-called from the generator may yield, however deep it is, and the value goes to the consumer in one switch.
+A native generator can suspend only one frame: each level of a recursion needs a `yield from`, and
+each value passes through all of them. A greenlet suspends a whole stack of calls, so any function
+called from the generator may yield, at any depth, and the value goes to the consumer in one switch.
 """
 
 from functools import wraps
@@ -11,7 +11,7 @@ from greenlet import getcurrent, greenlet
 
 
 class Generator(greenlet):
-    """Iterates over the values that *function*, and whatever it calls, passes to `give`."""
+    """Iterates over the values that *function*, and the functions it calls, pass to `give`."""
 
     def __init__(self, function, *args, **kwargs):
         super().__init__(lambda: function(*args, **kwargs))
@@ -20,7 +20,7 @@ class Generator(greenlet):
         return self
 
     def __next__(self):
-        # Whoever asks for a value gets it, and the exception if there is one instead.
+        # The consumer gets the next value, or the exception.
         self.parent = getcurrent()
         value = self.switch()
         if self.dead:
@@ -29,7 +29,7 @@ class Generator(greenlet):
 
 
 def give(value):
-    """Give *value* to the consumer of the generator that is running, and wait until it wants another."""
+    """Give *value* to the consumer of the running generator, and wait until it requests another."""
     running = getcurrent()
     if not isinstance(running, Generator):
         raise RuntimeError("give() was called outside of a generator")
@@ -37,7 +37,7 @@ def give(value):
 
 
 def generator(function):
-    """Decorator: calling the function makes a `Generator` of it."""
+    """Decorator: a call of the function returns a `Generator`."""
 
     @wraps(function)
     def make(*args, **kwargs):
@@ -47,7 +47,7 @@ def generator(function):
 
 
 def in_order(tree):
-    """Give the labels of a binary tree (left, label, right): a plain recursive function."""
+    """Give the labels of a binary tree (left, label, right). This is a plain recursive function."""
     if tree is not None:
         left, label, right = tree
         in_order(left)
@@ -72,7 +72,7 @@ def permutations(items):
 
 
 def tree_of(sequence):
-    """A balanced tree of the labels in *sequence*."""
+    """Return a balanced tree of the labels in *sequence*."""
     if not sequence:
         return None
     middle = len(sequence) // 2
@@ -82,5 +82,5 @@ def tree_of(sequence):
 if __name__ == "__main__":
     print("in order:    ", *labels(tree_of("abcdefghijklmno")))
     print("permutations:", *permutations("abc"))
-    # Two of them, advanced in turn.
+    # Two generators, advanced in turn.
     print("side by side:", *map("".join, zip(labels(tree_of("greenlet")), labels(tree_of("GREENLET")))))

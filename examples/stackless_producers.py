@@ -1,7 +1,8 @@
 """Producers and consumers, the classic example of tasklets and channels.
 
-A channel stores nothing: who comes first waits for the other. So a producer and a consumer take turns; several of each may
-share a channel; and a producer that is to run ahead of its consumer needs a buffer between them, which is a few lines more.
+A channel stores nothing: the sender or receiver that comes first waits for the other. So a producer and a consumer take
+turns. Several of each may share a channel. A producer that should run ahead of its consumer needs a buffer, which takes
+a few more lines.
 """
 
 from collections import deque
@@ -53,7 +54,7 @@ class Buffer:
         self._items = deque()
         self._space = stackless.channel()  # where producers wait
         self._filled = stackless.channel()  # where consumers wait
-        # Who waits there is only scheduled, and the one that wakes it goes on: it may have more to do.
+        # The woken tasklet is only scheduled, and the tasklet that wakes it continues: it may have more to do.
         self._space.preference = self._filled.preference = 1
 
     def put(self, item):

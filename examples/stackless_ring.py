@@ -2,8 +2,8 @@
 
 usage: python examples/stackless_ring.py [TASKLETS [ROUNDS]]
 
-Each tasklet waits on a channel of its own for the token, and hands it to the next one. So nearly all of them are asleep, each
-in the middle of its function and on its own stack, and exactly one runs.
+Each tasklet waits for the token on a channel of its own, and passes it to the next one. So exactly one tasklet runs,
+and all others are suspended in the middle of their functions, each on its own stack.
 """
 
 import sys
@@ -14,13 +14,13 @@ from greenlet import stack_size
 
 
 def member(mine, following):
-    """Hand each token that comes in to the next one, with one added."""
+    """Add one to each token that arrives, and pass it on."""
     while True:
         following.send(mine.receive() + 1)
 
 
 def ring_of(size):
-    """Make a ring with a gap. Returns its channels: one puts a token into the first and gets it back from the last."""
+    """Create an open ring. Returns its channels: a token that is sent to the first comes back from the last."""
     channels = [stackless.channel() for _ in range(size + 1)]
     for mine, following in zip(channels, channels[1:]):
         stackless.tasklet(member)(mine, following)

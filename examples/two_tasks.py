@@ -19,5 +19,5 @@ first = greenlet(task_1)
 second = greenlet(task_2)
 
 if __name__ == "__main__":
-    # Returns when the first task is done: a greenlet that ends continues its parent, the one that made it.
+    # Returns when the first task is done: a greenlet that finishes resumes its parent, the greenlet that created it.
     first.switch()

@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-/* For old code. It does not change. */
+/* Not the package's version, and never changes. Kept for old code. */
 #define GREENLET_VERSION "1.0.0"
 
 #ifndef GREENLET_MODULE
@@ -28,7 +28,7 @@ typedef struct _greenlet {
     PyObject_HEAD
     PyObject* weakreflist;
     PyObject* dict;
-    implementation_ptr_t pimpl; /* greenlet's own */
+    implementation_ptr_t pimpl; /* private to greenlet */
 } PyGreenlet;
 
 /* The entries of the table. */
@@ -63,36 +63,37 @@ static void** _PyGreenlet_API = NULL;
 /* True for a greenlet of any class; false for NULL. */
 #define PyGreenlet_Check(op) ((op) && PyObject_TypeCheck((op), &PyGreenlet_Type))
 
-/* The functions check their arguments: the result is NULL or -1 with TypeError if one is not a greenlet. A greenlet may
- * be in any state. PyGreenlet_Switch and PyGreenlet_Throw fail with SystemError if an exception is set when they are
- * called. */
+/* The functions check their arguments: if one is not a greenlet, they set TypeError and return NULL or -1. A greenlet
+ * may be in any state. PyGreenlet_Switch and PyGreenlet_Throw fail with SystemError if an exception is set when they
+ * are called. */
 
-/* greenlet.greenlet(run, parent): either may be NULL. A new reference, or NULL with an exception. */
+/* greenlet.greenlet(run, parent): either may be NULL. Returns a new reference, or NULL with an exception set. */
 #define PyGreenlet_New (*(PyGreenlet * (*)(PyObject * run, PyGreenlet * parent)) _PyGreenlet_API[PyGreenlet_New_NUM])
 
-/* greenlet.getcurrent(): a new reference, or NULL with an exception. */
+/* greenlet.getcurrent(): returns a new reference, or NULL with an exception set. */
 #define PyGreenlet_GetCurrent (*(PyGreenlet * (*)(void)) _PyGreenlet_API[PyGreenlet_GetCurrent_NUM])
 
-/* g.throw(type, value, traceback): each may be NULL; the default type is GreenletExit. A new reference to the value
- * that the caller is resumed with, or NULL with an exception. */
+/* g.throw(type, value, traceback): each may be NULL; the default type is GreenletExit. Returns a new reference to the
+ * value that the caller is resumed with, or NULL with an exception set. */
 #define PyGreenlet_Throw                                                                        \
     (*(PyObject * (*)(PyGreenlet * g, PyObject * type, PyObject * value, PyObject * traceback)) \
          _PyGreenlet_API[PyGreenlet_Throw_NUM])
 
-/* g.switch(*args, **kwargs): args is a tuple or NULL, kwargs a dict or NULL. A new reference to the value that the
- * caller is resumed with, or NULL with an exception. */
+/* g.switch(*args, **kwargs): args is a tuple or NULL, kwargs a dict or NULL. Returns a new reference to the value that
+ * the caller is resumed with, or NULL with an exception set. */
 #define PyGreenlet_Switch \
     (*(PyObject * (*)(PyGreenlet * g, PyObject * args, PyObject * kwargs)) _PyGreenlet_API[PyGreenlet_Switch_NUM])
 
-/* g.parent = parent: 0, or -1 with an exception. */
+/* g.parent = parent: returns 0, or -1 with an exception set. */
 #define PyGreenlet_SetParent (*(int (*)(PyGreenlet * g, PyGreenlet * parent)) _PyGreenlet_API[PyGreenlet_SetParent_NUM])
 
-/* g.parent: a new reference. NULL without an exception if there is no parent; with one if g is not a greenlet. */
+/* g.parent: returns a new reference. If there is no parent, returns NULL without an exception. If g is not a greenlet,
+ * returns NULL with an exception set. */
 #define PyGreenlet_GetParent (*(PyGreenlet * (*)(PyGreenlet * g)) _PyGreenlet_API[PyGreenlet_GET_PARENT_NUM])
 #define PyGreenlet_GET_PARENT PyGreenlet_GetParent
 
-/* MAIN: 1 if g is a thread's main greenlet. STARTED: 1 if g has been started. ACTIVE: 1 if g has been started and has
- * not finished. Otherwise 0, or -1 with an exception if g is not a greenlet. */
+/* MAIN returns 1 if g is a thread's main greenlet, STARTED if g has been started, ACTIVE if g has been started and has
+ * not finished. Otherwise they return 0, or -1 with an exception set if g is not a greenlet. */
 #define PyGreenlet_MAIN (*(int (*)(PyGreenlet * g)) _PyGreenlet_API[PyGreenlet_MAIN_NUM])
 #define PyGreenlet_STARTED (*(int (*)(PyGreenlet * g)) _PyGreenlet_API[PyGreenlet_STARTED_NUM])
 #define PyGreenlet_ACTIVE (*(int (*)(PyGreenlet * g)) _PyGreenlet_API[PyGreenlet_ACTIVE_NUM])

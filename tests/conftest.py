@@ -1,4 +1,4 @@
-"""For all tests: each begins and ends in the main greenlet, and without a tracer."""
+"""Fixtures of all tests. Each test begins and ends in the main greenlet, without a tracer."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def leaves_no_trace():
 
 @pytest.fixture
 def stack_size():
-    """greenlet.stack_size, set back to what it was at the end."""
+    """greenlet.stack_size, whose value is restored at the end."""
     before = greenlet.stack_size()
     yield greenlet.stack_size
     greenlet.stack_size(before)
@@ -25,7 +25,7 @@ def stack_size():
 
 @pytest.fixture
 def scheduler_as_before():
-    """greenlet.stackless, in which nothing is left to run, and no trap or callback is set."""
+    """Checks that a test leaves no runnable tasklet, trap or callback behind in greenlet.stackless."""
     from greenlet import stackless
 
     yield

@@ -6,5 +6,5 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 
-# What is kept outside the tree: interpreters that tools/build-python and tools/provide-pythons made.
+# The cache outside of the tree, for interpreters of tools/build-python and tools/provide-pythons.
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "greenlet"

@@ -1,8 +1,8 @@
 """usage: PYTHON -m tools COMMAND [ARGUMENT...]
 
 PYTHON is CPython 3.11 or later with its headers; `tools/default-python` prints the path of one. Everything that
-a command builds or installs goes to build/ (wheels to dist/), and commands take the interpreter that runs them
-unless they say otherwise. `PYTHON -m tools COMMAND --help` explains a command.
+a command builds or installs goes to build/ (wheels to dist/). Unless they say otherwise, commands use the running
+interpreter. `PYTHON -m tools COMMAND --help` explains a command.
 """
 
 import importlib
@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 COMMANDS = {
-    "demo": "build, run the examples, print a timing table beside the reference",
+    "demo": "build, run the examples, print a timing table compared with the reference",
     "test": "run the pytest suite and the reference's own suite",
     "engine": "run the C++ tests of the stackful engine",
     "matrix": "run both Python suites on every interpreter found",
@@ -20,11 +20,11 @@ COMMANDS = {
     "stress": "run everything above and more for as long as you like",
     "sanitize": "run the tests on instrumented builds",
     "gate": "count the instructions of a switch and a spawn, and compare with the limits",
-    "lint": "check the form of the code: ruff, clang-format, clang-tidy",
+    "lint": "check the code: ruff, clang-format, clang-tidy",
     "wheel": "build a wheel",
-    "environment": "make a virtual environment and print the path of its interpreter",
+    "environment": "create a virtual environment and print the path of its interpreter",
     "interpreters": "list the interpreters found",
-    "ci": "run what .ci/run runs, once the system's packages are there",
+    "ci": "run the steps of .ci/run, once the system packages are installed",
 }
 
 
@@ -40,7 +40,7 @@ def main() -> int:
     if command not in COMMANDS:
         print(usage(), file=sys.stderr)
         return 2
-    sys.argv[0] = f"tools {command}"  # argparse shows this
+    sys.argv[0] = f"tools {command}"  # argparse prints this
     try:
         return importlib.import_module(f"tools.{command}").main(arguments)
     except (RuntimeError, subprocess.CalledProcessError) as error:

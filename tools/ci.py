@@ -2,11 +2,11 @@
 
 usage: PYTHON -m tools ci [--seconds SECONDS]
 
-PYTHON is the default interpreter. On it run all tests, the fast suites of the libraries that stand on greenlet, the
-differential programs and the gate; the Python-level tests also run on every other interpreter from 3.11 to 3.15 that
-the machine has or tools/provide-pythons can get. What a step prints, its runner's closing line at the end, is shown
-when it ends. The exit status is 1 if a step failed. A step that still runs after --seconds (default: 2520) is ended
-and has failed, and so has one that did not start.
+PYTHON is the default interpreter. It runs all tests, the fast suites of the libraries that use greenlet, the
+differential programs and the gate. The Python-level tests also run on every other interpreter from 3.11 to 3.15 that
+the machine has or tools/provide-pythons can install. The output of a step, with its runner's closing line at the end,
+is shown when the step ends. The exit status is 1 if a step failed. A step that still runs after --seconds (default:
+2520) is ended and counts as failed, and so does one that did not start.
 """
 
 import subprocess
@@ -36,7 +36,7 @@ class Steps:
         return time.monotonic() - self.began
 
     def add(self, title: str, *command: str, told: bool = False) -> None:
-        """Run a command as soon as a place is free. If *told*, it gets --seconds to end itself in time."""
+        """Run a command as soon as a place is free. If *told*, it gets --seconds, so that it can end in time."""
         self.outcomes[title] = False
         self.pool.submit(self.run, title, len(self.outcomes), command, told)
 
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> int:
     steps = Steps(parsed.parse_args(arguments).seconds)
     LOGS.mkdir(parents=True, exist_ok=True)
 
-    # This mostly downloads, so it runs beside the first steps and takes no place.
+    # This mostly downloads, so it runs in addition to the first steps, and takes no place.
     providing = subprocess.Popen(
         ["tools/provide-pythons"],
         cwd=ROOT,

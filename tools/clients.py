@@ -1,14 +1,14 @@
-"""Runs the test suites of the libraries that stand on greenlet, on the reference and on this package.
+"""Runs the test suites of libraries that use greenlet, on the reference and on this package.
 
 usage: PYTHON -m tools clients [--fast | --all] [--list] [SUITE or CLIENT...]
 
-Without names, every suite but the long ones runs. --all runs those too, --fast only those for continuous integration,
-and --list prints the names. Each suite runs in two virtual environments that differ in the greenlet they have: first
-the reference from PyPI, then a wheel of this tree. Everything else in them is the wheels that the clients publish.
+Without names, every suite except the long ones runs. --all runs those too, --fast only those for continuous
+integration, and --list prints the names. Each suite runs in two virtual environments that differ only in greenlet:
+first the reference from PyPI, then a wheel of this tree. Everything else is installed from published wheels.
 
-A test that passes on the reference and not on ours is repeated three times on both. The exit status is 1 if one is
-left that is not flaky, or if a suite could not run. Results are kept in build/clients/results/ and written into
-docs/clients.md (not with --fast). Sources, environments and logs are in build/clients/pythonVERSION/.
+A test that passes on the reference but not on ours is repeated three times on both. The exit status is 1 if such a test
+is not flaky, or if a suite could not run. Results are stored in build/clients/results/ and written to docs/clients.md
+(not with --fast). Sources, environments and logs are in build/clients/pythonVERSION/.
 """
 
 import contextlib
@@ -89,7 +89,7 @@ def summary(run: outcomes.Run) -> str:
 
 
 def run_suite(suite: Suite, our_wheel: Path) -> tuple[dict, bool]:
-    """Run *suite* on both packages. Returns its results, and whether they are good."""
+    """Run *suite* on both packages. Returns the results, and whether they are good."""
     system.install(suite.needs)
     pythons = {
         package: environments.make(suite.name, package, our_wheel, suite.requirements, suite.built)
@@ -152,9 +152,9 @@ def main(arguments: list[str]) -> int:
             print(f"{suite.name:24} {suite.client:12} {'fast' if suite.fast else 'long' if suite.long else ''}")
         return 0
 
-    # A shell starts what it runs in the background with SIGINT ignored; clients test what an interrupt does.
+    # A shell starts background processes with SIGINT ignored, but clients test interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # and ends the processes it started
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # ends the processes it started
     our_wheel = environments.wheel()
     bad, passed = [], 0
     for suite in chosen:

@@ -1,4 +1,4 @@
-"""Builds the package, runs the examples and prints a timing table, beside the reference if that can be installed.
+"""Builds the package, runs the examples and prints a timing table, with the reference if that can be installed.
 
 usage: PYTHON -m tools demo
 """
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
         say(f"--- examples/{example}.py: {first_line}")
         run(ours, path)
 
-    say("--- what a greenlet costs, beside the reference if it can be installed")
+    say("--- the cost of a greenlet, compared with the reference if that can be installed")
     try:
         pythons = [ours, environment.reference()]
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""Runs random programs on this tree's package and on the reference, and compares what they do.
+"""Runs random programs on this tree's package and on the reference, and compares their logs.
 
 usage: PYTHON -m tools differential [ARGUMENT...]
 

@@ -10,8 +10,8 @@ usage: PYTHON -m tools engine [PRESET...]
     asan, tsan          under AddressSanitizer and UBSan, or ThreadSanitizer
     valgrind            under Valgrind's memcheck
 
-Without arguments: release, ucontext and aarch64. On Debian as root, GoogleTest and what AArch64 needs are installed if
-they are missing; without a cross compiler AArch64 is skipped. The builds are in build/engine-PRESET/.
+Without arguments: release, ucontext and aarch64. On Debian as root, GoogleTest and the tools for AArch64 are installed
+if they are missing; without a cross compiler AArch64 is skipped. The builds are in build/engine-PRESET/.
 """
 
 import os
@@ -28,7 +28,7 @@ GOOGLETEST = ["/usr/src/googletest", "/usr/include/gtest", "/usr/local/include/g
 CLOSING_LINE = re.compile(r"\d+% tests passed|\[  PASSED  \]")
 AARCH64_PACKAGES = ["g++-aarch64-linux-gnu", "qemu-user", "libgtest-dev"]
 
-# Valgrind does not simulate rounding modes. The others end processes, measure memory or write to stacks from outside.
+# Valgrind does not simulate rounding modes. The other tests end processes, measure memory or write to other stacks.
 NOT_UNDER_VALGRIND = [
     "*DeathTest*",
     "Process.*",
@@ -43,7 +43,7 @@ NOT_UNDER_VALGRIND = [
 
 
 def install(*packages: str) -> None:
-    """Install Debian's packages if that is possible here."""
+    """Install Debian packages, if that is possible here."""
     if os.geteuid() == 0 and shutil.which("apt-get"):
         for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
             subprocess.run(
@@ -83,7 +83,7 @@ def run(*command: str | Path) -> bool:
 
 
 def build(preset: str) -> Path | None:
-    """The folder of the build, or None if it failed."""
+    """Build a preset. Returns the folder of the build, or None if it failed."""
     folder = BUILD / f"engine-{preset}"
     configure = [
         "cmake",

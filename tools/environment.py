@@ -1,16 +1,16 @@
-"""Makes a virtual environment for this project's package or for the reference.
+"""Creates a virtual environment for this project's package or for the reference.
 
 usage: PYTHON -m tools environment [--variant PRESET] ours | reference | tools | lint
 
-    ours         this tree, built and installed, with what its tests need
+    ours         this tree, built and installed, with the packages that its tests need
     reference    the package of the same name from PyPI
     tools        CMake and Ninja
     lint         the formatters and linters
 
-Standard output is the path of the environment's interpreter and nothing else; messages go to standard error.
-PYTHON is the interpreter that the environment is for. Everything is kept in build/pythonVERSION/ and made again only if
-something changed: the package is built again only if its sources did. --variant builds the package with a preset of
-CMakePresets.json (asan, tsan, valgrind, ucontext), and keeps it in build/pythonVERSION-PRESET/.
+Standard output is only the path of the environment's interpreter; messages go to standard error. PYTHON is the
+interpreter that the environment is for. Everything is kept in build/pythonVERSION/. An environment is created again
+only if something changed, and the package is built again only if its sources changed. --variant builds the package with
+a preset of CMakePresets.json (asan, tsan, valgrind, ucontext), and keeps it in build/pythonVERSION-PRESET/.
 """
 
 import contextlib
@@ -35,22 +35,22 @@ IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
 FOLDER = BUILD / f"python{sys.version.split()[0]}{sys.abiflags}"
 FOLDERS = {"ours": "venv", "reference": "reference", "tools": "tools", "lint": "lint"}
 
-# What the package is built from.
+# The files that the package is built from.
 SOURCES = ["CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "include", "pyproject.toml", "python", "src"]
 
 
 def folder_of(folder: Path, variant: str) -> Path:
-    """The folder of a variant, given the interpreter's."""
+    """Return the folder of a variant, given the interpreter's folder."""
     return folder.with_name(f"{folder.name}-{variant}") if variant else folder
 
 
 def run(*command: object) -> None:
-    """Run a command whose output is for people: on standard error. Raises CalledProcessError."""
+    """Run a command with its output on standard error. Raises CalledProcessError."""
     subprocess.run([str(part) for part in command], check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr)
 
 
 def pip(python: Path, *arguments: object, check: bool = True) -> bool:
-    """Run pip. Returns whether it succeeded; raises RuntimeError if it did not, unless told not to *check*."""
+    """Run pip. Returns whether it succeeded; raises RuntimeError if it failed and *check* is true."""
     command = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", *map(str, arguments)]
     result = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -65,13 +65,13 @@ def digest(*lines: str) -> str:
 
 
 def system() -> str:
-    """What an environment depends on besides its packages: it is made again when this changes."""
+    """Return what an environment depends on besides its packages. It is created again when this changes."""
     release = Path("/etc/os-release")
     return f"{sys.executable} {sys.version} {release.read_text() if release.is_file() else sys.platform}"
 
 
 def make(folder: Path, requirements: list[str]) -> Path:
-    """Make the virtual environment *folder* with *requirements*, unless it is there already.
+    """Create the virtual environment *folder* with *requirements*, unless it exists already.
 
     Returns the path of its interpreter.
     """
@@ -99,7 +99,7 @@ def make(folder: Path, requirements: list[str]) -> Path:
 
 @contextlib.contextmanager
 def one_at_a_time():
-    """While in scope, no other process makes an environment of this interpreter."""
+    """While in scope, no other process creates an environment of this interpreter."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with open(FOLDER / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -107,10 +107,10 @@ def one_at_a_time():
 
 
 def build_settings(variant: str = "") -> list[str]:
-    """The options that tell pip where the build keeps its files, and what kind of build it is."""
+    """Return the pip options for the folder of the build's files, and for the kind of build."""
     settings = [f"--config-settings=build-dir={folder_of(FOLDER, variant) / 'cmake'}"]
     if IS_DEBUG_BUILD or variant:
-        # An interpreter that checks itself gets our assertions and those of CPython's headers too.
+        # A debug build of the interpreter also gets our assertions, and those of CPython's headers.
         settings.append("--config-settings=cmake.build-type=Debug")
     if variant:
         settings.append(f"--config-settings=cmake.args=--preset={variant}")
@@ -118,7 +118,7 @@ def build_settings(variant: str = "") -> list[str]:
 
 
 def sources() -> str:
-    """A digest of everything that the built package depends on, but the environment and the variant."""
+    """Return a digest of everything that the built package depends on, except the environment and the variant."""
     paths = [path for name in SOURCES for path in [ROOT / name, *sorted((ROOT / name).rglob("*"))] if path.is_file()]
     files = [
         f"{path} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in paths if "__pycache__" not in path.parts
@@ -127,7 +127,7 @@ def sources() -> str:
 
 
 def install_package(python: Path, variant: str) -> None:
-    """Build this tree and install it, unless the sources are those that *python* has."""
+    """Build this tree and install it, unless *python* already has the same sources."""
     stamp = python.parent.parent / "package-of"
     wanted = sources()
     if stamp.is_file() and stamp.read_text() == wanted:
@@ -138,7 +138,7 @@ def install_package(python: Path, variant: str) -> None:
 
 
 def install_clients(python: Path, clients: list[str]) -> None:
-    """Install those of *clients* that publish a wheel for this interpreter; the tests skip what is missing.
+    """Install the *clients* that have a wheel for this interpreter; tests skip missing ones.
 
     They require greenlet, so our package is installed first.
     """
@@ -153,7 +153,7 @@ def install_clients(python: Path, clients: list[str]) -> None:
 
 @one_at_a_time()
 def ours(variant: str = "") -> Path:
-    """An environment with this tree's package, the tools that build it and what its tests need."""
+    """Create an environment with this tree's package, the tools that build it and the packages that its tests need."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     extras = project["project"]["optional-dependencies"]
     compilers = [os.environ["CXX"].split()[0]] if os.environ.get("CXX") else ["c++", "g++", "clang++"]
@@ -170,7 +170,7 @@ def ours(variant: str = "") -> Path:
 
 @one_at_a_time()
 def reference() -> Path:
-    """An environment with the reference from PyPI: its wheel, or built from source where there is none."""
+    """Create an environment with the reference from PyPI: its wheel, or a build from source if there is none."""
     folder, needed = FOLDER / FOLDERS["reference"], ["objgraph", "psutil"]
     try:
         return make(folder, ["--only-binary", "greenlet", REFERENCE, *needed])
@@ -181,13 +181,13 @@ def reference() -> Path:
 
 @one_at_a_time()
 def tools() -> Path:
-    """An environment with CMake and Ninja: the system's may be too old, or missing."""
+    """Create an environment with CMake and Ninja, because the system's may be too old or missing."""
     return make(FOLDER / FOLDERS["tools"], ["cmake", "ninja"])
 
 
 @one_at_a_time()
 def lint() -> Path:
-    """An environment with the formatters and linters, and with what configures a build for them."""
+    """Create an environment with the formatters and linters, and the tools that configure a build for them."""
     return make(FOLDER / FOLDERS["lint"], [*LINTERS, "cmake", "ninja"])
 
 

@@ -49,19 +49,19 @@ class Interpreter:
 
     @property
     def is_current(self) -> bool:
-        """True if it is the interpreter that runs this tool, or one that shares its folder."""
+        """Whether this is the running interpreter, or one that shares its folder."""
         return self.folder == environment.FOLDER.name
 
     def python(self, kind: str = "ours", variant: str = "") -> list[str]:
-        """The command of the interpreter of the environment *kind*, which environment() makes."""
+        """Return the command of the interpreter of the environment *kind*, which environment() creates."""
         folder = environment.folder_of(BUILD / self.folder, variant) / environment.FOLDERS[kind]
         return [*self.prefix, str(folder / "bin" / "python")]
 
     def environment(self, kind: str = "ours", variant: str = "", log=None, **variables: str) -> list[str]:
-        """Make the environment *kind*. Returns the command of its interpreter; raises CalledProcessError.
+        """Create the environment *kind*. Returns the command of its interpreter; raises CalledProcessError.
 
         The messages go to the file *log*, by default to standard error. *variables* are environment variables of the
-        processes that make it.
+        processes that create it.
         """
         command = [*self.command, "-m", "tools", "environment", kind, *(["--variant", variant] if variant else [])]
         subprocess.run(
@@ -76,7 +76,7 @@ class Interpreter:
         return self.python(kind, variant)
 
     def run_and_read(self, code: str) -> str:
-        """What *code* prints. Raises CalledProcessError."""
+        """Run *code*, and return its output. Raises CalledProcessError."""
         return subprocess.run(
             [*self.command, "-c", code],
             cwd=ROOT,
@@ -88,7 +88,7 @@ class Interpreter:
 
 
 def probe(*command: str | Path, **variables: str) -> Interpreter | None:
-    """The interpreter that *command* starts, with more environment *variables*, unless it is of no use here."""
+    """Return the interpreter that *command* starts, with more environment *variables*, or None if it can't be used."""
     *prefix, executable = map(str, command)
     try:
         done = subprocess.run(
@@ -123,7 +123,7 @@ def candidates() -> Iterable[tuple[str | Path, ...]]:
 
 @functools.cache
 def find() -> tuple[Interpreter, ...]:
-    """The newest of each name, in the order of their names."""
+    """Return the newest interpreter of each name, sorted by name."""
     newest: dict[str, Interpreter] = {}
     for found in itertools.starmap(probe, candidates()):
         if found and (found.name not in newest or newest[found.name].hexversion < found.hexversion):

@@ -1,4 +1,4 @@
-"""Checks the form of the code, with formatters and linters of pinned versions from PyPI.
+"""Checks the code with formatters and linters of pinned versions from PyPI.
 
 usage: PYTHON -m tools lint [--fix] [ruff | clang-format | clang-tidy | text]...
 
@@ -7,8 +7,8 @@ usage: PYTHON -m tools lint [--fix] [ruff | clang-format | clang-tidy | text]...
     clang-tidy      C++ of src/: the checks in .clang-tidy, with the headers of PYTHON
     text            shell scripts, Makefile and CMakeLists.txt: 120 columns, and no blanks at the ends of lines
 
-Without names, all. Each prints one closing line. --fix has ruff and clang-format change the files. The exit status is
-1 if one of them found something.
+Without names, all run. Each prints one closing line. --fix lets ruff and clang-format change the files. The exit status
+is 1 if one of them found something.
 """
 
 import subprocess
@@ -26,7 +26,7 @@ AT_ONCE = 2
 
 
 def files(*patterns: str) -> list[str]:
-    """The files of the tree that match, but those in its .gitignore."""
+    """Return the files of the tree that match, except those in its .gitignore."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", *patterns],
         cwd=ROOT,

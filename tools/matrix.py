@@ -2,9 +2,10 @@
 
 usage: PYTHON -m tools matrix [--seconds SECONDS] [NAME...]
 
-The names are those that `PYTHON -m tools interpreters` lists. Without names it takes all but the free-threaded ones.
-What a suite prints goes to build/matrix/NAME-SUITE.log. A table and one closing line come at the end; the line counts
-each of the two suites of each interpreter. What is not done --seconds after the start (default: 2400) has failed.
+The names are those that `PYTHON -m tools interpreters` lists. Without names, all run except the free-threaded ones.
+The output of a suite goes to build/matrix/NAME-SUITE.log. A table and one closing line follow at the end; the line
+counts each of the two suites of each interpreter. A suite that still runs --seconds after the start (default: 2400)
+counts as failed.
 """
 
 import re
@@ -35,7 +36,7 @@ class Outcome:
         return self.log.read_text(errors="replace").splitlines()
 
     def closing_line(self) -> str:
-        """The line that the suite's runner ends with."""
+        """Return the closing line of the suite's runner."""
         last = next((line for line in reversed(self.lines()) if line.strip()), "")
         if self.status is None or not re.search(r"\d+ (passed|failed|error)", last):
             return "did not finish"
@@ -48,7 +49,7 @@ class Outcome:
 
 
 def test_on(interpreter: Interpreter, deadline: float) -> dict[str, Outcome]:
-    """Run both suites and print what came of them."""
+    """Run both suites and print the results."""
     start = time.monotonic()
     make = [*interpreter.command, "-m", "tools", "environment", "ours"]
     python = interpreter.python()

@@ -4,11 +4,11 @@ usage: PYTHON -m tools native [--fast] [--list] [LIBRARY or CASE...]
 
 A case is a small function (tests/native/cases/). It runs in the main thread without greenlets, in a greenlet of the
 reference from PyPI, and in a greenlet of a wheel of this tree with its default settings; some cases also run through
-greenlet.on_thread_stack(). All libraries are the wheels that they publish. --fast takes only the cases for continuous
-integration, and --list prints what each case does.
+greenlet.on_thread_stack(). All libraries are installed from their published wheels. --fast runs only the cases for
+continuous integration, and --list prints what each case does.
 
-The exit status is 1 if a case works plainly, but neither in a greenlet here nor, if it says that it needs that, on the
-thread's own stack. Results are kept in build/native/results/ and written into docs/native-code.md (not with --fast, nor
+The exit status is 1 if a case works plainly, but neither in a greenlet here nor, if the case allows that, on the
+thread's own stack. Results are stored in build/native/results/ and written to docs/native-code.md (not with --fast or
 with another stack size in GREENLET_STACK_SIZE).
 """
 
@@ -35,7 +35,7 @@ from wheels import Wheels
 
 RESULTS = BUILD / "native" / "results"
 PYTHON = sys.version.split()[0] + sys.abiflags
-STACK_OF_MAIN_THREAD = 8 << 20  # as Linux has it by default
+STACK_OF_MAIN_THREAD = 8 << 20  # Linux's default
 AT_ONCE = 2
 
 
@@ -46,7 +46,7 @@ def choose(cases: list[Case], names: list[str], fast: bool) -> list[Case]:
 
 
 def why_not(case: Case, wheels: Wheels) -> str:
-    """The reason that *case* can't run on this interpreter, or an empty string."""
+    """Return why *case* can't run on this interpreter, or an empty string."""
     if sys.version_info < case.since:
         return "not in this version"
     try:
@@ -58,7 +58,7 @@ def why_not(case: Case, wheels: Wheels) -> str:
 
 
 def prepare(cases: list[Case]) -> tuple[Wheels, dict[str, str]]:
-    """Make the environments that *cases* need. Also returns the cases that can't run, each with the reason."""
+    """Create the environments that *cases* need. Also returns the cases that can't run, each with the reason."""
     our_wheel = environments.wheel()
     wheels = Wheels()
     wheels.provide(
@@ -83,7 +83,7 @@ def show(result: Result) -> None:
 
 
 def keep(results: list[Result], left_out: dict[str, str], wheels: Wheels) -> None:
-    """Add *results* to those of this interpreter that are kept."""
+    """Add *results* to the stored results of this interpreter."""
     path = RESULTS / f"{PYTHON}.json"
     kept = json.loads(path.read_text()) if path.is_file() else {"python": PYTHON, "cases": {}, "left_out": {}}
     for result in results:
@@ -126,7 +126,7 @@ def main(arguments: list[str]) -> int:
             print(f"{case.name:40} {'fast' if case.fast else '':5} {case.summary}")
         return 0
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # and ends the processes it started
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # ends the processes it started
     limit_stack()
     wheels, left_out = prepare(chosen)
     results = []

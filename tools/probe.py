@@ -1,8 +1,8 @@
 """Describes the CPython that runs this file, in one line, if the project can be built and tested with it.
 
 The line has the interpreter's name (3.14, 3.14-dbg, 3.13t), sys.hexversion, its folder in build/ and the path of
-its executable. Other interpreters print nothing: those of other versions, virtual environments, and those without
-headers or without a way to make a virtual environment.
+its executable. Nothing is printed for other versions, virtual environments, and interpreters without headers or
+without a way to create a virtual environment.
 """
 
 import importlib.util

@@ -13,16 +13,16 @@ GRACE = 20  # seconds between SIGTERM and SIGKILL
 
 
 def call(command: Sequence[str | Path]) -> int:
-    """The exit status of *command*, which may be interrupted at the keyboard."""
+    """Run *command*, which may be interrupted at the keyboard. Returns its exit status."""
     return subprocess.run([str(part) for part in command], cwd=ROOT, stdin=subprocess.DEVNULL).returncode
 
 
 def run(
     command: Sequence[str | Path], seconds: float | None = None, log=None, environment: dict[str, str] | None = None
 ) -> int | None:
-    """The exit status of *command*; None if it did not end within *seconds*.
+    """Run *command*. Returns its exit status, or None if it did not end within *seconds*.
 
-    What it prints goes to the open file *log*, by default to where this process prints. If it does not end in time, or
+    Its output goes to the open file *log*, by default to the output of this process. If it does not end in time, or
     this function is interrupted, it is ended with every process that it started.
     """
     process = subprocess.Popen(

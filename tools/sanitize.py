@@ -1,23 +1,23 @@
-"""Runs the tests on instrumented builds: those of this package, and of CPython where they can be had.
+"""Runs the tests on instrumented builds of this package, and of CPython if they are available.
 
 usage: PYTHON -m tools sanitize [NAME...]
 
     address           our suite under AddressSanitizer and UBSan, on a CPython built with AddressSanitizer too
     address-programs  random programs in the same way
-    leaks             LeakSanitizer at the end of a program that does much with greenlets; and of two programs that
-                      leak, which it must notice
+    leaks             LeakSanitizer at the end of a program that uses greenlets in many ways; and of two programs that
+                      leak, which it must report
     valgrind          our suite under Valgrind's memcheck, file by file, on the first interpreter in which it finds
                       nothing without our package; processes that a test starts run without Valgrind
     references        reference counts stay level over repetitions, on a debug build of CPython if there is one
     thread            threads on python3.13t under ThreadSanitizer, both built with it
-    freethreaded      our suite on python3.13t, and on 3.14t and 3.15t if they are there, with PYTHON_GIL=0
+    freethreaded      our suite on python3.13t, and on 3.14t and 3.15t if they are installed, with PYTHON_GIL=0
     headers           compiles for free-threaded 3.13, 3.14 and 3.15 with the headers of the ordinary builds
     engine            the engine's C++ tests under AddressSanitizer, ThreadSanitizer and Valgrind
 
-Without arguments, all. Two lists suppress what CPython leaks at its end and its races with itself
-(tests/stress/cpython-*.txt); they name functions of CPython only. Missing interpreters are made by tools/build-python
-where that is possible. What can't run is skipped, with the reason. Logs go to build/sanitizers/. The exit status is
-1 if something failed, and 77 if everything was skipped.
+Without arguments, all run. Two lists (tests/stress/cpython-*.txt) suppress CPython's leaks at exit and races within
+CPython; they name only functions of CPython. Missing interpreters are built by tools/build-python if possible. Parts
+that can't run are skipped, with the reason. Logs go to build/sanitizers/. The exit status is 1 if something failed, and
+77 if everything was skipped.
 """
 
 import os
@@ -50,7 +50,7 @@ class Skip(Exception):
 
 
 class Records:
-    """What came of each part."""
+    """The outcome of each part."""
 
     def __init__(self) -> None:
         self.outcomes: dict[str, str] = {}
@@ -68,7 +68,7 @@ class Records:
         environment: dict[str, str] | None = None,
         passes: Callable[[int, str], bool] = lambda status, _: status == 0,
     ) -> None:
-        """Run *command* and record whether it *passes*, which is judged by its exit status and what it printed."""
+        """Run *command* and record whether it *passes*, a function of its exit status and its output."""
 
         def run(log) -> int:
             return subprocess.run(
@@ -88,7 +88,7 @@ class Records:
         function: Callable[..., int],
         passes: Callable[[int, str], bool] = lambda status, _: status == 0,
     ) -> None:
-        """The same for a function that writes to the open file it is given and returns a status."""
+        """The same for a function that takes an open file for its output, and returns a status."""
         log, begin = LOGS / f"{name}.log", time.monotonic()
         print(f"== {name}, log in {log.relative_to(ROOT)}", flush=True)
         with open(log, "w") as file:
@@ -106,13 +106,13 @@ class Records:
 
 
 def environment(interpreter: Interpreter, variant: str = "") -> list[str]:
-    """The command of an interpreter with the *variant* of our package. Raises CalledProcessError."""
+    """Return the command of an interpreter with the *variant* of our package. Raises CalledProcessError."""
     with open(LOGS / "build.log", "ab") as log:
         return interpreter.environment("ours", variant, log, **QUIET)
 
 
 def instrumented(kind: str, executable: str) -> Interpreter:
-    """A CPython that tools/build-python makes. Raises Skip."""
+    """Return a CPython that tools/build-python builds. Raises Skip."""
     done = subprocess.run(["tools/build-python", kind], cwd=ROOT, stdin=subprocess.DEVNULL)
     found = interpreters.probe(CACHE / f"instrumented-{kind}" / "bin" / executable, **QUIET)
     if done.returncode != 0 or found is None:
@@ -131,7 +131,8 @@ class Address:
 
     def __init__(self, detect_leaks: bool = False) -> None:
         self.python = environment(instrumented("address", "python3.13"), "asan")
-        # AddressSanitizer looks for what throws C++ exceptions when the process starts; python has none of it.
+        # AddressSanitizer looks up the functions of C++ exceptions when the process starts, and python does not load
+        # them.
         self.preload = f"LD_PRELOAD={library('libasan.so')} {library('libstdc++.so.6')}"
         self.variables = {
             "ASAN_OPTIONS": ":".join(

@@ -2,16 +2,16 @@
 
 usage: PYTHON -m tools stress [SECONDS]
 
-First run the parts that end by themselves: the instrumented builds (`PYTHON -m tools sanitize`), and on every
+The parts that end by themselves run first: the instrumented builds (`PYTHON -m tools sanitize`), and on every
 interpreter our suite with a garbage collection at each allocation, CPython's own tests, plainly and within a greenlet,
-and Stackless Python's tests. Then run the parts that go on for as long as they are told, on every interpreter: random
-programs compared with the reference (where there is a GIL), the same with a collection at every operation and switch,
-random programs that need only survive, and threads. Seeds begin at $SEED, by default at the time of day.
+and Stackless Python's tests. Then the parts without an end run on every interpreter, for the time that they get: random
+programs compared with the reference (on builds with a GIL), the same with a collection at every operation and switch,
+random programs that only have to survive, and threads. Seeds begin at $SEED, by default at the time of day.
 
-The SECONDS (default: 3600) are for everything, the building of this package included; only what tools/build-python
-makes, the first time, is not counted. Each part gets a share of the time that is left, and what it does not use is
-shared by the parts after it. A part that is not done by then is cut off. That is no failure; it is reported, with the
-number of tests that had passed and the test it was in. Logs go to build/stress/ and build/sanitizers/.
+The SECONDS (default: 3600) are for everything, building this package included; only the first builds of
+tools/build-python are not counted. Each part gets a share of the remaining time, and the parts after it share what it
+does not use. A part that exceeds its share is cut off. That is no failure; it is reported, with the number of tests
+that passed and the current test. Logs go to build/stress/ and build/sanitizers/.
 """
 
 import collections
@@ -29,8 +29,8 @@ from tools.interpreters import Interpreter
 from tools.usage import parser
 
 LOGS = BUILD / "stress"
-# CPython 3.12 begins a collection that is due in the middle of one that gc.collect() has begun, and spoils it. Here the
-# due one comes first.
+# CPython 3.12 starts a pending collection in the middle of one that gc.collect() has started, and corrupts it. This
+# lets the pending one run first.
 SUITE = """import gc, sys, pytest
 def collect(*generation, complete=gc.collect):
     for _ in range(2):
@@ -40,17 +40,17 @@ if sys.version_info[:2] == (3, 12):
     gc.collect = collect
 class Collecting:
     def pytest_collection_finish(self, session):
-        gc.freeze()  # pytest and the tests themselves, which take long to look at
+        gc.freeze()  # pytest and the tests themselves, which take long to visit
         gc.set_threshold(1)
 sys.exit(pytest.main(["-v", "-p", "no:cacheprovider", "--timeout=600", "tests"], plugins=[Collecting()]))"""
 
-# What a log shows for each test, file of tests, random program, source or set of scenarios that passed.
+# Matches the line of a log for each test, file of tests, random program, source or set of scenarios that passed.
 PASSED = re.compile(
     r" PASSED| Passed |^\d+ [1-9]\d* [0-9a-f]{16}$|^src/\S+\.cpp$|: level$|^\d+$|"
     r"^\w+: \d+ pass both ways$",
     re.MULTILINE,
 )
-# What no log of a part that passes has.
+# Matches lines that the logs of a part that passes never have.
 BROKEN = re.compile(
     r" (FAILED|ERROR) +\[|^FAILED|^\d+ 0 (exit code|hang)|^seed \d+: a |NOT LEVEL|Fatal Python error|"
     r"runtime error:|^ +(NOT )?DIFFERENT|(ERROR|WARNING): \w+Sanitizer|"
@@ -62,8 +62,8 @@ BROKEN = re.compile(
 @dataclass
 class Part:
     name: str
-    weight: int  # the size of its share
-    command: Callable[[float], list[str]]  # given the seconds that it has
+    weight: int  # its relative share of the time
+    command: Callable[[float], list[str]]  # takes the seconds of its share
     environment: dict[str, str] = field(default_factory=dict)
     logs: str = "build/nothing"  # a pattern of the logs that the command itself writes
 
@@ -71,7 +71,7 @@ class Part:
         return [LOGS / f"{self.name}.log", *ROOT.glob(self.logs)]
 
     def run(self, seconds: float) -> tuple[str, str]:
-        """Run it. Returns the outcome, in a word and in full."""
+        """Run the part. Returns the outcome as a word, and in full."""
         for path in self.log_files():
             path.unlink(missing_ok=True)
         begin = time.monotonic()
@@ -108,7 +108,7 @@ class Subject:
     """An interpreter with our package, and its parts."""
 
     def __init__(self, interpreter: Interpreter):
-        """Make the environment. Raises CalledProcessError if that fails."""
+        """Create the environment. Raises CalledProcessError if that fails."""
         self.name, self.interpreter = interpreter.name, interpreter
         self.python = interpreter.environment()
         self.environment = {"PYTHON_GIL": "0"} if interpreter.is_free_threaded else {}
@@ -127,7 +127,7 @@ class Subject:
 
     def endless(self, seed: str) -> list[Part]:
         def told(seconds: float) -> str:
-            return f"{seconds * 0.75:.0f}"  # then it finishes what it has begun
+            return f"{seconds * 0.75:.0f}"  # leaves time to finish the current program
 
         def differential(seconds: float) -> list[str]:
             return [
@@ -161,7 +161,7 @@ class Subject:
             **{f"aio-{loop}": surviving("aio", loop) for loop in ("asyncio", "uvloop", "trio", "anyio")},
         }
         if self.interpreter.is_free_threaded:
-            # The reference does not compile for 3.13t, and on 3.14t it notices too late that a thread ended.
+            # The reference does not compile for 3.13t, and on 3.14t it notices the end of a thread too late.
             del commands["differential"]
         weights = {"differential": 4, "storm": 3}
         return [
@@ -176,7 +176,7 @@ def set_up() -> None:
 
 
 def build() -> tuple[list[Subject], int]:
-    """The interpreters, and the number of those that the package can't be built for."""
+    """Return the interpreters, and the number of those for which the package can't be built."""
     subjects, failures = [], 0
     for interpreter in interpreters.find():
         print(f"building for {interpreter.name}", flush=True)

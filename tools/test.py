@@ -14,7 +14,7 @@ from tools.usage import parser
 
 
 def pytest(python: Sequence[str], folder: str, *arguments: str) -> list[str]:
-    """The command of the pytest suite on *python*, which keeps pytest's cache in *folder* below build/."""
+    """Return the command of the pytest suite on *python*, with pytest's cache in *folder* below build/."""
     return [
         *python,
         "-X",
@@ -28,7 +28,7 @@ def pytest(python: Sequence[str], folder: str, *arguments: str) -> list[str]:
 
 
 def reference(python: Sequence[str]) -> list[str]:
-    """The command of the reference's suite on *python*."""
+    """Return the command of the reference's suite on *python*."""
     return [*python, "tests/reference/run.py"]
 
 

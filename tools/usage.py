@@ -4,7 +4,7 @@ import argparse
 
 
 def parser(text: str) -> argparse.ArgumentParser:
-    """A parser whose help is *text*, and whose usage is the line of *text* that says so."""
+    """Return a parser whose help is *text*, and whose usage is the line of *text* that begins with "usage: "."""
     made = argparse.ArgumentParser(allow_abbrev=False)
     usage = next(line for line in text.splitlines() if line.startswith("usage: "))
     made.format_help = lambda: f"{text.strip()}\n"

@@ -1,4 +1,4 @@
-"""Builds a wheel of this tree for the interpreter that runs it, puts it in dist/ and prints its path.
+"""Builds a wheel of this tree for the running interpreter, puts it in dist/ and prints its path.
 
 usage: PYTHON -m tools wheel
 """
@@ -14,9 +14,9 @@ DIST = ROOT / "dist"
 
 
 def build() -> Path:
-    """The wheel, made with what the environment `ours` has built already. Raises RuntimeError."""
+    """Build the wheel with the build files of the environment `ours`. Returns its path; raises RuntimeError."""
     python = environment.ours()
-    # It is made in a folder of its own, since dist/ may have those of other versions.
+    # Built in a folder of its own, because dist/ may have wheels of other versions.
     with environment.one_at_a_time(), tempfile.TemporaryDirectory() as folder:
         environment.pip(
             python,

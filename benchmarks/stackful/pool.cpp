@@ -1,4 +1,4 @@
-// What it costs to get a stack and to give it back.
+// Measures acquiring and releasing a stack.
 
 #include <benchmark/benchmark.h>
 #include <sys/mman.h>
@@ -13,10 +13,10 @@ namespace {
 using stackful::Slot;
 using stackful::StackCache;
 
-// As threads have.
+// The usual size for threads.
 constexpr std::size_t stack_size = std::size_t{8} << 20;
 
-// One slot, again and again: what a short-lived execution pays.
+// One slot, acquired and released repeatedly: the cost for a short-lived execution.
 void acquire_and_release(benchmark::State& state) {
     StackCache cache(stack_size);
     for (auto _ : state) {
@@ -27,7 +27,7 @@ void acquire_and_release(benchmark::State& state) {
 }
 BENCHMARK(acquire_and_release);
 
-// The part of it that is not trimming: the same list, without a look at the lines that tell.
+// The same without trimming: the same free list, without reading the cache lines that show deep use.
 void pop_and_push(benchmark::State& state) {
     StackCache cache(stack_size);
     Slot* free = cache.acquire();
@@ -49,7 +49,7 @@ void pop_and_push(benchmark::State& state) {
 }
 BENCHMARK(pop_and_push);
 
-// Many at once, then all back. With 4,096 the cache exchanges slots with the reserve.
+// Acquires many slots, then releases all. With 4,096 the cache exchanges slots with the reserve.
 void acquire_many_and_release_them(benchmark::State& state) {
     StackCache cache(stack_size);
     std::vector<Slot*> slots(static_cast<std::size_t>(state.range(0)));
@@ -66,8 +66,8 @@ void acquire_many_and_release_them(benchmark::State& state) {
 }
 BENCHMARK(acquire_many_and_release_them)->Arg(16)->Arg(256)->Arg(4096);
 
-// Each execution writes so many KiB of its stack. Up to 128 KiB a few slots are left untrimmed; beyond, each release
-// gives the memory back and each use asks for it again.
+// Each execution writes so many KiB of its stack. Up to 128 KiB a few slots are left untrimmed. Beyond that, each
+// release decommits the memory, and each use commits it again.
 void acquire_run_deep_and_release(benchmark::State& state) {
     StackCache cache(stack_size);
     auto depth = static_cast<std::size_t>(state.range(0)) << 10;
@@ -80,7 +80,7 @@ void acquire_run_deep_and_release(benchmark::State& state) {
 }
 BENCHMARK(acquire_run_deep_and_release)->Arg(8)->Arg(64)->Arg(256)->Arg(768);
 
-// A stack that never existed before, guard page and first touch included; and what the C library's way costs.
+// Maps a new stack, guard page and first touch included, and compares it with the C library's way.
 void carve_a_new_slot(benchmark::State& state) {
     stackful::StackPool pool;
     StackCache cache(stackful::minimum_stack_size, pool);

@@ -1,13 +1,13 @@
-// What a context switch costs, beside Boost.Context and the C library's swapcontext in the same run.
+// Measures a context switch, compared with Boost.Context and the C library's swapcontext in the same run.
 //
-// Each benchmark bounces between the thread's own stack and one other. The time reported is that of a round trip, and
+// Each benchmark switches between the thread's own stack and one other. The reported time is that of a round trip, and
 // the counter `one_way` is half of it. There are two kinds, because of the return-address prediction that
 // arch/x86_64.S explains:
 //
-//   bare     the switch alone, called from two different places in the code. What is usually published; no
-//            program looks like that.
-//   nested   both executions switch at the end of the same five nested calls, and return from them after. That is
-//            what a switch looks like that is wrapped in library functions.
+//   bare     the switch alone, called from two different places in the code. This is usually published, but no
+//            program looks like it.
+//   nested   both executions switch at the end of the same five nested calls, and return from them afterwards, like
+//            a switch that is wrapped in library functions.
 
 #include <benchmark/benchmark.h>
 #include <ucontext.h>
@@ -32,10 +32,10 @@ void report(benchmark::State& state) {
                                                    benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
-// Keeps the compiler from making the last call of a function a jump.
+// Prevents tail-call optimization.
 inline void not_a_tail_call() { asm volatile(""); }
 
-// Five nested calls, the innermost of which does `Switch`.
+// Makes five nested calls; the innermost calls `Switch`.
 template <typename Switch, int depth = 5>
 [[gnu::noinline]] void nested(Switch& do_switch) {
     if constexpr (depth > 1) {
@@ -58,7 +58,7 @@ constexpr std::size_t batch = 1000;
 
 constexpr auto for_ever = static_cast<std::size_t>(-1);
 
-// The same number, unknown to the compiler: or it would make a version of a function for each.
+// Returns its argument, opaque to the compiler, which would otherwise specialize a function for each number.
 std::size_t unknown(std::size_t number) {
     asm volatile("" : "+r"(number));
     return number;
@@ -113,7 +113,7 @@ void stackful_nested(benchmark::State& state) {
 }
 BENCHMARK(stackful_nested);
 
-// The whole life of an execution: slot acquired, prepared, started from five calls deep, finished, slot released.
+// The whole life of an execution: acquire a slot, prepare it, start from five calls deep, finish, release the slot.
 [[gnu::noinline]] void* switch_at_one_place(stackful::Execution& from, stackful::Execution& to, void* transfer) {
     void* received = stackful::switch_to(from, to, transfer);
     not_a_tail_call();

@@ -1,26 +1,26 @@
-"""The benchmark suite: what is measured (switching, spawning, alternatives, clients, memory), and how.
+"""The benchmark suite: its rows (switching, spawning, alternatives, clients, memory), and how they are measured.
 
-A *row* is one thing that is measured. Its module says how to do it many times (`Row.prepare`); worker.py does it in a
-process of its own and takes the time; compare.py has several such processes take turns.
+A *row* is one measured operation. Its module prepares a loop over the operation (`Row.prepare`), worker.py runs and
+times the loop in a process of its own, and compare.py runs several such processes in alternation.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# Does an operation so many times.
+# Does an operation the given number of times.
 Loop = Callable[[int], object]
 
-# How many times as fast as the reference a row must be: one number, or a number for some of CPython's minor versions.
+# How many times as fast as the reference a row must be: one number, or one for each of some CPython minor versions.
 Target = float | dict[int, float]
 
 
 class Unavailable(Exception):
-    """A row can not be measured here. The message says why."""
+    """A row can't be measured here. The message says why."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One thing that is measured."""
+    """One measured operation."""
 
     title: str
     prepare: Callable[[], Loop]

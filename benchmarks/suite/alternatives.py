@@ -1,4 +1,4 @@
-"""Other ways to go to and fro between two tasks, beside a greenlet's."""
+"""Ways to switch between two tasks: greenlets, generators, asyncio and threads."""
 
 import threading
 
@@ -22,7 +22,7 @@ def back_with_value() -> None:
 
 
 def generator_send(nesting: int) -> Loop:
-    """To the innermost of generators that delegate to each other."""
+    """Sends to the innermost of nested generators."""
 
     def outer(levels):
         if levels > 1:
@@ -36,7 +36,7 @@ def generator_send(nesting: int) -> Loop:
 
 
 def asyncio_switch() -> Loop:
-    """Two tasks that let each other go first."""
+    """Two tasks that yield to each other."""
     import asyncio
 
     event_loop = asyncio.new_event_loop()
@@ -55,7 +55,7 @@ def asyncio_switch() -> Loop:
 
 
 def thread_hand_off() -> Loop:
-    """Two threads, of which each waits for the other."""
+    """Two threads that wait for each other in turns."""
 
     def loop(count):
         mine, other = threading.Lock(), threading.Lock()

@@ -1,4 +1,4 @@
-"""Programs that use greenlets, from the wheels they publish: gevent and SQLAlchemy."""
+"""Libraries that use greenlets, from their published wheels: gevent and SQLAlchemy."""
 
 from suite import Loop, Row, Unavailable, switching
 from suite.spawning import nothing
@@ -37,7 +37,7 @@ def spawn_raw() -> Loop:
 
 
 def sleep_zero(depth: int) -> Loop:
-    """Many greenlets, each so deep, take turns."""
+    """Many greenlets run in turns, each so deep."""
     gevent = import_gevent()
 
     def loop(count):

@@ -1,4 +1,4 @@
-"""Measures rows in processes that take turns, so that what the machine does meanwhile falls on all of them alike."""
+"""Measures rows in processes that run in alternation, so that other work on the machine affects all sides equally."""
 
 import contextlib
 import json
@@ -16,11 +16,11 @@ WORKER = Path(__file__).resolve().parent.parent / "worker.py"
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is measured."""
+    """The number and length of samples."""
 
-    rounds: int  # fresh processes of each side
-    samples: int  # of each process, in turn with those of the other sides
-    seconds: float  # that a sample should take
+    rounds: int  # new processes of each side
+    samples: int  # of each process, alternating with the other sides
+    seconds: float  # length of a sample
     threads: bool = False  # does the row have several that should run at once?
 
 
@@ -31,18 +31,18 @@ WARM_QUICK = Effort(rounds=2, samples=5, seconds=0.1)
 QUICK = Effort(rounds=2, samples=12, seconds=0.004)
 
 
-# A row that can not be done in as little as a sample should take: fewer samples, after so many seconds of a round.
+# If an operation takes longer than a sample should, a round ends after so many seconds with fewer samples.
 FEWEST_SAMPLES = 3
 MOST_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
 class Figure:
-    """What an operation takes, in ns."""
+    """The time of an operation, in ns."""
 
     median: float
     low: float  # the fastest sample
-    spread: float  # between the quartiles, as a part of the median
+    spread: float  # interquartile range, divided by the median
 
     @staticmethod
     def of(samples: list[float]) -> "Figure":
@@ -79,17 +79,17 @@ class Worker:
         return self._read()
 
     def end(self) -> None:
-        # Killed, because to finish what it has, 50,000 greenlets for example, may take long.
+        # Killed, because finishing, for example, 50,000 greenlets may take long.
         self._process.kill()
         self._process.communicate()
 
 
 @contextlib.contextmanager
 def on_processor(number: int):
-    """Have this process, and those it starts, use one processor, another one for another number.
+    """Pin this process and its children to one processor, chosen by the number.
 
-    Each side would stay on one of its own otherwise, and one of them may be slower: who shares a virtual machine's is
-    not to be seen.
+    Otherwise each side would stay on a processor of its own, and one of them may be slower: a virtual machine does not
+    show what else runs on its processors.
     """
     processors = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {sorted(processors)[number % len(processors)]})
@@ -100,7 +100,7 @@ def on_processor(number: int):
 
 
 def round_of(sides: dict[str, tuple[Path, str, str]], effort: Effort, reverse: bool) -> dict[str, list[float]]:
-    """The samples of a fresh process of each side."""
+    """Return the samples of a new process of each side."""
     samples: dict[str, list[float]] = {side: [] for side in sides}
     workers: dict[str, Worker] = {}
     try:
@@ -120,7 +120,7 @@ def round_of(sides: dict[str, tuple[Path, str, str]], effort: Effort, reverse: b
 
 
 def alternate(sides: dict[str, tuple[Path, str, str]], effort: Effort) -> dict[str, Figure]:
-    """The figures of several sides: each an interpreter, and the module and title of the row it measures."""
+    """Return the figures of several sides: each is an interpreter, and the module and title of the row it measures."""
     samples: dict[str, list[float]] = {side: [] for side in sides}
     for number in range(effort.rounds):
         with contextlib.nullcontext() if effort.threads else on_processor(number):
@@ -132,7 +132,7 @@ def alternate(sides: dict[str, tuple[Path, str, str]], effort: Effort) -> dict[s
 def memory_of(
     python: Path, function: str, *arguments: int, environment: dict[str, str] | None = None
 ) -> dict[str, float]:
-    """What a function of suite.memory finds, in a process of its own."""
+    """Return the result of a function of suite.memory, called in a process of its own."""
     output = subprocess.run(
         [python, str(WORKER), "memory", function, *map(str, arguments)],
         check=True,

@@ -1,4 +1,4 @@
-"""The bare context switch, beside Boost.Context's and the C library's: benchmarks/stackful, run by Google Benchmark."""
+"""The bare context switch, compared with Boost.Context and the C library: runs benchmarks/stackful."""
 
 import json
 import os
@@ -20,12 +20,12 @@ SWITCHES = [
     "fcontext_nested",
 ]
 LIVES = ["stackful_start_and_finish_nested", "fcontext_start_and_finish_nested"]
-# Each of ours beside Boost.Context's.
+# Each benchmark of ours, and Boost.Context's.
 PAIRS = [("stackful_bare", "fcontext_bare"), ("stackful_nested", "fcontext_nested"), tuple(LIVES)]
 
 
 def measure() -> dict[str, float]:
-    """Medians, in ns: one way for a switch. Raises Unavailable where it can not be built."""
+    """Return medians in ns; one way for a switch. Raises Unavailable if the benchmarks can't be built."""
     if shutil.which("cmake") is None:
         raise Unavailable("cmake is not installed")
     for command in (

@@ -1,4 +1,4 @@
-"""The two environments that are compared: the same packages in both, and one's or the other's greenlet."""
+"""The two environments that are compared: they differ only in greenlet."""
 
 import json
 import shlex
@@ -18,7 +18,7 @@ OURS, REFERENCE = "ours", "reference"
 
 
 def make_both() -> dict[str, Path]:
-    """The interpreters of both, with what the suite measures. Raises RuntimeError, or CalledProcessError."""
+    """Return the interpreters of both, with the suite's packages. Raises RuntimeError, or CalledProcessError."""
     try:
         pythons = make("benchmark", CLIENTS)
     except RuntimeError:
@@ -30,7 +30,7 @@ def make_both() -> dict[str, Path]:
 
 
 def make(name: str, clients: list[str]) -> dict[str, Path]:
-    """The interpreters of two environments with published wheels of *clients*.
+    """Return the interpreters of two environments with published wheels of *clients*.
 
     Raises RuntimeError, or CalledProcessError.
     """
@@ -43,7 +43,7 @@ def make(name: str, clients: list[str]) -> dict[str, Path]:
 
 
 def make_ours_alone() -> dict[str, Path]:
-    """The interpreter of an environment without clients: free-threaded CPython has no reference to compare with."""
+    """Return the interpreter of an environment without clients: the reference has no free-threaded build."""
     python = environment.make(environment.FOLDER / "benchmark-ours-alone", [])
     _install_ours(python)
     return {OURS: python}
@@ -54,7 +54,7 @@ def _install_ours(python: Path) -> None:
 
 
 def _build_extension(python: Path) -> None:
-    """Compiles extension.c against the environment's own greenlet.h, into its site-packages."""
+    """Compile extension.c with the environment's own greenlet.h, into its site-packages."""
     program = "import sysconfig; print(sysconfig.get_path('platlib'))"
     site_packages = Path(
         subprocess.run([python, "-c", program], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
@@ -79,7 +79,7 @@ def _build_extension(python: Path) -> None:
 
 
 def versions(python: Path) -> dict[str, str]:
-    """The versions of what is compared in an environment."""
+    """Return the versions of the compared packages in an environment."""
     names = ["greenlet", *CLIENTS]
     program = (
         "import importlib.metadata as m, json; d = {}\n"
@@ -90,5 +90,5 @@ def versions(python: Path) -> dict[str, str]:
 
 
 def make_plotter() -> Path:
-    """The interpreter of an environment with matplotlib."""
+    """Return the interpreter of an environment with matplotlib."""
     return environment.make(environment.FOLDER / "benchmark-plots", ["matplotlib"])

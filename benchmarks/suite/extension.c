@@ -1,11 +1,11 @@
-/* What can only be measured, or done, from C: compiled against the greenlet.h of each package that is measured. */
+/* Operations that need C. Compiled with the greenlet.h of each measured package. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <greenlet/greenlet.h>
 #include <string.h>
 
-/* switch_to(greenlet, count): switches to it so many times. */
+/* switch_to(greenlet, count): switches to the greenlet `count` times. */
 static PyObject* switch_to(PyObject* module, PyObject* args) {
     PyGreenlet* target;
     Py_ssize_t count;
@@ -22,7 +22,7 @@ static PyObject* switch_to(PyObject* module, PyObject* args) {
     Py_RETURN_NONE;
 }
 
-/* The same in another place of the code: switches to the greenlet until it raises something. */
+/* The same from another call site: switches to the greenlet until it raises an exception. */
 static PyObject* switch_forever(PyObject* module, PyObject* target) {
     for (;;) {
         PyObject* result = PyGreenlet_Switch((PyGreenlet*)target, NULL, NULL);
@@ -33,7 +33,7 @@ static PyObject* switch_forever(PyObject* module, PyObject* target) {
     }
 }
 
-/* Bit by bit, downwards, as calls do. Makes no objects: only stacks are to be looked at afterwards. */
+/* Uses the stack in small steps downwards, as calls do. Creates no objects, because only stacks are measured. */
 static PyObject* call_after_descent(Py_ssize_t bytes, PyObject* function) {
     enum { step = 1024 };
     if (bytes <= step) {
@@ -42,11 +42,11 @@ static PyObject* call_after_descent(Py_ssize_t bytes, PyObject* function) {
     char used[step];
     memset(used, 1, step);
     PyObject* result = call_after_descent(bytes - step, function);
-    __asm__ volatile("" : : "r"(used) : "memory"); /* it is still in use here */
+    __asm__ volatile("" : : "r"(used) : "memory"); /* `used` is still live here */
     return result;
 }
 
-/* call_deep(bytes, function): calls the function with so much of the C stack in use, all of it written to. */
+/* call_deep(bytes, function): calls the function after writing to `bytes` bytes of the C stack. */
 static PyObject* call_deep(PyObject* module, PyObject* args) {
     Py_ssize_t bytes;
     PyObject* function;

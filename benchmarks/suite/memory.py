@@ -1,6 +1,6 @@
-"""How much memory greenlets take: each in a process of its own, looked up in /proc.
+"""The memory that greenlets take, read from /proc; each measurement runs in a process of its own.
 
-Bytes, resident (VmRSS) and of page tables (VmPTE), which the resident ones do not include.
+Figures are bytes of resident memory (VmRSS), and of page tables (VmPTE), which resident memory does not include.
 """
 
 import gc
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from suite.switching import descend
 
 DEEP = 500 << 10  # bytes of C stack
-WAVE = 100  # greenlets that are so deep at once
+WAVE = 100  # greenlets that are deep at the same time
 
 
 class Memory(NamedTuple):
@@ -38,8 +38,8 @@ def park(count: int, frames: int) -> list:
 
 
 def parked(count: int, frames: int) -> dict[str, float]:
-    """Of *count* greenlets that wait so many frames deep; and what is left when all have finished."""
-    park(100, frames)  # what is needed once
+    """Measure *count* greenlets that wait so many frames deep, and what is left when all have finished."""
+    park(100, frames)  # allocate what is needed once
     gc.collect()
     before = in_use()
     greenlets = park(count, frames)
@@ -59,7 +59,7 @@ def parked(count: int, frames: int) -> dict[str, float]:
 
 
 def died_deep(count: int) -> dict[str, float]:
-    """What *count* greenlets leave that were deep in C before they died, some of them at a time."""
+    """Measure what *count* greenlets leave behind that were deep in C, some at a time, before they finished."""
     import greenlet_benchmark
 
     from greenlet import getcurrent, greenlet
@@ -83,7 +83,7 @@ def died_deep(count: int) -> dict[str, float]:
 
 
 def came_back_from_deep(count: int) -> dict[str, float]:
-    """What *count* greenlets keep that were deep in C, came back, and wait again."""
+    """Measure what *count* greenlets keep that were deep in C, came back, and wait again."""
     import greenlet_benchmark
 
     from greenlet import getcurrent, greenlet
@@ -105,7 +105,7 @@ def came_back_from_deep(count: int) -> dict[str, float]:
     deep = in_use()
     for each in parked:
         each.switch()
-    gc.collect()  # the chance to give memory back
+    gc.collect()  # lets the package release memory
     after = in_use()
     assert all(parked)
     return {"before": before.resident, "deep": deep.resident, "after": after.resident}

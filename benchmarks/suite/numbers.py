@@ -1,6 +1,6 @@
-"""What a switch costs by the number of those that are switched among: there and back, in random order.
+"""The cost of a switch depending on the number of greenlets: there and back, in random order.
 
-Two tasks find all they need in the first level of the caches. Thousands do not: then the time is that of the memory.
+The data of two tasks fits into the first-level cache. That of thousands does not: the time is then that of the memory.
 """
 
 import random
@@ -24,7 +24,7 @@ def call_each(functions: list) -> Loop:
 
 
 def greenlets(number: int) -> Loop:
-    """From the main greenlet to each in turn, which switches back."""
+    """Switches from the main greenlet to each in turn, which switches back."""
     from greenlet import getcurrent, greenlet
 
     def switch_forever(switch):
@@ -40,7 +40,7 @@ def greenlets(number: int) -> Loop:
 
 
 def generators(number: int) -> Loop:
-    """A value of each in turn."""
+    """Takes a value from each in turn."""
 
     def yield_forever():
         while True:

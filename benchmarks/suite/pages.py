@@ -1,4 +1,4 @@
-"""The figures in pages of the documentation that benchmarks other than run.py measure."""
+"""Writes the figures of the other benchmarks than run.py to pages of the documentation."""
 
 import json
 import re
@@ -12,9 +12,9 @@ BEGIN, END = "<!-- figures: {} -->\n", "<!-- end of figures -->\n"
 
 
 def replace_figures(page: str, command: str, figures: str) -> None:
-    """Replace what is in docs/*page* between the comments that name *command* as what measures it.
+    """Replace the text of docs/*page* between the comments that name *command*.
 
-    Raises ValueError if there is no such place.
+    Raises ValueError if there are no such comments.
     """
     path = ROOT / "docs" / page
     begin = BEGIN.format(command)
@@ -26,13 +26,13 @@ def replace_figures(page: str, command: str, figures: str) -> None:
 
 
 def table(heading: list[str], rows: list[list[str]], names: int = 1) -> str:
-    """A table in Markdown: the cells of the first *names* columns to the left, the others to the right."""
+    """Return a Markdown table, with the first *names* columns aligned left and the others right."""
     lines = [heading, ["---"] * names + ["---:"] * (len(heading) - names), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def measure_everywhere(script: str) -> dict[str, object]:
-    """Run *script* with --json on each release build found, with this package. Returns what it printed, by version."""
+    """Run *script* with --json on each release build found, with this package. Returns the output by version."""
     measured = {}
     for interpreter in interpreters.find():
         if interpreter.is_release:

@@ -114,7 +114,7 @@ def _switch_against_number(measured: dict, folder: Path) -> None:
 
 
 def _bars(axes, labels: list[str], series: list[tuple[str, str, list[float]]], form: str) -> None:
-    """Groups of bars, side by side, each with its value."""
+    """Draw groups of bars, side by side, each with its value."""
     width = 0.8 / len(series)
     for number, (name, colour, values) in enumerate(series):
         places = [place + (number - (len(series) - 1) / 2) * width for place in range(len(labels))]
@@ -136,7 +136,7 @@ def _spawn(everything: list[dict], folder: Path) -> None:
         [(name, colour, [row[side]["median"] for row in rows]) for side, name, colour in PACKAGES],
         ",.0f",
     )
-    axes.set(yscale="log", ylabel="ns", title="Create a greenlet, run a function in it, be rid of it")
+    axes.set(yscale="log", ylabel="ns", title="Create a greenlet, run a function in it, finish")
     axes.yaxis.set_major_formatter("{x:,.0f}")
     _save(figure, folder, "spawn")
 

@@ -1,4 +1,4 @@
-"""What was measured, as it is kept in build/benchmarks/, one file for each interpreter; and how it is judged."""
+"""Stores results in build/benchmarks/, one file for each interpreter, and compares them with targets."""
 
 import json
 import os
@@ -11,10 +11,10 @@ from suite.compare import Figure
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "build" / "benchmarks"
 
-# Two figures that differ by less are called the same: so much two processes of the same program differ.
+# Figures that differ by less count as equal: two processes of the same program differ by as much.
 SAME = 0.05
 
-# Of the reference's bytes, at most.
+# At most this part of the reference's bytes.
 RESIDENT_TARGET = 0.72  # one frame deep
 TOTAL_TARGETS = {(8192, 1): 1.40, (8192, 30): 1.00, (256, 1): 0.80}  # page tables included, by stack in KiB and frames
 KEPT_TARGET = 1.10  # after a deep use, of the resident bytes before it
@@ -22,7 +22,7 @@ KEPT_TARGET = 1.10  # after a deep use, of the resident bytes before it
 
 @dataclass(frozen=True)
 class Comparison:
-    """A row, measured with this package and with the reference."""
+    """A row measured with this package and with the reference."""
 
     title: str
     ours: Figure
@@ -71,13 +71,13 @@ class Results:
 
 
 def stored() -> list[dict]:
-    """All files there are, by interpreter version."""
+    """Return the results of all files, by interpreter version."""
     files = [json.loads(path.read_text()) for path in FOLDER.glob("python*.json")]
     return sorted(files, key=lambda each: [int(part) for part in each["python"].rstrip("td").split(".")[:2]])
 
 
 def processor() -> str:
-    """The processor's name, as the system tells it."""
+    """Return the system's name for the processor."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:
             return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
@@ -90,7 +90,7 @@ def processors() -> int:
 
 
 def alternatives_checks(minor: int, medians: dict[str, float]) -> list[tuple[str, bool]]:
-    """What the round trip of a switch is held against: sentences, and whether they are true."""
+    """Return the checks of a switch's round trip: sentences, and whether they are true."""
     nesting = 4 if minor == 11 else 10
     round_trip = medians["greenlet, 1 deep"]
     limits = [

@@ -1,4 +1,4 @@
-"""What it costs to create greenlets, to run them, and to be rid of them."""
+"""The cost of creating, running and finishing greenlets."""
 
 from table import UNROLLED, loop_of
 
@@ -34,7 +34,7 @@ def create_run_die_of_subclass() -> Loop:
 
 
 def chain(length: int) -> Loop:
-    """Each greenlet waits for a number, and passes it on to the one created before, plus one; then all finish."""
+    """Each greenlet waits for a number, adds one and passes it to the greenlet created before it; then all finish."""
     from greenlet import getcurrent, greenlet
 
     main = getcurrent()

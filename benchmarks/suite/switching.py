@@ -1,4 +1,4 @@
-"""What a switch costs: how deep, with what arguments, with what set, among how many."""
+"""The cost of a switch, depending on depth, arguments, trace function and context, and number of greenlets."""
 
 import threading
 
@@ -10,7 +10,7 @@ THERE_AND_BACK = 2 * UNROLLED
 
 
 def back_forever(*arguments: str) -> Loop:
-    """Has the current greenlet switch to the main one again and again."""
+    """Make the current greenlet switch to the main greenlet repeatedly."""
     from greenlet import getcurrent
 
     main = getcurrent()
@@ -22,7 +22,7 @@ def back_forever(*arguments: str) -> Loop:
 
 
 def partner_of(function, *arguments):
-    """A greenlet that has started function(*arguments), and come back for the first time."""
+    """Return a greenlet that has started function(*arguments), and has switched back once."""
     from greenlet import greenlet
 
     partner = greenlet(function)
@@ -38,7 +38,7 @@ def descend(levels: int, then) -> None:
 
 
 def descend_through_c(levels: int, then) -> None:
-    """Each level is a call of C code, which calls Python code."""
+    """Each level calls C code, which calls Python code."""
     from functools import partial
 
     if levels > 0:
@@ -131,7 +131,7 @@ def context_variable() -> Loop:
 
 
 def switch_from_c(same_function: bool) -> Loop:
-    """Do both sides run the same function? The processor predicts returns better then."""
+    """*same*: whether both sides run the same function, whose returns the processor predicts better."""
     import greenlet_benchmark
 
     from greenlet import getcurrent
@@ -148,7 +148,7 @@ def switch_from_c(same_function: bool) -> Loop:
 
 
 def round_robin(greenlets: int) -> Loop:
-    """In a ring: each switches to the next one, the last one to the main greenlet, that to the first."""
+    """Greenlets in a ring: each switches to the next, the last to the main greenlet, and that to the first."""
     from greenlet import getcurrent
 
     start = getcurrent().switch
@@ -174,7 +174,7 @@ def round_robin(greenlets: int) -> Loop:
 
 
 def threads_at_once(number: int) -> Loop:
-    """Each thread switches to and fro between two greenlets of its own."""
+    """Each thread switches between two greenlets of its own."""
     meet = threading.Barrier(number + 1)
     wanted = 0
 

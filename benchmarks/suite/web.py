@@ -1,6 +1,6 @@
 """gevent's web server under load: requests to a handler that waits 40 Python frames deep.
 
-`wrk` sends the requests, to the servers of both sides in turn. serve() is a server, which prints its port.
+`wrk` sends the requests to the servers of both sides in alternation. serve() runs a server, and prints its port.
 """
 
 import re
@@ -54,7 +54,7 @@ def nanoseconds_a_request(port: int, seconds: int) -> float:
 
 
 def measure(pythons: dict[str, Path], samples: int, seconds: int) -> dict[str, Figure]:
-    """Raises Unavailable where there is no wrk, or no gevent."""
+    """Raises Unavailable if wrk or gevent is not installed."""
     if shutil.which("wrk") is None:
         raise Unavailable("wrk is not installed")
     servers = {}

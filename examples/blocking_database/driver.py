@@ -1,7 +1,7 @@
-"""A database driver as there are many: blocking, and made before anybody thought of event loops.
+"""A typical blocking database driver, written without event loops in mind.
 
-Nothing in it knows of greenlets or of asyncio. `connect` is all it asks of a network: what it returns has sendall(), recv()
-and close().
+It knows nothing of greenlets or asyncio. The only part that it needs of a network is `connect`, which returns an object
+with sendall(), recv() and close().
 """
 
 import contextlib
@@ -9,7 +9,7 @@ import socket
 
 
 class DatabaseError(Exception):
-    """The server said no, or nothing at all."""
+    """The server reported an error, or closed the connection."""
 
 
 class Connection:
@@ -64,7 +64,7 @@ class Database:
 
     Parameters:
         address: host and port of the server.
-        connect: makes a connected socket of an address.
+        connect: function that takes an address and returns a connected socket.
     """
 
     def __init__(self, address, connect=socket.create_connection):
@@ -85,7 +85,7 @@ class Database:
         return self._call("RPUSH", key, value)
 
     def items(self, key):
-        """Iterate over a list, of which each item is fetched when it is asked for."""
+        """Iterate over a list, fetching each item when it is requested."""
         for index in range(self._call("LLEN", key)):
             yield self._call("LINDEX", key, index)
 
@@ -106,6 +106,6 @@ class Database:
             self._idle.append(connection)
             raise
         except BaseException:
-            connection.close()  # there may be a reply on its way that nobody waits for
+            connection.close()  # a reply may still arrive for which nobody waits
             raise
         self._idle.append(connection)

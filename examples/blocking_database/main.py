@@ -2,9 +2,9 @@
 
 usage: python examples/blocking_database/main.py [--serve]
 
-The driver (driver.py) was written for threads: it calls sendall() and recv(), and waits. Given the sockets of sockets.py,
-it waits by greenlet.aio.await_, so one thread serves all requests at the same time. Without --serve, visitors
-come all at once; each page makes several calls of the database, of 20 ms each.
+The driver (driver.py) was written for threads: it calls sendall() and recv(), which block. With the sockets of
+sockets.py it waits in greenlet.aio.await_, so one thread serves all requests at the same time. Without --serve, many
+visitors request pages at once; each page makes several database calls of 20 ms each.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ LATENCY = 0.02
 
 
 async def request(port, method="GET", path="/", form=""):
-    """Status and body of a response."""
+    """Send a request. Returns status and body of the response."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(form)}\r\n\r\n{form}".encode())
     response = (await reader.read()).decode()
@@ -32,7 +32,7 @@ async def request(port, method="GET", path="/", form=""):
 
 
 async def visit(port, name):
-    """Sign, and look at the book."""
+    """Sign the guest book, then read it."""
     pages = await request(port, "POST", "/", f"name={name}&text=was+here"), await request(port)
     assert all(status == 200 for status, _ in pages), pages
 

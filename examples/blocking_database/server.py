@@ -1,4 +1,4 @@
-"""A toy database server that speaks the protocol of Redis: enough of it for the example, with a thread for each client."""
+"""A toy database server that speaks enough of the Redis protocol for the example, with a thread for each client."""
 
 import socketserver
 import threading
@@ -19,7 +19,7 @@ class Handler(socketserver.StreamRequestHandler):
             self.wfile.write(reply)
 
     def _read_command(self):
-        """The next command's words; none when the client is gone."""
+        """Return the words of the next command; an empty list if the client has disconnected."""
         header = self.rfile.readline()
         return [self._read_word() for _ in range(int(header[1:]))] if header.startswith(b"*") else []
 
@@ -55,7 +55,7 @@ def bulk(value):
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Serves as long as it is used in a `with` statement.
+    """Serves within a `with` statement.
 
     Parameters:
         latency: seconds that each command takes.

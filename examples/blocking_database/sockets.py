@@ -1,4 +1,4 @@
-"""What a blocking driver calls of a socket, but other tasks of the event loop run while it waits."""
+"""The methods of a socket that a blocking driver calls; other tasks of the event loop run while they wait."""
 
 import asyncio
 import socket
@@ -21,7 +21,7 @@ class Socket:
 
 
 def connect(address):
-    """As socket.create_connection()."""
+    """Connect, like socket.create_connection()."""
     plain = socket.socket()
     plain.setblocking(False)
     try:

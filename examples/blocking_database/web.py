@@ -34,7 +34,7 @@ class Application:
     """Serves the pages.
 
     Parameters:
-        database: what the pages are called with.
+        database: the argument for the functions of the pages.
         timeout: seconds that a page may take.
     """
 
@@ -43,7 +43,7 @@ class Application:
         self._timeout = timeout
 
     async def serve(self, host="127.0.0.1", port=0):
-        """Listen. Returns the asyncio.Server."""
+        """Start listening. Returns the asyncio.Server."""
         return await asyncio.start_server(self._handle, host, port, backlog=200)
 
     async def _handle(self, reader, writer):
@@ -66,13 +66,13 @@ class Application:
             return "404 Not Found", "<p>There is no such page.</p>"
         try:
             async with asyncio.timeout(self._timeout):
-                return "200 OK", await run(page, self._database, form)  # the one line that knows of greenlets
+                return "200 OK", await run(page, self._database, form)  # the only line that uses greenlets
         except TimeoutError:
             return "504 Gateway Timeout", "<p>The database takes too long.</p>"
 
 
 async def read_request(reader):
-    """Method, path and form of a request."""
+    """Read a request. Returns its method, path and form."""
     method, path, _ = (await reader.readline()).decode().split()
     length = 0
     while (line := await reader.readline()) not in (b"\r\n", b""):

@@ -5,7 +5,7 @@
 
 __version__ = "3.100.0"
 
-# Tells this package from PyPI's, which has no such attribute.
+# Distinguishes this package from PyPI's, which has no such attribute.
 implementation = "stackful"
 
 __all__ = [

@@ -10,7 +10,7 @@ import greenlet
 
 from . import _greenlet
 
-IMPLEMENTATION = "this package, with stacks of their own for greenlets; it is not PyPI's greenlet, but stands in for it"
+IMPLEMENTATION = "this package, in which each greenlet has its own stack; it is not PyPI's greenlet, but replaces it"
 SWITCHES = {
     "x86_64": "assembly for x86-64",
     "aarch64": "assembly for AArch64",
@@ -22,12 +22,15 @@ GUARDS = {
 }
 MEMORY = {
     "at_once": "pages count when they are touched",
-    "when_needed": "the system promises no more than it has (vm.overcommit_memory=2): stacks count when they are made",
+    "when_needed": "the system does not overcommit memory (vm.overcommit_memory=2): stacks count when they are created",
 }
 
 
 def installed_version() -> str | None:
-    """The installer's record. It differs from the module's version if another greenlet was installed over it."""
+    """Return the version that the installer recorded.
+
+    It differs from the module's if another greenlet was installed over it.
+    """
     try:
         return importlib.metadata.version("greenlet")
     except importlib.metadata.PackageNotFoundError:
@@ -35,7 +38,7 @@ def installed_version() -> str | None:
 
 
 def most_mappings() -> int | None:
-    """How many memory mappings a process may have, or None if that is unknown."""
+    """Return the maximum number of memory mappings of a process, or None if it is unknown."""
     try:
         with open("/proc/sys/vm/max_map_count") as file:
             return int(file.read())
@@ -44,7 +47,7 @@ def most_mappings() -> int | None:
 
 
 def facts() -> dict[str, object]:
-    """What is shown. Sizes are in bytes; None means unlimited, unknown or not set."""
+    """Collect what is shown. Sizes are in bytes; None means unlimited, unknown or not set."""
     return {
         "version": greenlet.__version__,
         "implementation": greenlet.implementation,
@@ -72,7 +75,7 @@ def reason(found) -> str:
     if variable is not None and variable[1]:
         return "set by GREENLET_STACK_SIZE"
     limit = "unlimited" if found["stack_limit"] is None else size(found["stack_limit"])
-    return f"from the limit for threads (ulimit -s: {limit}) and the memory there is"
+    return f"from the limit for threads (ulimit -s: {limit}) and the available memory"
 
 
 def variables(environment) -> str:
@@ -80,7 +83,7 @@ def variables(environment) -> str:
         if value is None:
             return f"{name} is not set"
         text, is_understood = value
-        return f"{name}={text!r}, {'which holds' if is_understood else 'which is not understood and ignored'}"
+        return f"{name}={text!r}, {'which is used' if is_understood else 'which is not understood and ignored'}"
 
     return "\n             ".join(line(name, value) for name, value in environment.items())
 
@@ -105,7 +108,7 @@ def text(found) -> str:
         lines["beware"] = (
             "no installed distribution called greenlet is on the path"
             if other is None
-            else f"pip has greenlet {other} on record: another one has been installed over this, or the reverse"
+            else f"pip has greenlet {other} on record: it was installed over this package, or this package over it"
         )
     return "\n".join(f"{name:13}{value}" for name, value in lines.items())
 

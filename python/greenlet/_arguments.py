@@ -1,4 +1,4 @@
-"""Makes the interpreter itself raise errors about arguments."""
+"""Makes the interpreter itself raise errors about wrong arguments."""
 
 import types
 

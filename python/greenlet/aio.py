@@ -1,4 +1,4 @@
-"""Ordinary functions that wait for awaitables, in asyncio, trio and what is built on them.
+"""Ordinary functions that wait for awaitables, in asyncio, trio and libraries built on them.
 
 An ``async def`` function can wait only in its own frame, so all its callers have to be ``async def`` functions
 too. A function that `run` calls, and all functions below it, wait with a plain call::
@@ -69,7 +69,7 @@ async def portal(awaitable, /):
     goes through the portal too, which costs two greenlet switches each time it has to wait.
 
     Parameters:
-        awaitable: any object that ``await`` takes.
+        awaitable: any object that ``await`` accepts.
     Returns:
         A coroutine with the awaitable's result.
     Raises:
@@ -163,7 +163,7 @@ class with_:
     and leaving raise what `await_` raises.
 
     Parameters:
-        manager: an asynchronous context manager, as ``async with`` takes it.
+        manager: any object that ``async with`` accepts.
     Raises:
         TypeError: the argument is not an asynchronous context manager.
     """
@@ -191,8 +191,11 @@ def _next_step():
 
 
 def _adopt(coroutine, wrap):
-    """Return a coroutine that takes over *coroutine*, the running one, when that is suspended. It has to begin now."""
-    # The partial keeps the coroutine until the task ends, as asyncio does; arguments would be released earlier.
+    """Return a coroutine that takes over *coroutine*, the running one, when that suspends.
+
+    The caller must start it at once.
+    """
+    # The partial object keeps the coroutine until the task ends, as asyncio does; arguments would be released earlier.
     adopted = wrap(run(functools.partial(_greenlet.aio._take_over, coroutine)))
     for name in ("__name__", "__qualname__"):
         setattr(adopted, name, getattr(coroutine, name, getattr(adopted, name)))
@@ -200,7 +203,7 @@ def _adopt(coroutine, wrap):
 
 
 async def _as_native(coroutine):
-    """Wrap a coroutine for Trio, which wants the coroutine of an `async def` function."""
+    """Wrap a coroutine for Trio, which accepts only coroutines of `async def` functions."""
     return await coroutine
 
 
@@ -213,8 +216,8 @@ async def ensure_portal():
     `trio.Cancelled`.
 
     Raises:
-        RuntimeError: this is not a task of asyncio or trio, or the coroutine of a task of its kind can't be
-            replaced; use `portal` then, which makes a portal for any awaitable from its start.
+        RuntimeError: this is not a task of asyncio or trio, or the coroutine of such a task can't be replaced. In
+            that case use `portal`, which opens a portal for any awaitable from its start.
         Whatever waiting raises, such as `asyncio.CancelledError`.
     """
     if (task := _asyncio_task()) is not None:
@@ -236,7 +239,7 @@ def _asyncio_task():
     if asyncio is None or asyncio._get_running_loop() is None:
         return None
     task = asyncio.current_task()
-    # If greenlets start eager tasks and end them in another order, a finished task can remain the current one.
+    # If greenlets do not finish eager tasks in the reverse order of their starts, a finished one can stay current.
     return task if task is not None and not task.done() else None
 
 
@@ -265,7 +268,7 @@ def _replace_in_asyncio(task):
         replaced = _greenlet.aio._replace_coroutine(task, _asyncio.Task, coroutine, adopted)
     if not replaced and getattr(task, "_coro", None) is coroutine:
         try:
-            task._coro = adopted  # asyncio's class of tasks that is written in Python
+            task._coro = adopted  # asyncio's task class in Python
         except AttributeError:
             pass
     if task.get_coro() is not adopted:

@@ -31,7 +31,7 @@ yield_ = _greenlet.generators.yield_
 
 
 def generator(function):
-    """Decorate a function so that a call makes a generator of the values it passes to `yield_`.
+    """Decorate a function so that a call returns a generator of the values it passes to `yield_`.
 
     The function starts running when the first value is requested. Its result is the value of the
     `StopIteration` that ends the iteration.

@@ -102,7 +102,7 @@ def getdebug():
 
 
 def getuncollectables():
-    """Return an empty list. In Stackless Python it has the tasklets that the garbage collector could not end."""
+    """Return an empty list. In Stackless Python the list has the tasklets that the garbage collector could not end."""
     return []
 
 

@@ -1,4 +1,4 @@
-"""For all tests of greenlet.aio: the event loops that are installed, and no warnings."""
+"""Fixtures of all tests of greenlet.aio: the installed event loops, and a check for warnings."""
 
 import warnings
 
@@ -15,7 +15,7 @@ def loop(request):
 
 @pytest.fixture(autouse=True)
 def no_warnings():
-    """Such as that a coroutine was never awaited."""
+    """Fails on warnings, for example about a coroutine that was never awaited."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         yield

@@ -1,4 +1,4 @@
-"""async_(): asynchronous functions, and asynchronous generators, made of ordinary ones."""
+"""async_() turns ordinary functions and generators into asynchronous ones."""
 
 import asyncio
 import inspect

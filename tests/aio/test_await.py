@@ -1,4 +1,4 @@
-"""await_(): a function waits for an awaitable, at any depth, and says what to do where it can't."""
+"""await_(): a function waits for an awaitable at any depth; without a portal the error says what to do."""
 
 import asyncio
 import functools

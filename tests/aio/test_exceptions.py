@@ -1,4 +1,4 @@
-"""Exceptions pass between functions and awaitables, both ways."""
+"""Exceptions pass between functions and awaitables, in both directions."""
 
 import sys
 
@@ -59,7 +59,7 @@ def test_stop_iteration_becomes_a_runtime_error():
 
 
 def test_stop_iteration_that_was_never_initialised():
-    # It has no value, not even None: crash.
+    # An uninitialized StopIteration has a NULL value, not None, which once crashed.
     class Stop(StopIteration):
         def __init__(self):
             pass

@@ -1,4 +1,4 @@
-"""Frameworks take what greenlet.aio makes for coroutine functions, and its functions for functions."""
+"""Frameworks recognize the results of greenlet.aio as coroutine functions, and its functions as functions."""
 
 import asyncio
 import copy

@@ -56,7 +56,7 @@ def test_iter_over_what_is_not_asynchronous(iterable):
 
 
 def test_iter_over_one_whose_class_changes():
-    # It was asked for what it had had at first: crash.
+    # The iterator once called the slot that the class had had at first: crash.
     class Ones:
         def __aiter__(self):
             return self

@@ -1,4 +1,4 @@
-"""Functions that wait where they should not: closed loops, other threads and greenlets, destructors, the exit."""
+"""Functions that wait in the wrong place: closed loops, other threads and greenlets, destructors, interpreter exit."""
 
 import asyncio
 import gc
@@ -44,9 +44,9 @@ def test_await_of_itself():
 
 
 @eager
-@pytest.mark.skipif(IS_DEBUG_BUILD, reason="CPython asserts that eager tasks end in the order in which they begin")
+@pytest.mark.skipif(IS_DEBUG_BUILD, reason="CPython asserts that eager tasks end in the reverse order of their starts")
 def test_a_task_that_has_ended_is_not_taken_for_the_running_one():
-    # asyncio takes it for that, as the tasks did not end in the order in which they had begun: CPython 3.12.1 crashed.
+    # The tasks end in the wrong order, so asyncio still has an ended one as the current task: CPython 3.12.1 crashed.
     async def switches():
         main.switch()
 
@@ -82,12 +82,12 @@ def test_a_loop_within_the_loop():
 
 
 def abandoned_tasks(function):
-    """What is left of a task when nobody refers to its loop any more. Returns what was reported as unraisable."""
+    """Abandon a task together with its loop. Returns the exceptions that were reported as unraisable."""
     errors = []
     hook, sys.unraisablehook = sys.unraisablehook, lambda unraisable: errors.append(unraisable.exc_value)
     try:
         loop = asyncio.new_event_loop()
-        loop.set_exception_handler(lambda loop, context: None)  # that a task was destroyed
+        loop.set_exception_handler(lambda loop, context: None)  # reports that a task was destroyed
         loop.create_task(run(function))
         loop.run_until_complete(asyncio.sleep(0))
         loop.close()
@@ -126,10 +126,11 @@ def test_what_was_sent_may_have_somebody_else_wait_when_it_goes():
 
 
 @pytest.mark.skipif(
-    sys.version_info[:2] not in [(3, 12), (3, 13)], reason="the thread knows its task, or there are no eager ones"
+    sys.version_info[:2] not in [(3, 12), (3, 13)],
+    reason="the thread state knows its task, or there are no eager tasks",
 )
 def test_the_hash_of_the_loop_may_end_the_function():
-    # It is asked for when the running task is, in the middle of await_(): the portal was gone then.
+    # await_() looks up the running task by the loop, which calls __hash__(): the portal was freed then.
     assert (
         output_of(
             """
@@ -203,13 +204,13 @@ def test_a_function_that_waits_again_after_its_loop_was_closed():
 
     (error,) = abandoned_tasks(function)
     assert isinstance(error, RuntimeError)
-    # Where there are eager tasks it is looked at whose portal it is, and that task runs no more.
+    # With eager tasks await_() checks which task owns the portal, and that task no longer runs.
     assert re.match(
         NO_PORTAL if hasattr(asyncio, "eager_task_factory") else "coroutine ignored GeneratorExit", str(error)
     )
 
 
-@pytest.mark.skipif(sys.version_info < (3, 14), reason="the values that a call has on its stack are not known")
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="the depth of a frame's value stack is not recorded")
 def test_a_closed_loop_ends_iteration():
     async def values():
         yield 1
@@ -248,7 +249,7 @@ def test_resuming_in_another_thread():
 
 
 def test_threads_that_begin_a_coroutine_at_once():
-    # Two of them began it, where threads do not take turns: crash.
+    # Without a GIL two threads once started it: crash.
     def function(argument):
         begun.append(argument)
         await_(switch_out(1))
@@ -328,7 +329,7 @@ def test_somebody_else_switches_to_the_function():
 
 @pytest.mark.skipif(
     IS_FREE_THREADED and sys.version_info >= (3, 14),
-    reason="a loop that was not closed complains at the end there, without greenlets too",
+    reason="a loop that was not closed writes an error at exit there, also without greenlets",
 )
 def test_the_interpreter_exits_while_functions_wait():
     assert (
@@ -387,11 +388,13 @@ def test_the_interpreter_exits_while_a_task_with_a_portal_waits():
         print("end")
         """
     )
-    assert (done.returncode, done.stdout) == (0, "end\n"), done  # that its coroutine can't be closed may be reported
+    assert (done.returncode, done.stdout) == (0, "end\n"), (
+        done
+    )  # an error may report that its coroutine can't be closed
 
 
 @pytest.mark.parametrize("library, count", [("asyncio", 200), ("uvloop", 50), ("trio", 40), ("anyio", 30)])
 def test_random_programs_with_destructors_and_callbacks_that_await(library, count):
-    # tests/stress/aio.py SEED COUNT SECONDS LOOP does more of them.
+    # tests/stress/aio.py SEED COUNT SECONDS LOOP runs more programs.
     pytest.importorskip(library, exc_type=ImportError)
     assert output_of_stress("aio.py", 0, count, "inf", library).endswith(f"{count} programs survived\n")

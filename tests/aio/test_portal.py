@@ -142,7 +142,7 @@ def test_cancellation_during_ensure_portal():
     ],
 )
 def test_the_new_portal_of_a_task_may_be_ended_while_the_task_runs(loop, make, end):
-    # The task, and asyncio with it, goes on with the coroutine that it began with.
+    # The task, and asyncio, continue with the original coroutine.
     def function():
         coroutine = ensure_portal()
         coroutine.send(None)
@@ -222,7 +222,7 @@ def test_a_task_of_trio_with_a_portal_looks_like_others(trio):
         coroutine = trio.lowlevel.current_task().coro
         assert inspect.iscoroutine(coroutine)
         assert (coroutine.__name__, coroutine.cr_running) == ("main", True)
-        # trio looks at the frames outside. On 3.11 those of the greenlet lead nowhere.
+        # trio inspects the outer frames. On 3.11 the frames of the greenlet are not linked to them.
         assert trio.lowlevel.currently_ki_protected() is (sys.version_info < (3, 12))
 
     trio.run(main)
@@ -339,7 +339,7 @@ def test_ensure_portal_is_a_checkpoint_under_trio(library, has_one):
             order.append("cancelled")
             await ensure_portal()
             order.append("not reached")
-        assert has_portal()  # it is opened all the same
+        assert has_portal()  # the portal is opened even so
         with trio.testing.assert_checkpoints():
             await ensure_portal()
         order.append("scheduled")

@@ -1,4 +1,4 @@
-/* A client of greenlet.h in C: gives Python each entry of its table, with arguments passed on unchecked. */
+/* A client of greenlet.h in C: exposes each entry of the table to Python, and passes arguments on unchecked. */
 
 #define PY_SSIZE_T_CLEAN
 #include "greenlet/greenlet.h"
@@ -69,10 +69,10 @@ static PyObject* get_parent(PyObject* module, PyObject* g) {
     return (PyObject*)parent;
 }
 
-/* Is an exception set while the API is called? */
+/* Whether an exception is set while the API is called. */
 static int is_pending = 0;
 
-/* A result below zero has an exception with it, and no other has. */
+/* Checks that an exception is set if and only if the result is negative. */
 static PyObject* as_answer(int answer) {
     if (!is_pending && (answer < 0) != (PyErr_Occurred() != NULL)) {
         PyErr_Clear();
@@ -102,7 +102,7 @@ static PyObject* check(PyObject* module, PyObject* object) {
     return PyBool_FromLong(PyGreenlet_Check(or_null(object)));
 }
 
-/* Calls a function of this module with a tuple of arguments, while an exception is set. Returns what it returned or
+/* Calls a function of this module with a tuple of arguments, while an exception is set. Returns the result or
  * None, and what was set afterwards or None. */
 static PyObject* while_pending(PyObject* module, PyObject* args) {
     PyObject *function, *exception, *arguments, *type, *value, *traceback;
@@ -125,7 +125,7 @@ static PyObject* while_pending(PyObject* module, PyObject* args) {
     return both;
 }
 
-/* What the garbage collector does to garbage. */
+/* Clears an object, as the garbage collector does. */
 static PyObject* clear(PyObject* module, PyObject* object) {
     (void)module;
     if (Py_TYPE(object)->tp_clear(object) < 0) {
@@ -134,13 +134,13 @@ static PyObject* clear(PyObject* module, PyObject* object) {
     Py_RETURN_NONE;
 }
 
-/* An instance that was allocated, and never made by the class. */
+/* Returns an instance that was allocated but not created by the class's tp_new. */
 static PyObject* unmade(PyObject* module, PyObject* type) {
     (void)module;
     return ((PyTypeObject*)type)->tp_alloc((PyTypeObject*)type, 0);
 }
 
-/* Runs as a greenlet, written in C: doubles what it is given until that is 0. */
+/* Runs as a greenlet: doubles each number that it receives, until it receives 0. */
 static PyObject* doubler(PyObject* module, PyObject* number) {
     (void)module;
     Py_INCREF(number);
@@ -162,7 +162,7 @@ static PyObject* doubler(PyObject* module, PyObject* number) {
     return number;
 }
 
-/* Switches below many bytes of its own stack, and finds them as they were. */
+/* Switches with many bytes in use on its stack, and checks that they are unchanged. */
 static PyObject* keeps_locals(PyObject* module, PyObject* size) {
     (void)module;
     unsigned char bytes[20000];

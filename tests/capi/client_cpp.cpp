@@ -8,11 +8,11 @@
 
 namespace {
 
-// Switches to the parent of the running greenlet. False with an exception of Python's if that is how it was resumed.
+// Switches to the parent of the running greenlet. Returns false with a Python exception set if it was resumed with one.
 bool switch_to_parent() {
     PyGreenlet* current = PyGreenlet_GetCurrent();
     PyGreenlet* parent = PyGreenlet_GetParent(current);
-    Py_DECREF(current);  // or it could not be killed while it is suspended
+    Py_DECREF(current);  // otherwise this reference keeps the suspended greenlet alive
     PyObject* value = PyGreenlet_Switch(parent, nullptr, nullptr);
     Py_DECREF(parent);
     Py_XDECREF(value);
@@ -36,7 +36,7 @@ struct Guard {
     }
 }
 
-// How a function is to fail: in a call so deep, and with what words.
+// How a function fails: at which call depth, and with which message.
 struct Failure {
     int depth;
     const char* what;
@@ -79,7 +79,7 @@ PyObject* switch_then_throw(PyObject*, PyObject* args) {
     Py_RETURN_NONE;
 }
 
-// Switches while it handles an exception, then goes on handling it.
+// Switches while it handles an exception, then continues to handle it.
 PyObject* switch_in_handler(PyObject*, PyObject* args) {
     Failure failure;
     if (!failure.parse(args)) {
@@ -97,7 +97,7 @@ PyObject* switch_in_handler(PyObject*, PyObject* args) {
     Py_RETURN_NONE;
 }
 
-// A callable of Python's that is called below a guard; an exception becomes one of C++ and back.
+// Calls a Python callable below a guard object; a Python exception becomes a C++ exception, and is converted back.
 PyObject* call_guarded(PyObject*, PyObject* callable) {
     try {
         Guard guard;

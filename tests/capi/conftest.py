@@ -1,4 +1,4 @@
-"""Clients of the C API as modules."""
+"""Compiles clients of the C API and imports them."""
 
 import pytest
 from support.extensions import compile_extension, load

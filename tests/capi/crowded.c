@@ -1,4 +1,4 @@
-/* A library that takes most of what the C library keeps in each thread for those that are loaded late. */
+/* A library that takes most of the static TLS that the C library reserves for libraries that are loaded late. */
 
 #ifndef BYTES
 #define BYTES 1600

@@ -1,4 +1,4 @@
-/* Threads that CPython did not start: each call of a function makes a thread state, and discards it. */
+/* Threads that CPython did not start: each call creates a thread state, and deletes it. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -25,7 +25,8 @@ static void* work(void* argument) {
     return NULL;
 }
 
-/* call(function, threads, times): that many threads at once call it so many times each. The number of failures. */
+/* call(function, threads, times): each of the threads calls the function `times` times. Returns the number of failures.
+ */
 static PyObject* call(PyObject* module, PyObject* args) {
     (void)module;
     PyObject* function;

@@ -1,4 +1,4 @@
-/* A client that is loaded in several interpreters of a process, and whose objects use the C API as they go. */
+/* A client that is loaded in several interpreters of a process. Its objects use the C API when they are deallocated. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -11,7 +11,7 @@ static PyObject* check(PyObject* module, PyObject* object) {
     return PyBool_FromLong(PyGreenlet_Check(object));
 }
 
-/* What each entry of the table says, with a greenlet that runs a function. */
+/* Returns the results of each entry of the table, with a greenlet that runs a function. */
 static PyObject* use(PyObject* module, PyObject* run) {
     (void)module;
     PyGreenlet* current = PyGreenlet_GetCurrent();
@@ -26,7 +26,7 @@ static PyObject* use(PyObject* module, PyObject* run) {
     PyObject* arguments = Py_BuildValue("(i)", 42);
     PyObject* result = PyGreenlet_Switch(g, arguments, NULL);
     PyObject* thrown = result != NULL ? PyGreenlet_Throw(g, NULL, NULL, NULL)
-                                      : NULL; /* it has finished: a GreenletExit */
+                                      : NULL; /* it has finished with a GreenletExit */
     Py_XDECREF(arguments);
     Py_XDECREF(parent);
     Py_DECREF(current);
@@ -40,7 +40,7 @@ static PyObject* use(PyObject* module, PyObject* run) {
     return Py_BuildValue("(iiiiNN)", before, is_main, active, is_parent, result, exit);
 }
 
-/* An object that tells what the entries of the table do when it goes. */
+/* An object that prints the results of the entries of the table when it is deallocated. */
 typedef struct {
     PyObject_HEAD
     PyGreenlet* suspended;

@@ -1,6 +1,6 @@
 """The moments at which states.py calls the C API.
 
-Each has `perform` be called once, and does what it takes to have that happen.
+Each moment causes `perform` to be called once.
 """
 
 import gc

@@ -2,8 +2,8 @@
 
 usage: states.py CLIENT [MOMENT [STATE [CALL]]]        CLIENT is client.c, compiled
 
-Prints a line for each case: moment, state, call, and what came of it. A case happens in a greenlet, `caller`, below the main
-one. If that is left by a switch, the main greenlet resumes it with "resumed".
+Prints a line for each case: moment, state, call and outcome. A case runs in a greenlet `caller`, a child of the main
+greenlet. If `caller` switches to the main greenlet, that resumes it with "resumed".
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from support.registry import Registry
 
 try:
     import _testcapi
-except ImportError:  # which makes allocations fail
+except ImportError:  # makes allocations fail
     _testcapi = None
 restore_memory = _testcapi.remove_mem_hooks if _testcapi else lambda: None
 
@@ -37,7 +37,7 @@ spec.loader.exec_module(client)
 state = STATES = Registry()
 CALLS = {}
 main = getcurrent()
-MOST_ALLOCATIONS = 60  # that succeed before one fails
+MOST_ALLOCATIONS = 60  # successful allocations before one fails
 
 
 def parrot(*arguments, **named):
@@ -56,7 +56,7 @@ class NoInit(greenlet):
 
 
 class Thread:
-    """A thread that does one thing after the other, in a greenlet of its own."""
+    """A thread that calls functions one after the other, in a greenlet of its own."""
 
     def __init__(self):
         self.wanted = self.result = None
@@ -302,7 +302,7 @@ def show(value, g, caller):
 
 
 def call_without_memory(function, arguments, allocations):
-    """Only so many allocations succeed."""
+    """Let only the given number of allocations succeed."""
     _testcapi.set_nomemory(allocations, 0)
     try:
         return function(*arguments)
@@ -311,7 +311,7 @@ def call_without_memory(function, arguments, allocations):
 
 
 def attempt(function, arguments, g, moment, allocations):
-    """What came of a call."""
+    """Return the outcome of a call as text."""
     caller = getcurrent()
     try:
         if moment is with_an_exception_set:
@@ -329,7 +329,7 @@ def attempt(function, arguments, g, moment, allocations):
 
 
 def case(moment, make, what, allocations=0):
-    """What came of a call, and before that what the main greenlet was given, if it was left for that."""
+    """Return the outcome of a call, preceded by what the main greenlet received if the call switched to it."""
     outcome = []
 
     def run():

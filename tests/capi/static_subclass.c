@@ -1,4 +1,4 @@
-/* Static types derived from greenlet, as extension modules define them (Cython made one of gevent.Greenlet). */
+/* Static types derived from greenlet, as extension modules define them (Cython does so for gevent.Greenlet). */
 
 #define PY_SSIZE_T_CLEAN
 #include "greenlet/greenlet.h"
@@ -40,8 +40,8 @@ static void deallocate(PyObject* self) {
 static PyTypeObject static_type = STATIC_TYPE("StaticGreenlet");
 static PyTypeObject cython_type = STATIC_TYPE("CythonGreenlet");
 
-/* Where the class is no static one, and PyType_Ready() does not let a static type derive from it, Cython says that this
- * is none. */
+/* PyType_Ready() does not let a static type derive from a heap type. As a workaround, Cython marks its type as a heap
+ * type during the call. */
 static int make_ready_as_cython_does(PyTypeObject* type) {
     type->tp_flags |= Py_TPFLAGS_HEAPTYPE;
     int ready = PyType_Ready(type);

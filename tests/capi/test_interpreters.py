@@ -1,4 +1,4 @@
-"""The C API's table: one for the process, right in each of its interpreters and in what runs at their ends."""
+"""The C API's table: the process has one, which works in each interpreter and in destructors at the end of one."""
 
 import sys
 
@@ -7,10 +7,10 @@ from support.environment import HAS_ADDRESS_SANITIZER, IS_FREE_THREADED
 from support.extensions import compile_extension
 from support.processes import output_of, run_python
 
-# Freed memory is overwritten, so that the use of it is no accident.
+# Freed memory is overwritten, so that its use always fails.
 POISON = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.perturb=165", "PYTHONMALLOC": "malloc"}
 if IS_FREE_THREADED:
-    del POISON["PYTHONMALLOC"]  # which has an allocator of its own, and no other
+    del POISON["PYTHONMALLOC"]  # free-threaded builds support only their own allocator
 
 HAS_INTERPRETERS = sys.version_info >= (3, 12)
 
@@ -134,7 +134,7 @@ for _ in range(2):
     )
 
 
-# What each entry does in a destructor once the interpreter is being finalized: as with the reference.
+# The result of each entry in a destructor during finalization. The reference has the same.
 AT_THE_END = """\
 check 1
 exceptions 1
@@ -155,14 +155,14 @@ throw LookupError
 @pytest.mark.parametrize(
     "keep",
     [
-        "import builtins; builtins.kept = {witness}",  # goes with the builtins
+        "import builtins; builtins.kept = {witness}",  # released with the builtins
         "sys.kept = {witness}",
-        "kept = {witness}; kept_too = [kept]; kept_too.append(kept_too); del kept",  # goes in the last collection
+        "kept = {witness}; kept_too = [kept]; kept_too.append(kept_too); del kept",  # released in the last collection
     ],
     ids=["builtins", "sys", "cycle"],
 )
 def test_each_entry_works_or_raises_in_destructors_at_the_end(prelude, keep):
-    # The collector can't see what a Witness holds. So that is nothing that leads to the globals of the program.
+    # The collector can't see the references of a Witness, so these must not lead to the globals of the program.
     done = run_python(prelude + keep.format(witness="client.Witness(suspended(), greenlet(dict))"), **POISON)
     assert (done.returncode, done.stderr) == (0, ""), done
     assert done.stdout == AT_THE_END

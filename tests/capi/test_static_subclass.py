@@ -29,7 +29,7 @@ def test_the_references_to_the_type_balance(subclass):
     for _ in range(100):
         assert subclass(lambda: 1).switch() == 1
         del _
-    gc.collect()  # without a GIL each thread counts for itself until then
+    gc.collect()  # merges the reference counts of the threads on free-threaded builds
     assert abs(sys.getrefcount(subclass) - before) <= 2
 
 

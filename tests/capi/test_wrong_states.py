@@ -1,6 +1,6 @@
 """The C API in each wrong state: every function, with a greenlet in every state, at every odd moment.
 
-states.py beside this file makes the cases. What they come to does not depend on the moment.
+states.py in this folder runs the cases. Their outcomes do not depend on the moment.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from support.processes import output_of_script
 
 SCRIPT = Path(__file__).with_name("states.py")
 
-# Results; or errors, without "Error", and Exit for GreenletExit; `main:...`: the main greenlet goes on with that.
+# Results, or exceptions without "Error" (Exit is GreenletExit). `main:...` is what the main greenlet is resumed with.
 SWITCHES = """
                          switch     switch_1   switch_many           switch_no_dict  throw       throw_exit  throw_null
 unstarted                {}         (1)        (1,2)                 (1)             Index       Exit        Exit
@@ -126,7 +126,7 @@ def test_the_outcome_is_the_same_at_each_moment(outcomes, moment):
 
 
 def test_in_a_killed_greenlet(outcomes):
-    # It is one greenlet further down, and `parent_of_current` is not the main one.
+    # The call runs one greenlet deeper here, so `parent_of_current` is not the main greenlet.
     found, table = outcomes["in_a_killed_greenlet"], expected()
     del found["parent_of_current"], table["parent_of_current"]
     table["current"]["get_parent"] = "new<main"
@@ -134,7 +134,7 @@ def test_in_a_killed_greenlet(outcomes):
 
 
 def test_with_an_exception_set_there_is_no_switch(outcomes):
-    """The exception stays set, or there is another one."""
+    """The exception stays set, or another one is set."""
     table = expected()
     for state, calls in table.items():
         for call, outcome in calls.items():
@@ -147,7 +147,7 @@ def test_with_an_exception_set_there_is_no_switch(outcomes):
 
 def test_without_memory_the_outcome_is_a_memory_error_or_the_same(outcomes):
     if "without_memory" not in outcomes:
-        pytest.skip("this CPython came without the module that makes allocations fail")
+        pytest.skip("this CPython has no module that makes allocations fail")
     for state, calls in expected().items():
         for call, outcome in calls.items():
             found = set(outcomes["without_memory"][state][call].split("|"))

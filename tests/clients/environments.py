@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT))
 from tools import environment
 
 CACHE = ROOT / "build" / "clients"
-# Wheels, sources and environments of the interpreter that runs this file.
+# Wheels, sources and environments of the running interpreter.
 FOLDER = CACHE / environment.FOLDER.name
 
 
@@ -32,7 +32,7 @@ def pip(python: Path | str, *arguments: object) -> None:
 
 
 def wheel() -> Path:
-    """Our package as a wheel, built from this tree in isolation, as pip builds it for anybody."""
+    """Build our package from this tree as a wheel, in isolation, as pip does for users."""
     python = environment.make(FOLDER / "environments" / "pip", ["pip"])
     with environment.one_at_a_time(), tempfile.TemporaryDirectory(dir=FOLDER) as folder:
         pip(
@@ -43,7 +43,7 @@ def wheel() -> Path:
 
 
 def make_base(folder: Path, requirements: list[str]) -> Path:
-    """The interpreter of the environment in *folder*, made with *requirements* unless it is there. Raises Unavailable."""
+    """Return the interpreter of the environment in *folder*, which is created if needed. Raises Unavailable."""
     try:
         return environment.make(folder, requirements)
     except RuntimeError as error:
@@ -51,10 +51,10 @@ def make_base(folder: Path, requirements: list[str]) -> Path:
 
 
 def make(name: str, package: str, our_wheel: Path, requirements: tuple[str, ...], built: tuple[str, ...]) -> Path:
-    """The interpreter of the environment of *name* on *package*: "reference", or "ours".
+    """Return the interpreter of the environment of *name* on *package*: "reference" or "ours".
 
-    Both get the same *requirements*, as wheels but for those named in *built*; in ours our wheel then takes the
-    place of the reference. Ends with `pip check`. Raises Unavailable.
+    Both get the same *requirements*, as wheels except those named in *built*. In ours, our wheel then replaces the
+    reference. Finally runs `pip check`. Raises Unavailable.
     """
     from_source = [f"--no-binary={distribution}" for distribution in built]
     python = make_base(
@@ -73,9 +73,9 @@ def version(python: Path, distribution: str) -> str:
 
 
 def sources(python: Path, distribution: str, leave_out: tuple[str, ...] = ()) -> Path:
-    """The source distribution of what *python* has installed, unpacked without the folders in *leave_out*.
+    """Unpack the source distribution of the version that *python* has installed, without the folders in *leave_out*.
 
-    What is left out is the package itself: its tests are to import what the wheel installed.
+    *leave_out* names the package itself, so that its tests import the installed wheel.
     """
     released = f"{distribution}-{version(python, distribution)}"
     archive = CACHE / "sdists" / f"{released}.tar.gz"
@@ -100,7 +100,7 @@ def sources(python: Path, distribution: str, leave_out: tuple[str, ...] = ()) ->
 
 
 def variables(python: Path, **more: str) -> dict[str, str]:
-    """The environment variables of a test process: few, and the same for both packages."""
+    """Return the environment variables of a test process: few, and the same for both packages."""
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "TERM", "TMPDIR", "USER") if name in os.environ}
     path = os.pathsep.join([str(python.parent), os.environ.get("PATH", os.defpath)])
     return {**kept, "PATH": path, "PYTHONFAULTHANDLER": "1", "PYTHONDONTWRITEBYTECODE": "1", **more}

@@ -1,4 +1,4 @@
-"""What the tests of a suite came to: read from the records of a run, and compared between two packages."""
+"""The outcomes of a suite's tests, read from the records of a run and compared between two packages."""
 
 import json
 from dataclasses import dataclass, field
@@ -11,10 +11,10 @@ RANK = {"skipped": 0, "passed": 1, "failed": 2, "crashed": 3}
 class Run:
     """One run of a suite on one package."""
 
-    outcomes: dict[str, str] = field(default_factory=dict)  # the worst of each test
-    figures: dict[str, str] = field(default_factory=dict)  # what was measured
+    outcomes: dict[str, str] = field(default_factory=dict)  # the worst outcome of each test
+    figures: dict[str, str] = field(default_factory=dict)  # measured figures
     seconds: float = 0.0
-    stopped: str = ""  # why the run did not come to its end
+    stopped: str = ""  # why the run did not complete
 
     def count(self, *wanted: str) -> int:
         return sum(outcome in wanted for outcome in self.outcomes.values())
@@ -38,7 +38,10 @@ class Run:
 
 
 def read(path: Path) -> Run:
-    """The run recorded in *path* (see record/sitecustomize.py). A test that started and never ended is "crashed"."""
+    """Read the run recorded in *path* (see record/sitecustomize.py).
+
+    A test that started and did not end has "crashed".
+    """
     run, running = Run(), set()
     for line in path.read_text(errors="replace").splitlines() if path.is_file() else []:
         try:
@@ -57,7 +60,7 @@ def read(path: Path) -> Run:
 
 
 def differences(reference: Run, ours: Run) -> list[str]:
-    """The tests that pass on the reference and do not on ours, those that never ran there included."""
+    """Return the tests that pass on the reference but not on ours, including those that never ran on ours."""
     return sorted(
         test
         for test, outcome in reference.outcomes.items()
@@ -67,7 +70,7 @@ def differences(reference: Run, ours: Run) -> list[str]:
 
 @dataclass
 class Repeats:
-    """How often a test failed: in the run that showed the difference, and when it was repeated."""
+    """How often a test failed, in the run that showed the difference and in the repetitions."""
 
     times: int = 1
     reference: int = 0
@@ -75,13 +78,13 @@ class Repeats:
 
     def add(self, reference: Run, ours: Run, test: str) -> None:
         self.times += 1
-        # A test that did not run at all says nothing about the reference.
+        # A test that did not run shows nothing about the reference.
         self.reference += reference.outcomes.get(test) in ("failed", "crashed")
         self.ours += ours.outcomes.get(test) != "passed"
 
     @property
     def is_flaky(self) -> bool:
-        """Whether the difference is chance: it did not come again, or the reference fails as well."""
+        """Whether the difference is chance: it did not recur, or the reference fails as well."""
         return self.ours == 1 or self.reference > 0
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of its own for a suite: on the loopback interface, its data in a folder that goes with it."""
+"""A PostgreSQL server for one suite, on the loopback interface. Its data is deleted with it."""
 
 import contextlib
 import grp
@@ -21,7 +21,7 @@ def free_port() -> int:
 
 
 def binaries() -> Path:
-    """The folder of the newest server's programs. Debian keeps them out of PATH."""
+    """Return the folder of the newest server's programs. Debian does not put them in PATH."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     found = versions[-1] if versions else shutil.which("initdb")
     if not found:
@@ -35,7 +35,7 @@ URI = f"postgresql+asyncpg://scott:tiger@127.0.0.1:{PORT}/{DATABASE}"
 
 @contextlib.contextmanager
 def server():
-    """Runs the server at PORT. The server refuses to be root: then the user postgres, whom Debian's package makes, runs it."""
+    """Runs the server at PORT. It refuses to run as root, and then runs as the user postgres of Debian's package."""
     programs = binaries()
     folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
     as_user = {}
@@ -112,7 +112,7 @@ def server():
             time.sleep(0.2)
         else:
             raise RuntimeError((folder / "log").read_text())
-        # As SQLAlchemy's README.unittests.rst asks for.
+        # As SQLAlchemy's README.unittests.rst requires.
         run(
             "psql",
             "-h",

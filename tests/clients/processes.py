@@ -1,4 +1,4 @@
-"""Child processes that end when their time is up, with all they started."""
+"""Child processes with a time limit. They are killed with all their descendants."""
 
 import contextlib
 import os
@@ -24,7 +24,10 @@ def run(
     env: dict[str, str],
     progress: Callable[[float], None] = lambda seconds: None,
 ) -> int | None:
-    """Run *command* with its output appended to *log*. Returns its exit status, or None if *limit* seconds were over."""
+    """Run *command*, and append its output to *log*.
+
+    Returns its exit status, or None if it took more than *limit* seconds.
+    """
     begin = time.monotonic()
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "ab") as output:

@@ -1,4 +1,4 @@
-"""The results of all suites as they stand, as the tables of docs/clients.md."""
+"""Writes the stored results of all suites as the tables of docs/clients.md."""
 
 import json
 import re
@@ -72,7 +72,7 @@ def tables(results: list[dict], missing: list[str]) -> str:
             for result in results
             if "unavailable" in result
         ]
-        + [f"- {suite}: no results of this version are kept here" for suite in missing],
+        + [f"- {suite}: no results of this version are stored here" for suite in missing],
     )
     lines += _section(
         ["### Measured in the sessions", "", *FIGURES_HEADING], [line for result in ran for line in _figures(result)]
@@ -81,13 +81,13 @@ def tables(results: list[dict], missing: list[str]) -> str:
 
 
 def put_between(page: Path, begin: str, end: str, text: str) -> None:
-    """Replace what stands between the marks *begin* and *end* of *page* by *text*."""
+    """Replace the text between the marks *begin* and *end* of *page* by *text*."""
     before, rest = page.read_text().split(begin)
     page.write_text(f"{before}{begin}\n\n{text}{end}{rest.split(end)[1]}")
 
 
 def write(page: Path, folder: Path, order: list[str]) -> None:
-    """Put the results kept in *folder* of the suites named in *order* between the marks of *page*."""
+    """Write the results stored in *folder*, of the suites named in *order*, between the marks of *page*."""
     results = [json.loads(path.read_text()) for path in folder.glob("*.json")]
     results = [result for result in results if result["suite"] in order]
     results.sort(key=lambda result: (order.index(result["suite"]), _version(result)))

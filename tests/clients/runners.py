@@ -1,4 +1,4 @@
-"""How the suites are run: by pytest, by gevent's own runner, or as a session that uses a client like an application."""
+"""Runs suites: with pytest, with gevent's own runner, or as a session that uses a client like an application."""
 
 import json
 import os
@@ -24,19 +24,19 @@ class Suite:
     """One suite of a client."""
 
     name: str
-    client: str  # the distribution whose version is reported
+    client: str  # distribution whose version is reported
     requirements: tuple[str, ...]
     limit: float  # seconds for a run on one package
     fast: bool = False  # part of the subset for continuous integration
-    long: bool = False  # only runs when it is asked for
+    long: bool = False  # runs only on request
     built: tuple[str, ...] = ()  # requirements that publish no wheel
     variables: tuple[tuple[str, str], ...] = ()
-    needs: tuple[str, ...] = ()  # system commands, installed by the runner where it may
+    needs: tuple[str, ...] = ()  # system commands, which the runner installs if it may
     around: Callable | None = None  # a context manager that provides a server
-    can_not_pass: tuple[tuple[str, str], ...] = ()  # on ours: what the identity of a test ends with, and the reason
+    can_not_pass: tuple[tuple[str, str], ...] = ()  # on ours: the end of a test's identity, and the reason
 
     def reason_not_to_pass(self, test: str) -> str | None:
-        """Why *test* can't pass on ours, if it is known not to."""
+        """Return why *test* can't pass on ours, or None if it is not known to fail."""
         return next((reason for end, reason in self.can_not_pass if test.partition("[")[0].endswith(end)), None)
 
     def run(
@@ -44,14 +44,14 @@ class Suite:
     ) -> str:
         """Run the suite on "reference" or "ours", or just the tests *only*, in *folder*.
 
-        The records go to its file "records".
+        The records are written to the file "records" in it.
 
-        Returns why the run did not come to its end, or nothing.
+        Returns why the run did not complete, or an empty value.
         """
         raise NotImplementedError
 
     def is_shown_by(self, runs: dict[str, outcomes.Run]) -> bool:
-        """Whether the *runs* on both packages, among which there is no difference, show anything."""
+        """Whether *runs* on both packages that do not differ prove anything."""
         return runs["reference"].count("passed") > 0
 
     def start(
@@ -85,10 +85,10 @@ class Pytest(Suite):
 
     arguments: tuple[str, ...]
     from_source: bool = False
-    is_configured: bool = False  # the source distribution says how pytest is to behave
+    is_configured: bool = False  # the source distribution has the configuration of pytest
     leave_out: tuple[str, ...] = ()  # folders of the source distribution: the package itself
     python_options: tuple[str, ...] = ()
-    adapter: str = ""  # a plugin of adapters/, on ours only: what puts greenlet.aio in the place of the client's own
+    adapter: str = ""  # a plugin of adapters/, only on ours: replaces the client's own functions by greenlet.aio
     seconds_a_test: int = 60
 
     def run(self, package, python, folder, progress, only=None):
@@ -96,7 +96,7 @@ class Pytest(Suite):
         if self.from_source:
             shutil.copytree(environments.sources(python, self.client, self.leave_out), work, dirs_exist_ok=True)
         if not self.is_configured:
-            (work / "pytest.ini").touch()  # or pytest takes that of this project
+            (work / "pytest.ini").touch()  # otherwise pytest uses the configuration of this project
         lists = {"RECORD_DONE": folder / "done"}
         lists["RECORD_DONE"].write_text("")
         if only is not None:
@@ -130,7 +130,7 @@ class Pytest(Suite):
                 return f"stopped after {self.limit:.0f} s"
             if status in (0, 1, 5):  # passed, some failed, none collected
                 return ""
-            # A crash, or a test that ran over its time and took the process along: the rest still runs.
+            # A crash, or a test that exceeded its time and ended the process: run the other tests.
             seen = outcomes.read(folder / "records").outcomes
             if len(seen) == done:
                 return f"pytest ended with status {status}"
@@ -165,9 +165,9 @@ class Gevent(Suite):
         return f"stopped after {self.limit:.0f} s" if status is None else ""
 
     def _provide_distribution(self, python: Path) -> None:
-        """Put the parts of the source distribution that tests use where gevent looks for them: above its package.
+        """Copy the parts of the source distribution that tests use to the folder above gevent's package.
 
-        They are the examples, and the standard library's tests that run with everything monkey-patched.
+        They are the examples, and the standard library's tests that run monkey-patched.
         """
         source, root = environments.sources(python, self.client), python.parent.parent
         shutil.copy(source / "setup.py", root)
@@ -175,7 +175,7 @@ class Gevent(Suite):
             shutil.copytree(source / folder, root / folder, dirs_exist_ok=True)
 
     def _files(self, tests: Iterable[str]) -> list[str]:
-        # Those of the standard library can only be run all at once.
+        # The tests of the standard library can only be run all at once.
         names = {
             "test___monkey_patching"
             if "gevent.testing.monkey_test" in test
@@ -185,7 +185,7 @@ class Gevent(Suite):
         return [f"{name}.py" for name in sorted(names)]
 
     def _record_processes(self, log: Path, start: int, records: Path) -> None:
-        """Add an outcome for each process: some tests are no unittest, and a process may crash at its end."""
+        """Add an outcome for each process: some tests do not use unittest, and a process may crash at its end."""
         with open(log, "rb") as file:
             file.seek(start)
             text = re.sub(r"\x1b\[[0-9;]*m", "", file.read().decode(errors="replace"))
@@ -197,7 +197,7 @@ class Gevent(Suite):
 
 @dataclass(frozen=True, kw_only=True)
 class Session(Suite):
-    """A script of applications/ that uses the client as an application does, and checks what comes of it."""
+    """A script of applications/ that uses the client as an application does, and checks the results."""
 
     script: str
     arguments: tuple[str, ...] = ()
@@ -212,5 +212,5 @@ class Session(Suite):
         return f"stopped after {self.limit:.0f} s" if status is None else ""
 
     def is_shown_by(self, runs):
-        # The checks are our own: here they hold.
+        # The checks are our own, so all must pass here.
         return runs["ours"].count("passed") == runs["ours"].ran

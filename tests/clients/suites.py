@@ -31,7 +31,7 @@ FAST_EVENTLET = tuple(
     f"tests/{name}_test.py" for name in ("greenthread", "greenpool", "event", "queue", "semaphore", "timeout", "timer")
 )
 
-# The tests of the asyncio extension, and those that run whole through it on an asynchronous driver.
+# The tests of the asyncio extension, and tests that run entirely through it on an asynchronous driver.
 SQLALCHEMY_TESTS = (
     "test/ext/asyncio",
     "test/base/test_concurrency.py",
@@ -54,15 +54,15 @@ def sqlalchemy(name: str, driver: str, uri: str, **more) -> Pytest:
         limit=1200,
         from_source=True,
         is_configured=True,
-        python_options=("-s",),  # its conftest.py then leaves the installed package in its place
+        python_options=("-s",),  # makes its conftest.py use the installed package
         arguments=("--dburi", uri, "-p", "no:logging", "--maxfail=100000", *SQLALCHEMY_TESTS),
         **more,
     )
 
 
-FOR_ANOTHER_TASK = "a task opens its portal itself: nobody can open it, or portals for a tree of tasks, from outside"
+FOR_ANOTHER_TASK = "a task opens its own portal; another task can't open it, nor portals for a tree of tasks"
 
-# Tests of greenback that greenlet.aio, in its place, can't pass.
+# Tests of greenback that can't pass on greenlet.aio.
 GREENBACK_ONLY = (
     ("::test_with_portal_run_tree", FOR_ANOTHER_TASK),
     ("::test_bestow", FOR_ANOTHER_TASK),
@@ -70,14 +70,17 @@ GREENBACK_ONLY = (
     ("::test_uncleanable_traceback", "await_(x) calls x.__await__(), as await does; greenback calls x.send()"),
     (
         "::test_magic",
-        "what trio's exceptions keep is released when the task has ended, so its __del__ can't wait; "
-        "greenback leaves it to the collector, which runs in another task",
+        "objects that trio's exceptions keep are released when the task has ended, so their __del__ can't wait; "
+        "with greenback, the collector releases them in another task",
     ),
 )
 
-# The same of SQLAlchemy.
+# Tests of SQLAlchemy that can't pass on greenlet.aio.
 SQLALCHEMY_ONLY = (
-    ("::test_await_only_error", "await_() works in a coroutine that a function awaits, where SQLAlchemy's refuses"),
+    (
+        "::test_await_only_error",
+        "await_() works in a coroutine that a function awaits, where SQLAlchemy's raises an error",
+    ),
 )
 
 
@@ -252,7 +255,7 @@ SUITES: list[Suite] = [
         requirements=("gevent", "psutil"),
         limit=900,
         long=True,
-        # Addresses are numbers: nothing to look up in threads.
+        # Addresses are numeric, so no name lookup uses threads.
         variables=(("GEVENT_RESOLVER", "block"),),
         script="echo.py",
         arguments=("300",),

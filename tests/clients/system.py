@@ -1,4 +1,4 @@
-"""What a suite needs of the system: commands and shared libraries, installed from Debian where that is possible."""
+"""The system commands and shared libraries that a suite needs, installed from Debian if possible."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from environments import Unavailable
 
-# Debian's package for a command, a shared library or a file.
+# Debian's package of a command, a shared library or a file.
 DEBIAN = {
     "postgres": "postgresql",
     "wrk": "wrk",
@@ -30,12 +30,12 @@ def have(name: str) -> bool:
         return Path(name).exists()
     if ".so" in name:
         return f"\t{name} " in subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True).stdout
-    # Debian keeps PostgreSQL's programs out of PATH.
+    # Debian does not put PostgreSQL's programs in PATH.
     return bool(shutil.which(name) or list(Path("/usr/lib/postgresql").glob(f"*/bin/{name}")))
 
 
 def install(names: tuple[str, ...]) -> None:
-    """Install the system packages that bring *names*, where that is possible. Raises Unavailable."""
+    """Install the system packages that contain *names*, if possible. Raises Unavailable."""
     missing = [DEBIAN[name] for name in names if not have(name)]
     if missing and os.getuid() == 0 and shutil.which("apt-get"):
         for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *missing]):
@@ -52,7 +52,7 @@ def install(names: tuple[str, ...]) -> None:
 
 
 def version(name: str) -> str:
-    """The version of Debian's package that brings *name*."""
+    """Return the version of Debian's package that contains *name*."""
     found = subprocess.run(
         ["dpkg-query", "--show", "--showformat=${Version}", DEBIAN[name]], capture_output=True, text=True
     )

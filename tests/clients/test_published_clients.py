@@ -1,4 +1,4 @@
-"""Packages from PyPI that are built on greenlet, as the wheels they publish."""
+"""Packages from PyPI that use greenlet, from their published wheels."""
 
 import importlib.util
 
@@ -8,7 +8,7 @@ from support.processes import output_of
 
 
 def client(name):
-    """Skips a test where *name* is not installed: there is no wheel of it for every interpreter."""
+    """Skips a test if *name* is not installed: it does not have a wheel for every interpreter."""
     return pytest.mark.skipif(importlib.util.find_spec(name) is None, reason=f"{name} is not installed")
 
 

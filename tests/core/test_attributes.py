@@ -1,4 +1,4 @@
-"""Attributes of a greenlet, its repr and truth value, and what can't be done with one."""
+"""Attributes of a greenlet, its repr and truth value, and unsupported operations."""
 
 import copy
 import functools
@@ -18,7 +18,7 @@ STATES = ["unstarted", "suspended", "current", "finished"]
 
 @pytest.fixture(params=STATES)
 def in_state(request):
-    """Call a function with a greenlet of each state; the result is a pair of the state and its result."""
+    """A function that calls its argument with a greenlet in a state, and returns the state and the result."""
 
     def call(function):
         state = request.param

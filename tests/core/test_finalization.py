@@ -1,4 +1,4 @@
-"""What functions and methods do once the interpreter is being finalized: in a destructor that runs then.
+"""The results of functions and methods in a destructor that runs during the interpreter's finalization.
 
 The entries of the C API are in capi/test_interpreters.py.
 """
@@ -6,7 +6,7 @@ The entries of the C API are in capi/test_interpreters.py.
 import pytest
 from support.processes import output_of
 
-# What is there when the destructor runs.
+# The objects that exist when the destructor runs.
 PRELUDE = """
 import asyncio, builtins, sys
 import greenlet as package
@@ -116,7 +116,7 @@ TASKLETS = {
     "stackless.schedule() is stackless.getmain()": "True",
     "tasklet.alive": "False",
     "stackless.run()": "None",
-    "channel.balance": "0",  # who waited has been killed by a function of atexit
+    "channel.balance": "0",  # an atexit function has killed the waiting tasklet
     "channel.send(1)": "RuntimeError",
     "stackless.channel().receive()": "RuntimeError",
     "stackless.tasklet(len)('abc').run()": "None",

@@ -1,4 +1,4 @@
-"""The collector sees into suspended greenlets: cycles through their frames are garbage like any other."""
+"""The collector visits the frames of suspended greenlets: unreachable cycles through them are collected."""
 
 import contextvars
 import gc
@@ -19,10 +19,10 @@ class Local:
     pass
 
 
-@pytest.mark.skipif(not HAS_ADDRESS_SANITIZER, reason="needs AddressSanitizer, which reports it")
+@pytest.mark.skipif(not HAS_ADDRESS_SANITIZER, reason="needs the report of AddressSanitizer")
 @pytest.mark.parametrize("run", ["lambda: None", "None"], ids=["finished", "unstarted"])
 def test_the_use_of_a_freed_greenlet_is_reported(run):
-    # So builds with that tool keep no freed greenlet for reuse.
+    # This shows that builds with AddressSanitizer keep no freed greenlet for reuse.
     done = run_python(f"""
         import ctypes
         from greenlet import greenlet
@@ -178,7 +178,7 @@ def test_a_cycle_in_a_suspended_generator():
     alive = weakref.ref(cell[0])
     del cell, it
     collect()
-    # A running generator is not looked into by every version of the interpreter.
+    # Some versions of the interpreter do not visit a running generator.
     assert alive() is None or sys.version_info < (3, 15)
 
 
@@ -351,7 +351,7 @@ def test_thousands_of_cycles_leave_nothing_behind():
 
 
 class TestWhatTheReferenceLeaks:
-    """Situations that the documentation and the tracker of greenlet 3.5 name as leaks."""
+    """Cases that the documentation and the issue tracker of greenlet 3.5 describe as leaks."""
 
     def test_cycles_that_a_suspended_frame_made_and_dropped(self):
         alive = []
@@ -473,7 +473,7 @@ class TestWhatTheReferenceLeaks:
 
 
 def test_a_collection_frees_what_a_suspended_greenlet_had_kept_in_no_promised_order():
-    # An earlier collection, which sees what the greenlet keeps, changes the order of the collector's list.
+    # An earlier collection visits what the greenlet keeps, which changes the order of the collector's list.
     class Witness:
         def __init__(self, number):
             self.itself = self

@@ -1,4 +1,4 @@
-"""A greenlet whose last reference goes: GreenletExit is thrown into it."""
+"""When the last reference to a greenlet is released, GreenletExit is thrown into it."""
 
 import gc
 import sys
@@ -11,7 +11,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 
 def keeper(events, action=None):
-    """A suspended greenlet that notes how it ends, and calls *action* when it is told to."""
+    """Return a suspended greenlet that records how it ends, and calls *action* when it is resumed for that."""
 
     def run():
         try:
@@ -142,7 +142,7 @@ def test_finally_blocks_may_switch():
             other.switch("from finally")
             events.append("finally goes on")
 
-    # `other` switches to its parent, which is by then the greenlet that is being killed.
+    # `other` switches to its parent, which is now the greenlet being killed.
     g = suspended(run)
     del g
     assert events == ["from finally", "finally goes on"]

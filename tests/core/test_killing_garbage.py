@@ -1,4 +1,4 @@
-"""Greenlets that are garbage are killed, and what they do about it."""
+"""Garbage greenlets are killed, and may react to that."""
 
 import gc
 import sys
@@ -17,7 +17,7 @@ class Local:
 
 
 class EventLoop:
-    """As those of clients: whatever a callback raises is swallowed, but for what ends the process."""
+    """An event loop like those of clients: it swallows exceptions of callbacks, except those that end the process."""
 
     def __init__(self, callback, rounds):
         self.callback = callback
@@ -130,8 +130,8 @@ def test_cycles_in_another_thread_are_collected_there():
 
 
 def test_one_to_be_killed_may_finish_before_it_is():
-    # Collected in another thread, they are to be killed in theirs. The first one, when that happens, switches to the others, which
-    # are killed too, and starts one on a stack that was theirs: crash.
+    # Another thread collects the greenlets, so their own thread has to kill them. The first one that is killed switches
+    # to the others, which are in the same list, and then starts one that reuses a stack of theirs: crash.
     assert (
         output_of(
             """
@@ -172,7 +172,10 @@ def test_one_to_be_killed_may_finish_before_it_is():
 
 
 def make_cycle(begins):
-    """A greenlet, not begun, in a cycle with a function that it calls when it ends, and with the one that *begins* it in a destructor."""
+    """Create an unstarted greenlet in a cycle with a function that it calls when it ends, and with an owner.
+
+    The owner's destructor calls *begins* with the greenlet. Returns the log of the function.
+    """
 
     class Owner:
         def __del__(self):
@@ -196,7 +199,8 @@ def make_cycle(begins):
 
 
 def test_what_begins_in_a_destructor_is_not_cleared_by_the_same_collection():
-    # The collector has finalized it when it had not begun, and does so once: it was killed when the function had lost its variables.
+    # The collector finalizes a greenlet once, here before it started. It was then killed after the function's variables
+    # had been cleared.
     log = make_cycle(lambda g: g.switch())
     gc.collect()
     gc.collect()
@@ -210,6 +214,6 @@ def test_what_begins_after_a_destructor_has_resurrected_it_is_killed_when_it_is_
     resurrected[0].switch()
     assert log == []
     resurrected.clear()
-    gc.collect()  # in which it becomes to be finalized again
+    gc.collect()  # this collection only makes it possible to finalize it again
     gc.collect()
     assert log == ["cleaned up"]

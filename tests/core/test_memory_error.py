@@ -1,4 +1,4 @@
-"""No memory for the stack of a greenlet: MemoryError, and all others go on."""
+"""No memory for the stack of a greenlet raises MemoryError, and all other greenlets continue."""
 
 import sys
 
@@ -8,13 +8,14 @@ from support.processes import output_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits address space as Linux does")
 
-# AddressSanitizer ends the process when it gets no memory for its own records. So less than a stack is left for them.
+# AddressSanitizer ends the process if it gets no memory for its own records, so some memory, less than a stack, is
+# spared.
 SPARE = 48 << 20 if HAS_ADDRESS_SANITIZER else 0
 NEEDS_NO_SPARE = pytest.mark.skipif(
     HAS_ADDRESS_SANITIZER, reason="AddressSanitizer gets no memory for its own records then"
 )
 
-# The programs below begin with it: there is address space for some greenlets but not for many.
+# The beginning of the programs below: there is address space for some greenlets, but not for many.
 LIMITED = (
     f"SPARE = {SPARE}"
     + """
@@ -56,7 +57,7 @@ g, greenlets, message = fill()
 
 
 def output_when_full(source):
-    """What *source* prints where `greenlets` are as many as there is memory for, and `g` is one too many."""
+    """Return the output of *source*, which runs when memory is full of `greenlets`, and `g` could not be started."""
     return output_of(LIMITED + source)
 
 

@@ -1,4 +1,4 @@
-"""What exceptions say: the fact that the reader needs, below the reference's words where programs may look for these."""
+"""Messages of exceptions have the details that a reader needs, after the reference's text where programs match it."""
 
 import asyncio
 import re

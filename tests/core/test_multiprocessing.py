@@ -1,4 +1,4 @@
-"""Worker processes, started in each way, from a greenlet and with greenlets suspended."""
+"""Worker processes of each start method, started in a greenlet while greenlets are suspended."""
 
 import multiprocessing
 import os

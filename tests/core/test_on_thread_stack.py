@@ -1,4 +1,4 @@
-"""greenlet.on_thread_stack(): a call on the thread's own stack, from a greenlet that has another one."""
+"""greenlet.on_thread_stack(): a greenlet calls a function on the thread's own stack."""
 
 import contextvars
 import ctypes
@@ -212,7 +212,7 @@ def down_through_c(depth):
     return max(map(down_through_c, [depth - 1])) + 1 if depth else 0
 
 
-# regcomp() calls itself for each parenthesis, and the interpreter can not tell.
+# regcomp() recurses for each parenthesis, without the interpreter's stack checks.
 NEST = """
 import ctypes, sys
 from greenlet import greenlet, on_thread_stack, stack_size
@@ -226,7 +226,7 @@ def nest(depth):
 
 
 def most_nested():
-    """How deep regcomp() can nest on the stack of the main thread, within 2 %."""
+    """Return how deep regcomp() can recurse on the stack of the main thread, within 2 %."""
     works, fails = 100, 1_000_000
     while fails - works > works // 50:
         depth = (works + fails) // 2

@@ -1,4 +1,4 @@
-"""The tree of greenlets: who goes on when a greenlet finishes, and how parents are set."""
+"""The tree of greenlets: a finished greenlet resumes its parent, and parents can be set."""
 
 import contextvars
 import sys
@@ -307,7 +307,7 @@ def test_a_greenlet_exit_for_a_finished_greenlet_starts_the_parent_without_argum
 
 
 def test_a_parent_that_becomes_a_child_during_a_kill_makes_no_cycle():
-    # While a greenlet is killed, its parent is the one that dropped it, so the old parent may be put below it.
+    # While a greenlet is killed, its parent is the greenlet that released it, so its old parent may become its child.
     parent = greenlet(lambda value=None: value)
     survivors = []
 
@@ -330,7 +330,8 @@ def test_a_parent_that_becomes_a_child_during_a_kill_makes_no_cycle():
 
 
 def test_a_chain_of_parents_is_released_in_order():
-    # CPython puts off what is nested too deep, contexts among it: a chain of greenlets must not count as nested.
+    # CPython delays deallocations that are nested too deeply, also of contexts. A chain of greenlets must not nest
+    # them.
     class Witness:
         def __init__(self, number):
             self.number = number
@@ -371,7 +372,7 @@ def test_a_chain_of_suspended_parents_is_killed_in_order(cls):
 
 
 def test_a_greenlet_is_active_until_it_has_passed_on_its_result():
-    # The parent has yet to be started, and looking for its `run` switches: away, and back to the greenlet that finishes.
+    # The parent is unstarted, and looking up its `run` switches away, and back to the finishing greenlet.
     class Parent(greenlet):
         @property
         def run(self):

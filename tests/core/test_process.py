@@ -1,4 +1,4 @@
-"""The end of the process with greenlets suspended, and fork()."""
+"""The end of the process while greenlets are suspended, and fork()."""
 
 import os
 import signal
@@ -123,7 +123,7 @@ class TestExit:
         assert (done.returncode, done.stdout) == (0, "end\n"), done
 
     def test_finally_blocks_of_module_level_greenlets(self):
-        # Whether they run is up to the order in which modules are cleared; that the process ends well is not.
+        # The order in which modules are cleared decides whether they run, but the process must always end normally.
         done = run_python(
             """
             from greenlet import getcurrent, greenlet

@@ -38,7 +38,7 @@ def test_a_hundred_thousand_live_one_after_the_other():
     assert sum(greenlet(lambda v: v).switch(1) for _ in range(100_000)) == 100_000
 
 
-# A chain of 100,000 parents, made from the youngest up: setting a parent looks at all of the ancestors it brings.
+# A chain of 100,000 parents, built from the youngest up, because setting a parent visits all its ancestors.
 CHAIN = """
 from greenlet import greenlet
 

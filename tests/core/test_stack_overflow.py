@@ -1,4 +1,4 @@
-"""Native overflow of a greenlet's stack: the end of the process, and greenlet.report_stack_overflow()."""
+"""Native overflow of a greenlet's stack ends the process; greenlet.report_stack_overflow() reports it."""
 
 import inspect
 import platform
@@ -13,9 +13,10 @@ import greenlet as package
 
 pytestmark = [
     pytest.mark.skipif(
-        platform.machine() not in ("x86_64", "aarch64"), reason="overflows are told from other faults on these only"
+        platform.machine() not in ("x86_64", "aarch64"),
+        reason="distinguishing overflows from other faults is not implemented here",
     ),
-    pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="AddressSanitizer ends the process its way"),
+    pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="AddressSanitizer handles the signal itself"),
     pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs a regcomp() that recurses"),
 ]
 
@@ -34,7 +35,7 @@ libc = ctypes.PyDLL(None)
 
 def overflow():
     print(repr(getcurrent()).split(" (")[0], flush=True)
-    # regcomp() calls itself for each parenthesis, and the interpreter can not tell.
+    # regcomp() recurses for each parenthesis, without the interpreter's stack checks.
     libc.regcomp(ctypes.create_string_buffer(256), b"(" * 500_000 + b"x" + b")" * 500_000, 1)
     print("survived", flush=True)
 """
@@ -45,7 +46,7 @@ REPORT = re.compile(
 
 
 def overflowing(source, **options):
-    """The report of *source*, which overflows a stack: the greenlet named, its stack size; None if there is none."""
+    """Run *source*, which overflows a stack. Returns the reported greenlet and stack size, or None without a report."""
     done = run_python(PROGRAM + inspect.cleandoc(source), faulthandler=False, **options)
     assert done.returncode == -signal.SIGSEGV, done
     reports = REPORT.findall(done.stderr)

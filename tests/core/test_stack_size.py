@@ -19,7 +19,7 @@ REPORT = "import greenlet; print(greenlet.stack_size(), greenlet.greenlet(len).s
 
 
 def default_with(limit, soft):
-    """The size that stacks have by default in a process with a soft limit of a resource, None for unlimited."""
+    """Return the default size of stacks in a process with a soft limit of a resource; None is unlimited."""
     return int(
         output_of(
             f"""
@@ -197,7 +197,7 @@ def test_suspended_greenlets_keep_their_stacks(stack_size):
 
 
 def test_objects_are_freed_at_once_on_the_smallest_stack():
-    # CPython puts off the deallocation of containers where little of a stack is left, and must not think so here.
+    # CPython delays deallocating containers when little stack is left, which must not happen here.
     assert (
         output_of(
             """
@@ -224,7 +224,7 @@ def test_objects_are_freed_at_once_on_the_smallest_stack():
     )
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="CPython 3.11 does not watch the C stack")
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="CPython 3.11 does not check the C stack")
 def test_what_is_put_off_near_the_end_of_a_stack_is_done_before_the_greenlet_ends():
     assert (
         output_of(

@@ -1,4 +1,4 @@
-"""What can go wrong when a greenlet is started; the attribute `run`."""
+"""Errors when a greenlet is started, and the attribute `run`."""
 
 import weakref
 
@@ -152,7 +152,7 @@ def test_a_run_that_deletes_itself_from_the_instance_is_safe():
 
 
 def test_letting_go_of_the_constructors_run_may_switch():
-    # The run attribute of the subclass is used. That given to the constructor is destroyed at the start.
+    # The `run` of the subclass is used. The one passed to the constructor is released at the start.
     main = getcurrent()
     order = []
 

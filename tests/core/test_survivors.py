@@ -1,4 +1,4 @@
-"""Greenlets that survive GreenletExit: they are not killed again, do not run among cleared objects, and are freed in the end."""
+"""Greenlets that survive GreenletExit are not killed again, do not run among cleared objects, and are finally freed."""
 
 import contextvars
 import gc
@@ -31,7 +31,7 @@ def test_a_greenlet_that_survives_its_kill_is_not_killed_again(cls, capsys):
 
 
 def test_one_that_is_never_resumed_while_it_kills_another_is_a_survivor(capsys):
-    # The one that was killed kept a reference to the killer as its parent, and nobody noticed that the killer was lost.
+    # The killed greenlet kept a reference to the killer as its parent, so the lost killer was not reported.
     class Leaves:
         def __del__(self):
             getcurrent().parent.switch()
@@ -40,7 +40,7 @@ def test_one_that_is_never_resumed_while_it_kills_another_is_a_survivor(capsys):
         try:
             getcurrent().parent.switch()
         except GreenletExit:
-            return Leaves()  # which goes when the kill is nearly over
+            return Leaves()  # released when the kill is nearly over
 
     def killer():
         g = greenlet(killed, getcurrent().parent)
@@ -58,7 +58,7 @@ def test_one_that_is_never_resumed_while_it_kills_another_is_a_survivor(capsys):
 
 
 def make_surviving_garbage(cls, exits, at_exit):
-    """Makes a suspended greenlet that only its own frame refers to, and that survives one GreenletExit."""
+    """Create a suspended greenlet that only its own frame references, and that survives one GreenletExit."""
 
     def run(me):
         try:
@@ -75,7 +75,7 @@ def make_surviving_garbage(cls, exits, at_exit):
 
 
 def test_a_survivor_of_garbage_collection_does_not_run_among_cleared_objects():
-    # Its context had been cleared when it was thrown GreenletExit for the second time, and the process crashed.
+    # GreenletExit was once thrown a second time, after the greenlet's context had been cleared: crash.
     ends = []
 
     def end():
@@ -129,7 +129,8 @@ def test_a_survivor_goes_with_its_thread():
 
 
 def test_a_greenlet_with_a_destructor_does_not_run_among_cleared_objects():
-    # Its __del__ is what the collector calls, so the greenlet was first ended when objects were being cleared.
+    # The collector calls __del__ instead of killing the greenlet, which was then killed while objects were being
+    # cleared.
     class WithDestructor(greenlet):
         def __del__(self):
             pass
@@ -142,13 +143,14 @@ def test_a_greenlet_with_a_destructor_does_not_run_among_cleared_objects():
 
 @pytest.mark.parametrize("cls", [greenlet, Subclass])
 def test_a_survivor_that_becomes_garbage_later_does_not_run_among_cleared_objects(cls):
-    # CPython finalizes an instance of a Python class once: here that was when its last reference went, which it survived.
+    # CPython finalizes an instance of a Python class once. Here that happens when the last reference is released, and
+    # the greenlet survives it.
     def run(main, exceptions):
         friend = None
         try:
             main.switch()
         except GreenletExit as error:
-            friend = greenlet(lambda: None)  # a child, which refers to its parent
+            friend = greenlet(lambda: None)  # a child, which references its parent
             try:
                 main.switch()
             finally:
@@ -178,7 +180,7 @@ def test_a_survivor_that_finishes_later_is_freed(capsys):
     reference = weakref.ref(g)
     g.switch()
     del g
-    children.pop().switch()  # its parent goes on when it finishes
+    children.pop().switch()  # resumes its parent when it finishes
     assert reference() is None
 
 

@@ -1,4 +1,4 @@
-"""switch(): which values arrive, and from where it may be called."""
+"""switch(): the values that it passes, and the places where it may be called."""
 
 import gc
 import sys

@@ -1,4 +1,4 @@
-"""What becomes of greenlets when their thread ends."""
+"""Greenlets when their thread ends."""
 
 import contextvars
 import gc
@@ -70,7 +70,7 @@ class TestEnd:
         in_thread(target)
         collect()
         getcurrent()
-        assert events in (["finally"], [])  # which of the two ends first is up to the interpreter
+        assert events in (["finally"], [])  # the interpreter decides which of the two is released first
         del local
 
     def test_what_the_frames_of_a_held_greenlet_own_is_released_with_it(self):
@@ -101,7 +101,7 @@ class TestEnd:
             return greenlets, [g.gr_frame for g in greenlets]
 
         held = [in_thread(target) for _ in range(5)]
-        # Others use the memory of the thread states that are gone.
+        # Other objects reuse the memory of the freed thread states.
         noise = [bytearray(b"\xff" * size) for size in range(500, 5000, 10) for _ in range(5)]
         collect()
         for greenlets, frames in held:
@@ -171,7 +171,7 @@ class TestEnd:
 
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
     def test_a_thread_may_end_inside_a_greenlet(self):
-        # Its exception ends the thread; the greenlet's result goes to the main greenlet of the thread as usual.
+        # The exception goes to the thread's main greenlet as usual, and ends the thread.
         results = []
 
         def target():
@@ -184,8 +184,8 @@ class TestEnd:
         assert in_thread(lambda: greenlet(lambda: "fine").switch()) == "fine"
 
     def test_what_runs_when_a_thread_ends_belongs_to_it_though_another_one_ends_meanwhile(self):
-        # It was looked for in what the thread had released already, so another main greenlet was made: the greenlet that runs was
-        # none of that one's.
+        # The thread's record was looked up in a dictionary that it had already released, so a second main greenlet was
+        # created, to which the running greenlet did not belong.
         assert (
             output_of(
                 """
@@ -272,7 +272,7 @@ def test_what_a_thread_owns_may_use_greenlets_when_it_goes():
         thread = threading.Thread(target=target)
         thread.start()
         thread.join()
-        del thread  # since 3.14 it has the context that the thread ran in
+        del thread  # from 3.14 on it keeps the context that the thread ran in
     assert len(ended_in) == 9
     assert all("current active" in text for text in ended_in)
     assert _greenlet.get_total_main_greenlets() == before

@@ -14,7 +14,7 @@ from greenlet import error, getcurrent, greenlet
 
 
 def run_threads(source, functions, check=""):
-    """In a process of its own: *source*, then each of its *functions* in a thread, all at once, then *check*. Nothing may fail."""
+    """Run *source* in a new process, then each of its *functions* in a thread of its own, all at once, then *check*."""
     threads = f"""
 import threading
 
@@ -54,7 +54,7 @@ def test_the_context_of_a_suspended_greenlet_of_another_thread():
     thread.start()
     g = handed_over.get(timeout=30)
     try:
-        if IS_FREE_THREADED and sys.version_info < (3, 14):  # where threads can't be stopped
+        if IS_FREE_THREADED and sys.version_info < (3, 14):  # other threads can't be stopped there
             with pytest.raises(
                 ValueError, match="cannot get context of a greenlet that is running in a different thread"
             ):
@@ -118,8 +118,8 @@ def test_the_context_of_a_greenlet_may_be_read_and_set_while_its_thread_switches
 
 
 def test_threads_may_look_at_greenlets_of_a_thread_that_ends():
-    # Where threads do not take turns: who asks whether such a greenlet is dead frees what it holds, and the ending thread
-    # did the same with others at that time: crash.
+    # Reading `dead` of such a greenlet frees what it holds. Without a GIL the ending thread did so at the same time:
+    # crash.
     run_threads(
         """
         import functools, threading, time
@@ -170,7 +170,7 @@ def test_threads_may_look_at_greenlets_of_a_thread_that_ends():
 
 
 def test_greenlets_finish_while_other_threads_change_their_parents():
-    # Where threads do not take turns, a greenlet that finished went on in a parent that had been freed: crash.
+    # Without a GIL a finishing greenlet resumed a parent that had been freed: crash.
     run_threads(
         """
         import time
@@ -204,7 +204,7 @@ def test_greenlets_finish_while_other_threads_change_their_parents():
 
 
 def test_threads_that_change_parents_make_no_cycle():
-    # Where threads do not take turns, each had looked before the other one set its parent: the next switch never ended.
+    # Without a GIL each thread checked before the other set its parent: the next switch never ended.
     run_threads(
         """
         import sys
@@ -233,7 +233,7 @@ def test_threads_that_change_parents_make_no_cycle():
 
 
 def test_one_that_another_thread_starts_while_its_run_is_looked_up():
-    # It was switched to as if this thread had started it: crash.
+    # The switch continued as if this thread had started the greenlet: crash.
     class Contended(greenlet):
         @property
         def run(self):
@@ -264,7 +264,7 @@ def test_one_that_another_thread_starts_while_its_run_is_looked_up():
 
 
 def test_refusals_while_the_thread_of_the_greenlet_ends():
-    # They name its main greenlet, which it releases then.
+    # The message names the thread's main greenlet, which the thread releases at that moment.
     run_threads(
         """
         import threading, time
@@ -295,7 +295,7 @@ def test_refusals_while_the_thread_of_the_greenlet_ends():
 
 
 def test_threads_that_would_start_a_greenlet_at_once():
-    # Where threads do not take turns, each took it for its own because its parent was, at different moments: crash.
+    # Without a GIL each thread took the greenlet for its own, because at some moment the parent was its own: crash.
     run_threads(
         """
         import sys, threading, time
@@ -345,7 +345,7 @@ def test_threads_that_would_start_a_greenlet_at_once():
     ],
 )
 def test_an_attribute_may_be_read_while_another_thread_sets_it(attribute, value):
-    # Where threads do not take turns, what was read had been freed: crash.
+    # Without a GIL the value was freed while it was read: crash.
     run_threads(
         f"""
         import contextvars, time
@@ -371,7 +371,7 @@ def test_an_attribute_may_be_read_while_another_thread_sets_it(attribute, value)
 
 
 def test_run_is_set_while_another_thread_starts_the_greenlet():
-    # Of one that had started by then it was taken for the next greenlet that its thread was to kill: crash.
+    # If the greenlet had started by then, `run` was taken for the next greenlet in the kill queue: crash.
     run_threads(
         """
         import time
@@ -403,7 +403,9 @@ def test_run_is_set_while_another_thread_starts_the_greenlet():
     )
 
 
-@pytest.mark.skipif(not IS_FREE_THREADED, reason="threads take turns; `python -m tools stress` does it on all builds")
+@pytest.mark.skipif(
+    not IS_FREE_THREADED, reason="needs a free-threaded build; `python -m tools stress` runs it on all builds"
+)
 def test_threads_may_share_and_drop_each_others_greenlets_at_once():
-    # One that its thread kills while another is handing it over was once taken for one that can't be killed.
+    # A greenlet that its thread killed while another thread handed it over was once reported as a survivor.
     output_of_stress("threads.py", 5)

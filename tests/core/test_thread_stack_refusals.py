@@ -1,4 +1,4 @@
-"""In a function that on_thread_stack() has called, switches are refused and kills are postponed."""
+"""A function that on_thread_stack() calls can't switch, and kills are postponed until it returns."""
 
 import gc
 import weakref
@@ -15,7 +15,10 @@ from greenlet.generators import generator, yield_
 
 
 def refused(function, *args, exception=error):
-    """Has *function* refused a switch in a function that is called on the thread's stack of a new greenlet? The reason."""
+    """Call *function* through on_thread_stack() in a new greenlet.
+
+    Returns the message of the error that it must raise.
+    """
 
     def run():
         with pytest.raises(exception) as caught:
@@ -191,7 +194,7 @@ def test_garbage_that_is_found_there_is_killed_afterwards():
 def test_what_another_thread_released_is_killed_afterwards():
     log = []
     if IS_FREE_THREADED:
-        pytest.skip("another thread's last reference may be counted later there")
+        pytest.skip("the last reference of another thread may be released later there")
 
     def run():
         released = [killed_in(log)]

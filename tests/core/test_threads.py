@@ -1,4 +1,4 @@
-"""Greenlets belong to a thread: the errors that keep it so, and greenlets released in another thread."""
+"""Greenlets belong to a thread: errors in other threads, and greenlets released in another thread."""
 
 import gc
 import queue
@@ -111,7 +111,7 @@ class TestErrors:
             worker(run).switch()
 
     def test_the_frame_of_a_greenlet_of_another_thread(self, worker):
-        # Where threads do not take turns the other one may resume it at any time.
+        # Without a GIL the other thread may resume it at any time.
         assert (worker(suspended).gr_frame is None) == IS_FREE_THREADED
 
     def test_throw_into_a_greenlet_of_another_thread(self, worker):
@@ -254,7 +254,7 @@ class TestRelease:
         g = worker(lambda: greenlet(len))
         alive = weakref.ref(g)
         del g
-        worker(lambda: None)  # where there is no GIL, the last reference goes when the owner has time
+        worker(lambda: None)  # without a GIL, the owner releases the last reference later
         worker(lambda: None)
         assert alive() is None
 
@@ -274,7 +274,7 @@ def test_locks_can_be_held_across_switches():
             getcurrent().parent.switch()
 
     g = suspended(run)
-    # It belongs to the thread, so another greenlet of the thread may take it as well.
+    # The lock belongs to the thread, so another greenlet of the thread may acquire it too.
     assert lock.acquire(blocking=False)
     lock.release()
     g.switch()

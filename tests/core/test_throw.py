@@ -15,7 +15,7 @@ class Custom(Exception):
 
 
 def catcher():
-    """A suspended greenlet that returns what is raised in it, or what it is resumed with."""
+    """Return a suspended greenlet that returns the exception raised in it, or the value it is resumed with."""
 
     def run():
         try:

@@ -1,4 +1,4 @@
-"""Arguments of generators and coroutines: refused and released as those of native ones are."""
+"""Arguments of generators and coroutines are rejected and released like those of native ones."""
 
 import asyncio
 import gc
@@ -18,7 +18,7 @@ NAMES = ["a", "b", "c", "d"]
 
 
 def random_signature(choose):
-    """The text of a list of parameters."""
+    """Return the text of a random list of parameters."""
     parts, names = [], list(NAMES)
     choose.shuffle(names)
     positional = choose.randint(0, 3)
@@ -38,7 +38,7 @@ def random_signature(choose):
 
 
 def outcome(call):
-    """What a call raises, or 'made'; natively and here."""
+    """Return the message of the TypeError that a call raises, or 'made'."""
     try:
         made = call()
     except TypeError as error:
@@ -191,7 +191,7 @@ def test_what_async_makes_is_what_it_is_to_inspect(is_asked):
 # --- when they are released -----------------------------------------------------------------------------------------
 
 GIVES_UP = not (IS_DEBUG_BUILD or IS_FREE_THREADED)
-only_where_given_up = pytest.mark.skipif(not GIVES_UP, reason="the counts of references are not to be touched here")
+only_where_given_up = pytest.mark.skipif(not GIVES_UP, reason="these builds do not release arguments early")
 
 
 class Chunk:
@@ -199,7 +199,7 @@ class Chunk:
 
 
 def log_of_arguments(make, number):
-    """When a function releases its arguments: before and after `del`, each argument, as it is seen in the function and outside."""
+    """Record which arguments are alive before and after `del`, as seen within the function and outside."""
     log, alive = [], []
 
     def note(*text):

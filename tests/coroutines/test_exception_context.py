@@ -1,7 +1,7 @@
-"""`__context__` of exceptions that come into a suspended body from outside: as in native generators and coroutines.
+"""`__context__` of exceptions that enter a suspended body from outside, compared with native generators and coroutines.
 
-Random programs are written down once and run twice, with `yield` or `await` and with calls of ours. What both log has to be the same:
-each exception that is caught, inside or outside, with its chain.
+Each random program runs twice, with `yield` or `await` and with our functions. Both runs must log the same: each
+exception that is caught, inside or outside, with its chain.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ class Failure(Exception):
 
 
 def chain(error):
-    """An exception and those it leads to, as text."""
+    """Return an exception and its chain of contexts as text."""
     links = []
     while error is not None and len(links) < 20:
         cause = "" if error.__cause__ is None else f" from {error.__cause__!r}"
@@ -33,7 +33,7 @@ def chain(error):
 
 
 class Manager:
-    """Logs the exception it is left with; swallows it, or raises another, as its number says."""
+    """Logs the exception that leaves the block; swallows it or raises another one, depending on its number."""
 
     def __init__(self, log, number):
         self.log, self.number = log, number
@@ -49,7 +49,7 @@ class Manager:
 
 
 class Iterator:
-    """What is awaited has no throw() and no close()."""
+    """An awaitable without throw() and close()."""
 
     def __init__(self, number):
         self.number = number
@@ -110,7 +110,7 @@ ERRORS = ["KeyError", "ValueError", "Failure"]
 
 
 def random_body(choose, depth, awaits):
-    """Lines of a function, in which PAUSE(x) is to be replaced."""
+    """Return random lines of a function, in which the caller replaces PAUSE(x)."""
     lines = []
     for _ in range(choose.randint(1, 3)):
         number = choose.randrange(1000)
@@ -146,7 +146,7 @@ def random_block(choose, depth, awaits):
 
 
 def compiled(lines, definition, pause, **names):
-    first = "PAUSE(make('plain', log, 0))" if "await" in pause else "PAUSE(0)"  # or it would be no native generator
+    first = "PAUSE(make('plain', log, 0))" if "await" in pause else "PAUSE(0)"  # makes it a native generator
     source = "\n".join([definition, f"    {first}", *(f"    {line}" for line in lines)]).replace("PAUSE(", pause)
     namespace = {
         "Failure": Failure,
@@ -161,7 +161,7 @@ def compiled(lines, definition, pause, **names):
 
 
 def use(make, seed):
-    """What a consumer, the same for a seed, sees of a generator or coroutine, and what that logs."""
+    """Use a generator or coroutine in a random way, which depends only on the seed. Returns the common log of both."""
     choose, log = random.Random(seed), []
     body = make(log)
 
@@ -194,7 +194,7 @@ def use(make, seed):
                 step_and_log()
         else:
             step_and_log()
-    for _ in range(100):  # to its end, which the collector must not be left to reach
+    for _ in range(100):  # run it to its end, so that the collector does not have to end it
         try:
             body.throw(KeyboardInterrupt)
         except BaseException as error:
@@ -231,7 +231,7 @@ def test_random_coroutines_log_the_same_as_native_ones(part):
             return await native(log)
 
         log = use(awaiting, seed)
-        # What is still suspended when its coroutine has ended is released at some later time.
+        # A body that is still suspended when its coroutine has ended is released some time later.
         ended = next((i for i, line in enumerate(log) if "ignored GeneratorExit" in str(line)), None)
         assert use(async_(function), seed)[:ended] == log[:ended], "\n".join(lines)
         contexts += sum(" < " in str(line) for line in log)
@@ -239,7 +239,7 @@ def test_random_coroutines_log_the_same_as_native_ones(part):
 
 
 class Driven:
-    """An asynchronous generator that awaits nothing, with the methods of a generator."""
+    """An asynchronous generator that awaits nothing, wrapped with the methods of a generator."""
 
     def __init__(self, generator):
         self.generator = generator

@@ -1,4 +1,4 @@
-"""f_back of the outermost frame of a function in a generator or coroutine: the consumer, while it runs; nothing, while it is suspended."""
+"""`f_back` of the outermost frame of a generator or coroutine: the consumer's while it runs, None while suspended."""
 
 import asyncio
 import faulthandler
@@ -269,11 +269,11 @@ def test_the_consumer_is_killed_while_the_body_is_away():
 
 
 @pytest.mark.skipif(
-    sys.version_info >= (3, 15), reason="it sees the thread state's own frame, as at the start of a thread"
+    sys.version_info >= (3, 15), reason="it returns the thread state's own frame, as at the start of a thread"
 )
 @pytest.mark.parametrize("look", [sys._getframe, functools.partial(sys._getframe, 0)], ids=["builtin", "partial"])
 def test_a_builtin_function_that_asks_for_its_frame_gets_none_that_goes(look):
-    # It got a frame object for the link, which lies in the greenlet's stack.
+    # The function once got a frame object for the link, which lies in the greenlet's stack.
     frames = []
 
     def use():
@@ -295,7 +295,7 @@ def test_a_builtin_function_that_asks_for_its_frame_gets_none_that_goes(look):
 
 
 def test_compiler_flags_are_not_those_of_the_link():
-    # On 3.14 and 3.15 they were what lies behind None.
+    # On 3.14 and 3.15 they were once read from None, as if it were a code object.
     expected = compile("def f(x: int): pass", "", "exec").co_flags
     for function in (compile, functools.partial(compile)):
         with pytest.raises(StopIteration) as end:
@@ -304,7 +304,7 @@ def test_compiler_flags_are_not_those_of_the_link():
 
 
 def test_a_ring_that_comes_about_while_a_greenlet_arrives():
-    # Frames that led back to themselves had no end: an endless loop in whatever follows them.
+    # A ring of frames is an endless loop for all code that follows `f_back`.
     assert (
         output_of("""
         import sys, traceback
@@ -380,7 +380,7 @@ def test_an_exception_that_is_kept_does_not_keep_the_consumer_s_variables(begin)
         try:
             begin(fails)
         except ValueError as error:
-            return error.with_traceback(error.__traceback__.tb_next.tb_next)  # that of the function only
+            return error.with_traceback(error.__traceback__.tb_next.tb_next)  # only the function's own entry
 
     things = []
     error = consume()

@@ -1,4 +1,4 @@
-/* A program that embeds CPython: starts and ends the interpreter again and again, each time with greenlets left. */
+/* Embeds CPython: starts and ends the interpreter repeatedly, each time with suspended greenlets. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>

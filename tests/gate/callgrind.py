@@ -1,4 +1,4 @@
-"""Reads what callgrind writes."""
+"""Reads the output of callgrind."""
 
 import re
 from collections import Counter
@@ -9,14 +9,14 @@ _COST = re.compile(r"(?:\+|-|\*|\d|0x)\S* (\d+)$")
 
 
 def instructions_by_object(path: Path) -> Counter[str]:
-    """How many instructions were run in the code of each object file: the program, and its libraries."""
+    """Return the number of instructions that ran in each object file, that is, in the program and each library."""
     names: dict[str, str] = {}
     instructions: Counter[str] = Counter()
     current = "???"
     skip = False
     for line in path.read_text().splitlines():
         if line.startswith("calls="):
-            skip = True  # the next line is what the called function cost, which is counted where it stands itself
+            skip = True  # the next line is the inclusive cost of the called function, which is counted at its own entry
             continue
         if match := _COST.match(line):
             if not skip:

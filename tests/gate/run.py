@@ -1,17 +1,17 @@
-"""The instruction gate: fails when a switch or a spawn has come to take more instructions.
+"""The instruction gate: fails if operations such as a switch take more instructions than their limits.
 
 usage: PYTHON tests/gate/run.py [--measure]
 
-PYTHON is an interpreter with this project's package, release build (`python -m tools environment ours` makes one). Each case of
-workload.py is run under callgrind with two loop counts; the difference of what was run, by the difference of the
-counts, is what one operation takes: of start and end of the process nothing is left. Times are not looked at, so the
-machine may be as busy as it likes.
+PYTHON is a release build with this project's package (`python -m tools environment ours` creates one). Each case of
+workload.py runs under callgrind with two loop counts. The difference of the instructions, divided by the difference of
+the counts, is the cost of one operation, without start and end of the process. Times are not measured, so the machine
+may be busy.
 
-Two figures a case: the instructions run in the package's own code, and all of them, CPython's included. Both must keep
-within limits.toml, and be the same for a switch at depth 1 and at depth 300; all of them but for fractions, because the
-processes' starts are not quite the same. And a value through a channel of greenlet.stackless may take at most as many as
-four switches. With --measure the measured figures are printed as a section for that
-file, with the permitted 5 % added.
+There are two figures for each case: the instructions in the package's own code, and all instructions, CPython's
+included. Both must be within limits.toml, and the same for a switch at depth 1 and at depth 300. The second may differ
+by a fraction, because the processes do not start in exactly the same way. A value through a channel of
+greenlet.stackless may take at most as many instructions as four switches. --measure prints the measured figures, plus
+the permitted 5 %, as a section for limits.toml.
 """
 
 import argparse
@@ -33,16 +33,16 @@ import greenlet
 
 HERE = Path(__file__).resolve().parent
 LIMITS = HERE / "limits.toml"
-COUNTS = (20, 220)  # of the two runs
-HEADROOM = 1.05  # of a limit above what was measured when it was set
-SAME = 0.2  # so many instructions of difference are the processes' starts
+COUNTS = (20, 220)  # loop counts of the two runs
+HEADROOM = 1.05  # a new limit, divided by the measured figure
+SAME = 0.2  # instructions of difference that the start of a process may cause
 SHALLOW = "switch, 1 frame deep"
 AT_ANY_DEPTH = [(SHALLOW, "switch, 300 frames deep"), ("value, 1 frame deep", "value, 100 frames deep")]
 THROUGH_CHANNEL = "send and receive"
 
 
 class Instructions(NamedTuple):
-    """Of one operation."""
+    """The instructions of one operation."""
 
     own: float  # in the package's code
     total: float  # in all code
@@ -55,7 +55,7 @@ def is_release_build() -> bool:
 def run_under_callgrind(case: str, count: int, folder: Path) -> Instructions:
     output = folder / f"{case}.{count}"
     site_packages = Path(greenlet.__file__).parent.parent
-    # Nothing but the package and the standard library, and no hash that is different each time.
+    # Only the package and the standard library, and fixed hashes.
     program = (
         f"import sys, runpy; sys.path[:0] = [{str(site_packages)!r}]; "
         f"runpy.run_path({str(HERE / 'workload.py')!r}, run_name='__main__')"
@@ -106,7 +106,7 @@ def measure() -> dict[str, Instructions]:
 
 
 def section_name() -> str:
-    """What limits depend on: CPython's version and the processor."""
+    """Return the key of a section: limits depend on CPython's version and the processor."""
     return f"cpython-{sys.version_info.major}.{sys.version_info.minor}-{platform.machine()}"
 
 
@@ -140,7 +140,7 @@ def check(figures: dict[str, Instructions], limits: dict[str, dict[str, int]]) -
         same = shallow.own == deep.own and abs(shallow.total - deep.total) <= SAME
         report(
             same,
-            f"{deep_case}: as many as at depth 1: {shallow.own:.1f} and {deep.own:.1f} in greenlet, "
+            f"{deep_case}: the same as at depth 1: {shallow.own:.1f} and {deep.own:.1f} in greenlet, "
             f"{shallow.total:.1f} and {deep.total:.1f} with CPython's",
         )
     shallow = figures[SHALLOW]

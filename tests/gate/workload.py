@@ -1,8 +1,8 @@
-"""What the instruction gate counts: one loop of one of these, in a process under callgrind.
+"""The operations of the instruction gate: runs the loop of one case in a process under callgrind.
 
 usage: PYTHON tests/gate/workload.py CASE COUNT
 
-A loop's body is repeated in its text, so that next to nothing of what is counted belongs to the loop.
+Loops are unrolled, so almost no counted instruction belongs to the loop itself.
 """
 
 import sys
@@ -17,7 +17,7 @@ REPEATED = 50
 
 
 def loop_of(statement, **names):
-    """A function of a count that runs *statement*, in which *names* are known, REPEATED times as often."""
+    """Return a function that takes a count and runs *statement* count * REPEATED times. *names* are its variables."""
     body = "\n   ".join([statement] * REPEATED)
     exec(
         f"def make({', '.join(names)}):\n def loop(count):\n  for _ in range(count):\n   {body}\n return loop",
@@ -27,7 +27,7 @@ def loop_of(statement, **names):
 
 
 def switch(depth):
-    """There and back, two switches, with a greenlet that is *depth* Python frames deep."""
+    """Two switches, there and back, with a greenlet that is *depth* Python frames deep."""
     back = loop_of("switch()", switch=getcurrent().switch)
 
     def descend(levels):
@@ -78,7 +78,7 @@ def suspend():
 
 
 def wait():
-    """An await that suspends, of an ordinary function, and what resumes it."""
+    """An await that suspends an ordinary function, and the send() that resumes it."""
     wait_often = loop_of("await_(suspend())", await_=await_, suspend=suspend)
 
     def function():
@@ -109,7 +109,7 @@ CASES = {
 def main():
     case, count = sys.argv[1], int(sys.argv[2])
     loop = CASES[case][0]()
-    loop(20)  # what is done once is done, and CPython has adapted its code
+    loop(20)  # warm-up: CPython adapts the code
     loop(count)
 
 

@@ -1,4 +1,4 @@
-"""What can be decorated, and the attributes of generators."""
+"""Decorating different callables, and the attributes of generators."""
 
 import collections.abc
 import contextlib
@@ -163,7 +163,7 @@ def test_gi_frame_is_where_it_stopped():
 
 
 def test_there_is_no_frame_to_show_while_its_greenlet_runs_all_the_same():
-    # Somebody switched to that. The frames it had been suspended with were looked for: crash.
+    # A switch to the generator's greenlet resumed it. Its suspended frames were once looked up then: crash.
     @generator
     def function():
         bodies.append(getcurrent())

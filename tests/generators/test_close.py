@@ -1,4 +1,4 @@
-"""close(), and the end of generators that nobody refers to."""
+"""close(), and the end of unreferenced generators."""
 
 import gc
 import sys
@@ -182,7 +182,7 @@ def test_a_suspended_one_does_not_keep_the_greenlet_alive_that_used_it():
 
 
 def test_what_gave_the_last_value_may_close_the_generator_when_it_goes():
-    # It was released after the generator had been looked at: crash.
+    # The greenlet was once released after the generator's state had been read: crash.
     class Closes:
         def __del__(self):
             closed.append(g.close())
@@ -211,7 +211,7 @@ def test_what_gave_the_last_value_may_close_the_generator_when_it_goes():
 
 
 def test_a_long_chain_of_those_that_have_not_begun_is_released():
-    # The deallocation of each was part of that of the one before: the C stack overflowed.
+    # Each generator was once deallocated within the deallocation of the previous one: the C stack overflowed.
     assert (
         output_of("""
         from greenlet.generators import generator

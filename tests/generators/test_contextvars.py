@@ -1,4 +1,4 @@
-"""Context variables in generators are those of whoever resumes them."""
+"""Context variables in a generator are those of the consumer that resumes it."""
 
 import contextvars
 import gc

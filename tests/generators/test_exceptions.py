@@ -1,4 +1,4 @@
-"""Exceptions of a generator's function, throw(), and the exceptions that are being handled."""
+"""Exceptions of a generator's function, throw(), and handled exceptions."""
 
 import inspect
 import sys

@@ -1,4 +1,4 @@
-"""Generators and other greenlets: who resumes whom."""
+"""Generators and other greenlets resume each other."""
 
 import contextlib
 import gc
@@ -61,7 +61,7 @@ def test_such_a_greenlet_gets_what_is_thrown_and_passes_it_on():
 
 
 def test_the_function_may_wait_in_another_greenlet():
-    """As with an event loop in a greenlet: the function switches to it, and it switches back."""
+    """The function switches to an event loop in another greenlet, which switches back."""
 
     def loop():
         while True:
@@ -98,7 +98,7 @@ def test_who_switches_to_the_caller_meanwhile_is_switched_on_to_the_function():
 
 @pytest.fixture
 def waiting_consumer():
-    """A suspended greenlet that iterates over a generator, which waits in the middle of a value; and their log."""
+    """A suspended greenlet that iterates over a generator that waits before its next value; and their log."""
     log = []
     main = getcurrent()
 
@@ -129,7 +129,7 @@ def test_so_is_an_exception_thrown_into_the_caller(waiting_consumer):
     assert log == ["generator", "consumer"]
 
 
-@pytest.mark.skipif(sys.version_info < (3, 14), reason="the values that a call has on its stack are not known")
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="the depth of a frame's value stack is not recorded")
 def test_both_are_collected_when_nobody_can_resume_them(waiting_consumer):
     box, log = waiting_consumer
     box.clear()
@@ -137,9 +137,9 @@ def test_both_are_collected_when_nobody_can_resume_them(waiting_consumer):
     assert log == ["generator", "consumer"]
 
 
-@pytest.mark.skipif(sys.version_info < (3, 14), reason="the values that a call has on its stack are not known")
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="the depth of a frame's value stack is not recorded")
 def test_the_generator_may_be_collected_before_the_greenlet_that_waits_for_it():
-    # That one was gone when its parent was set again: crash.
+    # The greenlet was once freed before its parent was restored: crash.
     assert (
         output_of(
             """
@@ -177,7 +177,7 @@ def test_the_generator_may_be_collected_before_the_greenlet_that_waits_for_it():
 
 
 def test_a_greenlet_whose_parent_is_a_suspended_generator_may_resume_it():
-    """Parents and resumers form a ring then."""
+    """Parents and resumers form a ring."""
 
     @generator
     def starts_another():
@@ -197,7 +197,7 @@ def test_a_greenlet_whose_parent_is_a_suspended_generator_may_resume_it():
     g = starts_another()
     main = getcurrent()
 
-    # The child switches to the main greenlet while the generator runs: the call is switched on to the generator.
+    # The child switches to the main greenlet while the generator runs, so next() returns this value.
     assert next(g) == "back"
     (child,) = children
     child.parent = main
@@ -212,8 +212,8 @@ def raise_and_catch(*arguments):
 @pytest.mark.timeout(60, method="thread")
 @pytest.mark.parametrize("tracer", [None, raise_and_catch])
 def test_generators_that_wait_for_each_other(tracer):
-    # The greenlets of both were switched to in turns forever. For a tracer that raised an exception, CPython looked forever for
-    # one that was being handled.
+    # The greenlets of both were once resumed in turns permanently. With a tracer that raises an exception, CPython
+    # searched for the handled exception endlessly.
     @generator
     def outer():
         gives = greenlet.greenlet(lambda: yield_("given by another one"))
@@ -242,7 +242,7 @@ def test_generators_that_wait_for_each_other(tracer):
 
 
 def test_a_tracer_that_has_the_generator_give_a_value_to_itself():
-    # Its consumer took the generator for finished, and released what it runs in.
+    # The consumer once took the generator for finished, and released its greenlet.
     @generator
     def function():
         bodies.append(getcurrent())
@@ -269,7 +269,7 @@ def test_a_tracer_that_has_the_generator_give_a_value_to_itself():
 
 
 def test_a_tracer_that_has_the_generator_run_for_somebody_else():
-    # The one that had begun it took it for one that could not be begun, and released what it runs in: crash.
+    # The consumer that started it once assumed that the start had failed, and released its greenlet: crash.
     @generator
     def function():
         bodies.append(getcurrent())

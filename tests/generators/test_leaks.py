@@ -1,4 +1,4 @@
-"""Nothing is left behind by generators, and random programs survive."""
+"""Generators leak nothing, and random programs do not crash."""
 
 import gc
 

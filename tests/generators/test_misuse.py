@@ -1,4 +1,4 @@
-"""The wrong use of generators: outside of them, within themselves, in several threads."""
+"""Wrong uses of generators: yield_() outside of them, use within themselves, in several threads."""
 
 import sys
 import threading
@@ -37,7 +37,7 @@ def test_reentrance():
 
 @pytest.mark.parametrize("use", [next, list], ids=["next", "list"])
 def test_use_of_one_that_runs_does_not_change_how_its_end_is_told(use):
-    # SystemError: send() was told as next() of an iterator is, by nothing.
+    # The end was once reported to send() as to next(), that is, without an exception: SystemError.
     @generator
     def function():
         with pytest.raises(ValueError, match="already executing"):
@@ -72,7 +72,7 @@ def test_one_released_in_another_thread_is_closed_in_its_own():
     box = [says_where_it_ends()]
     next(box[0])
     so_far = in_thread(lambda: box.clear() or list(ended))
-    # Where threads do not take turns, this one may already have noticed.
+    # Without a GIL this thread may already have closed it.
     assert so_far == [] or IS_FREE_THREADED
     getcurrent()
     assert ended == [threading.get_ident()]
@@ -91,7 +91,7 @@ def test_a_thread_may_end_with_suspended_ones():
 
 
 def test_threads_that_begin_one_at_once():
-    # Two of them began it, where threads do not take turns: crash.
+    # Without a GIL two threads once started it: crash.
     @generator
     def function(*arguments, **named):
         begun.append(arguments)
@@ -105,7 +105,7 @@ def test_threads_that_begin_one_at_once():
 
 
 def test_threads_that_begin_and_close_one_at_once():
-    # One released the arguments that another began it with.
+    # One thread once released the arguments while another started it.
     @generator
     def function(*arguments, **named):
         begun.append(sys.getrefcount(arguments[0]) > 0)
@@ -124,7 +124,7 @@ def test_threads_that_begin_and_close_one_at_once():
 
 
 def test_threads_that_share_generators_and_coroutines():
-    # Two seconds of it; tests/stress/generator_threads.py SECONDS does more.
+    # tests/stress/generator_threads.py SECONDS runs longer.
     assert ", 0 wrong, " in output_of_stress("generator_threads.py", 2)
 
 

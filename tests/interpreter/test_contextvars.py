@@ -55,7 +55,7 @@ def test_many_greenlets_keep_their_values_apart():
 
 
 def test_a_cached_value_does_not_outlive_a_switch():
-    # ContextVar.get() remembers its last result; a switch must make that invalid.
+    # ContextVar.get() caches its last result; a switch must invalidate the cache.
     def run():
         while True:
             getcurrent().parent.switch(variable.get())

@@ -1,4 +1,4 @@
-"""sys.exc_info(): each greenlet handles exceptions of its own."""
+"""sys.exc_info(): each greenlet has its own handled exceptions."""
 
 import gc
 import sys
@@ -11,7 +11,7 @@ from greenlet import getcurrent, greenlet
 
 
 def handling(exception):
-    """A greenlet suspended in the `except` block of *exception*."""
+    """Return a greenlet suspended in the `except` block of *exception*."""
 
     def run():
         try:

@@ -1,4 +1,4 @@
-"""The values that a suspended frame owns: those it has given away are neither visited nor released."""
+"""Values that a suspended frame no longer owns are neither visited nor released."""
 
 import collections
 import contextlib
@@ -41,7 +41,8 @@ def set_cell(kept, switches):
 
 def set_item(kept, switches):
     items = {}
-    for function in *[lambda: None] * 50, switches, lambda: kept[0]:  # CPython adapts the instruction to dictionaries
+    # The first calls let CPython specialize the instruction for dictionaries.
+    for function in *[lambda: None] * 50, switches, lambda: kept[0]:
         items["key"] = function()
 
 
@@ -86,7 +87,7 @@ def spread(kept, switches):
     [].count(*[switches()])
 
 
-def call_an_attribute(kept, switches):  # crashed nowhere
+def call_an_attribute(kept, switches):  # has never crashed
     owner = switches()
     owner.function = kept[0].with_traceback
     owners = [owner]
@@ -110,7 +111,7 @@ def spread_in_a_loop(kept, switches):
 
 
 def in_python(parent):
-    """A class of exceptions whose destructors switch to *parent*."""
+    """Return a class of exceptions whose destructors switch to *parent*."""
 
     class Switches(Exception):
         def __del__(self):
@@ -123,7 +124,7 @@ def in_python(parent):
 
 
 def in_c(parent):
-    """The same, with no function of Python in between."""
+    """The same without a Python function in between."""
     return type("Switches", (Exception,), {"__del__": parent.switch, "__setitem__": accept_item})
 
 
@@ -157,7 +158,7 @@ def accept_item(self, key, value):
     ],
 )
 class TestValuesThatAFrameHasReleased:
-    """Destructors run, and switch, while an instruction has given a value away or released it: it is still on the frame's stack of values."""
+    """Destructors switch while an instruction has released a value that is still on the frame's value stack."""
 
     def test_are_not_visited(self, leave, make_class):
         kept = [KeyError()]
@@ -180,8 +181,8 @@ class TestValuesThatAFrameHasReleased:
         assert sys.getrefcount(kept[0]) >= sys.getrefcount(other[0])
 
 
-# Free-threaded builds do not count the references that frames have to functions and their code. The garbage collector has
-# to find them.
+# Free-threaded builds do not count the references of frames to functions and their code. The garbage collector has to
+# find them.
 NAMED_ONCE = """
 import gc
 import weakref

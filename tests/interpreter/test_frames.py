@@ -264,7 +264,10 @@ class Resumes:
 
 
 def collected_during(function, resume):
-    """The result of *function*, of which the first allocation makes the collector run (CPython 3.11), and garbage resumes something."""
+    """Return the result of *function*.
+
+    Its first allocation starts a collection (CPython 3.11) whose garbage calls *resume*.
+    """
     threshold = gc.get_threshold()
     gc.collect()
     gc.disable()
@@ -296,7 +299,7 @@ def use_the_stack_again():
 def check_that_it_can_be_looked_at(frame):
     use_the_stack_again()
     names = itertools.dropwhile(lambda name: name in ("inner", "middle", "outer"), chain(frame))
-    assert next(names, "<lambda>") == "<lambda>"  # whom a generator finished for
+    assert next(names, "<lambda>") == "<lambda>"  # the consumer of a finished generator
     while frame is not None:
         assert frame.f_lineno is None or frame.f_lineno > 0
         assert isinstance(frame.f_locals, collections.abc.Mapping)

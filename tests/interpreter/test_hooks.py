@@ -1,4 +1,4 @@
-"""sys.settrace, sys.setprofile and sys.monitoring with greenlets, and what else observes a running program."""
+"""sys.settrace, sys.setprofile, sys.monitoring and other observers of a running program, with greenlets."""
 
 import shutil
 import signal
@@ -86,7 +86,7 @@ def test_a_trace_function_taken_away_while_suspended_stays_away(set_trace):
 
 
 def test_a_trace_function_that_raises_in_a_child_of_a_traced_frame_is_no_more(set_trace):
-    # A debug build asserts that the frame goes on with the events that are left.
+    # A debug build asserts that the frame continues with the current events.
     def trace(*arguments):
         raise LookupError
 
@@ -215,7 +215,7 @@ def test_a_trace_function_that_raises_in_a_greenlet_ends_it(set_trace):
     ],
 )
 def test_an_exception_may_leave_a_function_that_was_suspended_when_events_began(begin, resume):
-    # CPython 3.15 crashes, if the code of that function has never been adapted to any events.
+    # CPython 3.15 crashes if the code of that function was never adapted to events.
     assert (
         output_of(f"""
         import sys
@@ -245,7 +245,7 @@ def test_an_exception_may_leave_a_function_that_was_suspended_when_events_began(
     "before, meanwhile", [("None", "lambda *arguments: None"), ("lambda *arguments: None", "None")]
 )
 def test_an_exception_may_leave_such_a_function_when_the_interpreter_ends(before, meanwhile):
-    # What CPython has for the purpose, in `sys`, can't be found any more by then. Debug builds assert that it was used.
+    # Frames must be adapted, as debug builds assert. But `sys.monitoring`, which does this, is already gone at this time.
     assert (
         output_of(f"""
         import os
@@ -280,7 +280,7 @@ def test_an_exception_may_leave_such_a_function_when_the_interpreter_ends(before
 
 
 def test_an_exception_may_leave_a_function_that_was_called_while_a_callback_had_switched_away():
-    # No events are told meanwhile, so that code was never adapted to any: CPython 3.15 crashed.
+    # No events are reported meanwhile, so the code was never adapted to events: CPython 3.15 crashed.
     assert (
         output_of("""
         import sys
@@ -307,7 +307,7 @@ def test_an_exception_may_leave_a_function_that_was_called_while_a_callback_had_
         g = greenlet(outer)
         g.switch()
         sys.setprofile(see)
-        called()        # now the code of all that is suspended is adapted
+        called()        # now the code of all suspended functions is adapted
         called()
         try:
             g.switch()
@@ -319,7 +319,7 @@ def test_an_exception_may_leave_a_function_that_was_called_while_a_callback_had_
 
 
 def test_an_exception_may_leave_a_function_whose_callback_had_switched_away_when_events_began():
-    # The code below the callback was not adapted when that went on, and CPython 3.15 crashed after it.
+    # The code that waited for the callback was not adapted when the callback returned, so CPython 3.15 crashed.
     assert (
         output_of("""
         import sys
@@ -353,7 +353,7 @@ def test_an_exception_may_leave_a_function_whose_callback_had_switched_away_when
 class TestMonitoring:
     @pytest.fixture
     def events(self):
-        """What is recorded while the test runs, of the functions named above."""
+        """The list of events of the functions named above, recorded while the test runs."""
         monitoring = sys.monitoring
         tool = 4
         events = []
@@ -400,8 +400,7 @@ class TestMonitoring:
         assert events == [("start", "traced_one"), ("unwind", "traced_one", LookupError)]
 
     def test_can_begin_while_a_greenlet_is_suspended(self, events):
-        # It sees what the greenlet calls from then on; the interpreter looks for the frames that it
-        # has to change at once in the running greenlet only.
+        # It sees later calls of the greenlet. The interpreter adapts only frames of the running greenlet at once.
         def run():
             getcurrent().parent.switch()
             return traced_two()
@@ -414,7 +413,7 @@ class TestMonitoring:
 
 
 class TestObservers:
-    """What looks at the running process from outside, or at odd times."""
+    """Tools that inspect the running process from outside, or at arbitrary times."""
 
     def test_faulthandler_shows_the_frames_of_the_greenlet_that_runs(self):
         text = output_of(

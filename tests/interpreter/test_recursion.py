@@ -1,4 +1,4 @@
-"""The recursion limit, and stacks that are used deeply."""
+"""The recursion limit, and deep use of stacks."""
 
 import gc
 import json
@@ -16,7 +16,7 @@ from greenlet import getcurrent, greenlet
 
 
 def down(depth):
-    """Recurse that deep through Python functions only."""
+    """Recurse *depth* levels through Python functions only."""
     return down(depth - 1) + 1 if depth else 0
 
 
@@ -25,7 +25,10 @@ def down_through_c(depth):
 
 
 def lift_the_limit():
-    """Leave it to the interpreter to watch the C stack. CPython 3.11 can't, and crashes if it is asked to."""
+    """Raise the recursion limit, so that only the C stack limits recursion.
+
+    CPython 3.11 does not check it, and would crash.
+    """
     if sys.version_info >= (3, 12):
         sys.setrecursionlimit(10_000_000)
 
@@ -179,10 +182,8 @@ def test_recursion_through_c_has_room_for_a_reasonable_depth():
 def test_recursion_of_c_functions_is_stopped(kind, recursion_limit, stack_size):
     lift_the_limit()
     if kind == "parser" and HAS_ADDRESS_SANITIZER:
-        stack_size(
-            4 << 20
-        )  # CPython's parser has a limit of its own, which is too high for 1 MiB then, in a thread too
-    # On 3.14 a thread's stack is enough for a comparison of 100,000 levels.
+        stack_size(4 << 20)  # CPython's parser has a fixed limit, which is too high for 1 MiB then, in a thread too
+    # On 3.14 a thread's stack holds a comparison of 100,000 levels.
     nested = []
     for _ in range(500_000):
         nested = [nested]
@@ -276,8 +277,8 @@ def test_deeper_stacks_allow_deeper_recursion_through_c(stack_size, recursion_li
     assert first <= second <= third and first < third
 
 
-# Where CPython up to some version, or any, does not look how much stack there is, or where a level of what it counts
-# takes more stack than it thinks: a thread of 1 MiB crashes there too.
+# Cases in which some or all versions of CPython do not check the stack, or a counted level takes more stack than
+# assumed. A thread of 1 MiB crashes in them too.
 UNWATCHED = {
     "chain_of_generators",
     "chain_of_maps",
@@ -291,7 +292,7 @@ if HAS_ADDRESS_SANITIZER:
 
 
 def recurse(case, where, **environment):
-    """How the *case* of the script ended *where*: None for a crash."""
+    """Run the *case* of the script *where* it says. Returns the outcome, or None for a crash."""
     done = run_script(stress_script("recursion.py"), case, where, timeout=60, **environment)
     if done.returncode == -signal.SIGSEGV or (
         HAS_ADDRESS_SANITIZER and "ERROR: AddressSanitizer: stack-overflow" in done.stderr
@@ -321,7 +322,7 @@ def test_the_default_stack_is_enough_for_sorting(case):
 
 
 def test_recursion_is_an_error_while_a_greenlet_waits_in_the_making_of_an_exception():
-    # The interpreter took it for one in the making of the exception, and ended the process.
+    # The interpreter once took it for recursion in creating the exception, and ended the process.
     class Raised(Exception):
         def __init__(self, text):
             main.switch(text)

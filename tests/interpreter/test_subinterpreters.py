@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
     interpreters is None or sys.version_info < (3, 12), reason="this CPython can't run other interpreters from Python"
 )
 
-# Runs `code` in new interpreters of the kind of the argument; raises what is raised there.
+# Defines run(), which runs `code` in a new interpreter of that kind, and raises an error if the code does.
 PRELUDE = f"""
 import sys
 import {interpreters.__name__ if interpreters else "sys"} as interpreters

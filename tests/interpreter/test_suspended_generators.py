@@ -1,4 +1,4 @@
-"""Generators and coroutines that are in the middle of a step when a greenlet is suspended."""
+"""Generators and coroutines that are running when their greenlet is suspended."""
 
 import asyncio
 import gc
@@ -12,7 +12,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 
 def yielding_below(depth):
-    """A generator that switches to main, nested *depth* generators deep, then yields what it got."""
+    """A generator that switches to main, *depth* generators deep, then yields the value it was resumed with."""
     if depth:
         yield from yielding_below(depth - 1)
     else:

@@ -71,8 +71,8 @@ assert in_greenlet(refused)
     "where",
     [
         "run(CHECK, kind)",
-        "greenlet(run).switch(CHECK, kind)",  # in a greenlet of another interpreter's
-        "greenlet(lambda: on_thread_stack(run, CHECK, kind)).switch()",  # and below it
+        "greenlet(run).switch(CHECK, kind)",  # in a greenlet of another interpreter
+        "greenlet(lambda: on_thread_stack(run, CHECK, kind)).switch()",  # on the thread's stack, below that greenlet
         "t = threading.Thread(target=lambda: greenlet(run).switch(CHECK, kind)); t.start(); t.join()",
     ],
 )
@@ -94,11 +94,11 @@ kind = {kind!r}
 @needs_stack_pointer
 @pytest.mark.skipif(
     sysconfig.get_config_var("Py_GIL_DISABLED") == 1 and sys.version_info < (3, 14),
-    reason="the main greenlet's stack is looked at by the collector of 3.13t",
+    reason="the collector of 3.13t scans the main greenlet's stack",
 )
-@pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="the tool does not know makecontext(), and says so")
+@pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="the tool warns about makecontext()")
 def test_it_is_refused_where_the_main_greenlet_runs_on_a_stack_that_is_not_the_threads():
-    # The C library's own switch, to a stack of its own.
+    # Switches to another stack with the C library's swapcontext().
     assert (
         output_of(
             STACKS

@@ -1,4 +1,4 @@
-"""Which greenlet this is: `python -m greenlet`, the version, what installers and profilers see."""
+"""The identity of the package: `python -m greenlet`, the version, and the view of installers and profilers."""
 
 import importlib.metadata
 import json
@@ -70,7 +70,7 @@ def test_the_environment_is_explained():
     output, errors = about(GREENLET_STACK_SIZE="4M", GREENLET_REPORT_STACK_OVERFLOW="maybe", options=["-W", "ignore"])
     assert errors == ""
     assert "stack        4 MiB each, set by GREENLET_STACK_SIZE\n" in output
-    assert "GREENLET_STACK_SIZE='4M', which holds\n" in output
+    assert "GREENLET_STACK_SIZE='4M', which is used\n" in output
     assert "GREENLET_REPORT_STACK_OVERFLOW='maybe', which is not understood and ignored\n" in output
 
 

@@ -1,4 +1,4 @@
-"""The names that other packages use, of the package and of the extension module."""
+"""The names of the package and the extension module that other packages use."""
 
 import importlib
 import platform
@@ -52,7 +52,7 @@ OF_THE_EXTENSION = UNDOCUMENTED | {
 
 
 def test_functions_work_as_soon_as_the_extension_module_exists():
-    # As a profiler does that looks for it at each event.
+    # A profiler that looks up the module at each event does this.
     assert output_of("""
         import importlib.machinery, importlib.util, sys
 
@@ -79,7 +79,7 @@ def test_functions_work_as_soon_as_the_extension_module_exists():
 
 
 def thread_local_bytes(path):
-    """How much room in each thread an ELF file of 64 bits asks for."""
+    """Return the bytes of static TLS that a 64-bit ELF file requests."""
     content = Path(path).read_bytes()
     assert content[:5] == b"\x7fELF\x02"
     offset, size, count = struct.unpack_from("<Q", content, 32)[0], *struct.unpack_from("<HH", content, 54)
@@ -106,7 +106,8 @@ def test_the_package_can_be_imported_where_other_libraries_have_taken_the_room_f
         subprocess.run([compiler, "-shared", "-fPIC", f"-DBYTES={size}", source, "-o", path], check=True)
         return str(path)
 
-    # Takes 16 bytes, and then what still fits: fewer than eight are left, so that without the first library fewer than 24 are.
+    # Takes 16 bytes, then whatever still fits. Fewer than 8 bytes are left, and fewer than 24 without the first
+    # library.
     first, *others = [library(size) for size in (16, 1024, 512, 256, 128, 64, 32, 8)]
     taken = output_of(f"""
         import ctypes
@@ -181,7 +182,7 @@ def test_the_version_is_that_of_the_distribution():
     from importlib.metadata import version
 
     assert greenlet.__version__ == version("greenlet")
-    # Newer than the reference, and still what clients accept: Playwright asks for greenlet>=3.1.1,<4.0.0.
+    # Newer than the reference, and still accepted by clients: Playwright requires greenlet>=3.1.1,<4.0.0.
     assert (3, 5) < tuple(map(int, greenlet.__version__.split(".")[:2])) < (4, 0)
 
 

@@ -1,7 +1,7 @@
-"""What a case of real native code is, and the list of all cases.
+"""Defines a case of real native code, and lists all cases.
 
-A case is a function that uses one library and returns what JSON can hold. It imports the library itself, so that
-the list can be read by an interpreter that has none of them.
+A case is a function that uses one library and returns a value that JSON can represent. It imports the library itself,
+so that an interpreter without any of them can read the list.
 """
 
 import inspect
@@ -15,10 +15,10 @@ Same = Callable[[Any, Any], bool]
 
 @dataclass(frozen=True)
 class Library:
-    """What a case is about: a package from PyPI, a package of Debian, or CPython itself."""
+    """The subject of a case: a package from PyPI, a package of Debian, or CPython itself."""
 
     name: str
-    requirements: tuple[str, ...] = ()  # what pip is asked for, as wheels
+    requirements: tuple[str, ...] = ()  # requirements for pip, as wheels
     needs: tuple[str, ...] = ()  # commands and shared libraries of the system
 
 
@@ -35,7 +35,7 @@ def equal(plainly: Any, elsewhere: Any) -> bool:
 
 
 def close(plainly: list[float], elsewhere: list[float]) -> bool:
-    """Whether two lists of numbers agree, but for rounding."""
+    """Whether two lists of numbers agree, except for rounding."""
     return len(plainly) == len(elsewhere) and all(
         math.isclose(a, b, rel_tol=1e-5, abs_tol=1e-7) for a, b in zip(plainly, elsewhere)
     )
@@ -62,9 +62,9 @@ class Case:
     function: Callable
     same: Same  # compares the results
     inside: Callable  # calls a function in a greenlet, and returns its result
-    prepare: Callable | None  # runs before in the thread itself; its result is the function's argument
-    on_thread_stack: str  # why the case may use greenlet.on_thread_stack(), or nothing
-    since: tuple[int, int]  # the first version of CPython that has what the case uses
+    prepare: Callable | None  # runs first in the thread itself; its result is the function's argument
+    on_thread_stack: str  # why the case may use greenlet.on_thread_stack(), or empty
+    since: tuple[int, int]  # the first version of CPython that supports the case
     limit: float  # seconds for one call
     fast: bool  # part of the subset for continuous integration
 

@@ -1,4 +1,4 @@
-"""The process of a case: calls its function in one way, and records what comes of it.
+"""The process of a case: calls its function in one way, and records the outcome.
 
 usage: PYTHON child.py CASE WAY JOURNAL
 """
@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def load_cases() -> list[Case]:
-    """All cases, in the order of their files' names."""
+    """Return all cases, in the order of their files' names."""
     if not CASES:
         for path in sorted((HERE / "cases").glob("*.py")):
             importlib.import_module(f"cases.{path.stem}")

@@ -1,6 +1,6 @@
-"""What the process of a case tells its runner: a file with one JSON object a line.
+"""The journal that the process of a case writes for its runner: a file with one JSON object a line.
 
-`{"step": ...}` says what comes next, so that a crash can be placed; then follows one of `{"result": ...}`,
+`{"step": ...}` names the next step, so that a crash can be located. The last line is one of `{"result": ...}`,
 `{"raised": ..., "text": ...}` and `{"unavailable": ...}`.
 """
 
@@ -19,12 +19,12 @@ def write(**entry: Any) -> None:
 
 
 def step(name: object) -> None:
-    """Say that the case comes to its step *name*."""
+    """Record that the step *name* of the case begins."""
     write(step=str(name))
 
 
 def deepest(function: Callable[[int], Any], most: int, *errors: type[Exception]) -> int:
-    """The greatest depth up to *most* at which *function* does not raise RecursionError or one of *errors*."""
+    """Return the greatest depth up to *most* at which *function* raises no RecursionError and none of *errors*."""
 
     def works(depth: int) -> bool:
         step(depth)

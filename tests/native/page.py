@@ -1,4 +1,4 @@
-"""The kept results as the table of docs/native-code.md."""
+"""Writes the stored results as the table of docs/native-code.md."""
 
 import json
 import re
@@ -35,7 +35,7 @@ def _row(result: dict, pythons: list[str]) -> str:
 
 
 def _rows(runs: list[dict], order: list[str]) -> list[str]:
-    """One row for each case, version of its library and outcome; the versions of CPython that share it are in one."""
+    """Return a row for each case, version of its library and outcome. Versions of CPython with equal outcomes share it."""
     libraries = list(dict.fromkeys(name.partition(".")[0] for name in order))
     shared: dict[tuple, list[str]] = {}
     of: dict[tuple, dict] = {}
@@ -54,7 +54,7 @@ def _rows(runs: list[dict], order: list[str]) -> list[str]:
 
 
 def _left_out(runs: list[dict], order: list[str]) -> list[str]:
-    """One line for each reason."""
+    """Return a line for each reason."""
     cases: dict[tuple[str, str], list[str]] = {}
     for run in runs:
         for name, reason in run["left_out"].items():
@@ -72,7 +72,7 @@ def tables(runs: list[dict], order: list[str]) -> str:
 
 
 def write(path: Path, folder: Path, order: list[str]) -> None:
-    """Put the results kept in *folder*, of the cases named in *order*, between the marks of the page at *path*."""
+    """Write the results stored in *folder*, of the cases named in *order*, between the marks of the page at *path*."""
     runs = sorted(
         (json.loads(file.read_text()) for file in folder.glob("*.json")), key=lambda run: _version(run["python"])
     )

@@ -13,7 +13,7 @@ from wheels import Wheels
 
 CHILD = Path(__file__).resolve().parent / "child.py"
 WAYS = ("plainly", "reference", "here", "on_thread_stack")
-# Settings that reach the processes: those of greenlet itself, and which processor OpenBLAS is to assume.
+# Environment variables that the processes get: those of greenlet, and the processor that OpenBLAS assumes.
 PASSED_ON = ("GREENLET_STACK_SIZE", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 

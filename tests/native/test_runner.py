@@ -1,4 +1,4 @@
-"""The runner of native code (tests/native): its list of cases, how outcomes are read and judged, and the search for depths."""
+"""The runner of native code: its list of cases, reading and judging outcomes, and the search for depths."""
 
 import json
 import signal
@@ -17,10 +17,10 @@ from verdicts import Outcome, Result
 
 
 def an_example(**options):
-    """A case that is not in the list."""
+    """Return a case that is not in the list."""
 
     def function():
-        """It is an example."""
+        """An example."""
 
     case(pypi("example"), **options)(function)
     return CASES.pop()

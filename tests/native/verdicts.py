@@ -1,4 +1,4 @@
-"""What the calls of a case came to, and whether that is good."""
+"""The outcomes of the calls of a case, and whether they are good."""
 
 import json
 import signal
@@ -11,13 +11,13 @@ from case import Case, as_deep
 
 @dataclass
 class Outcome:
-    """What one call came to."""
+    """The outcome of one call."""
 
     kind: str  # "result", "raised", "crashed", "timed out", "not available"
     value: Any = None  # of a result
     text: str = ""  # the exception's type, or the signal's name
     detail: str = ""  # the exception's text
-    step: str = ""  # how far the case had come
+    step: str = ""  # the last step that began
     seconds: float = 0.0
 
     def as_json(self) -> dict:
@@ -25,7 +25,7 @@ class Outcome:
 
 
 def read(journal: Path, status: int | None) -> Outcome:
-    """The outcome of a process that ended with *status*, or None if its time was over."""
+    """Return the outcome of a process that ended with *status*, which is None if it ran out of time."""
     entries: dict[str, Any] = {}
     for line in journal.read_text().splitlines() if journal.is_file() else []:
         entries |= json.loads(line)
@@ -49,7 +49,7 @@ def depth(value: int | list[int]) -> str:
 
 @dataclass
 class Result:
-    """What a case came to, in all ways of calling it that were tried."""
+    """The outcomes of a case, for each way of calling it."""
 
     case: Case
     outcomes: dict[str, Outcome]
@@ -64,11 +64,11 @@ class Result:
 
     @property
     def is_good(self) -> bool:
-        """Whether what works plainly works here, or on the thread's stack where the case says so."""
+        """Whether a case that works plainly works here, or on the thread's stack if the case allows that."""
         return not self.works("plainly") or self.works("here") or self.works("on_thread_stack")
 
     def describe(self, way: str) -> str:
-        """A few words for people."""
+        """Describe the outcome in a few words."""
         outcome = self.outcomes.get(way)
         if outcome is None:
             return ""

@@ -1,4 +1,4 @@
-"""The two virtual environments of the cases, which differ in the greenlet they have."""
+"""The two virtual environments of the cases, which differ only in greenlet."""
 
 import json
 import subprocess
@@ -15,21 +15,21 @@ def _is_missing(error: Unavailable) -> bool:
 
 
 class Wheels:
-    """What is installed in both environments. They get more as cases ask for it."""
+    """The packages installed in both environments. More are installed when cases need them."""
 
     def __init__(self) -> None:
         folder = environments.FOLDER / "environments"
         self.reference = environments.make_base(folder / "native-reference", BASE)
         self.ours = environments.make_base(folder / "native-ours", BASE)
         self._list = folder / "native-reference" / "asked-for.json"
-        # For each requirement nothing, or why there is no wheel.
+        # For each requirement an empty text, or the reason why there is no wheel.
         self._asked_for: dict[str, str] = json.loads(self._list.read_text()) if self._list.is_file() else {}
 
     def python(self, way: str) -> Path:
         return self.reference if way in ("plainly", "reference") else self.ours
 
     def provide(self, requirements: list[str]) -> None:
-        """Install *requirements* in both, where there are wheels."""
+        """Install *requirements* in both environments, if there are wheels."""
         for requirement in requirements:
             if requirement not in self._asked_for:
                 print(f"installing {requirement}", flush=True)
@@ -46,7 +46,7 @@ class Wheels:
         return ""
 
     def install_ours(self, our_wheel: Path) -> None:
-        """Bring our environment to the packages of the other, but for greenlet: that is *our_wheel*."""
+        """Install the packages of the other environment in ours, with *our_wheel* as greenlet."""
         listed = subprocess.run([self.reference, "-m", "pip", "freeze"], check=True, capture_output=True, text=True)
         packages = [line for line in listed.stdout.splitlines() if not line.startswith("greenlet==")]
         environments.pip(self.ours, "install", "--quiet", "--only-binary=:all:", "--no-deps", *packages)
@@ -55,5 +55,5 @@ class Wheels:
             environments.pip(python, "check")
 
     def missing(self, requirements: tuple[str, ...]) -> list[str]:
-        """Those of *requirements* that have no wheel for this interpreter."""
+        """Return the *requirements* that have no wheel for this interpreter."""
         return [requirement for requirement in requirements if self._asked_for.get(requirement)]

@@ -1,12 +1,11 @@
 """The Python code of the documentation does what the pages say.
 
-Of a page that is listed here every block of Python is run, in order and in one namespace:
+Each block of Python in the pages listed here is run, in order and in one namespace:
 
-    ```python       with `>>>`: as doctest does it, in the order of input and output that the block shows (`...` stands
-                    for anything); otherwise as a script is run
-    ```text         as the next block after such a script: exactly what it prints; without one it prints nothing
+    ```python       with `>>>`: runs as a doctest (`...` stands for anything); otherwise runs as a script
+    ```text         directly after such a script: its exact output; without one the script must print nothing
 
-A block that is not to be run has another word after its backquotes, or none. Each page is run in a process of its own.
+A block that is not run has another word after its backquotes, or none. Each page is run in a process of its own.
 """
 
 import contextlib
@@ -49,7 +48,7 @@ def test_a_wrong_page_is_noticed(tmp_path):
 
 
 def run_page(path):
-    """Run the blocks of a page. Returns how many there were; raises AssertionError, or what a block raises."""
+    """Run the blocks of a page. Returns their number; raises AssertionError, or the exception of a block."""
     page = path.read_text()
     namespace = {"__name__": "__main__"}
     blocks = list(FENCED.finditer(page))

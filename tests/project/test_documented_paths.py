@@ -1,4 +1,4 @@
-"""What pages and comments say of the source: the functions that they name are where they say."""
+"""The functions that pages and comments name exist in the files that they name."""
 
 import re
 
@@ -9,7 +9,7 @@ pytestmark = pytest.mark.skipif(not (ROOT / "src").is_dir(), reason="needs the s
 
 
 def is_defined(name, path):
-    """Is a function, a method or a label of that name defined or declared in a file?"""
+    """Return whether a function, a method or a label of that name is defined or declared in a file."""
     text = path.read_text()
     text = re.sub(r"^\s*(//|#).*$", "", text, flags=re.MULTILINE)
     return re.search(rf"(?<![\w.>]){re.escape(name.split('::')[-1])}(\(|:)", text) is not None
@@ -21,7 +21,7 @@ def steps_of_comment():
 
 
 def steps_of_page():
-    """Each name in backticks, with the file in parentheses that is named next after it."""
+    """Return each name in backticks, with the next file in parentheses after it."""
     page = (ROOT / "docs/design.md").read_text()
     paragraph = re.search(r"To follow one switch: (.*?)\n\n", page, re.DOTALL)[1]
     steps = []

@@ -1,4 +1,4 @@
-"""The drawings of docs/design.md: they say what their text sources say, and that is true of the source."""
+"""The drawings of docs/design.md match their text sources, and these match the source."""
 
 import html
 import re
@@ -12,7 +12,7 @@ NAMES = sorted(path.stem for path in DRAWINGS.glob("*.dot"))
 
 
 def nodes(name):
-    """The first and second lines of the boxes of a drawing."""
+    """Return the first and second lines of the boxes of a drawing."""
     source = (DRAWINGS / f"{name}.dot").read_text()
     return re.findall(r'^ +\w+ \[label="([^"\\]+)\\n([^"\\]+)"', source, re.MULTILINE)
 

@@ -1,4 +1,4 @@
-"""The examples run, and do what they say."""
+"""The examples run, and print what they should."""
 
 import pathlib
 import platform
@@ -33,7 +33,7 @@ def test_generators_of_recursion_and_of_callbacks():
 
 
 def mappings_permitted():
-    """How many mappings a process may have. Each stack needs two up to Linux 6.12, and none later."""
+    """Return the maximum number of mappings of a process. Each stack needs two up to Linux 6.12, and none later."""
     major, minor = map(int, platform.release().split(".")[:2])
     return sys.maxsize if (major, minor) >= (6, 13) else int(pathlib.Path("/proc/sys/vm/max_map_count").read_text())
 

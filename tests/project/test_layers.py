@@ -1,4 +1,4 @@
-"""The source has one direction: a file includes files of its own floor and of lower ones only, and core links without
+"""The source has one direction: a file includes only files of its own floor and of lower floors, and core links without
 the layers above it."""
 
 import re
@@ -13,10 +13,10 @@ from support.environment import ROOT
 SOURCE = ROOT / "src"
 pytestmark = pytest.mark.skipif(not SOURCE.is_dir(), reason="needs the source tree")
 
-# From the bottom to the top. A folder may include those before it, but not those that stand beside it.
+# From the bottom to the top. A folder may include those before it, but not those on the same floor.
 FOLDERS = ["stackful", "interpreter", "core|python", "coroutines", "stackless|generators|aio", "module"]
 
-# Within core, by what a file is called without its ending.
+# Within core, by the name of a file without its ending.
 CORE = [
     "module_state|layer|reference|raise",
     "greenlet|notes|thread|parent|settings|gc_root|message",
@@ -27,7 +27,7 @@ CORE = [
     "switch|collect|coroutine|thread_stack|thread_end",
 ]
 
-# Within interpreter, by a file's path there without its ending.
+# Within interpreter, by the path of a file without its ending.
 INTERPRETER = [
     "versions/cpython",
     "versions/c_recursion|versions/current_frame|thread_state|collector|allocation|modules|pending_exception"
@@ -41,7 +41,7 @@ INTERPRETER = [
     "prepare",
 ]
 
-# Within stackless, by a file's or a folder's name in it.
+# Within stackless, by the name of a file or folder in it.
 STACKLESS = [
     "lock|outcome|ring",
     "hooks|refusal",
@@ -58,11 +58,11 @@ STACKLESS = [
     "layer",
 ]
 
-# Where a file below needs what stands above: each is a function whose room is above its declaration.
+# Exceptions: functions that are declared on a lower floor than the one they need.
 UPWARD = {
-    "src/core/parent.cpp": {"core/describe.hpp", "core/thread_stack.hpp"},  # what a refusal says
+    "src/core/parent.cpp": {"core/describe.hpp", "core/thread_stack.hpp"},  # the message of a refusal
     "src/core/thread.cpp": {"core/create.hpp", "core/shortage.hpp"},  # a thread's main greenlet; no room for a stack
-    "src/core/coroutine/hooks.cpp": {"core/coroutine/coroutine.hpp"},  # what a coroutine is
+    "src/core/coroutine/hooks.cpp": {"core/coroutine/coroutine.hpp"},  # the definition of a coroutine
 }
 
 
@@ -76,7 +76,7 @@ def name_within_folder(path):
 
 
 def includes():
-    """Pairs of a file and what it includes of the source, as core/thread.hpp."""
+    """Return pairs of a file and a header of the source that it includes, such as core/thread.hpp."""
     for path in sorted(SOURCE.rglob("*.[ch]pp")):
         for included in re.findall(r'^#include "(\w+/[\w/.]+)"', path.read_text(), re.MULTILINE):
             yield path.relative_to(SOURCE), Path(included)
@@ -180,7 +180,7 @@ USES = {
     "aio": ["interpreter", "core", "python", "coroutines"],
     "stackless": ["interpreter", "core", "python"],
 }
-# gcc-nm reads the objects that are to be optimized at link time.
+# gcc-nm can read objects for link-time optimization.
 NM = shutil.which("gcc-nm") or shutil.which("nm")
 OURS = re.compile(r"\b(?:stackful|interpreter|core|python|coroutines|generators|aio|stackless|module)(?:::|_)")
 

@@ -1,4 +1,4 @@
-"""The type stubs describe what is there: mypy's stubtest compares them with the modules."""
+"""The type stubs match the modules: mypy's stubtest compares them."""
 
 import subprocess
 import sys
@@ -7,8 +7,8 @@ import pytest
 
 
 def test_stubs_agree_with_the_modules(tmp_path):
-    pytest.importorskip("mypy.stubtest", reason="mypy is not to be had for this interpreter")
-    # Elsewhere than in the tree, whose sources mypy would take for a second copy of the package.
+    pytest.importorskip("mypy.stubtest", reason="mypy is not available for this interpreter")
+    # Runs outside of the tree, whose sources mypy would take for a second copy of the package.
     result = subprocess.run(
         [sys.executable, "-m", "mypy.stubtest", "--concise", "greenlet"],
         cwd=tmp_path,

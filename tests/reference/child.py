@@ -1,10 +1,9 @@
-"""Runs tests of the reference suite in this process and writes what happened, one JSON object a line.
+"""Runs tests of the reference suite in this process and writes their outcomes, one JSON object a line.
 
 usage: child.py REPORT TIME_LIMIT KEEP_LEAK_MARKS TEST_ID...
 
-A test that crashes the interpreter or hangs takes the process with it. Each line is therefore written
-when it is known, first that a test starts, then its outcome, and the parent (run.py) starts a new
-process for the tests that are left.
+A test that crashes the interpreter or hangs ends the process. So each line is written at once: first that
+a test starts, then its outcome. The parent (run.py) starts a new process for the remaining tests.
 """
 
 import faulthandler
@@ -17,11 +16,11 @@ import unittest
 def remove_leak_marks() -> None:
     """Make the suite's "this test leaks" decorators do nothing, so that those tests must not leak.
 
-    The suite marks tests on which the reference leaks with `fails_leakcheck` and relatives, and then
-    *requires* the leak ("Expected ... to leak but it did not"). What is tested here may not leak: with
-    the marks gone the same tests go through the same leak check as all others. The decorators are
-    replaced before the test modules import them; `ignores_leakcheck`, which marks tests that are
-    unsuited to the check, stays.
+    The suite marks tests on which the reference leaks with `fails_leakcheck` and similar decorators, and
+    then *requires* the leak ("Expected ... to leak but it did not"). This package may not leak: without
+    the marks, these tests go through the same leak check as all others. The decorators are replaced
+    before the test modules import them. `ignores_leakcheck`, which marks tests that are unsuited to the
+    check, stays.
     """
     from greenlet.tests import leakcheck
 
@@ -63,11 +62,11 @@ class ReportingResult(unittest.TestResult):
         self._outcome = "failed"
         self._detail += "".join(traceback.format_exception(*error))
 
-    # The base class' versions keep the traceback, and so its frames, alive: a leak check would see them.
+    # The methods of the base class keep the traceback and its frames alive, which a leak check would see.
 
     def addError(self, test, err):
         if not isinstance(test, unittest.TestCase):
-            # setUpClass or setUpModule: no test of the class will be started. The parent shows this.
+            # setUpClass or setUpModule failed, so no test of the class will start. The parent reports this.
             traceback.print_exception(*err)
         self._failed(err)
 

@@ -1,13 +1,13 @@
 """Lays out a scratch copy of the installed package with the reference's tests inside it.
 
 The suite is written as the subpackage `greenlet.tests`, includes "../greenlet.h" and starts scripts in
-new processes. So it gets a tree in which all of that is literally true:
+new processes. So it gets a tree with that layout:
 
     SCRATCH/greenlet/                    the installed package, copied: our extension, our greenlet.h
     SCRATCH/greenlet/greenlet_compiler_compat.hpp     from the archive
     SCRATCH/greenlet/tests/              from the archive, its two extensions compiled here
 
-With SCRATCH first in PYTHONPATH every process finds it, and the installed package stays as it was.
+With SCRATCH first in PYTHONPATH every process finds it, and the installed package stays unchanged.
 """
 
 import importlib.util
@@ -29,7 +29,7 @@ EXTENSIONS = (
 
 
 def installed_package() -> Path:
-    """The folder of the package `greenlet` that this interpreter would import."""
+    """Return the folder of the package `greenlet` that this interpreter would import."""
     spec = importlib.util.find_spec("greenlet")
     if spec is None or not spec.origin:
         raise RuntimeError(f"greenlet is not installed for {sys.executable}")

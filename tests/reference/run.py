@@ -34,7 +34,7 @@ KINDS = ("stack-copying", "fails on the reference too", "not on this build")
 MOST_STACK_COPYING = 3
 IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
 IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
-# Free-threaded 3.13 never frees a class once there was a second thread, and all of the suite's tests make some.
+# Free-threaded 3.13 never frees a class once a second thread has started, and all tests of the suite create some.
 COUNTS_REFERENCES = not IS_FREE_THREADED or sys.version_info >= (3, 14)
 
 
@@ -53,7 +53,7 @@ class Exclusion:
 
 
 def read_exclusions(path: Path) -> list[Exclusion]:
-    """Read and check the list. Raises ValueError when it breaks its own rules."""
+    """Read and check the list. Raises ValueError if it violates its rules."""
     exclusions = []
     for entry in tomllib.loads(path.read_text()).get("exclusion", []):
         entry = dict(entry)
@@ -78,7 +78,7 @@ def test_ids(suite) -> list[str]:
 
 
 def discover(environment: dict[str, str], scratch: Path) -> list[str]:
-    """The ids of all tests, found in a process that sees the scratch tree."""
+    """Return the ids of all tests, found in a process that sees the scratch tree."""
     code = (
         "import sys, unittest; sys.path.insert(0, sys.argv[1]); import run; "
         "names = sorted(p.stem for p in run.Path(sys.argv[2]).glob('test_*.py')); "
@@ -112,7 +112,7 @@ def run_tests(tests: list[str], arguments, environment: dict[str, str], work: Pa
         report = work / "report.jsonl"
         output = work / "output.txt"
         report.write_text("")
-        # The report is the child's record; its output is kept for the test that brings it down.
+        # The report is the child's record; its output is kept for a test that crashes it.
         with output.open("w") as stream:
             returncode = subprocess.run(
                 [
@@ -145,7 +145,7 @@ def run_tests(tests: list[str], arguments, environment: dict[str, str], work: Pa
             outcomes[started] = "failed", f"{exit_text(returncode)}\n{text}"
             print(f"{'failed':8}{started}", flush=True)
         elif returncode != 0 and finished:
-            # All tests ended, the interpreter did not end well: no test can be blamed.
+            # All tests ended, but the interpreter did not end normally: no single test is the cause.
             outcomes["(end of the process)"] = "failed", f"{exit_text(returncode)}\n{text}"
             print(f"{'failed':8}(end of the process)", flush=True)
         before = len(remaining)
@@ -204,7 +204,7 @@ def main() -> int:
     if missing:
         raise RuntimeError(
             f"{', '.join(missing)} not installed for {sys.executable}: "
-            "`python -m tools environment ours` makes an environment that has all"
+            "`python -m tools environment ours` creates an environment that has all of them"
         )
 
     exclusions = read_exclusions(HERE / "exclusions.toml")
@@ -216,7 +216,7 @@ def main() -> int:
     environment = {
         name: value
         for name, value in os.environ.items()
-        # These switch leak checks off in the suite.
+        # These variables turn off leak checks in the suite.
         if name
         not in (
             "GREENLET_SKIP_LEAKCHECKS",
@@ -229,7 +229,7 @@ def main() -> int:
     environment["PYTHONFAULTHANDLER"] = "1"
     if not COUNTS_REFERENCES:
         environment["GREENLET_SKIP_LEAKCHECKS"] = "1"
-        print("without leak checks: this CPython never frees a class once there was a second thread")
+        print("without leak checks: this CPython never frees a class once a second thread has started")
 
     about = subprocess.run(
         [sys.executable, "-c", "import greenlet; print(greenlet.__version__, greenlet.__file__)"],
@@ -244,7 +244,7 @@ def main() -> int:
     if not file.startswith(str(scratch)):
         raise RuntimeError(f"greenlet was imported from {file}")
     if (version == sdist.VERSION) != (arguments.package == "reference"):
-        raise RuntimeError(f"greenlet {version} is installed, that is not what was to be tested")
+        raise RuntimeError(f"greenlet {version} is installed, which is not the one to test")
     print(
         f"suite of greenlet {sdist.VERSION} on greenlet {version}, CPython {sys.version.split()[0]}"
         f"{' (debug build)' if IS_DEBUG_BUILD else ''}",

@@ -1,8 +1,8 @@
 """Fetches the reference's source distribution, which holds the test suite, through pip.
 
-pip is used and not a download of our own because pip knows how packages reach this machine: index,
-proxy, certificates and credentials come from its configuration files and PIP_* variables. The archive
-is kept in a cache folder under build/ and never in the repository.
+pip downloads it because pip knows how packages reach this machine: index, proxy, certificates and
+credentials come from its configuration files and PIP_* variables. The archive is kept in a cache folder
+under build/ and never in the repository.
 """
 
 import hashlib
@@ -25,15 +25,15 @@ def _is_the_archive(path: Path) -> bool:
 def fetch(cache: Path) -> Path:
     """Return the verified archive in *cache*, downloading it if it is not there yet.
 
-    Raises RuntimeError when pip can't get it, or when it isn't the file this project was tested with.
+    Raises RuntimeError if pip can't get it, or if it is not the file that this project was tested with.
     """
     archive = cache / ARCHIVE
     if _is_the_archive(archive):
         return archive
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as folder:
-        # pip checks the hash before it unpacks anything. --no-binary names this one package, so that
-        # setuptools, which pip runs to read the metadata, still comes as a wheel.
+        # pip checks the hash before it unpacks anything. --no-binary names only this package, so that
+        # setuptools, which pip runs to read the metadata, is still installed from a wheel.
         requirement = Path(folder, "requirements.txt")
         requirement.write_text(f"greenlet=={VERSION} --hash=sha256:{SHA256}\n")
         command = [
@@ -56,7 +56,7 @@ def fetch(cache: Path) -> Path:
             raise RuntimeError(f"pip can't download greenlet {VERSION}:\n{result.stdout}{result.stderr}")
         if not _is_the_archive(downloaded):
             raise RuntimeError(f"{ARCHIVE} is not the file with the sha256 {SHA256}")
-        # Several interpreters may fetch at once: the rename makes the file appear complete.
+        # Several interpreters may download at once, so the complete file is renamed into place.
         os.replace(downloaded, archive)
     return archive
 

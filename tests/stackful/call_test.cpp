@@ -1,4 +1,4 @@
-// Calls on the thread's own stack, from an execution that has another one.
+// Calls on the thread's own stack, from an execution on another stack.
 
 #include <execinfo.h>
 #include <gtest/gtest.h>
@@ -61,7 +61,7 @@ TEST(CallBelow, runs_on_the_stack_of_another_thread) { std::thread(expect_a_call
 
 TEST(CallBelow, has_all_of_the_stack_of_the_thread) {
     if (with_sanitizer) {
-        GTEST_SKIP() << "its frames are larger";
+        GTEST_SKIP() << "the sanitizer makes frames larger";
     }
     constexpr std::size_t most = 4 << 10;
     StackCache cache(stackful::minimum_stack_size);
@@ -91,7 +91,7 @@ TEST(CallBelow, leaves_the_frames_above_it_alone) {
     EXPECT_TRUE(coroutine.finished());
 }
 
-// With the C library's switch, an unwinder takes the stack of the call for a new one.
+// With the C library's switch, an unwinder treats the stack of the call as a new stack.
 #if !defined(STACKFUL_TESTS_USE_UCONTEXT)
 
 TEST(CallBelow, lets_exceptions_pass) {

@@ -1,4 +1,4 @@
-// A function on a stack of its own: the smallest client of the engine, for the tests.
+// A function on a stack of its own: a minimal client of the engine, for the tests.
 
 #pragma once
 
@@ -19,11 +19,11 @@ inline constexpr bool with_emulator = true;
 inline constexpr bool with_emulator = false;
 #endif
 
-// A size of each kind of slot; the large one is what threads usually have.
+// A size of each kind of slot; the large one is the usual size for threads.
 inline constexpr std::size_t small_stack = std::size_t{256} << 10;
 inline constexpr std::size_t large_stack = std::size_t{8} << 20;
 
-// How much of a slot may be accessed below its base.
+// How many bytes of a slot may be accessed below its base.
 inline std::size_t bytes_below(const stackful::Slot& slot) {
     return static_cast<std::size_t>(slot.stack_base() - slot.low);
 }

@@ -1,4 +1,4 @@
-// The memory that slots cost, and that they give back.
+// The memory that slots take, and release.
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -153,7 +153,7 @@ INSTANTIATE_TEST_SUITE_P(Stacks, ParkedExecutions, testing::Values(small_stack, 
 
 TEST_P(ParkedExecutions, touch_about_one_page_each_and_one_of_page_tables_at_most) {
     if (with_sanitizer) {
-        GTEST_SKIP() << "would measure the sanitizer";
+        GTEST_SKIP() << "would measure the sanitizer's memory";
     }
     if (!fits_into_a_page) {
         GTEST_SKIP() << "a ucontext_t is too large here";
@@ -161,7 +161,7 @@ TEST_P(ParkedExecutions, touch_about_one_page_each_and_one_of_page_tables_at_mos
     constexpr std::size_t count = 10'000;
     StackPool pool;
     StackCache cache(GetParam(), pool);
-    // Executions without coroutines, so that nothing else takes memory.
+    // Executions without coroutines, so that only their stacks take memory.
     static stackful::Execution here;
     static std::vector<stackful::Execution> parked;
     static std::size_t running;
@@ -184,7 +184,7 @@ TEST_P(ParkedExecutions, touch_about_one_page_each_and_one_of_page_tables_at_mos
     }
     double bytes = static_cast<double>(resident_bytes() - before) / count;
     double pages = bytes / static_cast<double>(stackful::system::page_size());
-    if (!with_emulator) {  // its own records of pages would be measured
+    if (!with_emulator) {  // the emulator's records of pages would be measured too
         EXPECT_LT(pages, 1.1);
         EXPECT_LT((page_table_bytes() - tables_before) / count, GetParam() == large_stack ? 4200u : 800u);
     }

@@ -218,7 +218,7 @@ int exhaust_memory() {
             return 77;
         }
     }
-    // Nearly all of the 500 MiB is in use, because the last regions are small.
+    // Nearly all of the 500 MiB are in use, because the last regions are small.
     if (slots.size() < 45) {
         return 2;
     }
@@ -355,7 +355,7 @@ TEST(Process, fork_leaves_both_processes_working) {
     coroutine = &counter;
     counter.resume();
     int code = exit_code_of_child([] {
-        // The suspended execution continues where it was.
+        // The suspended execution continues where it was suspended.
         if (coroutine->resume() != reinterpret_cast<void*>(2)) {
             return 1;
         }

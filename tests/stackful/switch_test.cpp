@@ -136,8 +136,8 @@ TEST(Switch, keeps_a_deep_stack) {
     }
 }
 
-// More values than there are registers, all needed after the switch: so the compiler keeps some in each register that a
-// called function must preserve.
+// More values than there are registers, all needed after the switch, so the compiler keeps values in each callee-saved
+// register.
 template <typename Number>
 [[gnu::noinline]] Number keep_values(Coroutine& self, volatile Number& seed) {
     Number a = seed + 1, b = seed + 2, c = seed + 3, d = seed + 4, e = seed + 5, f = seed + 6;
@@ -177,7 +177,7 @@ TEST(Switch, preserves_integer_registers) { expect_values_kept<long>(); }
 TEST(Switch, preserves_floating_point_registers) { expect_values_kept<double>(); }
 
 #if defined(__x86_64__)
-// All six registers at once, whatever the compiler does with them.
+// All six registers at once, independent of the compiler.
 TEST(Switch, preserves_each_callee_saved_register) {
     static stackful::Execution host;
     static stackful::Execution guest;

@@ -125,7 +125,7 @@ TEST(UnwindDeathTest, uncaught_exception_reaches_terminate) {
 
 TEST(Unwind, pthread_exit_on_a_slot_ends_only_the_thread) {
     if (with_sanitizer) {
-        GTEST_SKIP() << "the sanitizers do not expect a thread to end on another stack than its own";
+        GTEST_SKIP() << "the sanitizers do not support a thread that ends on another stack than its own";
     }
     struct Shared {
         StackCache cache{large_stack};

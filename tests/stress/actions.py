@@ -1,4 +1,4 @@
-"""What hostile callbacks do."""
+"""The actions of hostile callbacks."""
 
 import contextlib
 import contextvars
@@ -12,7 +12,7 @@ from greenlet import GreenletExit, getcurrent, greenlet, settrace
 action = ACTIONS = Registry()
 main = getcurrent()
 
-R: dict = {}  # the greenlets of one case: `worker`, in which it happens, `other`, `child` and `unstarted`
+R: dict = {}  # the greenlets of one case: `worker`, which runs the action, `other`, `child` and `unstarted`
 
 depth = 0
 
@@ -24,7 +24,7 @@ def parrot(value=None):
 
 
 def attack():
-    """Performs the action, within itself at most three levels deep."""
+    """Performs the action, at most three levels deep within itself."""
     global depth
     if depth < 3 and R:
         depth += 1

@@ -1,8 +1,8 @@
-"""Random programs of tasks and ordinary functions that await, in which whatever may run code does something to them.
+"""Random programs of tasks and ordinary functions that await, with random operations wherever code may run.
 
-usage: aio.py SEED COUNT [SECONDS [LOOP]]      for no longer than that (inf: as long as it takes), if it is said
+usage: aio.py SEED COUNT [SECONDS [LOOP]]      SECONDS is a time limit; inf means none, as without it
 
-The LOOP is asyncio, if none is said, uvloop, trio or anyio (that on asyncio, uvloop and trio). See awaiting.py.
+The LOOP is asyncio (the default), uvloop, trio or anyio (which runs on asyncio, uvloop and trio). See awaiting.py.
 """
 
 import importlib

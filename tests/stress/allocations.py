@@ -1,15 +1,15 @@
-"""Memory that runs out at each allocation in turn, in everything that can be done with greenlets.
+"""Memory runs out at each allocation in turn, in all operations on greenlets.
 
 usage: allocations.py [SCENARIO...]        needs CPython's own _testcapi
 
-A scenario is a generator. What it does up to its first `yield` is preparation; it yields the greenlets that it uses. What it
-does then is done again and again: with the first allocation failing, with the second, and so on until none fails any
-more; with one failure, with two in a row, and with all that follow. Only MemoryError may come of it. Afterwards the same
-greenlet runs as before, another one can be resumed, those of the scenario can be resumed or started, and nothing
-that was passed to them is left.
+A scenario is a generator. It prepares what it needs up to its first `yield`, which yields the greenlets that it uses.
+The rest runs repeatedly: with the first allocation failing, then the second, and so on until none fails; with one
+failure, with two in a row, and with all that follow. Only MemoryError may be raised. Afterwards the same greenlet must
+be current, another one can be resumed, those of the scenario can be resumed or started, and nothing that was passed to
+them is left.
 
-Scenarios make no functions, and set no context variables, while allocations fail: CPython up to 3.13 crashes in both,
-in a program without greenlets too.
+Scenarios create no functions and set no context variables while allocations fail, because CPython up to 3.13 crashes in
+both, also without greenlets.
 """
 
 import contextvars
@@ -29,16 +29,16 @@ from support.registry import Registry
 
 scenario = SCENARIOS = Registry()
 FIRST_USE = "first_use_in_a_thread"
-ENOUGH = 30  # so many runs without a failure, and there is nothing left that could fail
+ENOUGH = 30  # after so many runs in a row without a failure, no allocation is left to fail
 MOST = 400
 
 
 class Witness:
-    """Something to be passed around, of which nothing may be left."""
+    """An object that is passed around, and that must be freed in the end."""
 
 
 class Subclass(greenlet):
-    """Its instances have a dictionary, and are made another way."""
+    """Its instances have a dictionary, and are allocated in another way."""
 
 
 class WithMethod(greenlet):
@@ -124,7 +124,7 @@ def start_method(witness):
 
 @scenario
 def start_deep(witness):
-    # As deep as memory for frames must be allocated, and nothing else.
+    # So deep that the interpreter has to allocate memory for frames.
     def down(levels):
         return down(levels[0]) if levels else echo(witness)
 
@@ -342,14 +342,14 @@ def three():
 
 @scenario
 def stackful_generator(witness):
-    contextvars.copy_context()  # has the thread's own context made, for lack of which CPython 3.11 crashes too
+    contextvars.copy_context()  # creates the thread's own context, because CPython 3.11 crashes if that fails
     yield []
     for _ in three():
         pass
 
 
 def failing(first, number, steps):
-    """Go on with a scenario while *number* allocations from the *first* on fail. Returns the exception's class, or None."""
+    """Resume a scenario while *number* allocations from the *first* on fail. Returns the exception's class, or None."""
     import _testcapi
 
     _testcapi.set_nomemory(first, first + number)
@@ -364,7 +364,7 @@ def failing(first, number, steps):
 
 
 def attempt(function, first, number):
-    """Run a scenario with *number* allocations from the *first* on failing. True if it got to the end."""
+    """Run a scenario with *number* allocations from the *first* on failing. Returns whether it completed."""
     main, bystander, witness = getcurrent(), waiting(), Witness()
     watch = weakref.ref(witness)
     steps = function(witness)
@@ -381,7 +381,7 @@ def attempt(function, first, number):
         try:
             g.throw(GreenletExit)
         except (AttributeError, MemoryError):
-            pass  # of an unstarted parent
+            pass  # raised by starting an unstarted parent
         assert g.dead or not g
         del g
     gc.collect()
@@ -391,7 +391,7 @@ def attempt(function, first, number):
 
 
 def attempt_first_use(function, first, number):
-    """Run a scenario as the first that a thread does with greenlets, below Context.run(). Like attempt()."""
+    """Like attempt(), but the scenario is a new thread's first use of greenlets, below Context.run()."""
 
     def target():
         steps = function(None)
@@ -418,7 +418,7 @@ def use_first(witness):
 
 
 def exhaust(name, number):
-    """Run a scenario until it got to the end so often that no allocation is left to fail. Returns how often it failed."""
+    """Run a scenario until it has completed ENOUGH times in a row. Returns how often it failed."""
     failures = in_a_row = 0
     for first in range(MOST):
         if (
@@ -432,13 +432,13 @@ def exhaust(name, number):
         else:
             in_a_row = 0
             failures += 1
-    raise AssertionError(f"{name} does not get to an end")
+    raise AssertionError(f"{name} never completes")
 
 
 def main():
     faulthandler.enable()
     gc.disable()
-    sys.unraisablehook = lambda _: None  # MemoryError where nobody can catch it
+    sys.unraisablehook = lambda _: None  # a MemoryError that nobody can catch
     for name in sys.argv[1:] or [*SCENARIOS, FIRST_USE]:
         counts = [exhaust(name, number) for number in (1, 2, 10**6)]
         print(f"{name}: {' + '.join(map(str, counts))} failures", flush=True)

@@ -1,7 +1,7 @@
-"""What random programs of all event loops share: ordinary functions, coroutines, generators and greenlets that await.
+"""The common part of random programs on event loops: functions, coroutines, generators and greenlets that await.
 
-Functions, destructors, callbacks, generators and greenlets all do random operations. See survival.py. For each loop there is a
-module (on_asyncio.py, on_trio.py, on_anyio.py) with its tasks, and what can be awaited there.
+Functions, destructors, callbacks, generators and greenlets all do random operations. See survival.py. Each loop has a
+module (on_asyncio.py, on_trio.py, on_anyio.py) with its tasks and awaitables.
 """
 
 import asyncio
@@ -20,16 +20,16 @@ from greenlet import GreenletExit, generators, getcurrent, greenlet
 from greenlet.aio import async_, await_, ensure_portal, has_portal, iter_, portal, run, with_
 from greenlet.generators import yield_
 
-MOST = 6  # of each kind that are kept
-FIRST = 3  # of the values of one, that loops ask for
-STEPS = 5  # of a function
+MOST = 6  # objects of each kind that are kept
+FIRST = 3  # values that a loop takes from an iterator
+STEPS = 5  # of a function, at most
 SOON = 0.0005  # seconds
-IDLE = 10  # fuel for a round of a loop that has nothing to do
+IDLE = 10  # fuel for a round of an idle loop
 GRACE = 50  # rounds of a loop that should have ended
 
 variable = contextvars.ContextVar("variable")
 
-# Functions in these modules hold locks. Whoever wants one that a greenlet of the same thread holds waits forever.
+# Functions in these modules hold locks. Acquiring one that another greenlet of the same thread holds is a deadlock.
 HAVE_LOCKS = (
     "asyncio.mixins",
     "concurrent.futures._base",
@@ -40,12 +40,12 @@ HAVE_LOCKS = (
     "trio._core._entry_queue",
     "trio._core._thread_cache",
 )
-# CPython's debug builds assert that no task is finished before asyncio.Task() has returned, which calls the loop to begin it.
+# CPython's debug builds assert that no task finishes before asyncio.Task() returns, which calls the loop to start it.
 BEGIN_TASKS = ("asyncio.base_events", "asyncio.events") if hooks.IS_DEBUG_BUILD else ()
 
 
 def may_switch(frame):
-    """May a hook that is told of the frame switch?"""
+    """Return whether a hook that is called for the frame may switch."""
     if frame.f_code.co_filename in files_of(BEGIN_TASKS):
         return False
     have_locks = files_of(HAVE_LOCKS)
@@ -59,7 +59,7 @@ def files_of(modules):
 
 
 class Waits:
-    """An awaitable that yields to the event loop what it does not expect, and does not end as it should."""
+    """An awaitable that yields unexpected values to the event loop, and ends in unexpected ways."""
 
     def __init__(self, program):
         self.program = program
@@ -101,9 +101,9 @@ class Manager:
 
 
 class Program(survival.Program):
-    """To be completed by make_task(), a coroutine function sleep(), and what else there is to do and to await."""
+    """Subclasses add make_task(), a coroutine function sleep(), and more operations and awaitables."""
 
-    endings = (asyncio.CancelledError, GeneratorExit, GreenletExit)  # what ends functions, most of the time
+    endings = (asyncio.CancelledError, GeneratorExit, GreenletExit)  # exceptions that usually end functions
     awaitables: list = []  # functions of the program
 
     def __init__(self, seed):
@@ -115,10 +115,10 @@ class Program(survival.Program):
         self.generators = []
         self.greenlets = []
 
-    # What runs. Each step is an operation, or waits.
+    # Running code. Each step does an operation, or waits.
 
     def operations_here(self):
-        """In other threads than that of the event loop, only those that do not touch it."""
+        """Return the permitted operations: in other threads, only those that do not use the event loop."""
         return self.operations if threading.get_ident() == self.thread else ELSEWHERE
 
     @contextlib.contextmanager
@@ -191,7 +191,7 @@ class Program(survival.Program):
                 else:
                     self.operate()
 
-    # What there is, or is made.
+    # Objects, existing or new.
 
     def awaitable(self):
         return self.random.choice(self.awaitables)(self)
@@ -233,13 +233,13 @@ class Program(survival.Program):
                 self.operate()
 
     def drive(self):
-        """As an event loop would."""
+        """Resume a coroutine as an event loop does."""
         coroutine = self.coroutine()
         for _ in range(FIRST):
             coroutine.send(None)
 
     def see(self, *arguments):
-        """An error would be raised in the event loop itself, which is not made for that."""
+        """Do an operation, but raise nothing: the event loop can't handle exceptions of a hook."""
         if self.chance(0.01) and may_switch(sys._getframe(1)):
             with contextlib.suppress(BaseException):
                 self.operate()
@@ -248,10 +248,10 @@ class Program(survival.Program):
     def raise_something(self):
         raise self.random.choice((asyncio.CancelledError, GreenletExit, KeyboardInterrupt, StopIteration))
 
-    # How it ends.
+    # The end of the program.
 
     def is_late(self):
-        """Should the loop have ended? To be asked in each of its rounds."""
+        """Return whether the loop should have ended by now. Each round of the loop calls it."""
         if self.fuel <= 0:
             self.grace -= 1
         return self.grace < 0
@@ -312,7 +312,7 @@ ELSEWHERE = [
 
 OPERATIONS = [
     *ELSEWHERE,
-    # Up to CPython 3.13 too much of what these do to coroutines that run is its own fault.
+    # Up to 3.13 CPython itself has too many errors when these act on running coroutines.
     *([] if hooks.RESUMABLE_AT_YIELD else hooks.OPERATIONS),
     lambda p: await_(p.awaitable()),
     lambda p: await_(p.awaitable()),

@@ -1,10 +1,10 @@
-"""Runs the same random programs on this package and on the reference, and compares what they log.
+"""Runs the same random programs on this package and on the reference, and compares their logs.
 
 usage: differential.py --reference FOLDER [--ours FOLDER] [--seed N] [--programs N | --seconds N] [--keep FOLDER]
 
-FOLDER is what to put on PYTHONPATH so that `import greenlet` finds the implementation (that of the running
-interpreter's environment if --ours is not given). A program whose logs differ, or that crashes or hangs this
-package, is made smaller as long as that stays so, and printed.
+FOLDER is put on PYTHONPATH, so that `import greenlet` finds the implementation. Without --ours the package of
+the running interpreter's environment is used. A program whose logs differ, or that crashes or hangs this
+package, is reduced as far as it still does, and printed.
 """
 
 import argparse
@@ -23,7 +23,7 @@ sys.path.insert(0, str(HERE))
 import programs
 
 BATCH = 100
-LOGS = 16  # of the same program, that must be the same
+LOGS = 16  # runs of the same program that must have the same log
 
 
 class Side:
@@ -35,7 +35,7 @@ class Side:
         self.environment = dict(
             os.environ,
             PYTHONHASHSEED="0",
-            # As much as the main greenlet has: programs nest deep.
+            # The size of the main greenlet's stack, because programs nest deeply.
             GREENLET_STACK_SIZE=str(8 << 20),
         )
         self.server = None
@@ -53,7 +53,7 @@ class Side:
         )
 
     def results(self, process: subprocess.Popen) -> dict[int, tuple[int, str]]:
-        """{seed: (operations, digest)}; a crash or a hang is a digest too."""
+        """Return {seed: (operations, digest)}; a crash or a hang counts as a digest."""
         output, errors = process.communicate()
         if process.returncode != 0:
             raise RuntimeError(f"{self.name}: exit code {process.returncode}\n{errors}")
@@ -76,17 +76,20 @@ class Side:
 
 
 def crashed(log: list[str]) -> bool:
-    """Did it end in a way that none should? A cycle of parents is one: who switches to a dead greenlet in it hangs."""
+    """Return whether a program ended abnormally.
+
+    A cycle of parents counts, because a switch to a dead greenlet in it hangs.
+    """
     return log[0] in ("hang", "cycle of parents") or log[0].startswith("exit code ")
 
 
 def is_comparable(log: list[str]) -> bool:
-    """Not if CPython postponed deallocations, or nearly did, because they were nested too deep: see runtime.py."""
+    """Return False if CPython delayed deeply nested deallocations, or came close to it: see runtime.py."""
     return log[0] != "nested deallocations"
 
 
 def differ(ours: Side, reference: Side, program: list, kind: str) -> bool:
-    """Do they (still) differ in the same way?"""
+    """Return whether both sides (still) differ in the same way."""
     mine = ours.log(program)
     if crashed(mine):
         return kind == "crash"
@@ -98,7 +101,7 @@ def differ(ours: Side, reference: Side, program: list, kind: str) -> bool:
 
 def shrink(ours: Side, reference: Side, program: list, kind: str, seconds: float) -> list:
     limit = time.monotonic() + seconds
-    tried = 0  # of the parts that can be left out, since one was
+    tried = 0  # parts tried since one was last removed
     place = 0
     while True:
         candidate = next(itertools.islice(programs.smaller(program), place, None), None)
@@ -117,7 +120,7 @@ def shrink(ours: Side, reference: Side, program: list, kind: str, seconds: float
 
 
 def report(seed: int, ours: Side, reference: Side, seconds: float, keep: Path | None) -> bool:
-    """Shrinks and prints. False if only the reference is not the same each time."""
+    """Reduce and print a program. Returns False if only the reference differs between its own runs."""
     program = programs.program(seed)
     kind = "crash" if crashed(ours.log(program)) else "difference"
     if kind == "difference":
@@ -127,9 +130,9 @@ def report(seed: int, ours: Side, reference: Side, seconds: float, keep: Path | 
                 print(f"seed {seed}: {side.name} does not log the same each time", flush=True)
                 return side is ours
     if not differ(ours, reference, program, kind):
-        print(f"seed {seed}: the {kind} did not come back", flush=True)
+        print(f"seed {seed}: the {kind} did not recur", flush=True)
         return kind == "crash"
-    print(f"seed {seed}: a {kind}, which is made smaller", flush=True)
+    print(f"seed {seed}: a {kind}, reducing it", flush=True)
     program = shrink(ours, reference, program, kind, seconds)
     mine, theirs = ours.log(program), reference.log(program)
     source = programs.as_source(program).splitlines()
@@ -153,7 +156,7 @@ def main() -> int:
     parser.add_argument("--shrink", type=float, default=60, metavar="SECONDS")
     parser.add_argument("--failures", type=int, default=3, help="stop after so many")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="store the reduced programs here")
-    parser.add_argument("--wrapper", default="", help="a command that runs this package's side, as valgrind")
+    parser.add_argument("--wrapper", default="", help="a command that runs this package's side, such as valgrind")
     arguments = parser.parse_args()
 
     ours = Side("ours", arguments.ours, arguments.wrapper.split())

@@ -1,9 +1,9 @@
-"""Threads that use the same generators and coroutines at once, in every way there is.
+"""Threads that use the same generators and coroutines at once, in every way.
 
 usage: generator_threads.py [SECONDS]
 
-For free-threaded CPython above all, and ThreadSanitizer; all others run it too. A thread may be told that a generator runs, that it is
-another thread's, or that it has ended. Ends with 0 if nothing else was raised, and no thread hangs.
+Mainly for free-threaded CPython and ThreadSanitizer, but all builds run it. Errors may say that a generator is running,
+belongs to another thread, or has ended. The exit status is 0 if nothing else was raised, and no thread hangs.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from greenlet.aio import Coroutine, async_, await_, iter_, portal, run
 from greenlet.generators import generator, yield_
 
 THREADS = 4
-SHARED = 4  # objects at a time: few, so that threads meet
+SHARED = 4  # objects at a time: few, so that threads collide
 VALUES = 5
 EXPECTED = (StopIteration, error, GeneratorExit, GreenletExit, LookupError)  # and some ValueErrors and RuntimeErrors
 MESSAGES = (
@@ -106,7 +106,7 @@ methods = [
 def use(choose):
     g = shared[choose.randrange(SHARED)]
     if not hasattr(g, "gi_frame"):
-        return  # of the language, of which CPython itself says that threads must not share it
+        return  # native generators, which CPython does not allow threads to share
     for _ in range(choose.randrange(1, 6)):
         choose.choice(methods)(g)
 
@@ -122,7 +122,7 @@ def resume_its_greenlet(choose):
 
 
 def run_a_loop(choose):
-    """Coroutines of others among them."""
+    """Includes coroutines of other threads."""
 
     async def main():
         with contextlib.suppress(TypeError):  # a generator
@@ -155,7 +155,7 @@ def work(number, end):
 
 def main() -> int:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10
-    warnings.simplefilter("ignore")  # coroutines that nobody awaits
+    warnings.simplefilter("ignore")  # coroutines that are never awaited
     sys.unraisablehook = lambda _: None
     shared.extend(make() for make in makers[:SHARED])
     end = time.monotonic() + seconds

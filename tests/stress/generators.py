@@ -1,6 +1,6 @@
-"""Random programs of generators and greenlets, in which whatever may run code does something to them.
+"""Random programs of generators and greenlets, with random operations wherever code may run.
 
-usage: generators.py SEED COUNT [SECONDS]      for no longer than that, if it is said
+usage: generators.py SEED COUNT [SECONDS]      SECONDS is a time limit
 
 Destructors, a tracer, greenlets and generators all do random operations. See survival.py.
 """
@@ -16,8 +16,8 @@ from survival import Garbage, Witness
 from greenlet import GreenletExit, generators, getcurrent, greenlet, settrace
 from greenlet.generators import yield_
 
-MOST = 6  # generators, and greenlets, that are kept
-FIRST = 3  # of the values of one, that loops ask for
+MOST = 6  # generators that are kept, and greenlets
+FIRST = 3  # values that a loop takes from an iterator
 
 variable = contextvars.ContextVar("variable")
 
@@ -29,7 +29,7 @@ class Program(survival.Program):
         self.greenlets = []
 
     def attempt(self, operation):
-        """Do it, and let pass what ends generators and greenlets, most of the time."""
+        """Do an operation, and usually pass on exceptions that end generators and greenlets."""
         try:
             operation()
         except (GeneratorExit, GreenletExit):
@@ -78,20 +78,20 @@ class Program(survival.Program):
         return self.one_of(self.greenlets, self.make_greenlet)
 
     def interruptible(self):
-        """One to throw into. CPython 3.12 takes what is next to the code of a native one that runs for what that waits for."""
+        """Return a generator to throw into. CPython 3.12 reads a wrong instruction if a native one is running."""
         generator = self.generator()
         if not isinstance(generator, generators.Generator) and generator.gi_running:
-            raise ValueError("a native one that runs")
+            raise ValueError("a running native generator")
         return generator
 
     def throw_stop_iteration(self):
         generator = self.generator()
-        # CPython raises it unchanged in a native one that has not begun, which its debug builds assert not to happen.
+        # An unstarted native generator raises it unchanged, which CPython's debug builds assert not to happen.
         if isinstance(generator, generators.Generator):
             generator.throw(StopIteration(Witness(self)))
 
     def delegate(self):
-        """A generator of the values of another."""
+        """Return a generator that yields the values of another one."""
 
         def function():
             for value in self.generator():
@@ -153,8 +153,8 @@ Program.operations = [
     lambda p: gc.collect(),
 ]
 
-# CPython counts the hooks in progress of the thread. Its debug builds assert that there is none when one returns, so that none may be
-# left by a switch of a greenlets' tracer.
+# CPython counts the hooks in progress in the thread. Its debug builds assert that there is none when one returns, so a
+# tracer of greenlets must not switch away from a hook there.
 if not hooks.IS_DEBUG_BUILD:
     Program.operations.append(lambda p: settrace(p.call_back))
 

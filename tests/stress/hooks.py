@@ -1,6 +1,6 @@
-"""Hooks of the interpreter, `sys.setprofile()`, `sys.settrace()` and `sys.monitoring`, for random programs to set and to act in.
+"""Hooks of the interpreter (`sys.setprofile()`, `sys.settrace()` and `sys.monitoring`) for random programs.
 
-A program has a method see(), which they call. See survival.py.
+Hooks call the program's method see(). See survival.py.
 """
 
 import inspect
@@ -8,28 +8,31 @@ import opcode
 import sys
 
 IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
-# Up to CPython 3.13 a native generator can be resumed while a hook is told that it yields. It waits for itself then, and CPython,
-# which follows who waits for whom to the exception that is being handled, does so forever, or crashes. So nothing is done there.
+# Up to CPython 3.13 a native generator can be resumed by the hook that is called for its yield. It then waits for
+# itself, and CPython, which follows that chain to find the handled exception, never ends or crashes. So hooks do
+# nothing there.
 RESUMABLE_AT_YIELD = sys.version_info < (3, 14)
-OF_GENERATORS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR  # in the flags of code
+OF_GENERATORS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR  # flags of code objects
 TOOL = 4  # of sys.monitoring
 
 
 def may_raise(error, frame):
-    """May a hook that is told of the frame? CPython's debug builds assert that what is raised in the yield of a `yield from` was thrown
-    there, and that a generator never raises StopIteration. A hook that does so breaks both.
+    """Return whether a hook that is called for the frame may raise the error.
+
+    CPython's debug builds assert that an exception in the yield of a `yield from` was thrown there, and that a
+    generator never raises StopIteration. A hook can break both.
     """
     at_yield = frame.f_code.co_code[frame.f_lasti] == opcode.opmap["YIELD_VALUE"]
     return not (IS_DEBUG_BUILD and (at_yield or isinstance(error, StopIteration)))
 
 
 def is_resumable(frame, event, *_):
-    """Is a trace or profile function told that a native generator yields? Or returns: it is told the same."""
+    """Return whether a trace or profile function is called for a native generator that yields or returns."""
     return RESUMABLE_AT_YIELD and event == "return" and frame.f_code.co_flags & OF_GENERATORS != 0
 
 
 def monitor(program, *events):
-    """Have these events of all code told to a program, and no others."""
+    """Report only these events of all code to a program."""
     if sys.monitoring.get_tool(TOOL) is None:
         sys.monitoring.use_tool_id(TOOL, "random program")
     for event in events:
@@ -37,7 +40,7 @@ def monitor(program, *events):
     sys.monitoring.set_events(TOOL, sum(events))
 
 
-OPERATIONS = [  # of programs
+OPERATIONS = [
     lambda p: sys.setprofile(p.see),
     lambda p: sys.setprofile(None),
     lambda p: sys.settrace(p.see),
@@ -62,7 +65,7 @@ def unhook():
 
 
 def calls_them():
-    """Not any more, if one switched away, and nobody came back to it."""
+    """Return False if a hook has switched away and was never resumed, because no hooks are called then."""
     seen = []
     sys.setprofile(lambda *arguments: seen.append(arguments))
     sys.setprofile(None)

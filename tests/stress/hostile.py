@@ -1,10 +1,10 @@
-"""Callbacks that do the worst at the worst time: each action, in each place where Python calls back.
+"""Hostile callbacks: each action, in each place where Python calls back.
 
 usage: hostile.py [PLACE...]
 
-A place has a greenlet do something that calls back, in a greenlet that is below another one; an action is what the callback
-does. Only exceptions may come of it: afterwards the main greenlet runs, others can be started and resumed, and garbage can be
-collected. What a place or an action does not survive is an exit code that is not 0.
+A place makes a greenlet, the child of another one, do something that calls back. An action is what the callback does.
+The only permitted outcome is an exception: afterwards the main greenlet runs, others can be started and resumed, and
+garbage can be collected. The exit status is not 0 if a place or an action does not survive.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from stress.places import PLACES
 
 
 def is_fatal_to_cpython(name, doing):
-    # CPython 3.11 ends the process when making an exception runs out of depth, with a generator's throw() too.
+    # CPython 3.11 ends the process if creating an exception exceeds the recursion limit, also in a generator's throw().
     return sys.version_info < (3, 12) and name == "making_of_an_exception" and doing is actions.recurse
 
 

@@ -1,10 +1,10 @@
-"""Memory that runs out at each allocation of an import of greenlet._greenlet in turn.
+"""Memory runs out at each allocation of an import of greenlet._greenlet in turn.
 
 usage: imports.py        needs CPython's own _testcapi
 
-With one failure, with two in a row, and with all that follow, each in a process of its own, in which the module was never imported.
-Only MemoryError may come of it, and the next import is as good as any. What Python code does before the module is executed is left
-out: that is importlib's.
+Allocations fail once, twice in a row, or from one on, each in a new process that has not imported the module. Only
+MemoryError may be raised, and the next import must work. Allocations of importlib, before the module is executed, are
+not tested.
 """
 
 import _testcapi
@@ -15,10 +15,10 @@ import sys
 import traceback
 from importlib.machinery import PathFinder
 
-ENOUGH = 30  # so many imports without a failure, and there is nothing left that could fail
+ENOUGH = 30  # after so many imports in a row without a failure, no allocation is left to fail
 MOST = 3000
 FAILED, IMPORTED, WRONG = range(3)  # exit codes
-# CPython 3.13's dictionaries crash when they can't grow, if memory is back at once.
+# CPython 3.13's dictionaries crash if growing them fails but the next allocation succeeds.
 NUMBERS = (2, 10**6) if sys.version_info[:2] == (3, 13) else (1, 2, 10**6)
 
 
@@ -34,7 +34,7 @@ def execute(spec):
 
 
 def fail(spec, first, number):
-    """Did it?"""
+    """Return whether the import fails."""
     module = importlib.util.module_from_spec(spec)
     execute_module = spec.loader.exec_module
     _testcapi.set_nomemory(first, first + number)
@@ -60,7 +60,7 @@ def attempt(spec, first, number):
 
 
 def exhaust(spec, number):
-    """How often it failed, until there was nothing left to fail."""
+    """Return how many imports failed, until no allocation is left to fail."""
     failures = in_a_row = 0
     for first in range(1, MOST):
         child = os.fork()
@@ -75,7 +75,7 @@ def exhaust(spec, number):
             in_a_row += 1
         if in_a_row == ENOUGH:
             return failures
-    raise AssertionError("it never is imported")
+    raise AssertionError("the import never succeeds")
 
 
 def main():

@@ -1,11 +1,11 @@
-"""Does what there is to do with greenlets, and then ends: for LeakSanitizer, which looks then for memory that nothing refers to.
+"""Does all operations on greenlets and then ends, so that LeakSanitizer can look for unreferenced memory.
 
 usage: leaks.py [greenlet | value]
 
-It is the tool that complains; but the garbage collector's lists refer to all greenlets, so those that are left are counted
-here. With an argument, a reference to a greenlet or to what was passed to one is never given back, and that must be noticed.
-Random programs (programs.py) are run too, but for those that leave greenlets which survived GreenletExit: these are kept for
-ever, on purpose.
+LeakSanitizer reports leaks. But the garbage collector's lists refer to all greenlets, so this program counts those that
+are left. With an argument, a reference to a greenlet or to a value that was passed to one is never released, which must
+be noticed. Random programs (programs.py) run too, except those that leave greenlets which survived GreenletExit,
+because these are kept permanently on purpose.
 """
 
 import ctypes
@@ -31,7 +31,7 @@ def wait():
 
 
 def leaves_survivors(source: str) -> bool:
-    child = os.fork()  # where they are no leak of this process
+    child = os.fork()  # in a child process, so that survivors are no leak of this one
     if child == 0:
         os._exit(not references.execute(source))
     return os.waitpid(child, 0)[1] != 0
@@ -66,7 +66,7 @@ def main() -> int:
     for what in sys.argv[1:]:
         leak(what)
     gc.collect()
-    left = sum(isinstance(each, greenlet) for each in gc.get_objects()) - 1  # but the main one
+    left = sum(isinstance(each, greenlet) for each in gc.get_objects()) - 1  # without the main greenlet
     print(f"leaks: {left} greenlets leaked")
     kept.append(greenlet(wait))
     kept[-1].switch()  # suspended to the end

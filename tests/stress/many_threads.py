@@ -1,6 +1,6 @@
-"""Many threads that each end with suspended greenlets: slots, frames and objects must all come back.
+"""Many threads that each end with suspended greenlets: slots, frames and objects must all be released.
 
-usage: many_threads.py [THREADS]        10,000 unless told
+usage: many_threads.py [THREADS]        default: 10,000
 """
 
 import ctypes
@@ -32,7 +32,7 @@ def target():
         cell = []
         cell.append(greenlet(nested))
         cell[0].switch(5, cell)
-    held.append(cell[0])  # by another thread, until it is long gone
+    held.append(cell[0])  # held by another thread long after this one has ended
 
 
 def resident() -> int:
@@ -44,7 +44,7 @@ def main() -> int:
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     mains = get_total_main_greenlets()
     gc.collect()
-    gc.freeze()  # each thread's end collects garbage: let that be quick
+    gc.freeze()  # the end of each thread collects garbage, which this makes fast
     measured = []
     for i in range(number):
         thread = threading.Thread(target=target)

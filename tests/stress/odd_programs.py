@@ -1,4 +1,4 @@
-"""Programs that do with greenlets what nobody should: each in a process of its own, and none may crash or hang it.
+"""Programs that misuse greenlets in unusual ways. Each runs in a process of its own, and none may crash or hang it.
 
 usage: odd_programs.py NAME            runs one, prints "NAME: survived"
        odd_programs.py                 prints the names

@@ -1,4 +1,4 @@
-"""Random programs on anyio: that on asyncio, on uvloop and on trio, whichever are installed. See structured.py."""
+"""Random programs on anyio, which runs on asyncio, uvloop and trio if they are installed. See structured.py."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ except ImportError:
     print("without uvloop, which is not installed")
 
 
-# What makes a loop of asyncio; None stands for trio.
+# Functions that create a loop of asyncio; None stands for trio.
 FACTORIES = [asyncio.new_event_loop, *([uvloop.new_event_loop] if uvloop else []), *([None] if on_trio else [])]
 
 
@@ -33,11 +33,12 @@ class Program(structured.Program):
     def __init__(self, seed):
         super().__init__(seed)
         self.new_event_loop = self.random.choice(FACTORIES)
-        # The threads of anyio for asyncio are no daemons: one that waits for a loop that was broken off would keep the process.
+        # The threads of anyio on asyncio are no daemons: one that waits for an aborted loop would keep the process
+        # alive.
         self.has_threads = self.new_event_loop is None
 
     def new_watched_loop(self):
-        """One that is broken off if it does not end."""
+        """Return a loop that is stopped if it does not end."""
 
         def watch():
             self.fuel -= IDLE

@@ -1,4 +1,4 @@
-"""Random programs on asyncio: cancellation, timeouts, transports, loops within loops and loops that are closed. See awaiting.py."""
+"""Random programs on asyncio: cancellation, timeouts, transports, nested loops and closed loops. See awaiting.py."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from survival import Witness
 
 from greenlet.aio import Coroutine
 
-# While one begins, greenlets and generators of these programs switch away. CPython's debug builds assert that nothing does.
+# Programs switch away while an eager task starts, which CPython's debug builds assert not to happen.
 has_eager_tasks = sys.version_info >= (3, 12) and not hooks.IS_DEBUG_BUILD
 
 
@@ -44,7 +44,7 @@ class Program(awaiting.Program):
         if has_eager_tasks and self.chance(0.3):
             self.loop.set_task_factory(asyncio.eager_task_factory)
 
-    # What there is, or is made.
+    # Objects, existing or new.
 
     def make_task(self):
         make = self.native if self.chance(0.2) else self.make_coroutine
@@ -63,7 +63,7 @@ class Program(awaiting.Program):
         return self.loop.create_connection(lambda: Protocol(self), sock=end)
 
     async def connect(self):
-        """Two transports, each the other's end."""
+        """Create two transports that are connected to each other."""
         for end in socket.socketpair():
             transport, _ = await self.make_connection(end)
             self.keep(transport, self.transports, MOST)
@@ -83,13 +83,13 @@ class Program(awaiting.Program):
             asyncio._set_running_loop(outer)
 
     def note_coroutine(self):
-        """The one that the running task has now. CPython 3.12.1 crashes at the question if that task has ended."""
+        """Keep the coroutine of the running task. get_coro() of CPython 3.12.1 crashes if that task has ended."""
         task = asyncio.current_task()
         if not task.done() and isinstance(task.get_coro(), Coroutine):
             self.keep(task.get_coro(), self.coroutines, MOST)
 
     def tick(self):
-        """A callback, that keeps the loop running as long as there is fuel."""
+        """A callback that keeps the loop running as long as there is fuel."""
         self.fuel -= 1
         if self.fuel <= 0:
             self.loop.stop()
@@ -106,7 +106,7 @@ class Program(awaiting.Program):
                 self.loop.run_forever()
 
     def end(self):
-        """One way or the other."""
+        """End the program in one of several ways."""
         choice = self.random.randrange(3)
         self.loop.call_later(2 * SOON, self.loop.stop)
         with contextlib.suppress(BaseException):

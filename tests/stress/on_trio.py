@@ -1,5 +1,6 @@
-"""Random programs on trio: tasks that are parked or leave the loop, instruments, callbacks of the loop, and runs that are guests of
-another loop or are broken off. See structured.py.
+"""Random programs on trio: parked and detached tasks, instruments, callbacks of the loop, guest runs and aborted runs.
+
+See structured.py.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ from greenlet import greenlet
 
 
 class Clock(trio.abc.Clock):
-    """Breaks off a run that does not end: trio asks the time in each round."""
+    """Aborts a run that does not end: trio reads the time in each round."""
 
     def __init__(self, program):
         self.program = program
@@ -39,7 +40,7 @@ class Clock(trio.abc.Clock):
 
 
 class Instrument(trio.abc.Instrument):
-    """Trio calls it in the middle of everything, and takes it away when it raises."""
+    """Trio calls it at many points, and removes it when it raises an exception."""
 
     def __init__(self, program):
         self.program = program
@@ -51,7 +52,7 @@ class Instrument(trio.abc.Instrument):
 
 
 def forget_run():
-    """So that the next one may begin, though nobody goes on with the generator that this one is."""
+    """Reset trio's state, so that the next run may start although this one's generator is never resumed."""
     GLOBAL_RUN_CONTEXT.__dict__.clear()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.set_wakeup_fd(-1)
@@ -75,7 +76,7 @@ class Program(structured.Program):
         return self.one_of(self.tasks, self.note_task)
 
     async def park(self):
-        """Wait for whoever reschedules the task. It may refuse to be cancelled, and is woken up later then."""
+        """Wait until the task is rescheduled. It may refuse to be cancelled, and is then woken up later."""
         task = trio.lowlevel.current_task()
 
         def abort(raise_cancel):
@@ -91,7 +92,7 @@ class Program(structured.Program):
         return await trio.lowlevel.wait_task_rescheduled(abort)
 
     async def detach(self):
-        """Leave the loop, and come back to it."""
+        """Detach the task from the loop, and reattach it."""
         task = trio.lowlevel.current_task()
         trio.lowlevel.current_trio_token().run_sync_soon(task.coro.send, None)
         await trio.lowlevel.temporarily_detach_coroutine_object(lambda raise_cancel: trio.lowlevel.Abort.FAILED)
@@ -116,13 +117,13 @@ class Program(structured.Program):
 
     def look_at_task(self):
         task = self.task()
-        # CPython 3.12 takes SEND's counter for an instruction in `cr_await` of a coroutine that runs: a crash without greenlets too.
+        # In `cr_await` of a running coroutine CPython 3.12 reads SEND's counter as an instruction, and crashes.
         if not task.coro.cr_running or sys.version_info >= (3, 13):
             list(task.iter_await_frames())
         return repr(task), task.coro.cr_frame, task.child_nurseries, trio.lowlevel.currently_ki_protected()
 
     def run_as_guest(self, main, **options):
-        """In a loop that may take another greenlet for each step."""
+        """Run as a guest of a loop that may use another greenlet for each step."""
         steps = queue.SimpleQueue()
         ended = []
         trio.lowlevel.start_guest_run(main, run_sync_soon_threadsafe=steps.put, done_callback=ended.append, **options)

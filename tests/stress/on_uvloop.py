@@ -1,4 +1,4 @@
-"""Random programs on uvloop: those of asyncio. See awaiting.py."""
+"""Random programs on uvloop: the same as on asyncio. See awaiting.py."""
 
 import sys
 
@@ -14,20 +14,22 @@ class Program(on_asyncio.Program):
         self.sockets = []
 
     def make_connection(self, end):
-        """Without what crashes uvloop: a loop that is closed; a socket that is closed after KeyboardInterrupt or SystemExit, which
-        GreenletExit is, ended this coroutine; and on CPython 3.11 a coroutine of Cython's that releases, at its end, an exception
-        handled where it began, with a destructor that handles one too.
+        """Create a connection, except in cases that crash uvloop.
+
+        These are a closed loop; a socket that is closed after KeyboardInterrupt or SystemExit (or a GreenletExit that
+        is one) ended this coroutine; and on CPython 3.11 a coroutine of Cython that releases, at its end, an exception
+        that was handled where it started, if a destructor then handles another one.
         """
         self.sockets.append(end)
         connection = super().make_connection(end)
-        if self.loop.is_closed() or sys.version_info < (3, 12):  # by now: a collection may have begun meanwhile
+        if self.loop.is_closed() or sys.version_info < (3, 12):  # a collection may have closed it meanwhile
             connection.close()
             raise RuntimeError("uvloop may crash")
         return connection
 
     def see(self, *arguments):
-        """A hook does nothing: it could put off the beginning of a connection until the loop is closed."""
+        """A hook that does nothing, because it could delay the start of a connection until the loop is closed."""
         return self.see
 
     def run_loop_within(self):
-        """Not here: libuv ends the process if a socket that it is about to watch is closed, which happened within these."""
+        """Does nothing: in nested loops, libuv ended the process because a socket it was about to watch was closed."""

@@ -1,4 +1,4 @@
-"""Where Python calls back: each place has a greenlet do something that calls attack()."""
+"""The places where Python calls back: each makes a greenlet do something that calls attack()."""
 
 import contextvars
 import gc

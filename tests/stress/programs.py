@@ -1,8 +1,8 @@
 """Random greenlet programs, from a seed.
 
-A program is a tree, so that it can be made smaller: a list of nodes, where a node is a line of Python or
-a list of clauses, each a header (`try:`, `finally:`, `def body_3(...):`) and a list of nodes. What the lines
-call is in runtime.py.
+A program is a tree, so that it can be reduced: a list of nodes, where a node is a line of Python or
+a list of clauses, each a header (`try:`, `finally:`, `def body_3(...):`) and a list of nodes. The lines call
+functions of runtime.py.
 """
 
 import random
@@ -18,17 +18,17 @@ class Maker:
     def __init__(self, seed: int):
         self.random = random.Random(seed)
         self.count = 0
-        # A greenlet that could not be started keeps the arguments in the reference. So where there are such
-        # greenlets, the arguments are nothing whose destruction shows.
+        # In the reference a greenlet that could not be started keeps the arguments. So programs with such
+        # greenlets pass no arguments whose destruction is logged.
         self.failing_starts = self.random.random() < 0.3
-        # CPython 3.11, 3.14 and 3.15 keep, or not, the greenlet alive that was switched to, while the arguments are destroyed:
-        # see runtime.py.
+        # On CPython 3.11, 3.14 and 3.15 the target of a switch may or may not be alive while the arguments are
+        # destroyed: see runtime.py.
         self.passes_guards = not self.failing_starts and (3, 12) <= sys.version_info < (3, 14)
         self.bodies = self.random.randint(2, 6)
         self.generators = self.random.randint(0, 3)
         self.acts = self.random.randint(1, 4)
-        self.callable_generators = self.generators  # one calls only those before it, or they would never end
-        # Each program prefers some operations, or all programs would be alike.
+        self.callable_generators = self.generators  # a generator calls only those before it, so that all end
+        # Each program prefers some operations, so that programs differ.
         self.weights = [weight * self.random.choice((0.2, 1, 1, 3)) for weight, _ in self.leaves]
 
     def pick(self, *choices):
@@ -359,7 +359,7 @@ class Maker:
     def program(self) -> list:
         functions = []
         for i in range(self.acts):
-            # Shorter ones, so that what is called back often is often harmless.
+            # Callbacks are short, so that frequent callbacks are often harmless.
             functions.append([[f"def act_{i}():", self.nodes(1) if self.chance(0.7) else []]])
         for i in range(self.generators):
             functions.append([[f"def gen_{i}():", self.generator_nodes(i)]])
@@ -392,7 +392,7 @@ def program(seed: int) -> list:
 
 
 def smaller(nodes: list):
-    """Yields every program that is this one with one part less: large parts first."""
+    """Yield each program that is this one with one part removed, large parts first."""
     yield from _without_chunks(nodes)
     for i, node in enumerate(nodes):
         if isinstance(node, str):

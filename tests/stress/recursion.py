@@ -1,7 +1,7 @@
-"""Recursion in C and in Python, in a greenlet, or in a thread that has a stack of the same size.
+"""Recursion in C and in Python, in a greenlet or in a thread with a stack of the same size.
 
-usage: recursion.py CASE greenlet|thread     run to the end of the stack; prints how that ended
-       recursion.py depths                   prints how deep one gets in the main thread, and in a greenlet: rows of Markdown
+usage: recursion.py CASE greenlet|thread     recurses to the end of the stack, and prints the outcome
+       recursion.py depths                   prints the depths in the main thread and in a greenlet, as rows of Markdown
 """
 
 import ast
@@ -36,7 +36,7 @@ def in_list(value):
     return [value]
 
 
-# --- data that is nested --------------------------------------------------------------------------------------------
+# --- nested data ----------------------------------------------------------------------------------------------------
 
 
 @case
@@ -84,7 +84,7 @@ def deepcopy():
     copy.deepcopy(nested(in_list))
 
 
-# --- sources that are nested ----------------------------------------------------------------------------------------
+# --- nested sources -------------------------------------------------------------------------------------------------
 
 
 @case
@@ -117,7 +117,7 @@ def re_compile():
     re.compile("(" * 20_000 + ")" * 20_000)
 
 
-# --- functions of C that call back ----------------------------------------------------------------------------------
+# --- C functions that call back -------------------------------------------------------------------------------------
 
 
 class Reduced:
@@ -259,7 +259,7 @@ def destructor_of_generators():
     nested(begun)
 
 
-# --- to run them ----------------------------------------------------------------------------------------------------
+# --- running the cases ----------------------------------------------------------------------------------------------
 
 
 def down(depth):
@@ -267,7 +267,7 @@ def down(depth):
 
 
 def attempt(function):
-    """How *function* ended, after which Python still works there."""
+    """Call *function*. Returns the outcome, after a check that Python still works."""
     try:
         function()
     except (RecursionError, MemoryError, SyntaxError) as error:  # the parser's own limits are the last two
@@ -296,7 +296,7 @@ def in_thread(function):
     return ended[0]
 
 
-# --- how deep -------------------------------------------------------------------------------------------------------
+# --- depths ---------------------------------------------------------------------------------------------------------
 
 
 def sort_levels(depth):
@@ -313,7 +313,7 @@ def cached_levels(depth):
 
 
 def works(function, argument, run):
-    """Does it return, run so, in a process of its own?"""
+    """Call *function* through *run* in a child process. Returns the exit status: 0 if it returns."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -344,7 +344,7 @@ def depths(run):
     sys.setrecursionlimit(1_000_000)
     yield deepest(down, run)
     if sys.version_info < (3, 12):
-        sys.setrecursionlimit(before)  # which is for C calls too there: nothing else would notice the end of the stack
+        sys.setrecursionlimit(before)  # the only limit for C calls there
     yield deepest(map_levels, run)
     yield deepest(cached_levels, run)
     yield deepest(lambda depth: repr(nested(in_list, depth)), run)

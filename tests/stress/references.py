@@ -1,13 +1,13 @@
-"""Reference counts and memory must be level when the same work is done again and again.
+"""Reference counts and memory must stay level when the same work is repeated.
 
 usage: references.py [PROGRAMS [ROUNDS]]
 
-Runs the scenarios of allocations.py, and generated programs (programs.py), in this process: once to warm up, and then ROUNDS
-times. A debug build of CPython counts all references there are (sys.gettotalrefcount()), an ordinary one the blocks
-of memory in use; neither may grow from round to round. The exit status says whether they did.
+Runs the scenarios of allocations.py and generated programs (programs.py) in this process: first to warm up, then ROUNDS
+times. A debug build of CPython counts all references (sys.gettotalrefcount()), an ordinary build the allocated blocks;
+neither may grow from round to round. The exit status is 1 if they did.
 
-A greenlet that survived GreenletExit is kept permanently, on purpose. What a program leaves of that kind is ended here, by further
-ones; if that does not help, the program is left out.
+A greenlet that survived GreenletExit is kept permanently on purpose. Such survivors are thrown further exceptions here.
+If some still remain, the program is skipped.
 """
 
 import contextlib
@@ -25,7 +25,8 @@ import greenlet
 
 FUEL = 300
 MOST_EXITS = 6
-# Of all references, that many may come and go with caches of the interpreter (type attributes, specialized code).
+# The number of references may vary by this much, because of the interpreter's caches (type attributes, specialized
+# code).
 SLACK = 60
 
 
@@ -46,12 +47,12 @@ def count() -> int:
 
 
 def survivors() -> list[greenlet.greenlet]:
-    """All suspended greenlets there are. The collector has cleared weak references to those that it found to be garbage."""
+    """Return all suspended greenlets. Weak references would miss garbage, for which the collector has cleared them."""
     return [g for g in gc.get_objects() if isinstance(g, greenlet.greenlet) and g and g.parent is not None]
 
 
 def execute(source: str) -> bool:
-    """Runs a program, and ends what is left of it. Says whether all of that has ended."""
+    """Run a program, and end the greenlets that it leaves. Returns whether all have ended."""
     runtime.execute(source, FUEL)
     for _ in range(MOST_EXITS):
         gc.collect()
@@ -91,7 +92,7 @@ def main() -> int:
     failed = False
     for name, work in (("scenarios", scenarios), (f"{len(codes)} programs", generated)):
         grown = growth(work, rounds)
-        # Level: not all of the rounds grew, or by next to nothing.
+        # Level means that a round did not grow, or that all rounds together grew by very little.
         level = min(grown) <= 0 or sum(grown) <= SLACK
         failed |= not level
         print(

@@ -1,38 +1,42 @@
-"""What generated programs (programs.py) call: it keeps the log that two implementations must agree on.
+"""The functions that generated programs (programs.py) call. They keep the log, which must be the same on both packages.
 
 A log has no addresses and no times. Greenlets are named in the order of their creation, other objects by
 their class or number.
 
-Left out of the programs, or made equal here, because the two implementations differ on purpose:
+The two implementations differ on purpose in the following. Programs avoid it, or it is made equal here:
 
 * Collection of cycles through the frames of suspended greenlets. The reference never collects them, this
-  package does. `collect()` therefore does nothing while there may be such garbage: a greenlet that is
-  active, but not to be reached from the slots and the running greenlet through parents.
-* What is left suspended when a thread ends. The reference forgets it, this package ends it with
-  GreenletExit where it can. A thread of a program ends its greenlets before it ends itself.
-* Addresses, and whether one is null: the thread that `repr()` shows of a greenlet not yet started.
-* `_stack_saved`: how much is saved of a stack says little where nothing is copied. It is not asked for.
-* Arguments that a greenlet could not be started with: the reference keeps them in it, this package lets
-  go of them. Programs with such greenlets pass nothing whose destruction shows.
-* How deep greenlets can recurse. Programs end before that matters.
-* The main greenlet of a thread that ended. In the reference it stays alive and true until some time later. No
+  package does. So `collect()` does nothing while such garbage may exist, that is, while an active greenlet
+  can't be reached through parents from the slots and the running greenlet.
+* Greenlets that are suspended when their thread ends. The reference forgets them, this package ends them
+  with GreenletExit if it can. A thread of a program ends its greenlets first.
+* Addresses, and whether one is null: `repr()` of an unstarted greenlet shows its thread.
+* `_stack_saved`, because this package saves no stacks. Programs do not read it.
+* Arguments with which a greenlet could not be started: the reference keeps them in the greenlet, this
+  package releases them. Programs with such greenlets pass no arguments whose destruction is logged.
+* The depth of recursion in greenlets. Programs end before it matters.
+* The main greenlet of a thread that has ended. In the reference it stays alive and true for some time. No
   slot keeps one, nothing watches it, and it keeps nothing.
-* What CPython releases first after a call: the arguments, whose destruction may switch away, or the bound method. The
-  same call does one thing at first and another once it was made a few times, for functions of the kind that `switch` is
-  here. So no class makes `g.switch` a bound method, as a `__getattribute__` would. On 3.11, 3.14 and 3.15 the same goes for
-  the greenlet itself, and there nothing is passed whose destruction shows.
-* Context variables that a thread leaves behind: which thread destroys their values is not the same. It leaves none.
-* In which order a collection destroys what only cycles keep alive. It is the order of the collector's list, which earlier
-  collections change, depending on what they see of suspended frames. So before each one the list is put in order.
-* `gr_context` of a suspended greenlet that has no Python frame (its `run` is a C function, or its last frame is gone). The
+* Whether CPython first releases the arguments of a call, whose destruction may switch away, or the bound method. For
+  functions like `switch` here, this changes after a few calls. So no class makes `g.switch` a bound method, as a
+  `__getattribute__` would. On 3.11, 3.14 and 3.15 the same is true of the greenlet itself, so programs pass no
+  arguments there whose destruction is logged.
+* Context variables that a thread leaves behind: different threads destroy their values. Threads leave none.
+* The order in which a collection destroys unreachable cycles. It is the order of the collector's list, which earlier
+  collections change, depending on which suspended frames they visit. So the list is put in order before each
+  collection.
+* `gr_context` of a suspended greenlet without a Python frame (its `run` is a C function, or its last frame has ended).
+The
   reference takes it for one that runs in another thread.
 * A greenlet that survived `GreenletExit` and finishes later. The reference never releases it, this package does; here
   both keep it.
-* What is a greenlet whose thread has ended? For the reference it is unstarted again: it has a `run`, which can be deleted, and may
+* A greenlet whose thread has ended. In the reference it is unstarted again: it has a `run`, which can be deleted, and
+may
   be a parent in another thread. So no slot keeps one.
-* Switching in a greenlet whose `run` has returned, while the result is passed on to a parent that is not active (whose own `run` is
-  looked for; or an exception replaces the result). In the reference that greenlet counts as dead already, so it is never
-  resumed; here it is still active. Nothing is done then.
+* Switching in a greenlet whose `run` has returned, while the result is passed on to a parent that is not active (its
+own
+  `run` is being looked up, or an exception replaces the result). In the reference that greenlet is already dead, so it
+  is never resumed; here it is still active. Programs do nothing then.
 """
 
 import contextvars
@@ -112,15 +116,15 @@ V = [contextvars.ContextVar(f"v{i}", default=None) for i in range(2)]
 
 
 class Oops(Exception):
-    """The programs' own exception."""
+    """An exception that programs raise."""
 
 
 class Done(BaseException):
-    """A program has done as many operations as it may."""
+    """A program has used up its operations."""
 
 
 class Picky(Exception):
-    """An exception that can't be made without an argument."""
+    """An exception that can't be created without an argument."""
 
     def __init__(self, argument):
         note(f"  Picky in {who()}")
@@ -135,11 +139,11 @@ class Run:
         self.log: list[str] = []
         self.names = 0
         self.made: list[weakref.ref] = []
-        self.numbered: list[weakref.ref] = []  # greenlets and guards, in the order in which they came to be
+        self.numbered: list[weakref.ref] = []  # greenlets and guards, in the order of their creation
         self.survivors: list = []
         self.collecting = False
-        self.has_cycle = False  # of parents, which must not be
-        self.is_nested = False  # too deep
+        self.has_cycle = False  # of parents, which is an error
+        self.is_nested = False  # deallocations are nested too deeply
         self.kept: list = []
         self.draining = None
         self.destructors = 0  # of guards, in progress
@@ -147,14 +151,14 @@ class Run:
 
 
 run = Run(0)
-is_storm = False  # does garbage collection run all the time?
+is_storm = False  # whether every operation collects garbage
 _object_at = re.compile(r"object at (0x[0-9a-fA-F]+)")
 _address = re.compile(r"0x(?:[0-9a-fA-F]+|\(nil\))")
 _work = re.compile(r"; runs (?:<\w+>|[^<>])*(?=>)")
 
 
 def without_what_may_differ(text: str) -> str:
-    """Without addresses, and without what only this package's repr() tells: what a greenlet runs, and where."""
+    """Remove addresses, and the parts that only this package's repr() has: a greenlet's function and line."""
     return _address.sub("0x", _work.sub("", text))
 
 
@@ -168,9 +172,9 @@ def show(value, depth: int = 3) -> str:
     if isinstance(value, BaseException):
         text = without_what_may_differ(str(value))
         if "different thread" in text:
-            text = "different thread"  # the reference may take a while to know that it ended
+            text = "different thread"  # the reference may notice the thread's end late
         if isinstance(value, AttributeError) and text.startswith("run: "):
-            text = "run"  # which is all that the reference says
+            text = "run"  # the reference's whole message
         return f"{type(value).__name__}({text})"
     if isinstance(value, Guard):
         return f"guard{value.number}"
@@ -189,7 +193,7 @@ def who() -> str:
 
 
 def op(own: Run, number: int) -> None:
-    """Each operation of a program begins with it. What is left of a program that has ended does nothing any more."""
+    """Begin an operation. Remaining code of a program that has ended does no more operations."""
     if run.closed or run is not own or run.fuel <= 0 or run.draining == threading.get_ident():
         raise Done
     if has_cycle_of_parents((*R, getcurrent())):
@@ -213,13 +217,13 @@ def has_cycle_of_parents(greenlets) -> bool:
 
 
 def look_for_cycles() -> None:
-    """In all greenlets there are. One that nobody refers to any more is there until garbage is collected."""
+    """Look for cycles of parents in all greenlets, including unreferenced ones that are not collected yet."""
     if not run.has_cycle:
         run.has_cycle = has_cycle_of_parents(reference() for reference in run.made)
 
 
 def back(function) -> None:
-    """Calls back a function of the program, which is an operation too: so nothing goes on forever."""
+    """Call back a function of the program. This uses fuel too, so that every program ends."""
     if run.fuel > 0:
         run.fuel -= 1
         function()
@@ -244,7 +248,7 @@ def exception_now() -> None:
 
 
 def G(slot: int):
-    """A greenlet: that of a slot, or the next one there is."""
+    """Return the greenlet of a slot, or of the next slot that has one."""
     for i in range(SLOTS):
         g = R[(slot + i) % SLOTS]
         if g is not None:
@@ -272,7 +276,7 @@ def keep(value) -> None:
 
 
 def watch(slot: int, function) -> None:
-    """A weak reference to a greenlet, with a callback."""
+    """Create a weak reference to a greenlet, with a callback."""
     target = G(slot)
     if target.parent is None and threading.current_thread() is not threading.main_thread():
         return
@@ -290,7 +294,7 @@ def watch(slot: int, function) -> None:
 
 
 def frames() -> None:
-    """The frames of the running greenlet, as the interpreter sees them."""
+    """Log the frames of the running greenlet, as the interpreter sees them."""
     frame = sys._getframe(1)
     text = []
     while frame is not None:
@@ -302,7 +306,7 @@ def frames() -> None:
 
 
 def ask(slot: int) -> None:
-    """Everything that a greenlet tells of itself."""
+    """Log all attributes of a greenlet."""
     g = G(slot)
     frame = g.gr_frame
     text = []
@@ -319,7 +323,7 @@ def ask(slot: int) -> None:
 
 
 def root():
-    """The main greenlet of the thread."""
+    """Return the main greenlet of the thread."""
     g = getcurrent()
     while g.parent is not None:
         g = g.parent
@@ -353,7 +357,7 @@ def set_context(slot: int, context) -> None:
 
 
 def put_in_order() -> None:
-    """Has the next collection destroy greenlets and guards in the order in which they came to be."""
+    """Make the next collection destroy greenlets and guards in the order of their creation."""
     for reference in run.numbered:
         thing = reference()
         if gc.is_tracked(thing) and not (isinstance(thing, greenlet) and thing):
@@ -377,7 +381,7 @@ def collect() -> None:
     del root, g, reference
     note("  collect")
     if run.collecting:
-        return  # in a destructor that it called: a second one does nothing
+        return  # called by a destructor of a collection, where gc.collect() does nothing
     look_for_cycles()
     run.collecting = True
     put_in_order()
@@ -389,22 +393,22 @@ def deep(levels: int, function):
     return deep(levels - 1, function) if levels > 0 else function()
 
 
-# CPython puts deallocations off when 50 are nested, up to 3.12, and greenlets of both kinds do not count the same: they pass
-# what a destructor switches with in up to three nested containers.
+# Up to 3.12 CPython delays deallocations that are nested 50 deep. The two packages do not nest the same: they pass the
+# values of a switch in up to three nested containers.
 MOST_DESTRUCTORS = 12
-# A chain of exceptions, tracebacks and frames can be as deep. What a program does then says nothing: it is not compared.
+# A chain of exceptions, tracebacks and frames can be as deep. The program is then not compared.
 MOST_NESTED = 40
 nested_deallocations = getattr(package._greenlet, "get_tstate_trash_delete_nesting", lambda: 0)
 
 
 def is_finishing(callback) -> bool:
-    """Was a callback called in a greenlet without Python frames whose parent can't go on at once?"""
+    """Return whether a callback runs in a greenlet without Python frames, whose parent can't be resumed at once."""
     parent = getcurrent().parent
     return callback.f_back is None and parent is not None and not parent
 
 
 class Guard:
-    """Does something when it is destroyed."""
+    """Calls a function when it is destroyed."""
 
     numbers = 0
 
@@ -432,7 +436,7 @@ class Guard:
 
 
 class Manager:
-    """A context manager that does something at the end."""
+    """A context manager that calls a function at the end."""
 
     def __init__(self, function, swallow: bool):
         self.function = function
@@ -448,7 +452,7 @@ class Manager:
 
 
 class Switcher:
-    """Switches when it is compared, hashed, shown or made an integer."""
+    """Switches when it is compared, hashed, converted to text or to an integer."""
 
     def __init__(self, slot: int):
         self.slot = slot
@@ -507,7 +511,7 @@ class SubDel(greenlet):
 
 
 class SubRun(greenlet):
-    """Looking for `run` does something."""
+    """A greenlet whose property `run` calls a function."""
 
     def __init__(self, function=None, parent=None):
         super().__init__(parent=parent)
@@ -533,7 +537,7 @@ class NoInit(greenlet):
 
 
 def Context(function):
-    """Calls a function in a copy of the context."""
+    """Call a function in a copy of the context."""
     return contextvars.copy_context().run(function)
 
 
@@ -550,7 +554,7 @@ def trace_with(function):
 
 
 def make_late(slot: int, cls, function) -> None:
-    """A greenlet that gets its `run` when it is there already."""
+    """Create a greenlet whose `run` is set later."""
     g = cls()
     name(g)
     say(hasattr(g, "run"))
@@ -559,7 +563,7 @@ def make_late(slot: int, cls, function) -> None:
 
 
 def stubborn(times: int, function):
-    """Swallows so many exceptions GreenletExit."""
+    """Call a function again after each GreenletExit, up to *times* times."""
     for _ in range(times):
         try:
             return function()
@@ -569,7 +573,7 @@ def stubborn(times: int, function):
 
 
 def awaited(function):
-    """Calls a function within coroutines."""
+    """Call a function within coroutines."""
 
     async def inner():
         return function()
@@ -610,7 +614,7 @@ def settrace(function):
 
 
 def in_thread(function) -> None:
-    """Runs a function in a thread, and ends what greenlets it started and left."""
+    """Run a function in a thread, and end the greenlets that it started and left suspended."""
 
     def target():
         name(getcurrent())
@@ -640,7 +644,7 @@ def in_thread(function) -> None:
         for slot in range(SLOTS):
             if R[slot] is getcurrent():
                 R[slot] = None
-        while getcurrent().__dict__:  # destructors may put something there
+        while getcurrent().__dict__:  # destructors may add attributes
             getcurrent().__dict__.clear()
 
     before = run.draining
@@ -655,7 +659,7 @@ def park() -> None:
 
 
 def leave_in_thread() -> None:
-    """A greenlet that its thread leaves suspended when it ends."""
+    """Use a greenlet that was suspended when its thread ended."""
 
     def target():
         g = greenlet(park)
@@ -668,7 +672,7 @@ def leave_in_thread() -> None:
     thread.start()
     thread.join()
     g = left.pop()
-    while not g.dead:  # the reference takes a while to know that
+    while not g.dead:  # the reference notices the thread's end late
         time.sleep(0.001)
     for action in (g.switch, g.throw):
         try:
@@ -679,7 +683,7 @@ def leave_in_thread() -> None:
 
 
 class Stderr:
-    """What is written to standard error becomes part of the log."""
+    """Adds output to standard error to the log."""
 
     def write(self, text: str) -> None:
         self.keep_survivor(text)
@@ -702,7 +706,7 @@ def unraisable(arguments) -> None:
 
 
 def execute(source: str, fuel: int) -> list[str]:
-    """Runs a program, and returns its log."""
+    """Run a program, and return its log."""
     global run
     gc.collect()
     run = Run(fuel)

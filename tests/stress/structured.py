@@ -1,4 +1,7 @@
-"""What random programs on trio and on anyio share: groups of tasks, cancel scopes, events, channels and threads. See awaiting.py."""
+"""The common part of random programs on trio and anyio: task groups, cancel scopes, events, channels and threads.
+
+See awaiting.py.
+"""
 
 import contextlib
 
@@ -10,11 +13,11 @@ from greenlet.aio import await_, run, with_
 
 
 class Program(awaiting.Program):
-    """To be completed by run()."""
+    """Subclasses add run()."""
 
     endings = (*awaiting.Program.endings, BaseExceptionGroup)
     library = None  # trio or anyio
-    open_group = None  # its function; open_channel the same
+    open_group = None  # the library's function; open_channel too
     has_threads = True
 
     def __init__(self, seed):
@@ -26,7 +29,7 @@ class Program(awaiting.Program):
         self.events = []
         self.channels = []
 
-    # What there is, or is made.
+    # Objects, existing or new.
 
     def make_task(self):
         self.group().start_soon(self.native if self.chance(0.2) else self.make_coroutine)
@@ -41,7 +44,7 @@ class Program(awaiting.Program):
         return self.library.current_time() + SOON
 
     def make_scope(self):
-        """One that ends soon, so that what it shields from other cancellation does."""
+        """Create a scope that ends soon, so that code that it shields from other cancellation ends too."""
         return self.keep(self.library.CancelScope(deadline=self.soon(), shield=self.chance(0.3)), self.scopes, MOST)
 
     def scope(self):
@@ -56,7 +59,7 @@ class Program(awaiting.Program):
     def channel(self):
         return self.one_of(self.channels, self.make_channel)
 
-    # What can be awaited.
+    # Awaitables.
 
     def sleep(self, seconds):
         return self.library.sleep(seconds)
@@ -109,7 +112,7 @@ class Program(awaiting.Program):
         with contextlib.suppress(Exception):
             self.call_back()
 
-    # Runs.
+    # Running the program.
 
     async def main(self):
         async with self.open_group() as self.main_group:

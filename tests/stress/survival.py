@@ -1,7 +1,7 @@
-"""What random programs share that are there to be survived: their fuel, objects that do something when they go, and the main function.
+"""The common part of random programs that only have to survive: fuel, objects with destructors, and the main function.
 
-There is nothing to compare these with: they must not crash, hang, or raise SystemError, which is how CPython complains of C code
-that breaks its rules. Other errors are to be expected.
+These programs are compared with nothing. They must not crash, hang, or raise SystemError, by which CPython reports C
+code that breaks its rules. Other errors are expected.
 """
 
 import contextlib
@@ -16,16 +16,16 @@ import weakref
 
 import hooks
 
-DEEPEST = 4  # destructors within each other
-SECONDS = 60  # that a program may take
-# CPython 3.12 and 3.13 look for a place for an eager task whose first step has failed while that exception is set.
+DEEPEST = 4  # nested destructors
+SECONDS = 60  # time limit of a program
+# CPython 3.12 and 3.13 register an eager task whose first step has failed while that exception is set.
 OF_CPYTHON = (
     ["<class 'weakref.ReferenceType'> returned a result with an exception set"]
     if (3, 12) <= sys.version_info < (3, 14)
     else []
 )
-OWN_FILES = {__file__, hooks.__file__}  # functions of these are left alone by hooks
-SURVIVED = "GREENLET_STRESS_SURVIVED"  # in the environment: how many programs did in processes before
+OWN_FILES = {__file__, hooks.__file__}  # hooks do nothing in functions of these files
+SURVIVED = "GREENLET_STRESS_SURVIVED"  # environment variable: the number of programs that survived in earlier processes
 wrong = []  # SystemErrors
 
 
@@ -49,7 +49,7 @@ class Program:
         return self.operations
 
     def operate(self):
-        """A random operation, unless there were enough."""
+        """Do a random operation, unless the fuel is used up."""
         self.fuel -= 1
         if self.fuel > 0:
             try:
@@ -72,7 +72,10 @@ class Program:
             self.operate()
 
     def see(self, *arguments):
-        """What traces, each line as well. It does nothing to what executes the programs."""
+        """The trace and profile function, also called for each line.
+
+        It does nothing in the files that execute the programs.
+        """
         frame = sys._getframe(1)
         if frame.f_code.co_filename not in OWN_FILES and self.chance(0.01) and not hooks.is_resumable(*arguments):
             try:
@@ -94,11 +97,11 @@ class Program:
         return object
 
     def end(self):
-        """To be overridden: releases everything."""
+        """Release everything. Subclasses override this."""
 
 
 class Witness:
-    """Does something when it goes."""
+    """Does a random operation when it is destroyed."""
 
     def __init__(self, program):
         self.program = program
@@ -144,7 +147,7 @@ class Cycle:
 
 
 def collects_garbage():
-    """Not any more, if a destructor switched away in the middle of a collection, and nobody came back to it."""
+    """Return False if a destructor switched away during a collection and was never resumed: no collection runs then."""
     reference = weakref.ref(Cycle())
     gc.collect()
     return reference() is None
@@ -158,7 +161,7 @@ def go_on_in_a_new_process(seed, left, seconds, survived):
 
 
 def main(make_program):
-    """Execute the programs that the command line asks for: SEED COUNT [SECONDS]. Standard error says which one comes next."""
+    """Execute the programs of the command line: SEED COUNT [SECONDS]. Each seed is printed to standard error first."""
     faulthandler.enable()
     sys.unraisablehook = note_unraisable
     first, count = map(int, sys.argv[1:3])
@@ -171,7 +174,7 @@ def main(make_program):
             left = operator.length_hint(seeds)
             if left and not wrong and not (collects_garbage() and hooks.calls_them()):
                 go_on_in_a_new_process(first + count - left, left, end - time.monotonic(), survived + count - left)
-        except BaseException:  # what comes of its own accord to the main tasklet, at any time
+        except BaseException:  # exceptions may be sent to the main tasklet at any time
             pass
     if wrong:
         print(*map(repr, wrong), sep="\n")

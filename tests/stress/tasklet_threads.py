@@ -2,9 +2,9 @@
 
 usage: tasklet_threads.py SECONDS [THREADS]
 
-Where threads do not take turns it is this that finds races. Each thread runs tasklets of its own, which meet those of other
-threads in shared channels, and insert, kill, throw into, bind and look at tasklets of any thread. It must not crash or hang; errors
-are to be expected, and only those of known classes.
+This finds races on free-threaded builds. Each thread runs tasklets of its own, which meet those of other threads in
+shared channels, and insert, kill, throw into, bind and inspect tasklets of any thread. It must not crash or hang. Only
+errors of known classes are expected.
 """
 
 import contextvars
@@ -52,7 +52,7 @@ class Worker:
         try:
             self.random.choice(ACTIONS)(self)
         except (RuntimeError, ValueError, TypeError):
-            pass  # blocked, ended, of another thread, closed, bound to no function, ...
+            pass  # it is blocked, has ended, belongs to another thread, is closed, has no function, ...
 
     def body(self):
         for _ in range(self.random.randrange(1, 10)):

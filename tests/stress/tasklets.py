@@ -1,6 +1,6 @@
-"""Random programs of tasklets and channels, in which whatever may run code does something to them.
+"""Random programs of tasklets and channels, with random operations wherever code may run.
 
-usage: tasklets.py SEED COUNT [SECONDS]      for no longer than that, if it is said
+usage: tasklets.py SEED COUNT [SECONDS]      SECONDS is a time limit
 
 Destructors, callbacks and tasklets all do random operations. See survival.py.
 """

@@ -1,4 +1,4 @@
-"""Programs that do with greenlets what nobody should (odd_programs.py) neither crash nor hang."""
+"""Programs that misuse greenlets in unusual ways (odd_programs.py) neither crash nor hang."""
 
 import pytest
 from stress.odd_programs import PROGRAMS

@@ -1,9 +1,9 @@
-"""Threads that each run greenlets, share objects, and drop and kill each other's greenlets, with garbage collection.
+"""Threads that run greenlets, share objects, and release and kill each other's greenlets, with garbage collection.
 
 usage: threads.py [SECONDS]
 
-For free-threaded CPython above all, and ThreadSanitizer; all others run it too. Ends with 0 if nothing was wrong that the
-program itself can see: a result that is not right, a thread that does not end.
+Mainly for free-threaded CPython and ThreadSanitizer, but all builds run it. The exit status is 0 if the program found
+no error: a wrong result, or a thread that does not end.
 """
 
 import contextlib
@@ -67,7 +67,7 @@ def share(choose):
 
 
 def take(choose):
-    """Use somebody's greenlet, then release it."""
+    """Use a shared greenlet, then release it."""
     try:
         g = shared.pop(choose.randrange(len(shared) or 1))
     except IndexError:
@@ -75,7 +75,7 @@ def take(choose):
     try:
         check("shared", g.switch(5), 5)
     except error:
-        pass  # another thread's
+        pass  # it belongs to another thread
     try:
         g.throw()
     except error:
@@ -85,12 +85,12 @@ def take(choose):
 def look(choose):
     for g in [*shared[:5], *unstarted]:
         repr(g), g.dead, bool(g), g.parent, g.gr_frame, g.__dict__
-        with contextlib.suppress(ValueError, AttributeError):  # it runs in its thread; it has begun
+        with contextlib.suppress(ValueError, AttributeError):  # it runs in its thread, or has started
             g.gr_context, g.run
 
 
 def change(choose):
-    """What others look at."""
+    """Change attributes that other threads read."""
     g = choose.choice(unstarted)
     g.parent = greenlet(parrot)
     g.gr_context = contextvars.copy_context()
@@ -110,7 +110,7 @@ def collect(choose):
 
 
 def sort_switching(choose):
-    """The list is locked while it is sorted, on a free-threaded build, and so is the dictionary."""
+    """Switch while a list is sorted, which locks the list on a free-threaded build."""
     main = getcurrent()
 
     def sort():
@@ -149,7 +149,7 @@ common = {Key(i): i for i in range(3)}
 
 
 def look_up_switching(choose):
-    """Another thread may have the dictionary locked, while this one has switched away from where it had."""
+    """Switch during lookups in a shared dictionary, which another thread may have locked."""
 
     def look_up(i):
         return common.get(Key(i))
@@ -214,7 +214,7 @@ rare = [collect, end_a_thread]
 
 
 class Complaints:
-    """In place of standard error, where a greenlet is named that survived its kill. None here does."""
+    """Replaces standard error, where survivors of a kill are reported. This program has none."""
 
     def write(self, text):
         wrong.append(text)

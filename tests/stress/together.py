@@ -1,4 +1,4 @@
-"""What the programs share in which threads do random things at once."""
+"""The common part of programs in which threads do random operations at once."""
 
 import faulthandler
 import sys
@@ -6,8 +6,11 @@ import threading
 
 
 def run(functions, seconds):
-    """Call each function in a thread of its own; they return after so many seconds. A deadlock ends the process, and shows where."""
-    faulthandler.enable(sys.__stderr__)  # whatever the program has put in its place
+    """Call each function in a thread of its own; they return after *seconds*.
+
+    A deadlock ends the process with tracebacks.
+    """
+    faulthandler.enable(sys.__stderr__)  # the original, because the program may replace sys.stderr
     faulthandler.dump_traceback_later(seconds * 5 + 60, exit=True, file=sys.__stderr__)
     sys.setswitchinterval(1e-4)
     threads = [threading.Thread(target=function) for function in functions]
@@ -18,7 +21,7 @@ def run(functions, seconds):
 
 
 def report(name, counts, wrong):
-    """Print how many actions there were, and what was wrong. The exit status."""
+    """Print the number of actions, and the errors. Returns the exit status."""
     lock = "unknown" if not hasattr(sys, "_is_gil_enabled") else sys._is_gil_enabled()
     print(*wrong, sep="\n", file=sys.stderr)
     print(f"{name}: {sum(counts)} actions in {len(counts)} threads, {len(wrong)} wrong, GIL: {lock}")

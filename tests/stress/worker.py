@@ -1,14 +1,14 @@
-"""Runs generated programs on whichever greenlet package is importable, and says what they did.
+"""Runs generated programs on whichever greenlet package is importable, and prints the results.
 
-usage: worker.py SEED NUMBER      a line for each of NUMBER programs: seed, operations, digest of the log
+usage: worker.py SEED NUMBER      prints a line for each of NUMBER programs: seed, operations, digest of the log
        worker.py SEED NUMBER storm [SECONDS]
-                                  the same, for no longer than that, and at the end how many there were
-       worker.py                  for each program given as a line of JSON: its log, as a line of JSON
+                                  the same within a time limit, and a summary at the end
+       worker.py                  reads programs as lines of JSON, and prints their logs as lines of JSON
 
-`storm`: garbage is collected at every operation and every switch, and with gc.set_threshold(1). The exit status says
-whether one crashed or hung.
-Each program runs in a process of its own, so that what one leaves behind is not the next one's; if that
-does not end well, how it ended is the log.
+`storm`: garbage is collected at every operation and every switch, and with gc.set_threshold(1). The exit status is 1 if
+a program crashed or hung.
+Each program runs in a process of its own, so that it can't affect the next one. If that process does not end normally,
+its end is the log.
 """
 
 import faulthandler
@@ -32,7 +32,7 @@ SECONDS = 60
 
 
 def apart(program: list) -> list[str]:
-    """The log of a program that runs in a child process."""
+    """Run a program in a child process, and return its log."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -51,7 +51,10 @@ def apart(program: list) -> list[str]:
 
 
 def results(first: int, number: int, end: float) -> Iterator[tuple[int, int, str]]:
-    """Of programs one after the other: the seed, how many operations, and the digest of the log; the log itself if it is one line."""
+    """Yield the seed, the number of operations and the digest of the log of each program.
+
+    A log of one line is not digested.
+    """
     for seed in range(first, first + number):
         if time.monotonic() > end:
             return
@@ -67,8 +70,8 @@ def main() -> int:
     faulthandler.enable()
     gc.disable()
     gc.collect()
-    gc.freeze()  # so that a collection looks at what a program made, and nothing else
-    sys.setrecursionlimit(5000)  # how deep a greenlet starts is not the same in both
+    gc.freeze()  # so that collections only visit the objects of a program
+    sys.setrecursionlimit(5000)  # the depth at which a greenlet starts differs between the packages
     if len(sys.argv) == 1:
         for line in sys.stdin:
             print(json.dumps(apart(json.loads(line))), flush=True)

@@ -16,10 +16,10 @@ IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
 HAS_ADDRESS_SANITIZER = hasattr(ctypes.CDLL(None), "__asan_init")
 DAEMON_THREADS_END_WELL = pytest.mark.skipif(
     HAS_ADDRESS_SANITIZER,
-    reason="daemon threads read what CPython has freed when the process ends, without greenlets too",
+    reason="CPython's daemon threads read freed memory when the process ends, also without greenlets",
 )
 
-# How often a test lets threads race. Under a GIL there is little to find.
+# How often a test lets threads race. With a GIL few repetitions are enough.
 RACES = 100 if IS_FREE_THREADED else 10
-# How many times longer a program may take under a tool.
+# The factor by which a program may be slower under a tool.
 PATIENCE = 4 if HAS_ADDRESS_SANITIZER else 1

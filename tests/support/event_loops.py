@@ -18,7 +18,7 @@ eager = pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="e
 
 
 class Asyncio:
-    """What the tests need of an event loop."""
+    """The functions of an event loop that tests use."""
 
     name = "asyncio"
     Cancelled = asyncio.CancelledError
@@ -33,14 +33,14 @@ class Asyncio:
 
     @staticmethod
     async def together(*asynchronous):
-        """Run them at the same time."""
+        """Run the functions at the same time."""
         await asyncio.gather(*(function() for function in asynchronous))
 
     @staticmethod
     async def cancelled(asynchronous):
-        """Begin it, then cancel it; does not raise what that raises."""
+        """Start a function in a task, then cancel the task. The cancellation is not raised here."""
         task = asyncio.create_task(asynchronous())
-        for _ in range(20):  # until it waits for longer
+        for _ in range(20):  # until it is in its long wait
             await asyncio.sleep(0)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -85,7 +85,7 @@ class Trio:
 
 @types.coroutine
 def switch_out(value=None):
-    """An awaitable that yields a value to whoever drives it, and gives what it is sent."""
+    """Yield a value to the event loop, and return the value that it sends."""
     return (yield value)
 
 
@@ -98,7 +98,7 @@ async def ready_after(function):
 
 
 def drive(coroutine, *values):
-    """What a coroutine yields for each value sent, and what it returns."""
+    """Send values to a coroutine. Returns the values that it yields, and its result."""
     yields = [coroutine.send(None)]
     try:
         for value in values:
@@ -129,7 +129,7 @@ class Awaitable:
 
 
 def names_of(error):
-    """The functions of tests/aio in a traceback."""
+    """Return the names of the functions of tests/aio in a traceback."""
     return [
         frame.name
         for frame in traceback.extract_tb(error.__traceback__)

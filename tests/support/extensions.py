@@ -1,4 +1,4 @@
-"""Compiles the clients of the C API in tests/capi with the headers of the running interpreter and of the installed package."""
+"""Compiles the clients of the C API in tests/capi with the headers of the interpreter and the installed package."""
 
 import importlib.util
 import shlex
@@ -13,17 +13,17 @@ from support.environment import ROOT
 
 
 def greenlet_headers():
-    """Each greenlet.h that is installed."""
+    """Return the paths of each installed greenlet.h."""
     return [Path(file.locate()).resolve() for file in files("greenlet") if file.name == "greenlet.h"]
 
 
 def include_folders():
-    """The folders that have an installed greenlet/greenlet.h: beside the package, and where headers are installed."""
+    """Return the folders with an installed greenlet/greenlet.h: that of the package, and that of installed headers."""
     return sorted({header.parent.parent for header in greenlet_headers() if header.parent.name == "greenlet"})
 
 
 def find_compiler(variable):
-    """The command of the compiler that CPython was built with, in the configuration variable CC or CXX, or of the system's own."""
+    """Return the command of the compiler that built CPython (its CC or CXX), or of the system's compiler."""
     default = "c++" if variable == "CXX" else "cc"
     command = shlex.split(sysconfig.get_config_var(variable) or default)
     if shutil.which(command[0]) is None:
@@ -34,7 +34,7 @@ def find_compiler(variable):
 
 
 def compile_extension(source, folder, include=None):
-    """Compiles *source* of tests/capi as an extension module, and returns its path."""
+    """Compile *source* of tests/capi as an extension module. Returns its path."""
     is_cpp = source.endswith(".cpp")
     target = folder / (source.split(".")[0] + sysconfig.get_config_var("EXT_SUFFIX"))
     command = [
@@ -57,7 +57,7 @@ def compile_extension(source, folder, include=None):
 
 
 def load(path):
-    """The module in the file *path*."""
+    """Import the module in the file *path*."""
     spec = importlib.util.spec_from_file_location(path.name.split(".")[0], path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -1,10 +1,10 @@
-"""Reads frames, and counts how many fit."""
+"""Reads frames, and counts how deep recursion can go."""
 
 import pytest
 
 
 def chain(frame):
-    """The names of the functions of a frame and of those that called it."""
+    """Return the names of the functions of a frame and its callers."""
     names = []
     while frame is not None:
         names.append(frame.f_code.co_name)
@@ -13,7 +13,7 @@ def chain(frame):
 
 
 def deepest():
-    """About how deep one can recurse here before RecursionError."""
+    """Return roughly how deep recursion can go here before RecursionError."""
     depth = 0
 
     def recurse():

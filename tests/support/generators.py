@@ -11,7 +11,7 @@ def count_to(n):
 
 @generator
 def echo():
-    """Yield what it is sent, and return it all."""
+    """Yield each value that is sent, and return all of them."""
     received = []
     value = None
     while True:

@@ -1,4 +1,4 @@
-"""Makes greenlets, and collects garbage."""
+"""Creates greenlets, and collects garbage."""
 
 import gc
 
@@ -6,7 +6,7 @@ from greenlet import getcurrent, greenlet
 
 
 def suspended(run=None, *args):
-    """A greenlet that has begun *run* and switched back here."""
+    """Return a greenlet that has started *run* and switched back here."""
     if run is None:
 
         def run():
@@ -19,10 +19,10 @@ def suspended(run=None, *args):
 
 
 class Subclass(greenlet):
-    """A Python class: its instances are deallocated by CPython's own function, which calls the finalizer."""
+    """A Python class, whose instances are deallocated by CPython's own function, which calls the finalizer."""
 
 
 def collect():
-    """Collects all garbage, and what collecting it made garbage."""
+    """Collect all garbage, and the garbage that this creates."""
     while gc.collect():
         pass

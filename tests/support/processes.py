@@ -9,7 +9,7 @@ from support.environment import PATIENCE, ROOT
 
 
 def run_python(source, *, timeout=60, options=(), faulthandler=True, **environment):
-    """Runs *source* in a process of its own, with *environment* added to this one's."""
+    """Run *source* in a new process, with *environment* added to this one's. Returns the completed process."""
     if faulthandler:
         options = ("-X", "faulthandler", *options)
     return subprocess.run(
@@ -23,14 +23,14 @@ def run_python(source, *, timeout=60, options=(), faulthandler=True, **environme
 
 
 def output_of(source, **options):
-    """The standard output of *source*, which must succeed and leave standard error empty."""
+    """Return the standard output of *source*, which must succeed and leave standard error empty."""
     done = run_python(source, **options)
     assert (done.returncode, done.stderr) == (0, ""), done
     return done.stdout
 
 
 def run_script(path, *arguments, timeout=120, options=(), **environment):
-    """Runs the file *path* in a process of its own, with *environment* added to this one's."""
+    """Run the file *path* in a new process, with *environment* added to this one's. Returns the completed process."""
     return subprocess.run(
         [sys.executable, *options, str(path), *map(str, arguments)],
         env={**os.environ, **environment},
@@ -42,7 +42,7 @@ def run_script(path, *arguments, timeout=120, options=(), **environment):
 
 
 def output_of_script(path, *arguments, **options):
-    """The standard output of the file *path*, which must succeed and leave standard error empty."""
+    """Return the standard output of the file *path*, which must succeed and leave standard error empty."""
     done = run_script(path, *arguments, **options)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout[-500:] + done.stderr[-3000:]
     return done.stdout
@@ -53,7 +53,7 @@ def stress_script(name):
 
 
 def output_of_stress(name, *arguments):
-    """The standard output of a program of tests/stress, which must succeed."""
+    """Return the standard output of a program of tests/stress, which must succeed."""
     done = run_script(stress_script(name), *arguments, timeout=300, options=("-X", "faulthandler"))
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     return done.stdout

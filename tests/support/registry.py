@@ -2,13 +2,13 @@
 
 
 class Registry(dict):
-    """Functions by name; used as their decorator."""
+    """Functions by name; an instance is used as their decorator."""
 
     def __init__(self):
         self._needs = {}
 
     def __call__(self, function=None, *, needs=None):
-        """Registers *function*. *needs* maps what it needs, in words, to whether that is here."""
+        """Register *function*. *needs* maps a description of each requirement to whether it is met."""
         if function is None:
             return lambda function: self(function, needs=needs)
         self[function.__name__] = function
@@ -16,5 +16,5 @@ class Registry(dict):
         return function
 
     def missing(self, name):
-        """What the case needs and does not have here, in words."""
+        """Return the descriptions of the requirements that are not met."""
         return ", ".join(what for what, is_here in self._needs[name].items() if not is_here)

@@ -1,4 +1,4 @@
-"""Which stack a function runs on."""
+"""Finds the stack that a function runs on."""
 
 import ctypes
 import platform
@@ -13,11 +13,13 @@ libc = ctypes.CDLL(None)
 
 CAN_TELL_STACKS = hasattr(libc, "getcontext") and platform.machine() in ("x86_64", "aarch64")
 
-needs_stack_pointer = pytest.mark.skipif(not CAN_TELL_STACKS, reason="the C library does not tell the stack pointer")
+needs_stack_pointer = pytest.mark.skipif(
+    not CAN_TELL_STACKS, reason="getcontext() does not show the stack pointer here"
+)
 
 
 def stack_pointer():
-    """Where the running thread of control has its stack."""
+    """Return the current stack pointer."""
     context = ctypes.create_string_buffer(8192)
     libc.getcontext(context)
     offset = {"x86_64": 160, "aarch64": 432}[platform.machine()]
@@ -25,7 +27,7 @@ def stack_pointer():
 
 
 def thread_stack():
-    """The bounds of the running thread's own stack, as the system has them."""
+    """Return the range of addresses of the running thread's own stack, from the system."""
     attributes = ctypes.create_string_buffer(256)
     low, size = ctypes.c_void_p(), ctypes.c_size_t()
     thread = ctypes.c_void_p(threading.get_ident())

@@ -4,7 +4,7 @@ from greenlet.stackless import run, schedule, schedule_remove, tasklet
 
 
 def noted(log, *yields):
-    """A function that notes its name and yields, as often as there are *yields*."""
+    """Return a function that logs its name and yields to other tasklets, as often as there are *yields*."""
 
     def function(name):
         for _ in yields:
@@ -16,7 +16,7 @@ def noted(log, *yields):
 
 
 def paused(function=schedule_remove, *args):
-    """A tasklet that has begun to run and paused itself."""
+    """Return a tasklet that has started and paused itself."""
     t = tasklet(function)(*args)
     run()
     assert t.alive and t.paused

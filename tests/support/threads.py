@@ -8,7 +8,7 @@ from greenlet import error
 
 
 def in_thread(function):
-    """The result of *function*, called in a thread of its own; what it raises is raised here."""
+    """Call *function* in a thread of its own. Returns its result, or raises its exception."""
     outcome = []
 
     def target():
@@ -28,7 +28,7 @@ def in_thread(function):
 
 
 def outcomes_in_threads(function, number=4):
-    """What *function* returns or raises in each of *number* threads that call it at once."""
+    """Call *function* in *number* threads at once. Returns a list of the results or exceptions."""
     outcomes = []
     together = threading.Barrier(number)
 
@@ -49,7 +49,10 @@ def outcomes_in_threads(function, number=4):
 
 
 def begun_by_one_of_several_threads(function, result):
-    """Calls *function*, which begins a generator or coroutine, in threads at once: one gets *result*, the others are refused."""
+    """Call *function*, which starts a generator or coroutine, in threads at once.
+
+    One gets *result*, the others errors.
+    """
     outcomes = outcomes_in_threads(function)
     assert outcomes.count(result) == 1
     outcomes.remove(result)

@@ -1,7 +1,8 @@
-"""A plugin for pytest: greenback's functions, made of `greenlet.aio`. So greenback's tests test `greenlet.aio`.
+"""A pytest plugin that implements greenback's functions with `greenlet.aio`, so that greenback's tests test it.
 
-What `greenlet.aio` has under another name is that; what it raises says greenback's words. `bestow_portal` and what is
-made of it (portals for all tasks of a tree) have no counterpart: the task itself opens its portal.
+Functions that `greenlet.aio` has under another name are used directly, with greenback's messages for exceptions.
+`bestow_portal` and the functions based on it (portals for all tasks of a tree) have no counterpart, because a task
+opens its own portal.
 """
 
 import functools
@@ -27,7 +28,7 @@ def await_(awaitable):
 
 def has_portal(task=None):
     if task is not None:
-        raise NotImplementedError("greenlet.aio knows of the running task only")
+        raise NotImplementedError("greenlet.aio knows only the running task")
     return aio.has_portal()
 
 

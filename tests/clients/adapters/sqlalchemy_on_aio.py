@@ -1,4 +1,4 @@
-"""A plugin for pytest: the functions by which SQLAlchemy's asyncio layer uses greenlets, made of `greenlet.aio`.
+"""A pytest plugin that implements the greenlet functions of SQLAlchemy's asyncio layer with `greenlet.aio`.
 
 So SQLAlchemy's tests of that layer test `greenlet.aio`.
 """
@@ -12,7 +12,7 @@ from sqlalchemy import exc
 
 from greenlet import aio
 
-_has_awaited = contextvars.ContextVar("_has_awaited")  # whether the function of greenlet_spawn() did: a list if so
+_has_awaited = contextvars.ContextVar("_has_awaited")  # a list if the function of greenlet_spawn() awaited
 
 
 def in_greenlet():
@@ -59,7 +59,7 @@ def replace_in(names):
             setattr(names, name, staticmethod(replacement) if isinstance(value, staticmethod) else replacement)
 
 
-# Modules and classes that were imported already have the functions under names of their own.
+# Modules and classes that are already imported have their own names for the functions.
 for module in [module for name, module in sys.modules.items() if name.partition(".")[0] == "sqlalchemy"]:
     for value in [module, *(value for value in vars(module).values() if isinstance(value, type))]:
         if not isinstance(value, type) or value.__module__.startswith("sqlalchemy."):

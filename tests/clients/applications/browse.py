@@ -1,4 +1,4 @@
-"""A session with Playwright's synchronous API, whose calls each switch greenlets, in Debian's Chromium.
+"""A session with Playwright's synchronous API in Debian's Chromium. Each call of the API switches greenlets.
 
 usage: browse.py PAGES
 """
@@ -81,7 +81,7 @@ def downloads(page, url):
 
 
 def nested_handlers(page, url):
-    """Handlers that call the browser, and so switch, and cause events whose handlers do the same."""
+    """Handlers call the browser, and so switch, and cause events whose handlers do the same."""
     page.goto(url)
     seen = []
 
@@ -122,7 +122,7 @@ def exception_in_a_handler(page, url):
         page.wait_for_timeout(50)
     except ZeroDivisionError:
         pass
-    assert page.evaluate("6 * 7") == 42  # the session goes on
+    assert page.evaluate("6 * 7") == 42  # the session continues
 
 
 def error_of_the_browser(page, url):

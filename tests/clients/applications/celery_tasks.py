@@ -1,6 +1,6 @@
-"""The application of celery_worker.py: tasks that switch in every way that Celery's green pools know.
+"""The application of celery_worker.py: tasks that switch in every way that Celery's green pools support.
 
-Each counts, in Redis, how often it was run.
+Each task counts its runs in Redis.
 """
 
 import os
@@ -23,7 +23,7 @@ def count(task) -> int:
 
 
 def wait_until_it_says_retry(task) -> None:
-    """Celery stores that a task is retried when the retry is in the queue: that would replace a result that came sooner."""
+    """Celery stores the state RETRY after it enqueues the retry, which would replace a result that is already there."""
     deadline = time.monotonic() + 10
     while app.backend.get_state(task.request.id) != "RETRY":
         assert time.monotonic() < deadline
@@ -46,7 +46,7 @@ def deep(self, levels):
 
 @app.task(bind=True)
 def looks_up(self, port):
-    """Resolves a name: in gevent's and eventlet's thread pools."""
+    """Resolves a name, in gevent's or eventlet's thread pool."""
     count(self)
     return socket.getaddrinfo("localhost", port, socket.AF_INET, socket.SOCK_STREAM)[0][4][1]
 

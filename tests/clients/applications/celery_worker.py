@@ -1,9 +1,9 @@
-"""Celery's worker with a green pool, on Redis: a mixed load, and warm shutdowns in the midst of it.
+"""Celery's worker with a green pool, on Redis: a mixed load with warm shutdowns.
 
 usage: celery_worker.py gevent | eventlet SHUTDOWNS
 
-A worker is told to end while tasks run, wait for their time and are queued. The next one takes over what is left. In the end
-every task has its result, and none ran more often than it should.
+A worker is told to end while tasks run, wait for their countdown and are queued. The next worker takes over the rest.
+In the end every task has its result, and none ran more often than it should.
 """
 
 import json
@@ -48,16 +48,16 @@ def start(pool: str, number: int) -> psutil.Popen:
 
 
 def wait_until_ready(process: psutil.Popen, control) -> None:
-    # It listens for commands after it has said that it is ready.
+    # The worker listens for commands only after it has reported that it is ready.
     wait_until(lambda: control.ping(timeout=0.5, limit=1) or process.poll() is not None, 30, "the worker answers")
     assert process.poll() is None, "the worker has ended"
 
 
 class Load:
-    """Tasks that were sent, by kind: each with what it gives, and how often it runs."""
+    """Send tasks. Returns them by kind, each with its result and its number of runs."""
 
     def __init__(self, pool: str) -> None:
-        import celery_tasks  # asks for the server
+        import celery_tasks  # needs the server
 
         self.tasks, self.app, self.redis = celery_tasks, celery_tasks.app, celery_tasks.app.backend.client
         self.has_time_limits = pool == "gevent"  # eventlet's pool has none
@@ -112,7 +112,7 @@ class Load:
         wait_until(lambda: all(map(self.has_result, tasks)), 20, "every task has a result")
 
     def lost(self) -> list[str]:
-        """Tasks that have neither a result nor a message in the queue."""
+        """Return the tasks that have neither a result nor a message in the queue."""
         queued = {json.loads(message)["headers"]["id"] for message in self.redis.lrange("celery", 0, -1)}
         return [
             f"{kind}: {task}"

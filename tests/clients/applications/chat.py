@@ -13,7 +13,7 @@ SERVER = Path(__file__).with_name("chat_server.py")
 CLIENTS = 16
 WORDS = 20
 
-# A poll may bring more than the 16 packets that a client takes for an attack.
+# A poll may return more packets than the 16 above which a client assumes an attack.
 Payload.max_decode_packets = 1000
 
 
@@ -36,7 +36,7 @@ class Client:
 
 
 def in_threads(clients: list[Client], function) -> list:
-    """What *function* gives for each client, in threads that run at the same time."""
+    """Call *function* for each client in threads that run at the same time. Returns the results."""
     results = [None] * len(clients)
 
     def run(index):

@@ -1,4 +1,4 @@
-"""The server of chat.py. Its port is what it prints."""
+"""The server of chat.py. It prints its port."""
 
 import gevent.monkey
 

@@ -1,8 +1,9 @@
-"""An application on SQLAlchemy's asyncio layer and asyncpg under load, its tasks cancelled and timing out at any point.
+"""An application on SQLAlchemy's asyncio layer and asyncpg under load. Tasks are cancelled or time out at any point.
 
 usage: database_load.py URI SECONDS
 
-Tasks move money between accounts. Whatever is interrupted, the sum stays, and every connection comes back to the pool.
+Tasks move money between accounts. Whatever is interrupted, the sum stays the same, and every connection returns to the
+pool.
 """
 
 import asyncio
@@ -55,7 +56,7 @@ class Application:
             session.add_all(Account(id=number, balance=1000) for number in range(ACCOUNTS))
 
     async def transfer(self) -> None:
-        # In the order of their numbers, so that no two transactions wait for each other.
+        # In ascending order, so that no two transactions wait for each other.
         first, second = sorted(random.sample(range(ACCOUNTS), 2))
         amount = random.randrange(-50, 50)
         async with self.sessions.begin() as session:
@@ -80,7 +81,7 @@ class Application:
         self.done += 1
 
     async def interrupted_request(self) -> None:
-        """A request that is cancelled or times out after a while: waiting for a connection, in a query, in a commit."""
+        """A request that is cancelled or times out while it waits for a connection, in a query or in a commit."""
         delay = random.random() ** 2 * 0.05
         if random.random() < 0.5:
             task = asyncio.create_task(self.one_request())

@@ -1,4 +1,4 @@
-"""The actors of dramatiq_worker.py, which the worker runs in greenlets. Each counts, in Redis, how often it was run."""
+"""The actors of dramatiq_worker.py, which the worker runs in greenlets. Each counts its runs in Redis."""
 
 import os
 import socket
@@ -11,8 +11,8 @@ from dramatiq.results import Results
 from dramatiq.results.backends import RedisBackend
 
 URL = os.environ["REDIS_URL"]
-# What a worker had fetched and not begun when it ended is in the queue again once its heartbeat is missed, which is looked for now
-# and then: sooner and more often than by default, for the next worker of a short session.
+# Messages that a worker fetched but did not start before it ended return to the queue when its heartbeat is missed. In
+# a short session, heartbeats are checked more often than by default, and expire sooner.
 broker = RedisBroker(url=URL, heartbeat_timeout=10_000, maintenance_chance=100_000)
 broker.add_middleware(Results(backend=RedisBackend(url=URL), store_results=True))
 broker.add_middleware(CurrentMessage())

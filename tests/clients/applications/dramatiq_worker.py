@@ -1,4 +1,4 @@
-"""dramatiq-gevent on Redis: a mixed load, and shutdowns in the midst of it. In the end every message has its result."""
+"""dramatiq-gevent on Redis: a mixed load with shutdowns. In the end every message has its result."""
 
 import os
 import subprocess
@@ -32,10 +32,10 @@ def start(number: int) -> psutil.Popen:
 
 
 class Load:
-    """Messages that were sent, by kind: each with what it gives, and how often it runs."""
+    """Send messages. Returns them by kind, each with its result and its number of runs."""
 
     def __init__(self) -> None:
-        import dramatiq  # asks, through the actors, for the server
+        import dramatiq  # needs the server, through the actors
         import dramatiq_tasks
         from dramatiq.results import ResultFailure, ResultMissing
 
@@ -88,7 +88,7 @@ class Load:
         return int(self.tasks.broker.client.get(f"runs-{message.message_id}") or 0)
 
     def outcome(self, message):
-        """The result, the name of the exception, or None."""
+        """Return the result, the name of the exception, or None."""
         try:
             return message.get_result()
         except self.failure as failure:

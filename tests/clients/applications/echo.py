@@ -2,8 +2,8 @@
 
 usage: echo.py SECONDS
 
-The server is a process of its own, whose memory is watched. Clients connect to several loopback addresses:
-one has too few ports for so many connections and those just closed.
+The server is a process of its own, whose memory is measured. Clients connect to several loopback addresses, because one
+has too few ports for so many open and recently closed connections.
 """
 
 import itertools
@@ -20,7 +20,7 @@ from gevent.server import StreamServer
 from session import check, check_flat, figure, resident
 
 CONNECTIONS = 10_000
-MESSAGES = 200  # of one connection, on average; without a memory, or all would close together
+MESSAGES = 200  # average lifetime of a connection; random, so that they do not all close together
 DATA = random.Random(1).randbytes(1 << 16)
 SIZES = range(1, 2049)
 

@@ -1,6 +1,6 @@
 """Programs on gevent whose last garbage is a cycle with a destructor that waits, while the interpreter ends.
 
-What it does then is an error at once, and the process ends with status 0.
+The wait raises an error at once, and the process ends with status 0.
 """
 
 import subprocess
@@ -36,7 +36,7 @@ gc.disable()
 Cycle()
 """
 LOOKS_UP = 'socket.getaddrinfo("localhost", 80)'
-# What is run before, and what the destructor does.
+# The code that runs before, and the statement of the destructor.
 PROGRAMS = {
     "looks up a name": (LOOKS_UP, LOOKS_UP),
     "looks up a name while greenlets are suspended": (

@@ -1,4 +1,4 @@
-"""gRPC in its gevent mode, server and client a process each: calls wait by switching, until gRPC's own threads say so."""
+"""gRPC in its gevent mode, with a process each for server and client. A call switches until gRPC's threads wake it."""
 
 import gevent.monkey
 
@@ -108,7 +108,7 @@ class Service:
 
 def run_all(jobs: list) -> list:
     gevent.joinall(jobs, timeout=30, raise_error=True)
-    assert all(job.ready() for job in jobs), "not all came to their end"
+    assert all(job.ready() for job in jobs), "not all have ended"
     return [job.value for job in jobs]
 
 

@@ -1,4 +1,4 @@
-"""The tasks of huey_worker.py, which the consumer runs in greenlets. Each counts, in Redis, how often it was run."""
+"""The tasks of huey_worker.py, which the consumer runs in greenlets. Each counts its runs in Redis."""
 
 import os
 import socket
@@ -68,7 +68,7 @@ def doubles(number, task=None):
 
 @huey.task(context=True)
 def has_the_lock(number, task=None):
-    """Greenlets wait for the lock, and are never in it together."""
+    """Greenlets wait for the lock, and only one holds it at a time."""
     count(task)
     while True:
         try:

@@ -1,4 +1,4 @@
-"""huey's consumer with greenlets, on Redis: a mixed load, and graceful shutdowns in the midst of it. Every task has its result."""
+"""huey's consumer with greenlets, on Redis: a mixed load with graceful shutdowns. Every task has its result."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ SECONDS_TO_END = 10
 
 
 def start(number: int) -> psutil.Popen:
-    # gevent runs the consumer with everything patched: huey leaves that to its users.
+    # gevent runs the consumer monkey-patched, which huey leaves to its users.
     return psutil.Popen(
         [
             sys.executable,
@@ -38,10 +38,10 @@ def start(number: int) -> psutil.Popen:
 
 
 class Load:
-    """Tasks that were sent, by kind: each with what it gives, and how often it runs."""
+    """Send tasks. Returns them by kind, each with its result and its number of runs."""
 
     def __init__(self) -> None:
-        import huey_tasks  # asks for the server
+        import huey_tasks  # needs the server
         from huey.exceptions import TaskException
 
         self.tasks, self.error = huey_tasks, TaskException
@@ -91,7 +91,7 @@ class Load:
         return int(self.tasks.huey.storage.conn.get(f"runs-{result.id}") or 0)
 
     def outcome(self, result):
-        """The result, the exception as text, or None."""
+        """Return the result, the exception as text, or None."""
         try:
             return self.tasks.huey.result(result.id, preserve=True)
         except self.error as error:
@@ -101,7 +101,7 @@ class Load:
         missing = list(sent)
 
         def holds():
-            # The result of a task that is retried is at first the error.
+            # A retried task has the error as its result at first.
             missing[:] = [one for one in missing if self.outcome(one[0]) != one[1]]
             return not missing
 

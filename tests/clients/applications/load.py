@@ -1,4 +1,4 @@
-"""locust without its pages: users, which are greenlets, against a server on gevent in a process of its own."""
+"""locust without its web pages: users, which are greenlets, load a gevent server in a process of its own."""
 
 import json
 import subprocess
@@ -40,7 +40,7 @@ def serve() -> None:
 
 
 def locust(url: str, name: str) -> tuple[int, dict]:
-    """Runs the users until they have left. Returns the exit status, and the statistics by name."""
+    """Run the users until they have left. Returns the exit status, and the statistics by name."""
     status = subprocess.run(
         [
             Path(sys.executable).parent / "locust",
@@ -82,7 +82,7 @@ def main() -> None:
                 "nothing": sent["nothing"],
             }, had
         with check("failures are counted, and are the exit status"):
-            # An address where nobody listens.
+            # A port without a listener.
             status, statistics = locust(f"http://127.0.0.1:{free_port()}", "failures")
             assert status == 1 and statistics["page"]["num_failures"] == statistics["page"]["num_requests"] > 0, (
                 statistics

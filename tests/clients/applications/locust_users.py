@@ -1,4 +1,4 @@
-"""What users of load.py do: one kind through requests, the other through geventhttpclient. Each takes some turns and leaves."""
+"""The users of load.py: one kind uses requests, the other geventhttpclient. Each sends some requests and leaves."""
 
 import gevent
 from locust import FastHttpUser, HttpUser, User, task

@@ -1,4 +1,4 @@
-"""A program with greenlets under memray: it has to run as without, and what it allocates has to be attributed to its functions.
+"""A program with greenlets under memray: it has the same results, and its allocations are attributed to its functions.
 
 usage: memory_profile.py
 """

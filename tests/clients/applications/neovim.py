@@ -1,4 +1,4 @@
-"""pynvim and Debian's Neovim: handlers of requests, each a greenlet, that make requests which come back as requests.
+"""pynvim and Debian's Neovim: each request handler is a greenlet, and makes requests that cause further requests.
 
 Neovim is the child of this process, and runs a plugin in Python as a child of its own.
 """
@@ -39,7 +39,7 @@ class Plugin:
 
 
 def install_plugin() -> None:
-    """Tells Neovim, by what it reads at its start, where the plugin and the interpreter are."""
+    """Write Neovim's start-up file, which names the plugin and the interpreter."""
     folder = Path.cwd() / "plugins" / "rplugin" / "python3"
     folder.mkdir(parents=True)
     (folder / "plugin.py").write_text(PLUGIN)
@@ -84,7 +84,7 @@ def errors_of_neovim(nvim) -> None:
 
 
 def run_loop(nvim, first, requested=None, notified=None):
-    """What *first* returns, which is run within the loop."""
+    """Run *first* within the loop, and return its result."""
     results = []
 
     def begin():

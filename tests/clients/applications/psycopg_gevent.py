@@ -1,4 +1,4 @@
-"""psycopg 3 under gevent: its waits, in the middle of C calls of libpq or not, are switches.
+"""psycopg 3 under gevent: its waits, also those within C calls of libpq, are switches.
 
 usage: psycopg_gevent.py URI
 """
@@ -24,7 +24,7 @@ URI = sys.argv[1]
 
 def run_all(jobs: list) -> list:
     gevent.joinall(jobs, timeout=30, raise_error=True)
-    assert all(job.ready() for job in jobs), "not all came to their end"
+    assert all(job.ready() for job in jobs), "not all have ended"
     return [job.value for job in jobs]
 
 

@@ -1,4 +1,4 @@
-"""A Redis server of its own for a session: on the loopback interface, its data in a folder that goes with it."""
+"""A Redis server for one session, on the loopback interface. Its data is deleted with it."""
 
 import contextlib
 import socket
@@ -24,7 +24,7 @@ def answers(port: int) -> bool:
 
 @contextlib.contextmanager
 def redis_server():
-    """Runs the server while the block runs. Gives its port."""
+    """Run the server while the `with` block runs. Returns its port."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="redis-") as folder:
         process = subprocess.Popen(

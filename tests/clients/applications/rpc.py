@@ -1,4 +1,4 @@
-"""zerorpc: a server and clients, each call a greenlet on ZeroMQ's sockets; a process of its own for the server."""
+"""zerorpc: a server in a process of its own, and clients. Each call is a greenlet on ZeroMQ's sockets."""
 
 import signal
 import sys
@@ -10,7 +10,7 @@ from gevent.event import Event
 from gevent.pool import Pool
 from session import check, figure, resident, serving
 
-ENDPOINT = "ipc://service"  # in the folder where it runs
+ENDPOINT = "ipc://service"  # in the current folder
 
 
 class Service:
@@ -105,7 +105,7 @@ def exceptions_come_back(client) -> None:
 
 
 def streams_come_whole(client) -> None:
-    # A receiver grants the sender room for a hundred at a time.
+    # A receiver lets the sender send a hundred messages at a time.
     jobs = [gevent.spawn(lambda: list(client.count(1000))) for _ in range(5)]
     gevent.joinall(jobs, timeout=20, raise_error=True)
     assert [job.value for job in jobs] == [list(range(1000))] * 5

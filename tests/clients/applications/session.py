@@ -1,4 +1,4 @@
-"""What a session reports: its checks, as the tests of a suite, and the figures that it measured."""
+"""Reports the checks of a session as tests of a suite, and the figures that it measured."""
 
 import contextlib
 import signal
@@ -16,7 +16,7 @@ MIB = 1 << 20
 
 @contextlib.contextmanager
 def check(name: str):
-    """A test: it fails if the block raises, and the session goes on."""
+    """A test that fails if the block raises an exception. The session continues."""
     record("started", name)
     try:
         yield
@@ -33,7 +33,7 @@ def figure(name: str, value: object) -> None:
 
 
 def resident(process: psutil.Process) -> float:
-    """Resident memory of *process* and its descendants in MiB. What they share is counted for each."""
+    """Return the resident memory of *process* and its descendants in MiB. Shared memory counts for each process."""
     total = 0
     for member in (process, *process.children(recursive=True)):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -42,7 +42,7 @@ def resident(process: psutil.Process) -> float:
 
 
 def check_flat(name: str, samples: list[float]) -> None:
-    """That memory does not grow in the second half of *samples* (MiB): by a twentieth at most."""
+    """Check that memory grows by at most a twentieth in the second half of *samples* (MiB)."""
     half = samples[len(samples) // 2 :]
     third = len(half) // 3
     early, late = max(half[:third]), min(half[-third:])
@@ -59,7 +59,7 @@ def wait_until(holds: Callable[[], object], seconds: float, what: str) -> None:
 
 
 def kill(process: psutil.Popen) -> None:
-    """Kills *process* and its descendants, if it still runs."""
+    """Kill *process* and its descendants, if it still runs."""
     if process.poll() is None:
         for member in (*process.children(recursive=True), process):
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -68,7 +68,7 @@ def kill(process: psutil.Popen) -> None:
 
 
 def tell_to_end(process: psutil.Popen, seconds: float) -> float:
-    """Sends SIGTERM, after which *process* has to end with status 0 within *seconds*. Returns the seconds that it took."""
+    """Send SIGTERM to *process*, which has to end with status 0 within *seconds*. Returns the seconds that it took."""
     begin = time.monotonic()
     process.send_signal(signal.SIGTERM)
     status = process.wait(timeout=seconds)
@@ -78,7 +78,10 @@ def tell_to_end(process: psutil.Popen, seconds: float) -> float:
 
 @contextlib.contextmanager
 def serving(*command: object):
-    """Runs a Python program while the block runs. Gives the process, and the line that it prints when it serves."""
+    """Run a Python program while the `with` block runs.
+
+    Returns the process, and the line that it prints when it is ready.
+    """
     process = psutil.Popen([sys.executable, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     try:
         yield process, process.stdout.readline().strip()

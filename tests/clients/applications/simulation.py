@@ -1,7 +1,7 @@
-"""Models in salabim, whose components are greenlets: each gives what the same model gives when they are generators.
+"""Models in salabim with greenlets as components. Each has the same result as the same model with generators.
 
-One source stands for both. In the text of a model `wait.` marks what suspends a component: it goes in one, and becomes `yield` in
-the other.
+Both variants come from one source. In the text of a model `wait.` marks each call that suspends a component. The mark
+is removed for greenlets, and replaced by `yield` for generators.
 """
 
 import gc
@@ -105,7 +105,7 @@ MODELS = {"customers at a resource": RESOURCES, "parts in a store": STORES, "mac
 
 
 def run(model: str, with_greenlets: bool) -> tuple[str, int]:
-    """What the model logs, as a hash, and how much."""
+    """Return a hash of the model's log, and its length."""
     lines = []
     sim.random_seed(12345)
     env = sim.Environment(yieldless=with_greenlets, time_unit="seconds")
@@ -115,7 +115,7 @@ def run(model: str, with_greenlets: bool) -> tuple[str, int]:
 
 
 def many_components(count: int) -> int:
-    """All are suspended at once, each below another frame. Returns the sum of what they counted."""
+    """Suspend all components at once, each in a nested call. Returns the sum of their counts."""
     total = 0
 
     class Ticker(sim.Component):

@@ -118,7 +118,7 @@ def run(client: paramiko.SSHClient, command: str) -> bytes:
 def all_at_once(function) -> list:
     jobs = [gevent.spawn(function, number) for number in range(CLIENTS)]
     gevent.joinall(jobs, timeout=60, raise_error=True)
-    assert all(job.ready() for job in jobs), "not all came to their end"
+    assert all(job.ready() for job in jobs), "not all have ended"
     return [job.value for job in jobs]
 
 

@@ -1,4 +1,4 @@
-"""What the sessions of task queues share: workers that are told to end in the midst of their work, one after the other."""
+"""Code shared by the sessions of task queues: workers are told to end while they work, one after the other."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ def run_workers(
     work: Callable[[psutil.Popen, int], None],
     afterwards: Callable[[int], None] = lambda number: None,
 ) -> None:
-    """Starts the workers in turn, by their number from 1. Each works, and then has to end within *seconds*."""
+    """Start the workers in turn, numbered from 1. Each works, and then has to end within *seconds*."""
     times = []
     for number in range(1, count + 1):
         process = start(number)
@@ -33,7 +33,7 @@ def run_workers(
 
 
 def check_results(sent: dict[str, list], result_of: Callable, runs_of: Callable) -> None:
-    """Checks what was sent, by kind: each with what it gives, or the class of that, and how often it runs."""
+    """Check the sent tasks by kind: the result of each, or its class, and its number of runs."""
     for kind, tasks in sent.items():
         with check(kind):
             for task, gives, runs in tasks:

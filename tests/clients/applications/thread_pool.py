@@ -1,4 +1,4 @@
-"""gevent's thread pools mixed with greenlets: in the pool's threads, across threads, and with pools that come and go.
+"""gevent's thread pools mixed with greenlets: in the pool's threads, across threads, and with short-lived pools.
 
 usage: thread_pool.py SECONDS
 """
@@ -19,7 +19,7 @@ SPAWNERS = 50
 
 
 def ping_pong(rounds: int) -> int:
-    """Raw greenlets in whatever thread calls this."""
+    """Run raw greenlets in the calling thread."""
 
     def partner(value):
         while True:
@@ -56,7 +56,7 @@ def fail(number: int) -> None:
 class Mix:
     def __init__(self, seconds: float) -> None:
         self.pool = ThreadPool(8)
-        gevent.get_hub().NOT_ERROR += (ValueError,)  # fail() does: no report
+        gevent.get_hub().NOT_ERROR += (ValueError,)  # do not report the exception of fail()
         self.tasks = 0
         self.end = time.monotonic() + seconds
 
@@ -77,7 +77,7 @@ class Mix:
             self.tasks += 7
 
     def results_from_threads(self) -> None:
-        """Threads of no pool wake greenlets of this one."""
+        """Threads outside of any pool wake greenlets of this thread."""
         while time.monotonic() < self.end:
             results = [AsyncResult() for _ in range(4)]
             threads = [threading.Thread(target=result.set, args=(n,)) for n, result in enumerate(results)]
@@ -97,7 +97,7 @@ class Mix:
 
 
 def sample(samples: list[float], end: float) -> None:
-    """For a thread of its own: the greenlets keep each other from running for long."""
+    """Runs in a thread of its own, because the greenlets keep each other from running for a long time."""
     process = psutil.Process()
     while time.monotonic() < end:
         samples.append(resident(process))

@@ -1,4 +1,4 @@
-"""Serves web_application.py with gunicorn or uWSGI on gevent, under load, and reloads it gracefully meanwhile.
+"""Serves web_application.py with gunicorn or uWSGI on gevent under load, and reloads it gracefully during the load.
 
 usage: web.py gunicorn | uwsgi
 """
@@ -32,7 +32,7 @@ SERVERS = {
         "{address}",
         "web_application:application",
     ],
-    # Its connections serve one request each, which it does not say by itself.
+    # uWSGI serves one request on each connection, but does not send the header that says so.
     "uwsgi": [
         "uwsgi",
         "--master",
@@ -74,7 +74,7 @@ def counted(pattern: str, text: str) -> int:
 
 
 def load(url: str, server: psutil.Process) -> str:
-    """What wrk prints about SECONDS of load with RELOADS reloads in it."""
+    """Return the output of wrk for SECONDS of load with RELOADS reloads."""
     wrk = subprocess.Popen(
         [
             "wrk",

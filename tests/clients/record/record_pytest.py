@@ -1,7 +1,7 @@
-"""A pytest plugin that records the outcome of each test as it ends, so that a crash loses none.
+"""A pytest plugin that records the outcome of each test when it ends, so that a crash loses none.
 
-Loaded with `-p record_pytest`; sitecustomize.py beside it describes the records. Tests named in the file
-RECORD_DONE, one a line, are left out: a run that crashed goes on from there. RECORD_ONLY names those to run.
+Loaded with `-p record_pytest`; sitecustomize.py in the same folder describes the records. Tests named in the file
+RECORD_DONE, one a line, are skipped, so that a run can continue after a crash. RECORD_ONLY names the tests to run.
 """
 
 import os

@@ -1,8 +1,8 @@
 """Records the outcome of each unittest test that this process runs, without importing unittest itself.
 
-Put this folder in PYTHONPATH and RECORD_OUTCOMES to a file. Appended to it, one JSON list a line: the kind of
-record, the test's identity and, at its end, the outcome. What a client imports and when stays as it is: only once
-something else imports unittest.result its methods are wrapped.
+Put this folder in PYTHONPATH and set RECORD_OUTCOMES to a file. Each appended line is a JSON list: the kind of record,
+the test's identity and, at its end, the outcome. This does not change what a client imports, or when: the methods of
+unittest.result are wrapped when something else imports it.
 """
 
 import importlib.abc
@@ -12,7 +12,7 @@ import sys
 
 _TARGET = os.environ.get("RECORD_OUTCOMES")
 
-# As they are now: clients replace the names in these modules.
+# The current functions: clients replace the names in these modules.
 _open, _write, _close = os.open, os.write, os.close
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
 
@@ -20,7 +20,7 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
 def record(*fields):
     import json
 
-    # One write of a short line: records of several processes do not mix.
+    # One write for a short line, so that records of several processes do not mix.
     file = _open(_TARGET, _FLAGS, 0o644)
     try:
         _write(file, (json.dumps(fields) + "\n").encode())
@@ -29,7 +29,7 @@ def record(*fields):
 
 
 def _identity(test):
-    """The test's own, with what was run in the place of __main__: the module and its arguments."""
+    """Return the test's own identity, with __main__ replaced by the module that was run and its arguments."""
     identity = test.id()
     spec = getattr(sys.modules.get("__main__"), "__spec__", None)
     if identity.startswith("__main__.") and spec is not None:
@@ -49,7 +49,7 @@ def _wrap(result_class):
 
         setattr(result_class, name, replacement)
 
-    # Skips and expected failures are results of their own. addError comes without a start for a fixture of a class.
+    # Skips and expected failures have their own methods. addError is called without a start for a fixture of a class.
     for name, outcome in [
         ("addSuccess", "passed"),
         ("addFailure", "failed"),

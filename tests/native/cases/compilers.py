@@ -43,7 +43,7 @@ def recursion():
     def depth(n):
         if n == 0:
             return 0
-        kept = numpy.full(3, n)  # or LLVM makes it a loop
+        kept = numpy.full(3, n)  # prevents LLVM from turning it into a loop
         return depth(n - 1) + kept[n % 3] // n
 
     return depth(20_000)

@@ -1,4 +1,4 @@
-"""CPython's own recursion in C, each to the interpreter's own limit."""
+"""CPython's recursion in C, each case up to the interpreter's own limit."""
 
 import sys
 
@@ -23,7 +23,7 @@ def nested_tuple(depth):
 
 
 def level_of(value):
-    """How deep a list in lists is."""
+    """Return how deeply a list is nested."""
     level = 0
     while value:
         value, level = value[0], level + 1
@@ -100,7 +100,7 @@ def marshal():
 
 
 def compiles(source_of):
-    """How long a source the compiler takes: *source_of* makes one."""
+    """Return the longest source that the compiler accepts; *source_of* creates one of a given length."""
     return deepest(lambda depth: compile(source_of(depth), "<case>", "eval"), MOST, MemoryError, SyntaxError)
 
 
@@ -279,7 +279,7 @@ def nest(depth):
 
 
 def through(use):
-    """How deep *use*, which calls a special method, goes."""
+    """Return how deep *use*, which calls a special method, can recurse."""
 
     def run(depth):
         use(nest(depth))
@@ -482,7 +482,7 @@ def callbacks_from_c():
 
     libc = ctypes.CDLL(None)
     compare_type = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
-    sys.unraisablehook = lambda _: None  # at the limit an exception in a callback is no news
+    sys.unraisablehook = lambda _: None  # at the limit, exceptions in callbacks are expected
 
     def run(depth):
         reached = 0

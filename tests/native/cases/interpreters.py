@@ -1,4 +1,4 @@
-"""Sub-interpreters, by the private module that concurrent.interpreters stands on."""
+"""Sub-interpreters, through the private module that concurrent.interpreters uses."""
 
 import os
 
@@ -20,7 +20,7 @@ del link
 os.write({fd}, b"%d" % count)
 """
 
-ITS_LIMITS = "from 3.14 on a thread state that CPython makes in a greenlet believes to be on the thread's stack"
+ITS_LIMITS = "from 3.14 on a thread state that CPython creates in a greenlet assumes that it runs on the thread's stack"
 
 ENDLESS = """
 import os
@@ -49,7 +49,7 @@ os.write({fd}, repr(value)[:10].encode())
 
 
 def output_of(source):
-    """What *source* writes to the descriptor fd, run in a new interpreter."""
+    """Run *source* in a new interpreter. Returns what it writes to the descriptor fd."""
     import _interpreters
 
     reader, writer = os.pipe()
@@ -83,7 +83,7 @@ def interpreter_with_nested_data():
 
 @case(CPYTHON, since=(3, 14), on_thread_stack=ITS_LIMITS)
 def interpreters_of_concurrent():
-    """concurrent.interpreters: the same sources by its own exec(), call() and a queue."""
+    """concurrent.interpreters: the same sources through its exec(), call() and a queue."""
     from concurrent import interpreters
 
     interpreter = interpreters.create()

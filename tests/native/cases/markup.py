@@ -1,4 +1,4 @@
-"""Markup, deeply nested: lxml, xml of the standard library, Beautiful Soup, html5lib, PyYAML, Jinja."""
+"""Deeply nested markup: lxml, xml of the standard library, Beautiful Soup, html5lib, PyYAML, Jinja."""
 
 from case import CPYTHON, as_deep, case, pypi
 from journal import deepest, step

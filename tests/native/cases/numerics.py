@@ -1,4 +1,4 @@
-"""Linear algebra and what else computes with arrays: NumPy, SciPy, scikit-learn."""
+"""Linear algebra and other array computations: NumPy, SciPy, scikit-learn."""
 
 from case import case, close, in_greenlet, pypi
 from journal import step
@@ -36,7 +36,7 @@ def scipy_linalg():
 
 
 def each_size(function):
-    """What *function* returns for a matrix of each size, in one list."""
+    """Return a list of the results of *function* for a matrix of each size."""
     results = []
     for size in SIZES:
         step(f"size {size}")
@@ -172,7 +172,7 @@ def solve_in_gevent_spawn(linalg):
 
 
 def among_five_others(function):
-    """Call *function* in a greenlet while five more are suspended, which must then go on unharmed."""
+    """Call *function* in a greenlet while five more are suspended. These are then resumed, and must be intact."""
     from greenlet import getcurrent, greenlet
 
     main = getcurrent()
@@ -195,7 +195,7 @@ def among_five_others(function):
 
 @case(NUMPY, same=close, prepare=numpy_linalg, inside=among_five_others, fast=True)
 def solve_among_suspended(linalg):
-    """numpy.linalg.solve 600x600 while five greenlets are suspended, which then go on."""
+    """numpy.linalg.solve 600x600 while five greenlets are suspended, which are then resumed."""
     return solve_one(linalg, matrix(600))
 
 

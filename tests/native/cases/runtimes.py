@@ -1,4 +1,4 @@
-"""Runtimes that watch the stack of their thread: Java, Mono, R, Go, Qt, Boehm's collector, and faulthandler."""
+"""Runtimes that check the stack of their thread: Java, Mono, R, Go, Qt, Boehm's collector, and faulthandler."""
 
 from case import CPYTHON, Library, case, in_greenlet, pypi
 from journal import step
@@ -66,7 +66,7 @@ def java_methods(jpype):
 
 
 def in_gevent_pool(function):
-    """Call *function* in a thread of gevent's pool, where it is in a greenlet all the same: that of the worker."""
+    """Call *function* in a thread of gevent's pool, which runs it in the greenlet of the worker."""
     import gevent
 
     return gevent.get_hub().threadpool.apply(function)
@@ -94,7 +94,7 @@ def java_in_executor(jpype):
 
 @case(JPYPE, on_thread_stack=JAVA)
 def java_started_inside():
-    """The virtual machine is started there, then the same."""
+    """The virtual machine is started inside, then the same."""
     return use_java(java())
 
 
@@ -152,7 +152,7 @@ def methods_and_collector(started):
 
 @case(MONO, on_thread_stack=DOT_NET)
 def started_inside():
-    """Mono is started there, then the same."""
+    """Mono is started inside, then the same."""
     return use_mono(*mono())
 
 
@@ -188,7 +188,7 @@ def functions_of_r(library):
 
 @case(GO)
 def jsonnet_in_go():
-    """The Go implementation of Jsonnet, whose runtime learns the stack when C calls Go; it calls Python, which calls it again."""
+    """Jsonnet in Go, whose runtime records the stack when C calls Go; it calls Python, which calls it again."""
     import _gojsonnet
 
     def again(n):
@@ -296,7 +296,7 @@ def text_and_expressions(_):
 
 @case(QT, prepare=application, on_thread_stack=JAVASCRIPT)
 def javascript_engine(_):
-    """QJSEngine evaluates 1 + 1, and a script that recurses without end is an error."""
+    """QJSEngine evaluates 1 + 1, and a script with infinite recursion is an error."""
     from PySide6.QtQml import QJSEngine
 
     engine = QJSEngine()
@@ -314,7 +314,7 @@ def javascript_engine(_):
 
 @case(QT, prepare=application, on_thread_stack=JAVASCRIPT)
 def qml_component(_):
-    """A component of QML is created, whose properties are bound to each other."""
+    """A QML component is created whose properties are bound to each other."""
     from PySide6.QtCore import QUrl
     from PySide6.QtQml import QQmlComponent, QQmlEngine
 
@@ -372,7 +372,7 @@ def initialize_and_collect():
 
 @case(CPYTHON, fast=True)
 def faulthandler():
-    """dump_traceback() from inside, of all threads and later, names the functions."""
+    """dump_traceback() from inside, of all threads and later, shows the names of the functions."""
     import re
     import tempfile
     import time

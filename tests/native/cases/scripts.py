@@ -1,4 +1,4 @@
-"""Interpreters of other languages, in scripts that recurse without end: JavaScript, Lua, WebAssembly, Jsonnet, jq."""
+"""Interpreters of other languages, with scripts of infinite recursion: JavaScript, Lua, WebAssembly, Jsonnet, jq."""
 
 from case import CPYTHON, as_deep, case, pypi
 from journal import deepest, step
@@ -21,7 +21,7 @@ ES5_SCRIPTS = (*SCRIPTS[:4], "[3, 1, 2].sort(function (a, b) { return a - b }).j
 
 
 def run_scripts(evaluate, scripts, errors):
-    """What *evaluate* returns for each of *scripts*, then the error of endless recursion, then that all is well."""
+    """Return the results of *evaluate* for *scripts*, then the error of infinite recursion, then a final check."""
     results = []
     for script in scripts:
         step(script[:40])
@@ -198,7 +198,7 @@ def webassembly_calls_python():
 
 @case(JSONNET, same=as_deep)
 def jsonnet():
-    """Jsonnet: functions that call themselves, and arrays in arrays, as deep as it takes them."""
+    """Jsonnet: recursive functions and nested arrays, as deep as it accepts them."""
     import _jsonnet
 
     def call(depth):

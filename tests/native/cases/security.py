@@ -7,7 +7,7 @@ CRYPTOGRAPHY = pypi("cryptography")
 
 
 def make_certificates():
-    """A certificate authority, and a certificate for localhost with its key, as objects of cryptography."""
+    """Return a certificate authority, and a certificate for localhost with its key, as objects of cryptography."""
     import datetime
 
     from cryptography import x509

@@ -1,4 +1,4 @@
-"""SQLite, by the standard library's sqlite3, and SQL that Python calls back from."""
+"""SQLite, through the standard library's sqlite3, and SQL that calls back into Python."""
 
 from case import CPYTHON, as_deep, case, pypi
 from journal import deepest, step
@@ -172,7 +172,7 @@ def expressions():
 @case(
     PGLAST,
     same=as_deep,
-    on_thread_stack="allows itself 100 KiB of stack where the thread's bounds do not tell it of more",
+    on_thread_stack="limits itself to 100 KiB of stack unless the thread's bounds show more",
 )
 def postgresql_parser():
     """The parser of PostgreSQL: sums and subqueries are parsed and printed, as deep as it takes them."""

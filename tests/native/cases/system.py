@@ -1,4 +1,4 @@
-"""The C library and the operating system: names looked up, processes, threads, libraries loaded, compression, numbers."""
+"""The C library and the operating system: name lookup, processes, threads, loading libraries, compression, numbers."""
 
 from case import CPYTHON, case, pypi
 from journal import step
@@ -8,7 +8,7 @@ CFFI = pypi("cffi")
 
 @case(CPYTHON)
 def names_and_users():
-    """getaddrinfo(), users and groups, time zones and codecs: what the C library needs large buffers for."""
+    """getaddrinfo(), users and groups, time zones and codecs, for which the C library needs large buffers."""
     import grp
     import os
     import pwd
@@ -32,7 +32,7 @@ def names_and_users():
 
 @case(CPYTHON)
 def processes_and_threads():
-    """A subprocess, fork() and a pool of threads and one of processes, started there."""
+    """A subprocess, fork(), a pool of threads and a pool of processes are started."""
     import os
     import subprocess
     import sys

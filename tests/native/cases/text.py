@@ -1,4 +1,4 @@
-"""Engines for text: regex, RE2, ICU."""
+"""Text engines: regex, RE2, ICU."""
 
 from case import as_deep, case, pypi
 from journal import deepest, step
@@ -9,7 +9,7 @@ ICU = pypi("icu4py")
 
 
 def groups(compile_pattern, *errors):
-    """How many groups in groups are compiled, matched and replaced."""
+    """Return how many nested groups can be compiled, matched and replaced."""
 
     def match(depth):
         pattern = compile_pattern("(?:a" * depth + ")?" * depth)

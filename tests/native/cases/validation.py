@@ -11,11 +11,11 @@ PROTOBUF = pypi("protobuf")
 GRPC = pypi("grpcio", "gevent")
 
 DEPTHS = (50, 150, *range(190, 256))
-SERVED = 150  # how deep the nested data of a request is
+SERVED = 150  # depth of the nested data of a request
 
 
 def node_type():
-    """A model whose field is a list of itself."""
+    """Return a model with a field that is a list of the same model."""
     from typing import Self
 
     from pydantic import BaseModel
@@ -42,7 +42,7 @@ def depth_of(node):
 
 
 def at_all_depths(function):
-    """The greatest depth of DEPTHS up to which *function* does not raise RecursionError or a ValidationError."""
+    """Return the greatest depth of DEPTHS up to which *function* raises no RecursionError or ValidationError."""
     from pydantic_core import PydanticSerializationError, ValidationError
 
     reached = 0
@@ -263,7 +263,7 @@ def messages_as_json_and_text():
 
 
 def with_patched_grpc(function):
-    """Call *function* in a greenlet of gevent, with gRPC made to wait through gevent."""
+    """Call *function* in a greenlet of gevent, with gRPC in its gevent mode."""
     import grpc.experimental.gevent
 
     grpc.experimental.gevent.init_gevent()
@@ -273,7 +273,7 @@ def with_patched_grpc(function):
 
 
 def call_server():
-    """What a server in this process answers to calls of each kind."""
+    """Return the answers of a server in this process to calls of each kind."""
     from concurrent import futures
 
     import grpc

@@ -1,12 +1,12 @@
-"""Runs tests of one of CPython's own test files in this process, plainly or within one greenlet, and records what came of them.
+"""Runs tests of one of CPython's test files in this process, plainly or within one greenlet. Records their outcomes.
 
 usage: child.py plain|greenlet DONE RECORDS FILE
 
-The tests that the JSON list in DONE names are left out. A JSON list a line is appended to RECORDS: a test's identity when it
+The tests in the JSON list DONE are skipped. Each line appended to RECORDS is a JSON list: a test's identity when it
 starts, and again with its outcome when it ends. Tracebacks go to standard output.
 
-A plain run imports nothing of the package. In a greenlet runs all there is: the import of the file, its fixtures and its tests. The
-main greenlet writes the records, so there is a switch before and after each test.
+A plain run does not import the package. Otherwise the greenlet runs everything: the import of the file, its fixtures
+and its tests. The main greenlet writes the records, so there is a switch before and after each test.
 """
 
 import ctypes
@@ -40,7 +40,7 @@ class Recorder(unittest.TestResult):
     def _note(self, test, outcome: str, error) -> None:
         self._outcome = outcome
         print(f"--- {outcome}: {test.id()}", *traceback.format_exception(*error), sep="\n", flush=True)
-        if not isinstance(test, unittest.TestCase):  # a fixture of a class or module, which does not start
+        if not isinstance(test, unittest.TestCase):  # a fixture of a class or module has failed
             self._write([test.id(), outcome])
 
     def addError(self, test, err):
@@ -54,7 +54,7 @@ class Recorder(unittest.TestResult):
             self._note(subtest, "failed" if issubclass(err[0], test.failureException) else "error", err)
 
     def addSkip(self, test, reason):
-        if self._outcome == "passed":  # not if another subtest failed
+        if self._outcome == "passed":  # unless another subtest failed
             self._outcome = "skipped"
 
     def addExpectedFailure(self, test, err):
@@ -81,7 +81,7 @@ def run(file: str, done: set[str], write: Write) -> None:
     from test import support
 
     support.verbose = False
-    support.use_resources = {}  # nothing that takes a network, a display, much memory or much time
+    support.use_resources = {}  # excludes tests that need a network, a display, much memory or much time
     try:
         suite = suite_of(file, done)
     except unittest.SkipTest as reason:
@@ -104,7 +104,7 @@ WAYS = {"plain": run, "greenlet": run_in_greenlet}
 
 
 def end_with_parent() -> None:
-    """Have this process killed when the one that started it is: it is in a session of its own."""
+    """Let the system kill this process when its parent ends, because it is in a session of its own."""
     PR_SET_PDEATHSIG = 1
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 

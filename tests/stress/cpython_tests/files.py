@@ -1,4 +1,4 @@
-"""Which of CPython's test files are run: those that nest calls deeply, or look at frames, exceptions, contexts, threads, garbage."""
+"""The test files of CPython that run: they nest calls deeply, or use frames, exceptions, contexts, threads, garbage."""
 
 DATA = """ast bool builtin bytes call class collections copy copyreg csv datetime decimal defaultdict deque descr dict dictviews enum
     exceptions exception_group extcall fractions fstring functools hash io isinstance itertools iter json list long marshal

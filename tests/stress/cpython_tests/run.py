@@ -1,12 +1,12 @@
-"""Runs CPython's own tests plainly and within a greenlet, and compares what comes of them.
+"""Runs CPython's own tests plainly and within a greenlet, and compares the outcomes.
 
-usage: PYTHON run.py [FILE...]       a FILE is test_ast, test_json, ...; those of files.py unless told
+usage: PYTHON run.py [FILE...]       a FILE is test_ast, test_json, ...; by default all of files.py
 
-PYTHON is the interpreter whose tests are run: it has its package `test`, and this project's package. Each file is run in two
-processes at the same time; in one of them all of it runs within one greenlet (child.py). A test that passes plainly has to pass
-in the greenlet too. If one does not, its file is repeated three times both ways: the test is flaky if it passes in the greenlet
-each time, or fails plainly, and otherwise it is a failure. Tests that differ for a reason that is understood are listed in
-differences.toml, and must differ.
+PYTHON is the interpreter whose tests are run; it has CPython's package `test`, and this project's package. Each file
+runs in two processes at the same time; in one of them everything runs within one greenlet (child.py). A test that
+passes plainly has to pass in the greenlet too. If one does not, its file is repeated three times both ways: the test is
+flaky if it passes in the greenlet each time, or fails plainly, and otherwise it is a failure. Tests that differ for a
+known reason are listed in differences.toml, and must differ.
 
 The records and the output of the processes go to build/cpython-tests/VERSION/, a folder for each file.
 """
@@ -37,7 +37,7 @@ from processes import kill_group
 WAYS = ("plain", "greenlet")
 REPEATS = 3
 MOST_CRASHES = 20  # in a file
-SECONDS = 300 if hasattr(sys, "gettotalrefcount") else 120  # that a test may take
+SECONDS = 300 if hasattr(sys, "gettotalrefcount") else 120  # time limit of a test
 MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
 VERSION = f"{sys.version.split()[0]}{sys.abiflags}"
 WORK = ROOT / "build" / "cpython-tests" / VERSION
@@ -49,20 +49,20 @@ Outcomes = dict[str, str]  # of each test
 
 
 def wait(process: subprocess.Popen, records: Path) -> int | None:
-    """The exit status, or None if no test began or ended for too long."""
+    """Return the exit status, or None if no test started or ended for too long."""
     while True:
         size = records.stat().st_size
         try:
             return process.wait(SECONDS)
         except subprocess.TimeoutExpired:
             if records.stat().st_size == size:
-                process.send_signal(signal.SIGABRT)  # faulthandler writes down where it is
+                process.send_signal(signal.SIGABRT)  # faulthandler writes the traceback
                 time.sleep(1)
                 return None
 
 
 def run_process(command: list[str], records: Path, log: Path) -> int | None:
-    """The exit status of a process that has a folder of its own for its files, or None if it timed out."""
+    """Run a process with a folder of its own for its files. Returns its exit status, or None if it timed out."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, open(log, "ab") as output:
         environment = {**os.environ, "TMPDIR": folder, "PYTHONHASHSEED": "0"}
         process = subprocess.Popen(
@@ -87,7 +87,7 @@ def ending(status: int | None) -> str:
 
 
 def read(records: Path) -> tuple[Outcomes, str | None]:
-    """The worst outcome of each test that ended, and the test that did not end."""
+    """Return the worst outcome of each test that ended, and the test that did not end."""
     order = ["passed", "skipped", "failed", "error"]
     outcomes: Outcomes = {}
     running = None
@@ -100,7 +100,7 @@ def read(records: Path) -> tuple[Outcomes, str | None]:
 
 
 def run(file: str, way: str, folder: Path) -> Outcomes:
-    """Run the tests of a file. After a crash a new process runs those that are left."""
+    """Run the tests of a file. After a crash a new process runs the remaining tests."""
     folder.mkdir(parents=True)
     outcomes: Outcomes = {}
     done, records = folder / "done", folder / "records"
@@ -129,12 +129,12 @@ def run_both(file: str, folder: Path) -> list[Outcomes]:
 
 
 def is_end(test: str) -> bool:
-    """Is it the end of a process, which is no test?"""
+    """Return whether this is the end of a process instead of a test."""
     return test.startswith("(end of ")
 
 
 def differences(plain: Outcomes, in_greenlet: Outcomes) -> Outcomes:
-    """What came in the greenlet of each test that passes plainly only."""
+    """Return the outcome in the greenlet of each test that passes only plainly."""
     passed = [test for test, outcome in plain.items() if outcome == "passed"]
     ends = [test for test in in_greenlet if is_end(test) and test not in plain]
     return {test: outcome for test in passed + ends if (outcome := in_greenlet.get(test, "not run")) != "passed"}
@@ -142,7 +142,7 @@ def differences(plain: Outcomes, in_greenlet: Outcomes) -> Outcomes:
 
 @dataclasses.dataclass
 class Repeats:
-    """How often a test did not pass, in all runs."""
+    """How often a test failed in all runs."""
 
     runs: int = 1
     plain: int = 0
@@ -172,13 +172,13 @@ def repeat(file: str, tests: list[str]) -> dict[str, Repeats]:
 
 
 def listed_differences() -> set[str]:
-    """The tests that differences.toml lists for this version."""
+    """Return the tests that differences.toml lists for this version."""
     entries = tomllib.loads((HERE / "differences.toml").read_text()).get("difference", [])
     return {test for entry in entries if entry["reason"] and MINOR in entry["versions"] for test in entry["tests"]}
 
 
 def compare(file: str, listed: set[str]) -> collections.Counter:
-    """Run a file both ways, and say what came of it."""
+    """Run a file both ways, and print the result."""
     plain, in_greenlet = run_both(file, WORK / file / "first")
     differing = differences(plain, in_greenlet)
     expected = {test for test in listed if test.startswith(f"test.{file}.") and plain.get(test, "passed") == "passed"}

@@ -1,4 +1,4 @@
-"""The registry of odd programs, and what several of them use."""
+"""The registry of odd programs, and functions that several of them use."""
 
 from support.registry import Registry
 

@@ -63,9 +63,10 @@ def collector_is_asked_about_everything():
 
 @program
 def destructors_use_what_memory_is_being_got_for():
-    from greenlet import generators, stackless  # not in the other programs
+    from greenlet import generators, stackless  # only this program imports them
 
-    # Up to 3.11 any allocation may make the collector run. Here it does so after 0, 1, 2, ... of those of an operation.
+    # Up to 3.11 any allocation may start a collection. Here the collector runs at each allocation of an operation in
+    # turn.
     class Cycle:
         def __init__(self, use):
             self.itself, self.use = self, use
@@ -96,7 +97,7 @@ def destructors_use_what_memory_is_being_got_for():
     def pause(*arguments, **named):
         return getcurrent().parent.switch()
 
-    many = range(30)  # of shorter tuples some are kept for the next ones
+    many = range(30)  # CPython reuses shorter tuples, without an allocation
     operations = {
         lambda: suspended(pause): [
             lambda g: g.switch(*many),
@@ -148,7 +149,7 @@ def destructors_use_what_memory_is_being_got_for():
 
 @program
 def destructors_that_the_end_of_a_thread_calls_last():
-    # CPython clears the dictionary of the thread state, in which we are, before its hooks.
+    # CPython clears the dictionary of the thread state, which has the thread's record, before its hooks.
     class Hook:
         def __call__(self, *_):
             return None
@@ -208,7 +209,10 @@ def finalizers_called_by_hand():
 
 
 def collects_after(allocations, destructor):
-    """Has the collector call *destructor* when so many more objects were allocated, if that alone makes it run: up to 3.11."""
+    """Make the collector call *destructor* after so many more allocations.
+
+    Up to 3.11 an allocation may start a collection.
+    """
 
     class Cycle:
         def __init__(self):

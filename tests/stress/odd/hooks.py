@@ -60,7 +60,7 @@ def opcodes_traced_across_switches():
         g.switch(1)
 
 
-# Without a GIL this crashes CPython 3.13, without greenlets too.
+# Without a GIL this crashes CPython 3.13, also without greenlets.
 @program(
     needs={
         "threading.settrace_all_threads()": hasattr(threading, "settrace_all_threads"),
@@ -165,12 +165,13 @@ def keyboard_interrupts_from_another_thread():
         done.append(True)
 
     def handler(*_):
-        # Once a time that it is asked for: what follows the block below is not to be interrupted.
+        # Raises only while expected, so that the code after the block below is not interrupted.
         if expected:
             expected.clear()
             raise KeyboardInterrupt
 
-    # A function of its own: CPython 3.13 does not count a loop's jump back as part of the `try` or `with` around it.
+    # A separate function, because CPython 3.13 does not count a loop's jump back as part of the `try` or `with` around
+    # it.
     def switch_until_done():
         begin.set()
         greenlets = [suspended() for _ in range(5)]

@@ -1,4 +1,4 @@
-"""Odd programs about the process: stacks, imports, threads, its end."""
+"""Odd programs about the process: stacks, imports, threads, interpreter exit."""
 
 import contextlib
 import ctypes
@@ -80,7 +80,7 @@ def released_while_its_thread_is_in_c_code():
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     ready.wait()
-    time.sleep(0.2)  # until it waits: before, it would notice at once where threads do not take turns
+    time.sleep(0.2)  # until the thread waits; without a GIL it would run the kill at once before
     box.clear()
     gc.collect()
     assert ended == []
@@ -137,7 +137,7 @@ def daemon_threads_in_the_middle_of_everything():
 kept: list = []
 
 
-# As C code does that continues on a stack of its own when it recurses deeply, and calls Python there.
+# C code that recurses deeply may move to a stack of its own, and call Python there.
 @program(needs={"makecontext()": hasattr(ctypes.CDLL(None), "makecontext")})
 def switches_on_a_stack_that_is_no_greenlets():
     class Stack(ctypes.Structure):
@@ -167,9 +167,9 @@ def switches_on_a_stack_that_is_no_greenlets():
     libc.mmap.restype = ctypes.c_void_p
     libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
     results = []
-    for _ in range(2):  # the first one mostly lies above the stacks of greenlets, the second one below
+    for _ in range(2):  # the first stack usually lies above the stacks of greenlets, the second below
         stack = libc.mmap(None, 1 << 20, 3, 0x22, -1, 0)
-        ctypes.memset(stack, 1, 1 << 20)  # as if it had been used all the way down
+        ctypes.memset(stack, 1, 1 << 20)  # as if all of it had been used
         here, there = Context(), Context()
         others = [suspended() for _ in range(10)]
         g = greenlet(run)
@@ -183,7 +183,7 @@ def switches_on_a_stack_that_is_no_greenlets():
 
 @program
 def the_interpreter_ends_in_a_greenlet():
-    # Python's own way out of C code that reports a SystemExit.
+    # PyRun_SimpleString() ends the process if the code raises SystemExit.
     source = """if True:
         import ctypes, greenlet
 
@@ -198,7 +198,7 @@ def the_interpreter_ends_in_a_greenlet():
     assert (done.returncode, done.stderr) == (3, ""), done
 
 
-# CPython discards machine code when a tool asks for it.
+# CPython's sys._clear_internal_caches() discards machine code.
 @program(needs={"a CPython that compiles to machine code": hasattr(sys, "_jit") and sys._jit.is_available()})
 def machine_code_goes_while_greenlets_are_in_the_middle_of_it():
     if not sys._jit.is_enabled():
