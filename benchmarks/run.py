@@ -18,7 +18,6 @@ Ends with a status other than 0 if something could not be measured; a target tha
 import argparse
 import os
 import platform
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -38,8 +37,9 @@ from suite import (
     web,
 )
 from suite.compare import Figure
-from suite.environments import OURS, REFERENCE, ROOT
+from suite.environments import OURS, REFERENCE
 from suite.results import Comparison, Results
+from tools import interpreters
 
 GROUPS = ("switching", "spawning", "numbers", "alternatives", "clients", "web", "memory", "million", "engine")
 GROUPS_ELSEWHERE = ("switching", "spawning", "numbers", "alternatives", "clients", "memory")
@@ -296,18 +296,10 @@ class Run:
         return self.failures
 
 
-def other_interpreters() -> list[tuple[str, list[str]]]:
-    """Names and commands of the release builds of other versions, and of free-threaded builds."""
-    output = subprocess.run(
-        [str(ROOT / "tools" / "interpreters")], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
-    this = f"{sys.version_info.major}.{sys.version_info.minor}"
-    lines = (line.split(maxsplit=1) for line in output.splitlines())
-    return [
-        (name, shlex.split(command))
-        for name, command in lines
-        if name != this and name.removesuffix("t").replace(".", "").isdigit()
-    ]
+def other_interpreters() -> list[interpreters.Interpreter]:
+    """The release builds of other versions, and the free-threaded builds."""
+    this = f"{sys.version_info.major}.{sys.version_info.minor}{'t' * WITHOUT_GIL}"
+    return [each for each in interpreters.find() if not each.is_debug and each.name != this]
 
 
 def write_report() -> None:
@@ -339,13 +331,13 @@ def main() -> int:
     here = GROUPS_WITHOUT_GIL if WITHOUT_GIL else GROUPS
     failures = Run(False, tuple(group for group in here if group in groups)).all()
     if not arguments.here:
-        for name, command in other_interpreters():
-            print(f"\n=== CPython {name}", flush=True)
-            there = GROUPS_WITHOUT_GIL if name.endswith("t") else GROUPS_ELSEWHERE
+        for interpreter in other_interpreters():
+            print(f"\n=== CPython {interpreter.name}", flush=True)
+            there = GROUPS_WITHOUT_GIL if interpreter.is_free_threaded else GROUPS_ELSEWHERE
             chosen = ",".join(group for group in there if group in groups)
             if chosen:
                 failures += subprocess.run(
-                    [*command, __file__, "--here", "--groups", chosen], stdin=subprocess.DEVNULL
+                    [*interpreter.command, __file__, "--here", "--groups", chosen], stdin=subprocess.DEVNULL
                 ).returncode
         write_report()
     return bool(failures)
