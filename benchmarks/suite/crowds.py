@@ -16,16 +16,34 @@ FRAMES_OF_TURNS = 20
 WALKED = 5_000
 
 
-def chains(number: int, generators: int) -> list:
-    """Native generators that wait, each in a chain of so many that delegate to each other."""
+def descend_with_lists(levels: int, then, own: list) -> None:
+    """Each frame has a list of its own."""
+    if levels > 1:
+        descend_with_lists(levels - 1, then, [levels])
+    else:
+        then()
 
-    def chain(levels):
+
+def greenlets_with_lists(number: int, frames: int) -> list:
+    from greenlet import getcurrent, greenlet
+
+    wait = getcurrent().switch
+    made = [greenlet(descend_with_lists) for _ in range(number)]
+    for each in made:
+        each.switch(frames, wait, [frames])
+    return made
+
+
+def generators_with_lists(number: int, frames: int) -> list:
+    """Each is the outermost of a chain of native generators that delegate to each other."""
+
+    def chain(levels, own):
         if levels > 1:
-            yield from chain(levels - 1)
+            yield from chain(levels - 1, [levels])
         else:
             yield
 
-    made = [chain(generators) for _ in range(number)]
+    made = [chain(frames, [frames]) for _ in range(number)]
     for each in made:
         next(each)
     return made
@@ -91,12 +109,9 @@ def turns_title(number: int) -> str:
 
 
 ROWS = [
-    Row(
-        collection_title(kind, number),
-        lambda number=number, make=make: collection(number, make),
-    )
+    Row(collection_title(kind, number), lambda number=number, make=make: collection(number, make))
     for number in COLLECTED
-    for kind, make in (("greenlets", park), ("generators", chains))
+    for kind, make in (("greenlets", greenlets_with_lists), ("generators", generators_with_lists))
 ]
 ROWS += [
     Row(turns_title(number), lambda number=number: turns(number, FRAMES_OF_TURNS), number + 1)
