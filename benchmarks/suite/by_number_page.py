@@ -1,5 +1,7 @@
 """The part of docs/benchmarks.md on what greenlets cost by their number. What was not measured is left out."""
 
+import textwrap
+
 from suite import crowds
 from suite.by_number import GENERATORS, GO
 from suite.environments import OURS, REFERENCE
@@ -148,7 +150,8 @@ def connections(measured: dict) -> str:
         return ""
     *most, last = parts
     costs = f"{', '.join(most)} and {last}" if most else last
-    return f"\n{CONNECTIONS:,} connections, each a greenlet that waits {crowds.FRAMES} Python frames deep, {costs}.\n"
+    sentence = f"{CONNECTIONS:,} connections, each a greenlet that waits {crowds.FRAMES} Python frames deep, {costs}."
+    return f"\n{textwrap.fill(sentence, 120)}\n"
 
 
 def peer(measured: dict) -> str:

@@ -4,6 +4,7 @@ Two tasks find all they need in the first level of the caches. Thousands do not:
 """
 
 import random
+from collections.abc import Callable
 
 from suite import Loop, Row
 from suite.switching import at_once
@@ -12,6 +13,7 @@ NUMBERS = (10, 100, 500, 1_000, 3_000, 10_000, 50_000)
 QUICK = (10, 1_000, 10_000)
 RINGS = (10, 100, 1_000, 10_000, 50_000)
 THREADS = (1, 2)
+TRIPS = 100_000  # that threads make between waiting for each other, which takes time too
 SEED = 1
 
 
@@ -84,6 +86,16 @@ def ring(number: int) -> Loop:
     return loop
 
 
+def trips_at_once(threads: int, make: Callable[[int], Loop], number: int) -> Loop:
+    """Each thread goes there and back TRIPS times, among greenlets or generators of its own."""
+
+    def prepare():
+        loop = make(number)
+        return lambda count: loop(count * (TRIPS // number))
+
+    return at_once(threads, prepare)
+
+
 def title(kind: str, number: int) -> str:
     return f"there and back among {number:,} {kind}"
 
@@ -105,8 +117,8 @@ ROWS += [Row(ring_title(number), lambda number=number: ring(number), number + 1)
 ROWS += [
     Row(
         threads_title(make.__name__, number, threads),
-        lambda make=make, number=number, threads=threads: at_once(threads, lambda: make(number)),
-        threads * number,
+        lambda make=make, number=number, threads=threads: trips_at_once(threads, make, number),
+        threads * (TRIPS // number * number),
         has_threads=True,
     )
     for number in NUMBERS

@@ -94,8 +94,7 @@ def _switch_against_depth(everything: list[dict], folder: Path) -> None:
     _save(figure, folder, "switch-against-depth")
 
 
-def _against_number(folder: Path, name: str, lines: list[Line], **labels: str) -> None:
-    """A plot on log axes of one or more *lines*."""
+def _against_number(folder: Path, name: str, lines: list[Line], yscale: str = "log", **labels: str) -> None:
     figure, axes = _figure()
     for label, colour, style, points in lines:
         if points:
@@ -108,10 +107,15 @@ def _against_number(folder: Path, name: str, lines: list[Line], **labels: str) -
                 color=colour,
                 label=label,
             )
-    axes.set(xscale="log", yscale="log", xlabel="number of greenlets", **labels)
+    axes.set(xscale="log", yscale=yscale, xlabel="number of greenlets", **labels)
+    if yscale == "linear":
+        axes.set_ylim(bottom=0)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:,.0f}")
-    axes.legend(frameon=False)
+    if len(lines) > 3:
+        axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    else:
+        axes.legend(frameon=False)
     _save(figure, folder, name)
 
 
@@ -174,6 +178,7 @@ def _memory_against_number(measured: dict, folder: Path) -> None:
         folder,
         "memory-against-number",
         lines,
+        yscale="linear",
         ylabel="bytes, page tables included",
         title=f"One that waits, CPython {measured['python']}",
     )
