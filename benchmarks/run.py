@@ -4,7 +4,8 @@ usage: PYTHON benchmarks/run.py [--quick] [--here] [--groups NAME,...] [--report
 
 Without options it measures everything on the interpreter that runs it, then what can be compared with the reference on
 each other release build found, and writes docs/benchmarks.md and its plots: half an hour. Other work on the
-machine does no great harm, because the processes that are compared take turns, but quiet is better.
+machine does no great harm, because the processes that are compared take turns, but quiet is better. Go is measured too:
+where it is missing it is installed if this is root and there is apt-get, else it is left out.
 
     --quick     some rows, little effort, this interpreter, no page: two minutes
     --here      this interpreter only, no page
@@ -20,6 +21,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from suite import (
@@ -265,6 +267,7 @@ class Run:
             self.keep("engine", figures)
 
     def all(self) -> int:
+        start = time.monotonic()
         print(
             f"CPython {platform.python_version()}; times in ns with the quartiles' distance; "
             f"ratio: how many times as fast as the reference, by medians\n\n{HEADING}",
@@ -280,6 +283,7 @@ class Run:
         print(f"\n{len(self.missed)} targets missed" if self.missed else "\nAll targets met", flush=True)
         for sentence in self.missed:
             print(f"  {sentence}")
+        print(f"measured in {(time.monotonic() - start) / 60:.1f} minutes", flush=True)
         return self.failures
 
 
