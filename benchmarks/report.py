@@ -9,7 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from suite import plots, results
+from suite import by_number_page, results
+from suite.markdown import table, time_of
 from suite.results import Comparison, comparison_from
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -38,19 +39,6 @@ nothing of the loop. Figures are medians of all samples; *spread* is the interqu
 from hour to hour, so compare the ratios. The code is in `benchmarks/suite/`. `make gate` checks how many instructions a
 switch takes.
 """
-
-
-def table(heads: list[str], rows: list[list[str]]) -> str:
-    aligned = ["---", *["---:"] * (len(heads) - 1)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [heads, aligned, *rows]) + "\n"
-
-
-def time_of(nanoseconds: float) -> str:
-    if nanoseconds < 1_000:
-        return f"{nanoseconds:.1f} ns"
-    if nanoseconds < 1_000_000:
-        return f"{nanoseconds / 1_000:.2f} µs"
-    return f"{nanoseconds / 1_000_000:.2f} ms"
 
 
 def ratio_of(row: Comparison) -> str:
@@ -139,9 +127,7 @@ def alternatives(everything: list[dict]) -> str:
 
 NUMBERS = """\
 
-## By number
-
-A switch from the main greenlet to one of N in random order, and back, compared with `__next__()` of as many generators.
+There and back, from the main greenlet to one of N in random order; beside as many generators, whose `__next__()` is called.
 
 {table}
 
@@ -246,8 +232,11 @@ def page(everything: list[dict]) -> str:
             parts += [f"\n## {title}\n\n", comparison(main, name)]
             if name == "spawning":
                 parts.append("\n![Create, run and die](plots/spawn.svg)\n")
-    if content := group(main, "numbers"):
-        parts.append(by_number(content))
+    numbers = group(main, "numbers")
+    others_by_number = by_number_page.sections(everything, main)
+    if numbers or others_by_number:
+        parts += ["\n## By number\n", by_number_page.connections(main)]
+        parts += [by_number(numbers) if numbers else "", others_by_number]
     parts += ["\n## Beside other ways\n\n", alternatives(everything)]
     parts += [f"\n{threads(measured)}" for measured in everything if group(measured, "threads")]
     if figures := group(main, "engine"):
@@ -278,7 +267,9 @@ def page(everything: list[dict]) -> str:
 def main() -> None:
     everything = results.stored()
     if not everything:
-        sys.exit("there are no results yet: run make bench")
+        sys.exit("nothing was measured yet: make bench")
+    from suite import plots
+
     plots.draw(everything, DOCS / "plots")
     (DOCS / "benchmarks.md").write_text(page(everything), encoding="utf-8")
     print(f"wrote {DOCS / 'benchmarks.md'}")

@@ -2,15 +2,16 @@
 
 usage: PYTHON benchmarks/run.py [--quick] [--here] [--groups NAME,...] [--report]
 
-Without options it measures everything on the running interpreter, then the comparisons with the reference on each
-other release build found, and writes docs/benchmarks.md and its plots. This takes half an hour. Compared processes run
-in alternation, so other work on the machine affects both sides, but a quiet machine gives better results.
+Without options it measures everything on the interpreter that runs it, then what can be compared with the reference on
+each other release build found, and writes docs/benchmarks.md and its plots: half an hour. Other work on the
+machine does no great harm, because the processes that are compared take turns, but quiet is better. Go is measured too:
+where it is missing it is installed if this is root and there is apt-get, else it is left out.
 
     --quick     some rows with fewer samples, this interpreter, no page: two minutes
     --here      this interpreter only, no page
-    --groups    only these: switching, spawning, numbers, alternatives, clients, web, memory, million, engine, and
-                threads on a free-threaded interpreter
-    --report    measure nothing, write the page from stored results
+    --groups    only these: switching, spawning, numbers, rings, lives, sizes, collections, turns, walks, alternatives,
+                clients, web, memory, million, engine; threads and thread-numbers on a free-threaded interpreter
+    --report    measure nothing, write the page from what was measured before
 
 The exit status is not 0 if something could not be measured. A missed target is shown, but is no error.
 """
@@ -18,32 +19,35 @@ The exit status is not 0 if something could not be measured. A missed target is 
 import argparse
 import os
 import platform
-import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from suite import (
     Row,
     Unavailable,
     alternatives,
+    by_number,
     clients,
     compare,
     engine,
     environments,
-    numbers,
     results,
     spawning,
     switching,
     web,
 )
 from suite.compare import Figure
-from suite.environments import OURS, REFERENCE, ROOT
+from suite.environments import OURS, REFERENCE
 from suite.results import Comparison, Results
+from tools import interpreters
 
-GROUPS = ("switching", "spawning", "numbers", "alternatives", "clients", "web", "memory", "million", "engine")
+GROUPS_BY_NUMBER = ("numbers", "rings", "lives", "sizes", "collections", "turns", "walks")
+GROUPS = ("switching", "spawning", *GROUPS_BY_NUMBER, "alternatives", "clients", "web", "memory", "million", "engine")
 GROUPS_ELSEWHERE = ("switching", "spawning", "numbers", "alternatives", "clients", "memory")
-GROUPS_WITHOUT_GIL = ("threads",)
+GROUPS_QUICK = ("switching", "spawning", "numbers", "clients", "alternatives", "memory")
+GROUPS_WITHOUT_GIL = ("threads", "thread-numbers")
 WITHOUT_GIL = "t" in sys.abiflags
 STACKS = (256, 1024, 8192)  # KiB; the last is the usual size for threads
 PARKED_FRAMES = (1, 30)
@@ -119,7 +123,6 @@ class Run:
             "switching": switching,
             "spawning": spawning,
             "alternatives": alternatives,
-            "numbers": numbers,
             "clients": clients,
         }.get(group)
         return [row for row in module.ROWS if row.is_quick or not self.quick] if module else []
@@ -158,7 +161,7 @@ class Run:
     def with_reference(self, group: str) -> None:
         done = []
         for row in self.rows_of(group):
-            sides = {side: (python, group, row.title) for side, python in self.pythons.items()}
+            sides = {side: compare.row(python, group, row.title) for side, python in self.pythons.items()}
             effort = compare.LONG if row.has_threads else self.effort
             figures = self.attempt(row.title, lambda: compare.alternate(sides, effort))
             if figures is not None:
@@ -171,28 +174,10 @@ class Run:
         if figures is not None:
             self.keep("web", [self.compared(title, figures, 1.0)])
 
-    def numbers(self) -> None:
-        self.progress.say("\nThere and back among many, random order, ns: this package, the reference, generators")
-        content = {}
-        for number in numbers.NUMBERS if not self.quick else numbers.QUICK:
-            switch = numbers.title("greenlets", number)
-            sides = {side: (python, "numbers", switch) for side, python in self.pythons.items()}
-            sides["generators"] = (self.pythons[OURS], "numbers", numbers.title("generators", number))
-            effort = compare.WARM_QUICK if self.quick else compare.WARM
-            figures = self.attempt(switch, lambda: compare.alternate(sides, effort))
-            if figures is not None:
-                content[number] = figures
-                self.progress.say(
-                    f"{number:>8,} "
-                    + "".join(f"{nanoseconds(figure):>10}" for figure in figures.values())
-                    + f"   {figures[OURS].median / figures[REFERENCE].median:.2f} of the reference's"
-                )
-        self.keep("numbers", content)
-
     def alternatives(self) -> None:
         rows = self.rows_of("alternatives")
-        # All sides run in alternation, because they are compared with each other.
-        sides = {row.title: (self.pythons[OURS], "alternatives", row.title) for row in rows}
+        # All in turn with each other, because they are compared with each other.
+        sides = {row.title: compare.row(self.pythons[OURS], "alternatives", row.title) for row in rows}
         figures = self.attempt("other ways", lambda: compare.alternate(sides, self.effort))
         if figures is None:
             return
@@ -212,7 +197,8 @@ class Run:
             for depth in frames:
                 for side, stack in [(REFERENCE, 0), *((OURS, stack) for stack in STACKS)]:
                     environment = os.environ | {"GREENLET_STACK_SIZE": str(stack << 10)} if stack else None
-                    found = compare.memory_of(self.pythons[side], "parked", count, depth, environment=environment)
+                    command = compare.call(self.pythons[side], "memory", "parked", count, depth)
+                    found = compare.printed_by(command, environment)
                     rows.append({"side": side, "count": count, "frames": depth, "stack": stack} | found)
                     where = f"{side}, stacks of {stack} KiB" if stack else side
                     self.progress.say(
@@ -231,7 +217,7 @@ class Run:
             }
             for name, count in (("died deep", 10_000), ("came back from deep", 1_000)):
                 content[name] = {
-                    side: compare.memory_of(python, name.replace(" ", "_"), count)
+                    side: compare.printed_by(compare.call(python, "memory", name.replace(" ", "_"), count))
                     for side, python in self.pythons.items()
                 }
             return content
@@ -259,7 +245,8 @@ class Run:
 
     def threads(self) -> None:
         sides = {
-            title: (self.pythons[OURS], "switching", title) for title in (switching.ONE_THREAD, switching.TWO_THREADS)
+            title: compare.row(self.pythons[OURS], "switching", title)
+            for title in (switching.ONE_THREAD, switching.TWO_THREADS)
         }
         figures = self.attempt("threads", lambda: compare.alternate(sides, compare.LONG))
         if figures is not None:
@@ -280,6 +267,7 @@ class Run:
             self.keep("engine", figures)
 
     def all(self) -> int:
+        start = time.monotonic()
         print(
             f"CPython {platform.python_version()}; times in ns with the interquartile range; "
             f"ratio: how many times as fast as the reference, by medians\n\n{HEADING}",
@@ -288,26 +276,21 @@ class Run:
         for group in self.groups:
             if group in ("switching", "spawning", "clients"):
                 self.with_reference(group)
+            elif group in by_number.GROUPS:
+                by_number.GROUPS[group](self)
             else:
                 getattr(self, group)()
         print(f"\n{len(self.missed)} targets missed" if self.missed else "\nAll targets met", flush=True)
         for sentence in self.missed:
             print(f"  {sentence}")
+        print(f"measured in {(time.monotonic() - start) / 60:.1f} minutes", flush=True)
         return self.failures
 
 
-def other_interpreters() -> list[tuple[str, list[str]]]:
-    """Return names and commands of the release builds of other versions, and of free-threaded builds."""
-    output = subprocess.run(
-        [str(ROOT / "tools" / "interpreters")], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
-    this = f"{sys.version_info.major}.{sys.version_info.minor}"
-    lines = (line.split(maxsplit=1) for line in output.splitlines())
-    return [
-        (name, shlex.split(command))
-        for name, command in lines
-        if name != this and name.removesuffix("t").replace(".", "").isdigit()
-    ]
+def other_interpreters() -> list[interpreters.Interpreter]:
+    """The release builds of other versions, and the free-threaded builds."""
+    this = f"{sys.version_info.major}.{sys.version_info.minor}{'t' * WITHOUT_GIL}"
+    return [each for each in interpreters.find() if not each.is_debug and each.name != this]
 
 
 def write_report() -> None:
@@ -328,24 +311,17 @@ def main() -> int:
         write_report()
         return 0
     if arguments.quick:
-        return bool(
-            Run(
-                True,
-                arguments.groups
-                and groups
-                or ("switching", "spawning", "numbers", "clients", "alternatives", "memory"),
-            ).all()
-        )
+        return bool(Run(True, groups if arguments.groups else GROUPS_QUICK).all())
     here = GROUPS_WITHOUT_GIL if WITHOUT_GIL else GROUPS
     failures = Run(False, tuple(group for group in here if group in groups)).all()
     if not arguments.here:
-        for name, command in other_interpreters():
-            print(f"\n=== CPython {name}", flush=True)
-            there = GROUPS_WITHOUT_GIL if name.endswith("t") else GROUPS_ELSEWHERE
+        for interpreter in other_interpreters():
+            print(f"\n=== CPython {interpreter.name}", flush=True)
+            there = GROUPS_WITHOUT_GIL if interpreter.is_free_threaded else GROUPS_ELSEWHERE
             chosen = ",".join(group for group in there if group in groups)
             if chosen:
                 failures += subprocess.run(
-                    [*command, __file__, "--here", "--groups", chosen], stdin=subprocess.DEVNULL
+                    [*interpreter.command, __file__, "--here", "--groups", chosen], stdin=subprocess.DEVNULL
                 ).returncode
         write_report()
     return bool(failures)

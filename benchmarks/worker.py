@@ -1,11 +1,12 @@
 """A process of the benchmark suite: measures one thing, with the package its interpreter imports.
 
 usage: PYTHON benchmarks/worker.py row MODULE TITLE SECONDS
-       PYTHON benchmarks/worker.py memory FUNCTION ARGUMENT...
+       PYTHON benchmarks/worker.py call MODULE FUNCTION ARGUMENT...
 
-`row` prepares the row of that title, finds out how many operations take SECONDS, and prints "ready". For each line that
-it then reads, it does that many operations and prints the time of one, in ns. `memory` calls a function of suite.memory
-with integers, and prints its result. Both print JSON; {"unavailable": WHY} means that this can't be measured here.
+`row` prepares the row of that title, finds out how many operations take so many seconds, and prints "ready". For each
+line that it then reads it does them, and prints the time of one operation, in ns. `call` calls a function of a module
+of the suite with integers, and prints what it returns. Both print JSON; {"unavailable": WHY} means that it can't be
+measured here.
 """
 
 import importlib
@@ -49,9 +50,8 @@ def main() -> None:
         if what == "row":
             measure_row(arguments[0], arguments[1], float(arguments[2]))
         else:
-            from suite import memory
-
-            say(getattr(memory, arguments[0])(*map(int, arguments[1:])))
+            module = importlib.import_module(f"suite.{arguments[0]}")
+            say(getattr(module, arguments[1])(*map(int, arguments[2:])))
     except Unavailable as reason:
         say({"unavailable": str(reason)})
 

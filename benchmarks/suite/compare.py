@@ -51,12 +51,22 @@ class Figure:
         return Figure(median, min(samples), (third - first) / median)
 
 
-class Worker:
-    """A process of worker.py. Raises Unavailable if the row is."""
+# Of a process that measures, as worker.py describes.
+Command = list[str]
 
-    def __init__(self, python: Path, *arguments: str):
+
+def row(python: Path, module: str, title: str) -> Command:
+    """Measures the row of that title in a module of the suite."""
+    return [str(python), str(WORKER), "row", module, title]
+
+
+class Worker:
+    """A process that measures a row, in samples of so many seconds. Raises Unavailable if the row is."""
+
+    def __init__(self, command: Command, seconds: float):
+        self._name = " ".join(command)
         self._process = subprocess.Popen(
-            [python, str(WORKER), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*command, str(seconds)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         try:
             self._read()
@@ -67,7 +77,7 @@ class Worker:
     def _read(self):
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{WORKER.name} ended with status {self._process.wait()}")
+            raise RuntimeError(f"{self._name} ended with status {self._process.wait()}")
         answer = json.loads(line)
         if isinstance(answer, dict) and "unavailable" in answer:
             raise Unavailable(answer["unavailable"])
@@ -99,14 +109,13 @@ def on_processor(number: int):
         os.sched_setaffinity(0, processors)
 
 
-def round_of(sides: dict[str, tuple[Path, str, str]], effort: Effort, reverse: bool) -> dict[str, list[float]]:
-    """Return the samples of a new process of each side."""
+def round_of(sides: dict[str, Command], effort: Effort, reverse: bool) -> dict[str, list[float]]:
+    """The samples of a fresh process of each side."""
     samples: dict[str, list[float]] = {side: [] for side in sides}
     workers: dict[str, Worker] = {}
     try:
         for side in reversed(sides) if reverse else sides:
-            python, module, title = sides[side]
-            workers[side] = Worker(python, "row", module, title, str(effort.seconds))
+            workers[side] = Worker(sides[side], effort.seconds)
         start = time.monotonic()
         for done in range(effort.samples):
             if done >= FEWEST_SAMPLES and time.monotonic() - start > MOST_SECONDS:
@@ -119,8 +128,8 @@ def round_of(sides: dict[str, tuple[Path, str, str]], effort: Effort, reverse: b
     return samples
 
 
-def alternate(sides: dict[str, tuple[Path, str, str]], effort: Effort) -> dict[str, Figure]:
-    """Return the figures of several sides: each is an interpreter, and the module and title of the row it measures."""
+def alternate(sides: dict[str, Command], effort: Effort) -> dict[str, Figure]:
+    """The figures of several sides."""
     samples: dict[str, list[float]] = {side: [] for side in sides}
     for number in range(effort.rounds):
         with contextlib.nullcontext() if effort.threads else on_processor(number):
@@ -129,16 +138,27 @@ def alternate(sides: dict[str, tuple[Path, str, str]], effort: Effort) -> dict[s
     return {side: Figure.of(values) for side, values in samples.items()}
 
 
-def memory_of(
-    python: Path, function: str, *arguments: int, environment: dict[str, str] | None = None
-) -> dict[str, float]:
-    """Return the result of a function of suite.memory, called in a process of its own."""
+def alternate_once(sides: dict[str, Command], rounds: int) -> dict[str, Figure]:
+    """The figures of several sides that do something once: a number that each prints, from fresh processes in turn."""
+    samples: dict[str, list[float]] = {side: [] for side in sides}
+    for number in range(rounds):
+        with on_processor(number):
+            for side in reversed(sides) if number % 2 else sides:
+                samples[side].append(printed_by(sides[side]))
+    return {side: Figure.of(values) for side, values in samples.items()}
+
+
+def call(python: Path, module: str, function: str, *arguments: int) -> Command:
+    """Prints what a function of a module of the suite returns."""
+    return [str(python), str(WORKER), "call", module, function, *map(str, arguments)]
+
+
+def printed_by(command: Command, environment: dict[str, str] | None = None):
+    """The JSON that a process prints. Raises CalledProcessError if it fails, and Unavailable if it says so."""
     output = subprocess.run(
-        [python, str(WORKER), "memory", function, *map(str, arguments)],
-        check=True,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
+        command, check=True, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
     ).stdout
-    return json.loads(output)
+    answer = json.loads(output)
+    if isinstance(answer, dict) and "unavailable" in answer:
+        raise Unavailable(answer["unavailable"])
+    return answer

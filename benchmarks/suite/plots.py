@@ -14,18 +14,25 @@ OURS, REFERENCE, OTHER = "#1f6f8b", "#d1495b", "#8d99ae"
 PACKAGES = (("ours", "this package", OURS), ("reference", "reference", REFERENCE))
 
 
+# What a line is called, its colour and style, and its points.
+Line = tuple[str, str, str, dict[int, float]]
+
+
 def draw(everything: list[dict], folder: Path) -> None:
     """*everything*: what results.stored() returns."""
     folder.mkdir(parents=True, exist_ok=True)
-    compared = [measured for measured in everything if "switching" in measured["groups"]]
-    if compared:
-        _switch_against_depth(compared, folder)
-    if compared := [measured for measured in everything if "spawning" in measured["groups"]]:
-        _spawn(compared, folder)
-    if compared := [measured for measured in everything if "numbers" in measured["groups"]]:
-        _switch_against_number(max(compared, key=lambda measured: len(measured["groups"])), folder)
-    if compared := [measured for measured in everything if "memory" in measured["groups"]]:
-        _memory(max(compared, key=lambda measured: len(measured["groups"])), folder)
+    of_all = {"switching": _switch_against_depth, "spawning": _spawn}
+    of_one = {
+        "numbers": _switch_against_number,
+        "rings": _ring_against_number,
+        "sizes": _memory_against_number,
+        "collections": _collection_against_number,
+        "memory": _memory,
+    }
+    for group, plot in (of_all | of_one).items():
+        if having := [measured for measured in everything if group in measured["groups"]]:
+            one = max(having, key=lambda measured: len(measured["groups"]))
+            plot(having if group in of_all else one, folder)
 
 
 def _figure(width: float = 7.2, height: float = 4.0):
@@ -87,30 +94,94 @@ def _switch_against_depth(everything: list[dict], folder: Path) -> None:
     _save(figure, folder, "switch-against-depth")
 
 
-def _switch_against_number(measured: dict, folder: Path) -> None:
+def _against_number(folder: Path, name: str, lines: list[Line], yscale: str = "log", **labels: str) -> None:
     figure, axes = _figure()
-    content = {int(number): figures for number, figures in measured["groups"]["numbers"]["content"].items()}
-    for side, name, colour in (*PACKAGES, ("generators", "generator.__next__()", OTHER)):
-        axes.plot(
-            content.keys(),
-            [figures[side]["median"] for figures in content.values()],
+    for label, colour, style, points in lines:
+        if points:
+            axes.plot(
+                sorted(points),
+                [points[number] for number in sorted(points)],
+                style,
+                markersize=3.5,
+                linewidth=1.4,
+                color=colour,
+                label=label,
+            )
+    axes.set(xscale="log", yscale=yscale, xlabel="number of greenlets", **labels)
+    if yscale == "linear":
+        axes.set_ylim(bottom=0)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:,.0f}")
+    if len(lines) > 3:
+        axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    else:
+        axes.legend(frameon=False)
+    _save(figure, folder, name)
+
+
+def _lines(measured: dict, group: str, *others: tuple[str, str, str], unit: float = 1) -> list[Line]:
+    """Medians by number of both packages, and of *others*."""
+    content = measured["groups"][group]["content"]
+    return [
+        (
+            name,
+            colour,
             "o-",
-            markersize=3.5,
-            linewidth=1.4,
-            color=colour,
-            label=name,
+            {int(n): figures[side]["median"] / unit for n, figures in content.items() if side in figures},
         )
-    axes.set(
-        xscale="log",
-        yscale="log",
-        xlabel="number of greenlets",
+        for side, name, colour in (*PACKAGES, *others)
+    ]
+
+
+def _switch_against_number(measured: dict, folder: Path) -> None:
+    _against_number(
+        folder,
+        "switch-against-number",
+        _lines(measured, "numbers", ("generators", "generator.__next__()", OTHER)),
         ylabel="ns, there and back",
         title=f"A switch there and back in random order, CPython {measured['python']}",
     )
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter("{x:,.0f}")
-    axes.legend(frameon=False)
-    _save(figure, folder, "switch-against-number")
+
+
+def _ring_against_number(measured: dict, folder: Path) -> None:
+    _against_number(
+        folder,
+        "ring-against-number",
+        _lines(measured, "rings", ("go", "Go, runtime.Gosched()", OTHER)),
+        ylabel="ns, one way",
+        title=f"A switch around a ring, CPython {measured['python']}",
+    )
+
+
+def _collection_against_number(measured: dict, folder: Path) -> None:
+    _against_number(
+        folder,
+        "collection-against-number",
+        _lines(measured, "collections", ("generators", "generators, yield from", OTHER), unit=1e6),
+        ylabel="ms",
+        title=f"A full collection, all 30 frames deep, CPython {measured['python']}",
+    )
+
+
+def _memory_against_number(measured: dict, folder: Path) -> None:
+    rows = measured["groups"]["sizes"]["content"]
+    lines = []
+    for side, name, colour in (*PACKAGES, ("go", "Go", OTHER)):
+        for frames in sorted({row["frames"] for row in rows}):
+            points = {
+                row["count"]: row["resident"] + row["page tables"]
+                for row in rows
+                if (row["side"], row["frames"]) == (side, frames)
+            }
+            lines.append((f"{name}, {frames} deep", colour, "o--" if frames == 1 else "o-", points))
+    _against_number(
+        folder,
+        "memory-against-number",
+        lines,
+        yscale="linear",
+        ylabel="bytes, page tables included",
+        title=f"One that waits, CPython {measured['python']}",
+    )
 
 
 def _bars(axes, labels: list[str], series: list[tuple[str, str, list[float]]], form: str) -> None:

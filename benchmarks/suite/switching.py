@@ -1,6 +1,7 @@
-"""The cost of a switch, depending on depth, arguments, trace function and context, and number of greenlets."""
+"""What a switch costs: how deep, with what arguments, with what set."""
 
 import threading
+from collections.abc import Callable
 
 from table import UNROLLED, loop_of
 
@@ -147,45 +148,19 @@ def switch_from_c(same_function: bool) -> Loop:
     return loop
 
 
-def round_robin(greenlets: int) -> Loop:
-    """Greenlets in a ring: each switches to the next, the last to the main greenlet, and that to the first."""
-    from greenlet import getcurrent
-
-    start = getcurrent().switch
-    next_one = start
-
-    def switch_forever(switch):
-        start()
-        while True:
-            switch()
-
-    ring = []
-    for _ in range(greenlets):
-        ring.append(partner_of(switch_forever, next_one))
-        next_one = ring[-1].switch
-
-    def loop(count):
-        first = next_one
-        ring  # keeps them alive
-        for _ in range(count):
-            first()
-
-    return loop
-
-
-def threads_at_once(number: int) -> Loop:
-    """Each thread switches between two greenlets of its own."""
-    meet = threading.Barrier(number + 1)
+def at_once(threads: int, prepare: Callable[[], Loop]) -> Loop:
+    """Each thread does what it has prepared itself."""
+    meet = threading.Barrier(threads + 1)
     wanted = 0
 
     def work():
-        to_and_fro = loop_of("switch()", switch=partner_of(back_forever).switch)
+        loop = prepare()
         while True:
             meet.wait()
-            to_and_fro(wanted)
+            loop(wanted)
             meet.wait()
 
-    for _ in range(number):
+    for _ in range(threads):
         threading.Thread(target=work, daemon=True).start()
 
     def loop(count):
@@ -195,6 +170,11 @@ def threads_at_once(number: int) -> Loop:
         meet.wait()
 
     return loop
+
+
+def threads_at_once(number: int) -> Loop:
+    """Each thread switches to and fro between two greenlets of its own."""
+    return at_once(number, lambda: loop_of("switch()", switch=partner_of(back_forever).switch))
 
 
 ONE_THREAD = "switch, one thread"
@@ -238,10 +218,6 @@ ROWS = [
     Row("getcurrent()", getcurrent, UNROLLED, 1, True),
     Row("gr_frame", frame_of_suspended, UNROLLED),
     Row("gr_frame and 30 times f_back", walk_of_frames, 1),
-    *(
-        Row(f"switch, round-robin over {number:,}", lambda number=number: round_robin(number), number + 1)
-        for number in (10, 1_000, 10_000, 50_000)
-    ),
     Row(ONE_THREAD, lambda: threads_at_once(1), THERE_AND_BACK, has_threads=True),
     Row(TWO_THREADS, lambda: threads_at_once(2), 2 * THERE_AND_BACK, has_threads=True),
 ]
