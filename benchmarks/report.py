@@ -127,7 +127,7 @@ def alternatives(everything: list[dict]) -> str:
 
 NUMBERS = """\
 
-There and back, from the main greenlet to one of N in random order; beside as many generators, whose `__next__()` is called.
+A switch from the main greenlet to one of N in random order, and back, compared with `__next__()` of as many generators.
 
 {table}
 
@@ -267,7 +267,7 @@ def page(everything: list[dict]) -> str:
 def main() -> None:
     everything = results.stored()
     if not everything:
-        sys.exit("nothing was measured yet: make bench")
+        sys.exit("there are no results yet: run make bench")
     from suite import plots
 
     plots.draw(everything, DOCS / "plots")

@@ -2,16 +2,16 @@
 
 usage: PYTHON benchmarks/run.py [--quick] [--here] [--groups NAME,...] [--report]
 
-Without options it measures everything on the interpreter that runs it, then what can be compared with the reference on
-each other release build found, and writes docs/benchmarks.md and its plots: half an hour. Other work on the
-machine does no great harm, because the processes that are compared take turns, but quiet is better. Go is measured too:
-where it is missing it is installed if this is root and there is apt-get, else it is left out.
+Without options it measures everything on the running interpreter, then the comparisons with the reference on each
+other release build found, and writes docs/benchmarks.md and its plots. This takes half an hour. Compared processes run
+in alternation, so other work on the machine affects both sides, but a quiet machine gives better results. Go is a peer
+too. If it is missing, root installs it with apt-get; otherwise its rows are left out.
 
     --quick     some rows with fewer samples, this interpreter, no page: two minutes
     --here      this interpreter only, no page
     --groups    only these: switching, spawning, numbers, rings, lives, sizes, collections, turns, walks, alternatives,
                 clients, web, memory, million, engine; threads and thread-numbers on a free-threaded interpreter
-    --report    measure nothing, write the page from what was measured before
+    --report    measure nothing, write the page from stored results
 
 The exit status is not 0 if something could not be measured. A missed target is shown, but is no error.
 """
@@ -176,7 +176,7 @@ class Run:
 
     def alternatives(self) -> None:
         rows = self.rows_of("alternatives")
-        # All in turn with each other, because they are compared with each other.
+        # All sides run in alternation, because they are compared with each other.
         sides = {row.title: compare.row(self.pythons[OURS], "alternatives", row.title) for row in rows}
         figures = self.attempt("other ways", lambda: compare.alternate(sides, self.effort))
         if figures is None:
