@@ -84,7 +84,7 @@ def crashed(log: list[str]) -> bool:
 
 
 def is_comparable(log: list[str]) -> bool:
-    """Return False if CPython delayed deeply nested deallocations, or came close to it: see runtime.py."""
+    """Return False if CPython delayed deeply nested deallocations, or came close: see program_classes.py."""
     return log[0] != "nested deallocations"
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import program_run
 import programs
 import runtime
 
@@ -79,7 +80,7 @@ def main() -> int:
     first, number = map(int, sys.argv[1:3])
     is_storm = sys.argv[3:4] == ["storm"]
     if is_storm:
-        runtime.is_storm = True
+        program_run.is_storm = True
         gc.set_threshold(1)
         gc.enable()
     end = time.monotonic() + float(sys.argv[4]) if len(sys.argv) > 4 else float("inf")
