@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "aio/aio.hpp"
 #include "aio/object.hpp"
+#include "aio/state.hpp"
 #include "core/gc_root.hpp"
 #include "interpreter/frames/early_release.hpp"
 #include "interpreter/handled_exception.hpp"

@@ -1,6 +1,6 @@
 #include "aio/function.hpp"
 
-#include "aio/aio.hpp"
+#include "aio/state.hpp"
 #include "coroutines/callable.hpp"
 #include "python/define.hpp"
 

@@ -1,9 +1,9 @@
 #include "aio/functions.hpp"
 
-#include "aio/aio.hpp"
 #include "aio/await.hpp"
 #include "aio/iterator.hpp"
 #include "aio/object.hpp"
+#include "aio/state.hpp"
 #include "aio/task.hpp"
 #include "core/reference.hpp"
 #include "coroutines/arguments.hpp"

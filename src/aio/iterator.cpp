@@ -1,7 +1,7 @@
 #include "aio/iterator.hpp"
 
-#include "aio/aio.hpp"
 #include "aio/await.hpp"
+#include "aio/state.hpp"
 #include "core/gc_root.hpp"
 #include "core/raise.hpp"
 #include "coroutines/methods.hpp"

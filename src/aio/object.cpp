@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-#include "aio/aio.hpp"
+#include "aio/state.hpp"
 #include "aio/task.hpp"
 #include "core/reference.hpp"
 #include "coroutines/attributes.hpp"

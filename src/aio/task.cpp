@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "aio/aio.hpp"
+#include "aio/state.hpp"
 #include "core/reference.hpp"
 #include "interpreter/asyncio_task.hpp"
 #include "interpreter/pending_exception.hpp"

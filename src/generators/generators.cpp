@@ -4,6 +4,7 @@
 #include "core/reference.hpp"
 #include "generators/function.hpp"
 #include "generators/object.hpp"
+#include "generators/state.hpp"
 #include "interpreter/frames/early_release.hpp"
 #include "python/arguments.hpp"
 #include "python/define.hpp"
@@ -53,18 +54,17 @@ PyMethodDef functions[] = {
 
 }  // namespace
 
-int add_to(PyObject* module, core::ModuleState& state) noexcept {
-    Types* types = layer.ensure(state);
-    if (types == nullptr || !core::ensure(types->generator, make_generator_type) ||
-        !core::ensure(types->function, make_function_type)) {
+int add_to(PyObject* module, core::ModuleState& module_state) noexcept {
+    State* state = layer.ensure(module_state);
+    if (state == nullptr || !core::ensure(state->generator_type, make_generator_type) ||
+        !core::ensure(state->function_type, make_function_type)) {
         return -1;
     }
     core::Reference names = core::Reference::steal(
         python::add_namespace(module, "generators", "greenlet.generators", functions));
-    return names && PyModule_AddType(names.get(), types->generator) == 0 &&
-                   PyModule_AddType(names.get(), types->function) == 0
-               ? 0
-               : -1;
+    bool is_complete = names && PyModule_AddType(names.get(), state->generator_type) == 0 &&
+                       PyModule_AddType(names.get(), state->function_type) == 0;
+    return is_complete ? 0 : -1;
 }
 
 }  // namespace generators

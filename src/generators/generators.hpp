@@ -2,24 +2,11 @@
 
 #pragma once
 
-#include "core/layer.hpp"
+#include "core/module_state.hpp"
 
 namespace generators {
 
-// This layer's state in an interpreter.
-struct Types {
-    PyTypeObject* generator;
-    PyTypeObject* function;
-
-    ~Types() {
-        Py_XDECREF(generator);
-        Py_XDECREF(function);
-    }
-};
-
-inline constexpr core::Layer<Types> layer{0};
-
 // Adds this layer to the module greenlet._greenlet. 0, or -1 with an exception.
-int add_to(PyObject* module, core::ModuleState& state) noexcept;
+int add_to(PyObject* module, core::ModuleState& module_state) noexcept;
 
 }  // namespace generators

@@ -4,7 +4,7 @@
 #include "coroutines/class.hpp"
 #include "coroutines/methods.hpp"
 #include "coroutines/object.hpp"
-#include "generators/generators.hpp"
+#include "generators/state.hpp"
 #include "python/define.hpp"
 
 namespace generators {
@@ -92,7 +92,7 @@ const core::CoroutineKind generator_kind{
     .name = "generator", .is_awaited_once = false, .running_task = nullptr, .passes_exceptions_on = false};
 
 PyObject* make_generator(core::ModuleState& state, PyObject* function, const core::Message& message) noexcept {
-    return coroutines::make(layer.of(state).generator, generator_kind, function, message);
+    return coroutines::make(layer.of(state).generator_type, generator_kind, function, message);
 }
 
 PyTypeObject* make_generator_type() noexcept { return coroutines::make_type(description); }

@@ -3,7 +3,7 @@
 #include "core/reference.hpp"
 #include "core/settings.hpp"
 #include "interpreter/versions/cpython.hpp"
-#include "module/module.hpp"
+#include "module/parts.hpp"
 #include "stackful/context.hpp"
 #include "stackful/layout.hpp"
 #include "stackful/limits.hpp"

@@ -9,7 +9,7 @@
 #include "interpreter/pending_exception.hpp"
 #include "interpreter/static_type.hpp"
 #include "interpreter/thread_state.hpp"
-#include "module/module.hpp"
+#include "module/parts.hpp"
 
 namespace module {
 

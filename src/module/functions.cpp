@@ -6,7 +6,7 @@
 #include "core/settings.hpp"
 #include "core/thread.hpp"
 #include "core/thread_stack.hpp"
-#include "module/module.hpp"
+#include "module/parts.hpp"
 #include "python/arguments.hpp"
 #include "python/define.hpp"
 

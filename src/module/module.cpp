@@ -1,12 +1,14 @@
 // The module greenlet._greenlet: its creation, and its contents.
 
-#include "module/module.hpp"
 #include "aio/aio.hpp"
+#include "aio/state.hpp"
 #include "core/overflow.hpp"
 #include "core/reference.hpp"
 #include "core/settings.hpp"
 #include "core/thread.hpp"
 #include "generators/generators.hpp"
+#include "generators/state.hpp"
+#include "module/parts.hpp"
 #include "stackless/layer.hpp"
 
 namespace module {

@@ -1,5 +1,5 @@
-"""The source has one direction: a file includes only files of its own floor and of lower floors, and core links without
-the layers above it."""
+"""The source has one direction: a file includes and calls only files of its own floor and of lower floors, and a layer
+links without the layers above it."""
 
 import re
 import shutil
@@ -16,54 +16,92 @@ pytestmark = pytest.mark.skipif(not SOURCE.is_dir(), reason="needs the source tr
 # From the bottom to the top. A folder may include those before it, but not those on the same floor.
 FOLDERS = ["stackful", "interpreter", "core|python", "coroutines", "stackless|generators|aio", "module"]
 
-# Within core, by the name of a file without its ending.
-CORE = [
-    "module_state|layer|reference|raise",
-    "greenlet|notes|thread|parent|settings|gc_root|message",
-    "describe|shortage|overflow|create",
-    "cycle_detector|transfer|hooks",
-    "start|finish",
-    "kill",
-    "switch|collect|coroutine|thread_stack|thread_end",
-]
-
-# Within interpreter, by the path of a file without its ending.
-INTERPRETER = [
-    "versions/cpython",
-    "versions/c_recursion|versions/current_frame|thread_state|collector|allocation|modules|pending_exception"
-    "|native_coroutine|asyncio_task|static_type|frames/call_in_progress"
-    "|threading/lock|threading/critical_sections|threading/shared_count|threading/shared_value",
-    "versions/calls_3_11|versions/calls_3_13|versions/calls_3_14|context|threading/threads",
-    "versions/calls",
-    "frames/link|frames/frame",
-    "state|frames/value_stack|frames/value_stack_3_11|frames/value_stack_3_14",
-    "frames/visit|frames/abandon|frames/frame_object|frames/monitoring|frames/early_release|handled_exception",
-    "prepare",
-]
-
-# Within stackless, by the name of a file or folder in it.
-STACKLESS = [
-    "lock|outcome|ring",
-    "hooks|refusal",
-    "tasklet|state",
-    "channel|runnable|watchdog",
-    "scheduler",
-    "ownership|describe|tracing|contexts|frames",
-    "runs",
-    "active|waiting|arrival",
-    "turn",
-    "run|body|operations|rendezvous",
-    "thread_end",
-    "types|functions",
-    "layer",
-]
+# Within a folder, from the bottom to the top: a file by its path there without its ending, or the folder that it lies in.
+# A file may include and call those of its own floor and of the floors before it.
+FLOORS = {
+    "stackful": [
+        "tools|layout",
+        "annotations|region|system",
+        "stack|limits|context|arch",
+        "pool",
+        "cache|overflow",
+    ],
+    "interpreter": [
+        "versions/cpython",
+        "versions/c_recursion|versions/current_frame|thread_state|collector|allocation|modules|pending_exception"
+        "|native_coroutine|asyncio_task|static_type|frames/call_in_progress"
+        "|threading/lock|threading/critical_sections|threading/shared_count|threading/shared_value",
+        "versions/calls_3_11|versions/calls_3_13|versions/calls_3_14|context|threading/threads",
+        "versions/calls",
+        "frames/link|frames/frame",
+        "state|frames/value_stack|frames/value_stack_3_11|frames/value_stack_3_14",
+        "frames/visit|frames/abandon|frames/frame_object|frames/monitoring|frames/early_release|handled_exception",
+        "prepare",
+    ],
+    "core": [
+        "module_state|layer|reference|raise",
+        "greenlet|notes|thread|parent|settings|gc_root|message",
+        "describe|shortage|overflow|create",
+        "coroutine/cycle_detector|coroutine/hooks|transfer|transfer_x86_64",
+        "start|finish",
+        "kill",
+        "switch|collect|coroutine/coroutine|thread_stack|thread_end",
+    ],
+    "python": ["arguments|define"],
+    "coroutines": [
+        "object|callable|arguments|native_function",
+        "methods|attributes",
+        "class",
+    ],
+    "generators": ["state", "object", "function", "generators"],
+    "aio": [
+        "state",
+        "task|function",
+        "object",
+        "await",
+        "iterator",
+        "functions",
+        "aio",
+    ],
+    "stackless": [
+        "lock|outcome|ring",
+        "hooks|refusal",
+        "tasklet|state",
+        "channel|runnable|watchdog",
+        "scheduler",
+        "ownership|describe|tracing|contexts|frames",
+        "runs",
+        "active|waiting|arrival",
+        "turn",
+        "run|body|operations|rendezvous",
+        "thread_end",
+        "types|functions",
+        "layer",
+    ],
+    "module": [
+        "parts|greenlet/parts",
+        "about|greenlet/attributes|greenlet/switch|greenlet/unswitchable",
+        "functions|greenlet/make",
+        "c_api|greenlet/type",
+        "module",
+    ],
+}
 
 # Exceptions: functions that are declared on a lower floor than the one they need.
 UPWARD = {
-    "src/core/parent.cpp": {"core/describe.hpp", "core/thread_stack.hpp"},  # the message of a refusal
-    "src/core/thread.cpp": {"core/create.hpp", "core/shortage.hpp"},  # a thread's main greenlet; no room for a stack
-    "src/core/coroutine/hooks.cpp": {"core/coroutine/coroutine.hpp"},  # the definition of a coroutine
+    "core/parent.cpp": {"core/describe", "core/thread_stack"},  # the message of a refusal
+    "core/thread.cpp": {"core/create", "core/shortage"},  # a thread's main greenlet; no room for a stack
+    "core/coroutine/hooks.cpp": {"core/coroutine/coroutine"},  # the definition of a coroutine
 }
+UPWARD_CALLS = {
+    "core/thread.cpp": {"core/thread_end"},  # Thread::end()
+}
+
+LIST_IT = "not in FLOORS, or there no longer: put a new file on the lowest floor that is above all files that it uses"
+TURN_IT_ROUND = (
+    "a file uses one that stands above it. Move what it needs down, into the lower file or one of its own, or move the "
+    "file itself up in FLOORS, if none of those that use it stands below"
+)
 
 
 def floor_of(name, floors):
@@ -71,51 +109,51 @@ def floor_of(name, floors):
     return found[0] if found else None
 
 
-def name_within_folder(path):
-    return path.relative_to(path.parts[0]).with_suffix("").as_posix()
+def place_in_folder(path):
+    """Return the name of a file in FLOORS: its path in its folder without the ending, or that of a folder that it lies in."""
+    own = path.relative_to(path.parts[0]).with_suffix("")
+    names = [name.as_posix() for name in (own, *own.parents)]
+    return next((name for name in names if floor_of(name, FLOORS[path.parts[0]]) is not None), names[0])
+
+
+def files(folder=""):
+    found = (path.relative_to(SOURCE) for path in (SOURCE / folder).rglob("*"))
+    return sorted(path for path in found if path.suffix in (".cpp", ".hpp", ".S"))
 
 
 def includes():
     """Return pairs of a file and a header of the source that it includes, such as core/thread.hpp."""
-    for path in sorted(SOURCE.rglob("*.[ch]pp")):
-        for included in re.findall(r'^#include "(\w+/[\w/.]+)"', path.read_text(), re.MULTILINE):
-            yield path.relative_to(SOURCE), Path(included)
+    for path in files():
+        for included in re.findall(r'^#include "(\w+/[\w/.]+)"', (SOURCE / path).read_text(), re.MULTILINE):
+            yield path, Path(included)
 
 
-def runs_up(path, included):
-    folders = path.parts[0], included.parts[0]
+def is_permitted(path, used, permitted=UPWARD):
+    return used.with_suffix("").as_posix() in permitted.get(path.as_posix(), ())
+
+
+def runs_up(path, used):
+    folders = path.parts[0], used.parts[0]
     if folders[0] != folders[1]:
         above, below = (floor_of(folder, FOLDERS) for folder in folders)
         return above <= below
-    if folders[0] == "core":
-        above, below = (floor_of(file.stem, CORE) for file in (path, included))
-    elif folders[0] == "interpreter":
-        above, below = (floor_of(name_within_folder(file), INTERPRETER) for file in (path, included))
-    elif folders[0] == "stackless":
-        above, below = (floor_of(Path(file.parts[1]).stem, STACKLESS) for file in (path, included))
-    else:
-        return False
-    return above < below and str(included) not in UPWARD.get(f"src/{path}", ())
+    above, below = (floor_of(place_in_folder(file), FLOORS[folders[0]]) for file in (path, used))
+    return above < below and not is_permitted(path, used)
 
 
-def test_each_file_of_stackless_has_its_floor():
-    names = {
-        path.relative_to(SOURCE / "stackless").parts[0].split(".")[0]
-        for path in (SOURCE / "stackless").rglob("*.[ch]pp")
-    }
-    assert names == set("|".join(STACKLESS).split("|"))
+def test_each_folder_has_its_place_and_its_floors():
+    folders = {path.parts[0] for path in files()}
+    assert set("|".join(FOLDERS).split("|")) == set(FLOORS) == folders
 
 
-def test_each_folder_and_each_file_of_core_and_interpreter_has_its_floor():
-    assert all(floor_of(path.parts[0], FOLDERS) is not None for path, _ in includes())
-    missing = {path.stem for path in (SOURCE / "core").rglob("*.[ch]pp") if floor_of(path.stem, CORE) is None}
-    assert missing == set()
-    paths = (path.relative_to(SOURCE) for path in (SOURCE / "interpreter").rglob("*.[ch]pp"))
-    assert set(map(name_within_folder, paths)) == {name for names in INTERPRETER for name in names.split("|")}
+@pytest.mark.parametrize("folder", FLOORS)
+def test_each_file_has_its_floor(folder):
+    listed = set("|".join(FLOORS[folder]).split("|"))
+    assert {place_in_folder(path) for path in files(folder)} ^ listed == set(), LIST_IT
 
 
 def test_no_include_runs_up():
-    assert [f"{path} includes {included}" for path, included in includes() if runs_up(path, included)] == []
+    assert [f"{path} includes {used}" for path, used in includes() if runs_up(path, used)] == [], TURN_IT_ROUND
 
 
 CLASS = re.compile(r"^(?:struct|class) (\w+) \{", re.MULTILINE)
@@ -150,18 +188,19 @@ def test_a_member_that_is_defined_elsewhere_is_noticed(tmp_path):
 
 
 def test_what_is_permitted_is_needed():
-    used = {(f"src/{path}", str(included)) for path, included in includes()}
-    assert [
-        (path, included) for path, names in UPWARD.items() for included in names if (path, included) not in used
-    ] == []
+    used = {(str(path), included.with_suffix("").as_posix()) for path, included in includes()}
+    assert {(path, name) for path, names in UPWARD.items() for name in names} - used == set()
 
 
 def test_one_that_runs_up_is_noticed():
-    assert runs_up(Path("core/thread.hpp"), Path("module/module.hpp"))
+    assert runs_up(Path("core/thread.hpp"), Path("module/parts.hpp"))
     assert runs_up(Path("aio/aio.hpp"), Path("generators/object.hpp"))
     assert runs_up(Path("core/greenlet.hpp"), Path("core/kill.hpp"))
+    assert runs_up(Path("core/transfer.cpp"), Path("core/coroutine/coroutine.hpp"))
+    assert runs_up(Path("stackful/system/linux.cpp"), Path("stackful/pool.hpp"))
     assert runs_up(Path("stackless/turn.cpp"), Path("stackless/body.hpp"))
     assert not runs_up(Path("aio/aio.hpp"), Path("coroutines/object.hpp"))
+    assert not runs_up(Path("stackful/arch/ucontext.cpp"), Path("stackful/context.hpp"))
 
 
 def test_only_the_public_header_is_outside():
@@ -183,61 +222,53 @@ USES = {
 # gcc-nm can read objects for link-time optimization.
 NM = shutil.which("gcc-nm") or shutil.which("nm")
 OURS = re.compile(r"\b(?:stackful|interpreter|core|python|coroutines|generators|aio|stackless|module)(?:::|_)")
-
-
 needs_objects = pytest.mark.skipif(
-    NM is None or not (BUILT / "CMakeFiles/core.dir").is_dir(), reason="needs nm and the objects of a build in build/"
+    NM is None or not (BUILT / "CMakeFiles/core.dir").is_dir(), reason="needs nm, and the objects of a build in build/"
 )
 
 
 def objects(layer):
-    """The objects of a layer, by the path of their source. Objects of deleted sources are left out."""
-    folder = BUILT / f"CMakeFiles/{layer}.dir"
-    found = {path.relative_to(folder).with_suffix(""): path for path in folder.rglob("*.o")}
-    return {source: path for source, path in found.items() if (ROOT / source).is_file()}
+    """Return the objects of a layer, by the files from which they are compiled. Objects of deleted files are left out."""
+    folder = BUILT / ("src/stackful/CMakeFiles" if layer == "stackful" else "CMakeFiles") / f"{layer}.dir"
+    begin = folder if layer == "stackful" else folder / "src" / layer
+    made_of = {Path(layer) / path.relative_to(begin).with_suffix(""): path for path in sorted(begin.rglob("*.o"))}
+    return {source: path for source, path in made_of.items() if (SOURCE / source).is_file()}
 
 
-def symbols_of(files, *, defined):
-    """The symbols of this project that object files define, or need."""
-    choice = "--defined-only" if defined else "--undefined-only"
-    listed = subprocess.run([NM, "--demangle", choice, *files], check=True, capture_output=True, text=True).stdout
-    names = re.findall(r"^(?:[0-9a-f]+)? +\w (.+)$", listed, re.MULTILINE)
+def symbols(paths, kinds="A-Za-z"):
+    """Return the symbols of this project in objects that are of these kinds, given as the letters of nm."""
+    command = [NM, "--demangle", *map(str, paths)]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    names = re.findall(rf"^(?:[0-9a-f]+)? +[{kinds}] (.+)$", listed, re.MULTILINE)
     return {name for name in names if OURS.search(name)}
 
 
-def symbols(layer, *, defined):
-    """The symbols of this project that the objects of a layer define, or need."""
-    files = list(objects(layer).values())
-    return symbols_of([*files, BUILT / "src/stackful/libstackful.a"] if defined else files, defined=defined)
+DEFINED = "A-TV-Za-tv-z"  # all kinds but U
+GLOBAL = "BDRT"  # those that only one object may define
+NEEDED = "U"
 
 
 @needs_objects
 @pytest.mark.parametrize("layer", USES)
 def test_a_layer_links_with_those_below_it_alone(layer):
-    own = symbols(layer, defined=True)
-    below = set().union(*(symbols(each, defined=True) for each in USES[layer]))
-    needed = symbols(layer, defined=False)
+    own = symbols(objects(layer).values(), DEFINED)
+    below = symbols([path for each in ("stackful", *USES[layer]) for path in objects(each).values()], DEFINED)
     assert own
-    assert sorted(needed - own - below) == []
-
-
-def floor_in_stackless(source):
-    return floor_of(source.parts[2].split(".")[0], STACKLESS)
+    assert sorted(symbols(objects(layer).values(), NEEDED) - own - below) == []
 
 
 @needs_objects
-def test_no_file_of_stackless_calls_what_a_floor_above_defines():
-    files = objects("stackless")
-    lowest = {}
-    for source, path in files.items():
-        for name in symbols_of([path], defined=True):
-            lowest[name] = min(lowest.get(name, len(STACKLESS)), floor_in_stackless(source))
-    upward = [
-        f"{source.name} needs {name}"
-        for source, path in files.items()
-        for name in symbols_of([path], defined=False)
-        if lowest.get(name, 0) > floor_in_stackless(source)
-    ]
-    turn = {floor for name, floor in lowest.items() if name.startswith("stackless::switch_tasklets(")}
-    assert turn == {floor_of("turn", STACKLESS)}
-    assert upward == []
+@pytest.mark.parametrize("folder", FLOORS)
+def test_no_call_runs_up(folder):
+    definer = {name: path for path, made in objects(folder).items() for name in symbols([made], GLOBAL)}
+    assert definer
+    calls = {
+        (path, definer[name])
+        for path, made in objects(folder).items()
+        for name in symbols([made], NEEDED) & definer.keys()
+    }
+    upward = {(path, called) for path, called in calls if runs_up(path, called)}
+    permitted = {(path, called) for path, called in upward if is_permitted(path, called, UPWARD_CALLS)}
+    assert [f"{path} calls {called}" for path, called in sorted(upward - permitted)] == [], TURN_IT_ROUND
+    expected = {(path, name) for path, names in UPWARD_CALLS.items() for name in names if path.startswith(f"{folder}/")}
+    assert {(str(path), called.with_suffix("").as_posix()) for path, called in permitted} == expected

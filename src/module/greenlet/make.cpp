@@ -4,7 +4,7 @@
 #include "core/reference.hpp"
 #include "core/thread.hpp"
 #include "module/greenlet/parts.hpp"
-#include "module/module.hpp"
+#include "module/parts.hpp"
 #include "python/arguments.hpp"
 
 namespace module {

@@ -5,7 +5,7 @@
 #include "core/raise.hpp"
 #include "core/transfer.hpp"
 #include "module/greenlet/parts.hpp"
-#include "module/module.hpp"
+#include "module/parts.hpp"
 #include "python/arguments.hpp"
 #include "python/define.hpp"
 

@@ -10,7 +10,7 @@
 #include "interpreter/thread_state.hpp"
 #include "interpreter/threading/threads.hpp"
 #include "module/greenlet/parts.hpp"
-#include "module/module.hpp"
+#include "module/parts.hpp"
 
 #include <structmember.h>  // after Python.h
 

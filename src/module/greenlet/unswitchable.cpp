@@ -1,7 +1,7 @@
 // UnswitchableGreenlet, for tests: a greenlet whose switches fail on request.
 
 #include "core/switch.hpp"
-#include "module/module.hpp"
+#include "module/parts.hpp"
 #include "python/define.hpp"
 
 namespace module {
