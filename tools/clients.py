@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from tools import ROOT
-from tools.usage import parser
+from tools.usage import parse_names, parser
 
 sys.path.insert(0, str(ROOT / "tests" / "clients"))
 
@@ -138,14 +138,11 @@ def choose(names: list[str], fast: bool, everything: bool) -> list[Suite]:
 
 def main(arguments: list[str]) -> int:
     parsed = parser(__doc__)
-    parsed.add_argument("names", nargs="*")
     parsed.add_argument("--fast", action="store_true")
     parsed.add_argument("--all", action="store_true")
     parsed.add_argument("--list", action="store_true")
-    options = parsed.parse_args(arguments)
-    unknown = set(options.names) - {suite.name for suite in SUITES} - {suite.client for suite in SUITES}
-    if unknown:
-        parsed.error(f"there is no suite or client {', '.join(sorted(unknown))}")
+    known = {suite.name for suite in SUITES} | {suite.client for suite in SUITES}
+    options = parse_names(parsed, arguments, known, default=[])
     chosen = choose(options.names, options.fast, options.all)
     if options.list:
         for suite in chosen:

@@ -21,7 +21,7 @@ import subprocess
 from pathlib import Path
 
 from tools import BUILD, ROOT, environment
-from tools.usage import parser
+from tools.usage import parse_names, parser
 
 PRESETS = ["release", "ucontext", "aarch64", "aarch64-ucontext", "clang", "asan", "tsan", "valgrind"]
 GOOGLETEST = ["/usr/src/googletest", "/usr/include/gtest", "/usr/local/include/gtest"]
@@ -127,13 +127,7 @@ def test(preset: str) -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    parsed = parser(__doc__)
-    parsed.add_argument("presets", nargs="*")
-    presets = parsed.parse_args(arguments).presets or ["release", "ucontext", "aarch64"]
-    unknown = set(presets) - set(PRESETS)
-    if unknown:
-        parsed.error(f"unknown: {', '.join(sorted(unknown))}")
-
+    presets = parse_names(parser(__doc__), arguments, PRESETS, ["release", "ucontext", "aarch64"]).names
     os.environ["PATH"] = os.pathsep.join([str(environment.tools().parent), os.environ.get("PATH", os.defpath)])
     provide_googletest()
     outcomes = {}

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tools import BUILD, ROOT, environment, processes
-from tools.usage import parser
+from tools.usage import parse_names, parser
 
 COLUMNS = 120
 BINARIES = environment.FOLDER / environment.FOLDERS["lint"] / "bin"
@@ -98,15 +98,10 @@ CHECKS: dict[str, Callable[[bool], bool]] = {
 def main(arguments: list[str]) -> int:
     parsed = parser(__doc__)
     parsed.add_argument("--fix", action="store_true")
-    parsed.add_argument("names", nargs="*")
-    options = parsed.parse_args(arguments)
-    unknown = set(options.names) - set(CHECKS)
-    if unknown:
-        parsed.error(f"unknown: {', '.join(sorted(unknown))}")
-
+    options = parse_names(parsed, arguments, CHECKS)
     environment.lint()
     bad = []
-    for name in options.names or CHECKS:
+    for name in options.names:
         good = CHECKS[name](options.fix)
         print(f"{name}: {'passed' if good else 'FAILED'}", flush=True)
         if not good:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tools import BUILD, ROOT, processes, test
 from tools.interpreters import Interpreter, find
-from tools.usage import parser
+from tools.usage import parse_names, parser
 
 LOGS = BUILD / "matrix"
 AT_ONCE = 2
@@ -72,17 +72,11 @@ def test_on(interpreter: Interpreter, deadline: float) -> dict[str, Outcome]:
 def main(arguments: list[str]) -> int:
     parsed = parser(__doc__)
     parsed.add_argument("--seconds", type=float, default=2400)
-    parsed.add_argument("names", nargs="*")
-    options = parsed.parse_args(arguments)
-    unknown = set(options.names) - {interpreter.name for interpreter in find()}
-    if unknown:
-        parsed.error(f"there is no interpreter {', '.join(sorted(unknown))}")
+    found = find()
+    plain = [interpreter.name for interpreter in found if not interpreter.is_free_threaded]
+    options = parse_names(parsed, arguments, [interpreter.name for interpreter in found], plain)
     deadline = time.monotonic() + options.seconds
-    chosen = [
-        interpreter
-        for interpreter in find()
-        if (interpreter.name in options.names if options.names else not interpreter.is_free_threaded)
-    ]
+    chosen = [interpreter for interpreter in found if interpreter.name in options.names]
     chosen.sort(key=lambda interpreter: not interpreter.is_debug)  # debug builds take longest
 
     LOGS.mkdir(parents=True, exist_ok=True)

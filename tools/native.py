@@ -20,7 +20,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from tools import BUILD, ROOT
-from tools.usage import parser
+from tools.usage import parse_names, parser
 
 sys.path[:0] = [str(ROOT / "tests" / "native"), str(ROOT / "tests" / "clients")]
 
@@ -112,14 +112,11 @@ def limit_stack() -> None:
 
 def main(arguments: list[str]) -> int:
     parsed = parser(__doc__)
-    parsed.add_argument("names", nargs="*")
     parsed.add_argument("--fast", action="store_true")
     parsed.add_argument("--list", action="store_true")
-    options = parsed.parse_args(arguments)
     cases = load_cases()
-    unknown = set(options.names) - {case.name for case in cases} - {case.library.name for case in cases}
-    if unknown:
-        parsed.error(f"there is no library or case {', '.join(sorted(unknown))}")
+    known = {case.name for case in cases} | {case.library.name for case in cases}
+    options = parse_names(parsed, arguments, known, default=[])
     chosen = choose(cases, options.names, options.fast)
     if options.list:
         for case in chosen:

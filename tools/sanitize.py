@@ -32,7 +32,7 @@ from pathlib import Path
 
 from tools import BUILD, CACHE, ROOT, interpreters
 from tools.interpreters import Interpreter
-from tools.usage import parser
+from tools.usage import parse_names, parser
 
 LOGS = BUILD / "sanitizers"
 SKIPPED = 77
@@ -322,12 +322,7 @@ PARTS = {
 
 
 def main(arguments: list[str]) -> int:
-    parsed = parser(__doc__)
-    parsed.add_argument("names", nargs="*")
-    names = parsed.parse_args(arguments).names or list(PARTS)
-    unknown = set(names) - set(PARTS)
-    if unknown:
-        parsed.error(f"unknown: {', '.join(sorted(unknown))}")
+    names = parse_names(parser(__doc__), arguments, PARTS).names
     LOGS.mkdir(parents=True, exist_ok=True)
     records = Records()
     for name in names:
