@@ -208,7 +208,7 @@ PyObject* yield_value(Coroutine& coroutine, Thread& thread, PyObject* value,
         return nullptr;
     }
     PyGreenlet* body = coroutine.body;
-    PyGreenlet* resumer = std::exchange(body->pimpl->resumer, nullptr);
+    PyGreenlet* resumer = take_active_resumer(body);
     Activation& awaiting = *resumer->pimpl->activation;
     interpreter::State& state = body->pimpl->activation->state;
     if (thread.current == body) [[likely]] {
@@ -220,7 +220,6 @@ PyObject* yield_value(Coroutine& coroutine, Thread& thread, PyObject* value,
     }
     coroutine.state = State::suspended;
     awaiting.awaited = nullptr;
-    awaiting.bodies -= 1;
     return core_transfer_jumping(thread, resumer, value, call);
 }
 

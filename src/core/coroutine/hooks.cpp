@@ -130,11 +130,9 @@ bool is_part_of(const PyGreenlet* g, const PyGreenlet* body) noexcept {
 }
 
 PyGreenlet* take_resumer(PyGreenlet* body) noexcept {
-    PyGreenlet* resumer = std::exchange(body->pimpl->resumer, nullptr);
-    if (resumer != nullptr && resumer->pimpl->activation != nullptr) {
-        resumer->pimpl->activation->bodies -= 1;
-    }
-    return resumer;
+    const PyGreenlet* resumer = body->pimpl->resumer;
+    bool has_activation = resumer != nullptr && resumer->pimpl->activation != nullptr;
+    return has_activation ? take_active_resumer(body) : std::exchange(body->pimpl->resumer, nullptr);
 }
 
 PyGreenlet* outermost_resumer(PyGreenlet* g) noexcept {

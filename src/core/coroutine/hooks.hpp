@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <utility>
+
 #include "core/greenlet.hpp"
 #include "core/thread.hpp"
 
@@ -25,6 +27,13 @@ bool is_part_of(const PyGreenlet* g, const PyGreenlet* body) noexcept;
 
 // Ends the relation of a body to its resumer. Returns the resumer, with the body's reference to it, or nullptr.
 PyGreenlet* take_resumer(PyGreenlet* body) noexcept;
+
+// The same for a body that has a resumer, which is active.
+inline PyGreenlet* take_active_resumer(PyGreenlet* body) noexcept {
+    PyGreenlet* resumer = std::exchange(body->pimpl->resumer, nullptr);
+    resumer->pimpl->activation->bodies -= 1;
+    return resumer;
+}
 
 // The resumer of the resumer, and so on, to the last. `g` itself if they form a ring.
 PyGreenlet* outermost_resumer(PyGreenlet* g) noexcept;
