@@ -222,9 +222,11 @@ bool is_not_to_be_killed(PyObject* self) noexcept {
 // Visits the uncounted references of a suspended greenlet's frames, for a greenlet that is not to be collected.
 int visit_uncounted(const PyGreenlet* g, visitproc visit, void* arg) noexcept {
     const Activation* activation = g->pimpl->activation;
-    bool has_frames = interpreter::has_uncounted_references && activation != nullptr && !is_of_ended_thread(g);
-    return has_frames && g->pimpl->thread->current != g ? interpreter::visit_uncounted(activation->state, visit, arg)
-                                                        : 0;
+    if (!interpreter::has_uncounted_references || activation == nullptr || is_of_ended_thread(g)) {
+        return 0;
+    }
+    bool is_suspended = g->pimpl->thread->current != g;
+    return is_suspended ? interpreter::visit_uncounted(activation->state, visit, arg) : 0;
 }
 
 }  // namespace

@@ -36,11 +36,12 @@ class GcRoot;
 // a main greenlet in the Thread. The fields that a switch uses come first and take two cache lines.
 struct alignas(64) Activation {
     Coroutine* awaited;  // the coroutine that it waits for, or nullptr (core/coroutine/coroutine.hpp)
-    [[no_unique_address]] interpreter::CallInProgress call;  // the call that suspended it
-    interpreter::State state;                                // its fields of the thread state, while suspended
-    stackful::Slot* slot;                                    // nullptr for a main greenlet
-    PyGreenlet* greenlet;                                    // borrowed
-    Activation* previous;                                    // the other active greenlets of the thread
+    // The call that suspended it.
+    [[no_unique_address]] interpreter::CallInProgress call;
+    interpreter::State state;  // its fields of the thread state, while suspended
+    stackful::Slot* slot;      // nullptr for a main greenlet
+    PyGreenlet* greenlet;      // borrowed
+    Activation* previous;      // the other active greenlets of the thread
     Activation* next;
     GcRoot* gc_roots;            // owned by C++ functions on its stack (core/gc_root.hpp)
     PyObject* run;               // the callable that it runs; owned by its stack

@@ -63,8 +63,9 @@ void kill(PyGreenlet* g, bool collected) noexcept {
         return;
     }
     PyGreenlet* victim = g;
-    g = outermost_resumer(g);                                                  // which passes the exception on
-    Reference held = Reference::borrow(g != victim ? as_object(g) : nullptr);  // it may release the last reference
+    g = outermost_resumer(g);  // which passes the exception on
+    // It may release the last reference.
+    Reference held = Reference::borrow(g != victim ? as_object(g) : nullptr);
     if (is_main(g) || is_ancestor(g, thread->current)) {
         PyErr_Clear();  // it is no garbage, then
         return;

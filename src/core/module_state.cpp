@@ -26,13 +26,23 @@ PyObject* find_capsule() noexcept {
     return name ? PyDict_GetItemWithError(dict, name.get()) : nullptr;
 }
 
+PyObject* make_error() noexcept {
+    return PyErr_NewExceptionWithDoc("greenlet.error", "A switch that is not possible.", nullptr, nullptr);
+}
+
+PyObject* make_greenlet_exit() noexcept {
+    return PyErr_NewExceptionWithDoc("greenlet.GreenletExit",
+                                     "Thrown into a greenlet to end it. If it is not caught the greenlet finishes, "
+                                     "with the exception as its result.",
+                                     PyExc_BaseException, nullptr);
+}
+
 // Event loops swallow all exceptions of their callbacks but KeyboardInterrupt and SystemExit. A loop that is garbage
 // and swallowed its own GreenletExit would wait, in the middle of a collection, for events that can't come.
 PyObject* make_garbage_exit(PyObject* greenlet_exit) noexcept {
     Reference bases = Reference::steal(PyTuple_Pack(2, greenlet_exit, PyExc_SystemExit));
-    return bases ? PyErr_NewExceptionWithDoc("greenlet._greenlet.GarbageExit",
-                                             "The GreenletExit that ends a greenlet which is garbage.", bases.get(),
-                                             nullptr)
+    const char* documentation = "The GreenletExit that ends a greenlet which is garbage.";
+    return bases ? PyErr_NewExceptionWithDoc("greenlet._greenlet.GarbageExit", documentation, bases.get(), nullptr)
                  : nullptr;
 }
 
@@ -67,14 +77,7 @@ bool ModuleState::fill(const ModuleParts& parts) noexcept {
     };
     return is_made(greenlet_type, parts.make_greenlet_type()) &&
            is_made(unswitchable_type, parts.make_unswitchable_type(reinterpret_cast<PyObject*>(greenlet_type))) &&
-           is_made(error,
-                   PyErr_NewExceptionWithDoc("greenlet.error", "A switch that is not possible.", nullptr, nullptr)) &&
-           is_made(greenlet_exit,
-                   PyErr_NewExceptionWithDoc(
-                       "greenlet.GreenletExit",
-                       "Thrown into a greenlet to end it. If it is not caught the greenlet finishes, with the "
-                       "exception as its result.",
-                       PyExc_BaseException, nullptr)) &&
+           is_made(error, make_error()) && is_made(greenlet_exit, make_greenlet_exit()) &&
            is_made(garbage_exit, make_garbage_exit(greenlet_exit)) && is_made(no_arguments, PyTuple_New(0)) &&
            is_made(restart_events, interpreter::find_restart_events()) &&
            link_looks.make(interpreter::current_thread_state()) &&

@@ -73,9 +73,13 @@ Thread* Thread::find_or_make_in(PyObject* dict, PyThreadState* ts) noexcept {
     }
     interpreter::PendingException in_flight;
     PyObject* capsule = PyDict_GetItemWithError(dict, module->thread_key);
-    Thread* thread = capsule != nullptr ? static_cast<Thread*>(PyCapsule_GetPointer(capsule, capsule_name))
-                     : PyErr_Occurred() ? nullptr
-                                        : make(ts, *module, dict);
+    Thread* thread = nullptr;
+    if (capsule != nullptr) {
+        thread = static_cast<Thread*>(PyCapsule_GetPointer(capsule, capsule_name));
+    }
+    else if (!PyErr_Occurred()) {
+        thread = make(ts, *module, dict);
+    }
     if (thread == nullptr) {
         in_flight.discard();
     }
@@ -100,8 +104,8 @@ Thread* Thread::make(PyThreadState* ts, ModuleState& module, PyObject* dict) noe
     thread->module = &module;
     module.owners.add();
     thread->main = create_main(*thread);
-    Reference capsule = Reference::steal(thread->main != nullptr ? PyCapsule_New(thread, capsule_name, nullptr)
-                                                                 : nullptr);
+    PyObject* made = thread->main != nullptr ? PyCapsule_New(thread, capsule_name, nullptr) : nullptr;
+    Reference capsule = Reference::steal(made);
     if (!capsule || PyDict_SetItem(dict, module.thread_key, capsule.get()) < 0) {
         thread->thread_state = nullptr;
         Py_CLEAR(thread->main);

@@ -43,9 +43,10 @@ struct Thread {
     std::atomic<unsigned> obstacles{0};  // set by any thread
     PyGreenlet* to_kill;                 // owned; the first greenlet of the kill queue. Each owns the next one
     PyGreenlet* last_to_kill;            // changed, like to_kill, while `after_end` is held
-    stackful::StackCache stacks{stackful::minimum_stack_size};  // the size until follow_settings()
-    std::size_t stack_settings;                                 // core::stack_settings() at the last follow_settings()
-    ModuleState* module;                                        // shared
+    // The size is for the time until follow_settings().
+    stackful::StackCache stacks{stackful::minimum_stack_size};
+    std::size_t stack_settings;              // core::stack_settings() at the last follow_settings()
+    ModuleState* module;                     // shared
     bool postpones_kills;                    // no greenlet can be killed now: a switch of several steps is in progress
     LayerObject layer_objects[layer_count];  // of the layers above core, by number
     PyGreenlet* main;                        // owned, while the thread lives

@@ -32,8 +32,8 @@ bool is_on_own_stack(Thread& thread, const void* address) noexcept {
 // stack the main greenlet is. nullptr if a main greenlet is on a stack that is neither.
 Thread* find_host(Thread& running, const void* stack_pointer) noexcept {
     Thread* thread = &running;
-    const void* place = running.current == running.main ? stack_pointer
-                                                        : running.main->pimpl->execution.context.stack_pointer;
+    const void* suspended_at = running.main->pimpl->execution.context.stack_pointer;
+    const void* place = running.current == running.main ? stack_pointer : suspended_at;
     while (!is_on_own_stack(running, place)) {
         const stackful::Slot* slot = stackful::StackPool::shared().slot_holding(place);
         if (slot == nullptr) {

@@ -41,6 +41,11 @@ struct Parameters {
         }
         return has > 0;
     }
+
+    // True if the parameter with this number and name has no default.
+    bool must_be_given(Py_ssize_t number, PyObject* name) const {
+        return number < positional ? number < required() : !has_default(name);
+    }
 };
 
 // True if `names`, of keyword arguments, include a parameter.
@@ -61,14 +66,13 @@ bool fit_by_name(const Parameters& parameters, Py_ssize_t given, PyObject* names
         return true;  // the call itself will fail then
     }
     Py_ssize_t matched = 0;
-    Py_ssize_t required = parameters.required();
     for (Py_ssize_t i = 0; i < parameters.all; ++i) {
         PyObject* parameter = PyTuple_GET_ITEM(variables.get(), i);
         bool named = names != nullptr && i >= parameters.positional_only && is_named(parameter, names);
         matched += named;
-        if (i < parameters.positional ? (i < given ? named : !named && i < required)
-                                      : !named && !parameters.has_default(parameter)) {
-            return false;
+        bool given_by_position = i < parameters.positional && i < given;
+        if (given_by_position ? named : !named && parameters.must_be_given(i, parameter)) {
+            return false;  // given twice, or missing
         }
     }
     return parameters.takes_other_names || names == nullptr || matched == PyTuple_GET_SIZE(names);

@@ -36,10 +36,13 @@ Makes what_a_call_makes(PyObject* callable) noexcept {
         return Makes::nothing;
     }
     int flags = reinterpret_cast<PyCodeObject*>(PyFunction_GET_CODE(function.get()))->co_flags;
-    return (flags & CO_ASYNC_GENERATOR) != 0                       ? Makes::async_generator
-           : (flags & (CO_COROUTINE | CO_ITERABLE_COROUTINE)) != 0 ? Makes::coroutine
-           : (flags & CO_GENERATOR) != 0                           ? Makes::generator
-                                                                   : Makes::nothing;
+    if ((flags & CO_ASYNC_GENERATOR) != 0) {
+        return Makes::async_generator;
+    }
+    if ((flags & (CO_COROUTINE | CO_ITERABLE_COROUTINE)) != 0) {
+        return Makes::coroutine;
+    }
+    return (flags & CO_GENERATOR) != 0 ? Makes::generator : Makes::nothing;
 }
 
 }  // namespace coroutines

@@ -60,8 +60,8 @@ int add_to(PyObject* module, core::ModuleState& module_state) noexcept {
         !core::ensure(state->function_type, make_function_type)) {
         return -1;
     }
-    core::Reference names = core::Reference::steal(
-        python::add_namespace(module, "generators", "greenlet.generators", functions));
+    using core::Reference;
+    Reference names = Reference::steal(python::add_namespace(module, "generators", "greenlet.generators", functions));
     bool is_complete = names && PyModule_AddType(names.get(), state->generator_type) == 0 &&
                        PyModule_AddType(names.get(), state->function_type) == 0;
     return is_complete ? 0 : -1;

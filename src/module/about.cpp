@@ -20,10 +20,11 @@ namespace system = stackful::system;
 Reference environment() noexcept {
     Reference dict = Reference::steal(PyDict_New());
     for (const core::Variable& variable : core::environment()) {
-        Reference value = variable.text == nullptr
-                              ? Reference::borrow(Py_None)
-                              : Reference::steal(Py_BuildValue("(NO)", PyUnicode_DecodeFSDefault(variable.text),
-                                                               variable.is_understood ? Py_True : Py_False));
+        Reference value = Reference::borrow(Py_None);
+        if (variable.text != nullptr) {
+            PyObject* text = PyUnicode_DecodeFSDefault(variable.text);
+            value = Reference::steal(Py_BuildValue("(NO)", text, variable.is_understood ? Py_True : Py_False));
+        }
         if (!dict || !value || PyDict_SetItemString(dict.get(), variable.name, value.get()) < 0) {
             return {};
         }

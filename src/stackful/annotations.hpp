@@ -97,9 +97,10 @@ private:
 
     const void* bottom_ = nullptr;  // lowest address of the stack
     std::size_t size_ = 0;
-    void* fake_stack_ = nullptr;                                   // while suspended
-    bool created_ = false;                                         // by create(): it is not a thread's own stack
-    static inline thread_local AddressSanitizer* left_ = nullptr;  // the one that switched last, if it lives
+    void* fake_stack_ = nullptr;  // while suspended
+    bool created_ = false;        // by create(): it is not a thread's own stack
+    // The one that switched last, if it lives.
+    static inline thread_local AddressSanitizer* left_ = nullptr;
 };
 #else
 using AddressSanitizer = Absent<0>;

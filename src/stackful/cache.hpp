@@ -109,13 +109,14 @@ private:
     void release_slowly(Slot* slot) noexcept;
     void spill(std::size_t slots) noexcept;
 
-    Slot* free_ = nullptr;                                 // the free slots, last released first
-    const SlotLayout* layout_ = nullptr;                   // of these; nullptr before the first acquire of a size
-    CacheTally* tally_ = nullptr;                          // nullptr before the first acquire
-    std::size_t until_check_ = 0;                          // so many releases until one checks
-    std::size_t until_trim_ = trim_period / check_period;  // so many checks until one trims
-    std::size_t untrimmed_ = 0;                            // how many free slots are untrimmed
-    SizeClass* size_class_ = nullptr;                      // of layout_
+    Slot* free_ = nullptr;                // the free slots, last released first
+    const SlotLayout* layout_ = nullptr;  // of these; nullptr before the first acquire of a size
+    CacheTally* tally_ = nullptr;         // nullptr before the first acquire
+    std::size_t until_check_ = 0;         // so many releases until one checks
+    // So many checks until one trims.
+    std::size_t until_trim_ = trim_period / check_period;
+    std::size_t untrimmed_ = 0;        // how many free slots are untrimmed
+    SizeClass* size_class_ = nullptr;  // of layout_
     std::size_t stack_size_ = 0;
     StackPool& pool_;
 };

@@ -22,9 +22,10 @@ struct Region {
     std::size_t slots = 0;                   // that fit
     std::atomic<std::size_t> carved{0};      // slots that exist
     std::size_t cold_count = 0;              // slots that were decommitted, and have no memory, not even a header
-    std::array<std::uint64_t, most_slots / 64> cold{};  // one bit for each slot
-    const SlotLayout* layout = nullptr;                 // of its slots
-    Region* older = nullptr;                            // links the regions of all sizes, newest first
+    // One bit for each slot.
+    std::array<std::uint64_t, most_slots / 64> cold{};
+    const SlotLayout* layout = nullptr;  // of its slots
+    Region* older = nullptr;             // links the regions of all sizes, newest first
 
     bool has_room() const noexcept { return carved.load(std::memory_order_relaxed) < slots; }
     bool is_all_cold() const noexcept { return cold_count == carved.load(std::memory_order_relaxed); }

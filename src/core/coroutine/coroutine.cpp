@@ -270,8 +270,8 @@ PyObject* resume_with_exception(Coroutine& coroutine, ReturnAs return_as) noexce
     if (is_refused(coroutine)) {
         return nullptr;
     }
-    PyGreenlet* yielder = coroutine.yielder != nullptr && is_active(coroutine.yielder) ? coroutine.yielder
-                                                                                       : coroutine.body;
+    bool has_yielder = coroutine.yielder != nullptr && is_active(coroutine.yielder);
+    PyGreenlet* yielder = has_yielder ? coroutine.yielder : coroutine.body;
     PyThreadState* thread_state = interpreter::current_thread_state();
     bool is_suspended_here = coroutine.state == State::suspended && is_active(yielder) &&
                              yielder->pimpl->thread->thread_state == thread_state &&

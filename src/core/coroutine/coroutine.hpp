@@ -54,8 +54,9 @@ struct Coroutine {
     PyGreenlet* body;     // owned; while suspended or running
     PyGreenlet* yielder;  // owned; the greenlet that yielded last, if that is not the body
     interpreter::SharedValue<State> state;
-    ReturnAs return_as;                                      // for the last resumer
-    [[no_unique_address]] interpreter::Owner<Thread> owner;  // the thread that started it
+    ReturnAs return_as;  // for the last resumer
+    // The thread that started it.
+    [[no_unique_address]] interpreter::Owner<Thread> owner;
 
     // Changes the state from unstarted to `wanted`. False if another thread was first, which takes a build without a
     // GIL.

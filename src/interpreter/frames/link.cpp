@@ -58,8 +58,8 @@ void unlink_traceback(PyThreadState* ts, const Link& link) noexcept {
     if (outermost->f_back == nullptr) {
         return;
     }
-    PyFrameObject* resumer = Calls::with_innermost_frame(ts, link.resumer(),
-                                                         [ts] { return PyThreadState_GetFrame(ts); });
+    auto get_frame = [ts] { return PyThreadState_GetFrame(ts); };
+    PyFrameObject* resumer = Calls::with_innermost_frame(ts, link.resumer(), get_frame);
     if (outermost->f_back == resumer) {
         Py_CLEAR(outermost->f_back);
     }

@@ -72,12 +72,12 @@ PyObject* greenlet_vectorcall(PyObject* type, PyObject* const* args, std::size_t
     }
     for (Py_ssize_t i = 0; usual && i < named; ++i) {
         PyObject* name = PyTuple_GET_ITEM(names, i);
-        int place = PyUnicode_CompareWithASCIIString(name, "run") == 0      ? 0
-                    : PyUnicode_CompareWithASCIIString(name, "parent") == 0 ? 1
-                                                                            : -1;
-        usual = place >= 0 && values[place] == nullptr;
+        bool is_run = PyUnicode_CompareWithASCIIString(name, "run") == 0;
+        bool is_known = is_run || PyUnicode_CompareWithASCIIString(name, "parent") == 0;
+        PyObject*& value = values[is_run ? 0 : 1];
+        usual = is_known && value == nullptr;
         if (usual) {
-            values[place] = args[positional + i];
+            value = args[positional + i];
         }
     }
     PyObject* self = greenlet_new(reinterpret_cast<PyTypeObject*>(type), nullptr, nullptr);

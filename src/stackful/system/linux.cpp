@@ -154,9 +154,8 @@ std::size_t page_size() noexcept {
 }
 
 Commit preferred_commit() noexcept {
-    static const Commit commit = number_in("/proc/sys/vm/overcommit_memory") == 2 ? Commit::when_needed
-                                                                                  : Commit::at_once;
-    return commit;
+    static const bool counts_promises = number_in("/proc/sys/vm/overcommit_memory") == 2;
+    return counts_promises ? Commit::when_needed : Commit::at_once;
 }
 
 // A program may have locked all its future memory (mlockall). Memory that is mapped accessible is filled with pages at
