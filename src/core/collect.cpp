@@ -273,7 +273,7 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     if (int stopped = GcRoot::traverse(activation->gc_roots, visit, arg)) {
         return stopped;
     }
-    return interpreter::visit_frames(activation->state, activation->call, visit, arg);
+    return interpreter::visit_frames(activation->state, activation->state.call.get(), visit, arg);
 }
 
 int clear(PyObject* self) {

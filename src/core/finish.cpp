@@ -59,7 +59,8 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
 }
 
 // Switches from a finished greenlet to `target` and never returns. Takes over a reference to `target`.
-[[noreturn]] inline void leave(Thread& thread, PyGreenlet* self, PyGreenlet* target, void* payload) {
+template <class Payload>
+[[noreturn]] inline void leave(Thread& thread, PyGreenlet* self, PyGreenlet* target, Payload&& payload) {
     Activation& activation = *self->pimpl->activation;
     {
         interpreter::ObjectLock lock(as_object(self));  // as in activate()
@@ -74,7 +75,7 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
     thread.finished_activation = &activation;
     thread.origin = thread.current;
     thread.current = target;
-    exchange(*self->pimpl, activation, *target->pimpl, payload, thread.thread_state);
+    exchange(thread, *self->pimpl, activation, *target->pimpl, payload);
     __builtin_unreachable();
 }
 
@@ -102,7 +103,10 @@ PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool 
     if (!starts) {
         start = Start{};  // releases that of a greenlet that could not be started
     }
-    leave(thread, self, target, starts ? static_cast<void*>(&start) : result.release());
+    if (starts) {
+        leave(thread, self, target, start);
+    }
+    leave(thread, self, target, result.release());
 }
 
 }  // namespace core

@@ -12,8 +12,8 @@
 #pragma once
 
 #include "core/module_state.hpp"
-#include "interpreter/frames/call_in_progress.hpp"
 #include "interpreter/state.hpp"
+#include "interpreter/threading/critical_sections.hpp"
 #include "interpreter/threading/lock.hpp"
 #include "interpreter/threading/shared_value.hpp"
 #include "stackful/context.hpp"
@@ -33,12 +33,10 @@ struct Coroutine;
 class GcRoot;
 
 // The execution of an active greenlet. It lies in the shared page of the greenlet's slot (stackful/stack.hpp), that of
-// a main greenlet in the Thread. The fields that a switch uses come first and take two cache lines.
+// a main greenlet in the Thread. The fields that a switch uses come first.
 struct alignas(64) Activation {
-    Coroutine* awaited;  // the coroutine that it waits for, or nullptr (core/coroutine/coroutine.hpp)
-    // The call that suspended it.
-    [[no_unique_address]] interpreter::CallInProgress call;
     interpreter::State state;  // its fields of the thread state, while suspended
+    Coroutine* awaited;        // the coroutine that it waits for, if `state.awaits` (core/coroutine/coroutine.hpp)
     stackful::Slot* slot;      // nullptr for a main greenlet
     PyGreenlet* greenlet;      // borrowed
     Activation* previous;      // the other active greenlets of the thread
@@ -47,7 +45,14 @@ struct alignas(64) Activation {
     PyObject* run;               // the callable that it runs; owned by its stack
     PyObject* const* arguments;  // of that; owned by its stack
     Py_ssize_t argument_count;
+    [[no_unique_address]] interpreter::CriticalSections critical_sections;
     std::size_t bodies;  // how many bodies of coroutines have it as their resumer
+
+    // From now on it waits for a coroutine, or for none.
+    void await(Coroutine* coroutine) noexcept {
+        awaited = coroutine;
+        state.awaits = coroutine != nullptr;
+    }
 };
 
 // The activation that lies on a slot in use.

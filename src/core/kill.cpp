@@ -201,7 +201,7 @@ void abandon(PyGreenlet* g) noexcept {
     PyObject* context = std::exchange(activation->state.context, nullptr);
     Py_XDECREF(interpreter::SharedReference(as_object(g), greenlet.context).exchange(context));
     Py_XDECREF(take_resumer(g));
-    interpreter::abandon_frames(activation->state, activation->call);
+    interpreter::abandon_frames(activation->state, activation->state.call.get());
     GcRoot::release(activation->gc_roots);
     Py_XDECREF(activation->run);
     for (Py_ssize_t i = activation->argument_count; i > 0; --i) {

@@ -27,8 +27,8 @@ Preparation prepare_start(Thread& thread, PyGreenlet* g, const Message& message,
 
 // Switches to a greenlet that was prepared.
 inline PyObject* launch(Thread& thread, Reference target, Start& start, interpreter::CallInProgress call) {
-    thread.current->pimpl->activation->awaited = as_greenlet(target.get())->pimpl->coroutine;
-    return resume(thread, std::move(target), &start, call);
+    thread.current->pimpl->activation->await(as_greenlet(target.get())->pimpl->coroutine);
+    return suspend(thread, std::move(target), start, call);
 }
 
 }  // namespace core

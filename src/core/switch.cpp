@@ -60,7 +60,7 @@ PyObject* switch_to(Reference target, const Message& message, interpreter::CallI
             if (next == thread->current) {
                 return thread->tracer != nullptr ? trace(*thread, next, next, value) : value;
             }
-            return resume(*thread, std::move(target), value, call);
+            return suspend(*thread, std::move(target), value, call);
         }
         if (!is_started(next)) {
             Start start;

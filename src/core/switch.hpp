@@ -5,13 +5,13 @@
 //     module/greenlet/switch.cpp  greenlet_switch     greenlet.switch(...) as CPython calls it
 //     core/switch.cpp             switch_to           if the switch is not plain: finds the target, starts it
 //     core/transfer.cpp           transfer            a plain switch comes here at once
-//     core/transfer.hpp           resume              the other greenlet becomes the current one
-//     core/transfer.cpp           exchange            the only place where stacks are exchanged
+//     core/transfer.hpp           suspend             the other greenlet becomes the current one
+//     core/transfer.hpp           exchange            the only place where stacks are exchanged
 //     interpreter/state.hpp       State::exchange     exchanges the fields of the thread state
-//     stackful/context.hpp        switch_to           tells the sanitizers and Valgrind
-//     stackful/arch/x86_64.S      stackful_switch     saves registers, loads registers
-//     core/transfer.hpp           resumed             on the other stack
-//     core/transfer.hpp           arrive              the other greenlet: traces, releases the first one
+//     stackful/context.hpp        switch_arriving     tells the sanitizers and Valgrind
+//     stackful/arch/x86_64.S      stackful_switch_arriving    saves registers, loads registers
+//     core/transfer.cpp           resumed             on the other stack, before the other greenlet's call returns
+//     core/transfer.hpp           arrive              traces, releases the first greenlet
 //
 // An exception crosses in the thread state, where CPython keeps the one in flight; the value is nullptr then.
 

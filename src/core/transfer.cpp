@@ -6,13 +6,6 @@
 
 namespace core {
 
-[[gnu::noinline]] void* exchange(Greenlet& from, Activation& from_activation, Greenlet& to, void* payload,
-                                 PyThreadState* ts) {
-    interpreter::State::exchange(ts, from_activation.state, to.activation->state);
-    auto leaving = from.phase == Phase::finished ? stackful::Leaving::permanently : stackful::Leaving::temporarily;
-    return stackful::switch_to(from.execution, to.execution, payload, leaving);
-}
-
 [[gnu::noinline]] PyObject* trace(Thread& thread, PyGreenlet* origin, PyGreenlet* target, PyObject* value) {
     interpreter::PendingException in_flight;
     ModuleState& module = *thread.module;
@@ -34,29 +27,36 @@ namespace core {
     return value;
 }
 
-[[gnu::noinline]] PyObject* arrive_awaiting(Thread& thread, Activation& self, PyObject* value) {
+namespace {
+
+// For a greenlet that waits for a coroutine.
+[[gnu::noinline]] PyObject* resumed_otherwise(Thread& thread, Activation& self, PyObject* value) {
     Coroutine& coroutine = *self.awaited;
     bool was_in_ring = stop_waiting_in_ring(coroutine, thread);
-    self.awaited = nullptr;
+    self.state.awaits = false;
     interpreter::adapt_frames(thread.thread_state, self.state, thread.module->restart_events);
     return awaited_otherwise(coroutine, thread, arrive(thread, value), was_in_ring);
 }
 
+}  // namespace
+
+PyObject* resumed(Thread& thread, Activation& self, PyObject* value) {
+    stackful::arrived(self.greenlet->pimpl->execution);
+    self.critical_sections.resume(thread.thread_state);
+    if (self.state.awaits) {
+        return resumed_otherwise(thread, self, value);
+    }
+    interpreter::adapt_frames(thread.thread_state, self.state, thread.module->restart_events);
+    return arrive(thread, value);
+}
+
 PyObject* transfer(Thread& thread, PyGreenlet* target, PyObject* value, interpreter::CallInProgress call) noexcept {
-    return resume(thread, Reference::to(as_object(target)), value, call);
+    return suspend(thread, Reference::to(as_object(target)), value, call);
 }
 
-PyObject* transfer_reference(Thread& thread, PyGreenlet* target, PyObject* value,
-                             interpreter::CallInProgress call) noexcept {
-    return resume(thread, Reference::steal(as_object(target)), value, call);
+PyObject* transfer_by_jump(Thread& thread, PyGreenlet* target, PyObject* value,
+                           interpreter::CallInProgress call) noexcept {
+    return suspend<stackful::Returning::by_jump>(thread, Reference::steal(as_object(target)), value, call);
 }
-
-#ifdef GREENLET_TRANSFER_JUMPING
-extern "C" [[gnu::used, gnu::visibility("hidden")]] PyObject* core_transfer(Thread& thread, PyGreenlet* target,
-                                                                            PyObject* value,
-                                                                            interpreter::CallInProgress call) noexcept {
-    return transfer_reference(thread, target, value, call);
-}
-#endif
 
 }  // namespace core

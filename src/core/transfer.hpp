@@ -3,33 +3,24 @@
 
 #pragma once
 
+#include <type_traits>
+
 #include "core/greenlet.hpp"
 #include "core/reference.hpp"
 #include "core/thread.hpp"
-#include "interpreter/frames/monitoring.hpp"
 #include "interpreter/thread_state.hpp"
-#include "interpreter/threading/critical_sections.hpp"
 
 namespace core {
+
+struct Start;
 
 // Switches to a suspended greenlet of the running thread. Takes over the value; returns what the caller is resumed
 // with.
 PyObject* transfer(Thread& thread, PyGreenlet* target, PyObject* value, interpreter::CallInProgress call) noexcept;
 
-// The same; takes over the reference to the target too.
-PyObject* transfer_reference(Thread& thread, PyGreenlet* target, PyObject* value,
-                             interpreter::CallInProgress call) noexcept;
-
-// The same, for functions that return its result at once (core/transfer_x86_64.S).
-#ifdef GREENLET_TRANSFER_JUMPING
-extern "C" PyObject* core_transfer_jumping(Thread& thread, PyGreenlet* target, PyObject* value,
-                                           interpreter::CallInProgress call) noexcept;
-#else
-inline PyObject* core_transfer_jumping(Thread& thread, PyGreenlet* target, PyObject* value,
-                                       interpreter::CallInProgress call) noexcept {
-    return transfer_reference(thread, target, value, call);
-}
-#endif
+// The same, for a coroutine's body and its resumer, which take turns. Takes over the reference to the target too.
+PyObject* transfer_by_jump(Thread& thread, PyGreenlet* target, PyObject* value,
+                           interpreter::CallInProgress call) noexcept;
 
 // True if `g` is a suspended greenlet of the running thread and nothing else is to be done.
 inline bool is_plain_switch(PyGreenlet* g) noexcept {
@@ -40,12 +31,13 @@ inline bool is_plain_switch(PyGreenlet* g) noexcept {
 
 // --- for start and finish --------------------------------------------------------------------------------------------
 
-// Exchanges the stacks. Returns what is passed to the caller when it is resumed. Never returns if `from` has finished.
-void* exchange(Greenlet& from, Activation& from_activation, Greenlet& to, void* payload, PyThreadState* ts);
-
 // Calls the trace function after a switch. Takes over the value and returns it. nullptr with the trace function's
 // exception, which also unsets it.
 PyObject* trace(Thread& thread, PyGreenlet* origin, PyGreenlet* target, PyObject* value);
+
+inline stackful::Leaving leaving(const Greenlet& from) noexcept {
+    return from.phase == Phase::finished ? stackful::Leaving::permanently : stackful::Leaving::temporarily;
+}
 
 // What each greenlet does first when it is resumed or started. Takes over the value and returns it, or nullptr with an
 // exception.
@@ -68,32 +60,47 @@ inline void set_current(Thread& thread, Reference target) {
     thread.current = as_greenlet(target.release());
 }
 
-// arrive(), for a greenlet that waits for a coroutine.
-PyObject* arrive_awaiting(Thread& thread, Activation& self, PyObject* value);
+// What an active greenlet does first when it is resumed. Takes over the value. What it returns is what the call returns
+// that suspended the greenlet.
+PyObject* resumed(Thread& thread, Activation& self, PyObject* value);
 
-// What the switch function of a resumed greenlet returns.
-inline PyObject* resumed(Thread& thread, Activation& self, void* received) {
-    auto* value = static_cast<PyObject*>(received);
-    if (self.awaited != nullptr) {
-        return arrive_awaiting(thread, self, value);
-    }
-    interpreter::adapt_frames(thread.thread_state, self.state, thread.module->restart_events);
-    return arrive(thread, value);
+// Exchanges the stacks, and what the thread state has of each greenlet. `to` is active, and is resumed() with the
+// value. Returns what `from` is resumed with. Never returns if that has finished.
+template <stackful::Returning returning = stackful::Returning::by_ret>
+[[gnu::always_inline]] inline PyObject* exchange(Thread& thread, Greenlet& from, Activation& from_activation,
+                                                 Greenlet& to, PyObject* value) {
+    Activation& to_activation = *to.activation;
+    interpreter::State::exchange(thread.thread_state, from_activation.state, to_activation.state);
+    auto arrival = [](void* t, void* self, void* received) -> void* {
+        return resumed(*static_cast<Thread*>(t), *static_cast<Activation*>(self), static_cast<PyObject*>(received));
+    };
+    return static_cast<PyObject*>(stackful::switch_arriving<returning>(from.execution, to.execution, arrival, &thread,
+                                                                       &to_activation, value, leaving(from)));
 }
 
-// Suspends the current greenlet and resumes `target`. `payload`: the value for an active one, the Start for a prepared
-// one.
-inline PyObject* resume(Thread& thread, Reference target, void* payload, interpreter::CallInProgress call) {
-    interpreter::CriticalSections critical_sections;
-    critical_sections.suspend(thread.thread_state);
+// The same, for a `to` that begins with what was prepared.
+[[gnu::always_inline]] inline PyObject* exchange(Thread& thread, Greenlet& from, Activation& from_activation,
+                                                 Greenlet& to, Start& start) {
+    interpreter::State::exchange(thread.thread_state, from_activation.state, to.activation->state);
+    return static_cast<PyObject*>(stackful::begin_arriving(from.execution, to.execution, &start, leaving(from)));
+}
+
+// Suspends the current greenlet. Resumes `target` with a value, or begins it with a Start.
+template <stackful::Returning returning = stackful::Returning::by_ret, class Payload>
+[[gnu::always_inline]] inline PyObject* suspend(Thread& thread, Reference target, Payload&& payload,
+                                                interpreter::CallInProgress call) {
     Greenlet& from = *thread.current->pimpl;
     Activation& activation = *from.activation;
-    activation.call = call;
+    activation.critical_sections.suspend(thread.thread_state);
+    activation.state.call.set(call);
     Greenlet& to = *as_greenlet(target.get())->pimpl;
     set_current(thread, std::move(target));
-    void* received = exchange(from, activation, to, payload, thread.thread_state);
-    critical_sections.resume(thread.thread_state);
-    return resumed(thread, activation, received);
+    if constexpr (std::is_same_v<std::remove_reference_t<Payload>, Start>) {
+        return exchange(thread, from, activation, to, payload);
+    }
+    else {
+        return exchange<returning>(thread, from, activation, to, payload);
+    }
 }
 
 }  // namespace core

@@ -12,22 +12,27 @@
 
 #pragma once
 
+#include <cstdint>
 #include <new>
 
+#include "interpreter/frames/call_in_progress.hpp"
 #include "interpreter/frames/link.hpp"
 #include "interpreter/versions/calls.hpp"
 #include "interpreter/versions/cpython.hpp"
 
 namespace interpreter {
 
-// The fields are in the order of use, so that a switch touches as few cache lines as it can.
+// What a switch uses comes first. Up to 3.13 that fills one cache line.
 struct State {
     Calls calls;
     _PyErr_StackItem* exc_info;      // innermost `except` block; may point into a generator
     PyObject* context;               // owned contextvars.Context; nullptr until one is needed
     _PyStackChunk* datastack_chunk;  // where Python frames are pushed, growing up
     PyObject** datastack_top;
-    PyObject** datastack_limit;
+    [[no_unique_address]] SavedCall call;  // that suspended the greenlet
+    bool awaits;                           // the client's: its greenlet waits for another one's value
+    bool has_occasional;                   // some of the C stack's occasional fields are set
+    std::uint32_t datastack_size;          // of the chunk, in units of 16 bytes
     CStack c_stack;
     _PyErr_StackItem exception_base;  // the outermost `except` block of a greenlet with a stack of its own
 #if PY_VERSION_HEX >= 0x030F0000
@@ -42,18 +47,31 @@ struct State {
         from.context = ts->context;
         from.datastack_chunk = ts->datastack_chunk;
         from.datastack_top = ts->datastack_top;
-        from.datastack_limit = ts->datastack_limit;
-        from.c_stack.save(ts);
+        from.datastack_size = static_cast<std::uint32_t>(
+            (address(ts->datastack_limit) - address(ts->datastack_chunk)) >> datastack_unit);
+        if (from.c_stack.save(ts)) [[unlikely]] {
+            from.has_occasional = true;
+        }
+        if (to.has_occasional) [[unlikely]] {
+            to.has_occasional = false;
+            to.c_stack.load_occasional(ts);
+        }
         to.calls.load(ts);
         ts->exc_info = to.exc_info;
         if (from.context != to.context) {
             ts->context = to.context;
             ts->context_ver++;  // context variables cache their value against this
         }
-        ts->datastack_chunk = to.datastack_chunk;
-        ts->datastack_top = to.datastack_top;
-        ts->datastack_limit = to.datastack_limit;
+        to.load_data_stack(ts);
         to.c_stack.load(ts);
+    }
+
+    // The data stack: its innermost chunk, and where the unused part of that begins and ends.
+    void load_data_stack(PyThreadState* ts) const noexcept {
+        ts->datastack_chunk = datastack_chunk;
+        ts->datastack_top = datastack_top;
+        ts->datastack_limit = reinterpret_cast<PyObject**>(address(datastack_chunk) +
+                                                           (std::uintptr_t{datastack_size} << datastack_unit));
     }
 
     StackLimit stack_limit() const noexcept { return StackLimit::of(calls, c_stack); }
@@ -84,7 +102,7 @@ struct State {
         datastack_chunk->size = static_cast<std::size_t>(chunk_end - chunk);
         datastack_chunk->top = 0;
         datastack_top = &datastack_chunk->data[1];
-        datastack_limit = reinterpret_cast<PyObject**>(chunk_end);
+        datastack_size = static_cast<std::uint32_t>(datastack_chunk->size >> datastack_unit);
 #if PY_VERSION_HEX >= 0x030F0000
         events_version = 0;
 #endif
@@ -92,11 +110,7 @@ struct State {
 
     // For the state of a main greenlet, when the thread state is about to be freed while another greenlet runs: puts
     // the data stack back that CPython has to free.
-    void return_data_stack(PyThreadState* ts) const noexcept {
-        ts->datastack_chunk = datastack_chunk;
-        ts->datastack_top = datastack_top;
-        ts->datastack_limit = datastack_limit;
-    }
+    void return_data_stack(PyThreadState* ts) const noexcept { load_data_stack(ts); }
 
     // For a greenlet that begins: counts its calls on top of those of the running one, and makes a link outside its
     // frames, at `place`.
@@ -152,6 +166,11 @@ struct State {
             ts->context = nullptr;
         }
     }
+
+private:
+    static constexpr int datastack_unit = 4;  // as a power of two
+
+    static std::uintptr_t address(const void* pointer) noexcept { return reinterpret_cast<std::uintptr_t>(pointer); }
 };
 
 // True if at the end of a greenlet the thread state holds anything for it, except its context: a handled exception, or

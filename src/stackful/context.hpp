@@ -58,6 +58,9 @@ using Function = void* (*)(void* argument);
 // The first function of a stack. It gets the value that the first switch to it transfers, and never returns.
 using EntryPoint = void (*)(void* transfer);
 
+// What an execution may do first when it is resumed. It gets two pointers and the value from the one that resumes it.
+using Arrival = void* (*)(void* x, void* y, void* transfer);
+
 // A suspended execution. Without meaning while the execution runs.
 struct Context {
     void* stack_pointer = nullptr;  // where its registers are saved, on its own stack
@@ -67,7 +70,17 @@ extern "C" {
 
 // Suspends the caller into `*from` and resumes `to`. Returns when the caller is resumed, with the value that is
 // transferred then.
-void* stackful_switch(Context* from, Context to, void* transfer) noexcept;
+void* stackful_switch(Context* from, Context to, void* transfer);
+
+// The same, for an execution that has begun; but there, the call that suspended it returns what
+// arrival(x, y, transfer) returns. `arrival` runs on its stack. The call may be of any of the three functions.
+void* stackful_switch_arriving(void* x, void* y, void* transfer, Context* from, Context to, Arrival arrival);
+
+// The same, with a jump in place of the return from that call. The processor predicts it if the two executions were
+// suspended in different places, and takes turns; but the returns that follow are predicted wrong.
+#ifdef STACKFUL_HAS_JUMP
+void* stackful_switch_arriving_by_jump(void* x, void* y, void* transfer, Context* from, Context to, Arrival arrival);
+#endif
 
 // The stack pointer for make_context().
 void* stackful_make_context(void* stack_base, EntryPoint entry) noexcept;
@@ -105,12 +118,38 @@ inline void prepare(Execution& execution, std::byte* low, std::byte* base, Entry
 // Suspends `from`, the running execution, and resumes `to`. Returns the value that is transferred when `from` is
 // resumed.
 [[gnu::always_inline]] inline void* switch_to(Execution& from, Execution& to, void* transfer,
-                                              Leaving leaving = Leaving::temporarily) noexcept {
+                                              Leaving leaving = Leaving::temporarily) {
     from.fiber.leave(to.fiber, leaving == Leaving::permanently);
     void* received = stackful_switch(&from.context, to.context, transfer);
     from.fiber.resumed();
     return received;
 }
+
+// How the execution that is resumed returns to its caller.
+enum class Returning { by_ret, by_jump };
+
+// The switches of a program whose executions have something to do whenever they are resumed: what `arrival` does. A
+// caller that has nothing to do afterwards needs no frame on its stack meanwhile. `arrival` must first call arrived().
+template <Returning returning = Returning::by_ret>
+[[gnu::always_inline]] inline void* switch_arriving(Execution& from, Execution& to, Arrival arrival, void* x, void* y,
+                                                    void* transfer, Leaving leaving = Leaving::temporarily) {
+    from.fiber.leave(to.fiber, leaving == Leaving::permanently);
+#ifdef STACKFUL_HAS_JUMP
+    if constexpr (returning == Returning::by_jump) {
+        return stackful_switch_arriving_by_jump(x, y, transfer, &from.context, to.context, arrival);
+    }
+#endif
+    return stackful_switch_arriving(x, y, transfer, &from.context, to.context, arrival);
+}
+
+// The same, to an execution that has not begun.
+[[gnu::always_inline]] inline void* begin_arriving(Execution& from, Execution& to, void* transfer,
+                                                   Leaving leaving = Leaving::temporarily) {
+    from.fiber.leave(to.fiber, leaving == Leaving::permanently);
+    return stackful_switch(&from.context, to.context, transfer);
+}
+
+[[gnu::always_inline]] inline void arrived(Execution& resumed) noexcept { resumed.fiber.resumed(); }
 
 // The last thing an execution does: it never runs again.
 [[noreturn, gnu::always_inline]] inline void finish(Execution& from, Execution& to, void* transfer) noexcept {

@@ -42,7 +42,7 @@ FLOORS = {
         "module_state|layer|reference|raise",
         "greenlet|notes|thread|parent|settings|gc_root|message",
         "describe|shortage|overflow|create",
-        "coroutine/cycle_detector|coroutine/hooks|transfer|transfer_x86_64",
+        "coroutine/cycle_detector|coroutine/hooks|transfer",
         "start|finish",
         "kill",
         "switch|collect|coroutine/coroutine|thread_stack|thread_end",

@@ -117,9 +117,9 @@ inline PyObject* switch_for_value(Coroutine& coroutine, PyThreadState* thread_st
     }
     coroutine.state = State::running;
     Activation& resumer = *thread.current->pimpl->activation;
-    resumer.awaited = &coroutine;
+    resumer.await(&coroutine);
     resumer.bodies += 1;
-    return core_transfer_jumping(thread, yielder, value, {});
+    return transfer_by_jump(thread, yielder, value, {});
 }
 
 [[gnu::noinline]] PyObject* resume_slowly(Coroutine& coroutine, PyThreadState* thread_state, PyObject* value,
@@ -219,8 +219,8 @@ PyObject* yield_value(Coroutine& coroutine, Thread& thread, PyObject* value,
         coroutine.yielder = as_greenlet(Py_NewRef(as_object(thread.current)));
     }
     coroutine.state = State::suspended;
-    awaiting.awaited = nullptr;
-    return core_transfer_jumping(thread, resumer, value, call);
+    awaiting.state.awaits = false;
+    return transfer_by_jump(thread, resumer, value, call);
 }
 
 namespace {

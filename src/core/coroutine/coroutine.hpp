@@ -18,10 +18,10 @@
 // A suspended body refers to no other greenlet. When the object that owns the coroutine goes, GeneratorExit is raised
 // in the body.
 //
-// A processor predicts the place that a function returns to from the place of its call. A value takes two switches, and
-// after them the prediction would be wrong for each function that returns before the interpreter goes on. So only one
-// function switches, core_transfer_jumping(): every other switch function tail-calls it, and it jumps instead of
-// returning. It finds rare work after the switch through Activation::awaited.
+// A processor predicts the place that a function returns to from the place of its call. A body and its resumer are
+// suspended in different places, so the prediction would be wrong at each switch. Hence transfer_by_jump(): a jump is
+// predicted from where it went before. Rare work after a switch is found through State::awaits, not by code after the
+// call.
 //
 // A greenlet that the body started may yield in the body's place. Then it is suspended, and resumed next, instead of
 // the body.

@@ -38,7 +38,7 @@ void replace_stop_iteration(const char* name) {
 // The body that a greenlet waits for, or nullptr.
 const PyGreenlet* awaited_body(const PyGreenlet* g) noexcept {
     const Activation* activation = g->pimpl->activation;
-    const Coroutine* coroutine = activation != nullptr ? activation->awaited : nullptr;
+    const Coroutine* coroutine = activation != nullptr && activation->state.awaits ? activation->awaited : nullptr;
     return coroutine != nullptr && coroutine->state == State::running ? coroutine->body : nullptr;
 }
 
@@ -91,7 +91,7 @@ bool stop_waiting_in_ring(Coroutine& coroutine, Thread& thread) noexcept {
         return false;
     }
     Greenlet& body = *coroutine.body->pimpl;
-    thread.current->pimpl->activation->awaited = nullptr;
+    thread.current->pimpl->activation->state.awaits = false;
     coroutine.state = State::suspended;
     body.activation->state.unnest();
     Py_XDECREF(take_resumer(coroutine.body));  // the running one
@@ -103,7 +103,7 @@ PyObject* awaited_otherwise(Coroutine& coroutine, Thread& thread, PyObject* valu
         return raise_ring(coroutine, thread, value);
     }
     if (waits_for(coroutine, thread)) {
-        thread.current->pimpl->activation->awaited = &coroutine;
+        thread.current->pimpl->activation->await(&coroutine);
         return stop_waiting_in_ring(coroutine, thread) ? raise_ring(coroutine, thread, value)
                                                        : transfer(thread, coroutine.body, value, {});
     }

@@ -6,6 +6,8 @@
 
 #pragma once
 
+#include <cstdint>
+
 #include "interpreter/versions/cpython.hpp"
 
 namespace interpreter {
@@ -14,11 +16,35 @@ namespace interpreter {
 
 struct CallInProgress {
     PyObject* const* arguments = nullptr;  // positional ones, then the values of keywords; nullptr if not known
-    Py_ssize_t count = 0;
+    std::size_t count = 0;                 // SavedCall has room for 65,535; where there are more, they are not known
 
     CallInProgress() noexcept = default;
-    CallInProgress(PyObject* const* args, Py_ssize_t positional, PyObject* names) noexcept
-        : arguments(args), count(positional + (names != nullptr ? PyTuple_GET_SIZE(names) : 0)) {}
+    CallInProgress(PyObject* const* args, Py_ssize_t positional, PyObject* names) noexcept {
+        Py_ssize_t all = positional + (names != nullptr ? PyTuple_GET_SIZE(names) : 0);
+        if (all <= UINT16_MAX) [[likely]] {
+            arguments = args;
+            count = static_cast<std::size_t>(all);
+        }
+    }
+};
+
+// The same in less memory.
+class SavedCall {
+public:
+    void set(CallInProgress call) noexcept {
+        arguments_ = call.arguments;
+        count_ = static_cast<std::uint16_t>(call.count);
+    }
+    CallInProgress get() const noexcept {
+        CallInProgress call;
+        call.arguments = arguments_;
+        call.count = count_;
+        return call;
+    }
+
+private:
+    PyObject* const* arguments_ = nullptr;
+    std::uint16_t count_ = 0;
 };
 
 #else
@@ -26,6 +52,12 @@ struct CallInProgress {
 struct CallInProgress {
     CallInProgress() noexcept = default;
     CallInProgress(PyObject* const*, Py_ssize_t, PyObject*) noexcept {}
+};
+
+class SavedCall {
+public:
+    void set(CallInProgress) noexcept {}
+    CallInProgress get() const noexcept { return {}; }
 };
 
 #endif

@@ -28,7 +28,9 @@ inline Py_ssize_t values_up_to_arguments(const Frame* frame, const CallInProgres
     PyObject* const* bottom = frame->localsplus + code->co_nlocalsplus;
     PyObject* const* end = call.arguments + call.count;
     bool on_stack = call.arguments > bottom && end <= bottom + code->co_stacksize;
-    return on_stack && _Py_OPARG(current_instruction(frame)) == call.count ? end - frame->localsplus : -1;
+    return on_stack && static_cast<std::size_t>(_Py_OPARG(current_instruction(frame))) == call.count
+               ? end - frame->localsplus
+               : -1;
 }
 
 inline Py_ssize_t owned_values(const Frame* frame, const Frame* callee, const CallInProgress& call) noexcept {

@@ -21,31 +21,30 @@ struct Nesting {
     int trash;     // container deallocations in progress
     int headroom;  // 3.11: exceptions being made; a recursion error meanwhile ends the process
 
-    void save(PyThreadState* ts) noexcept {
+    // True if any of them was.
+    bool save(PyThreadState* ts) noexcept {
 #if PY_VERSION_HEX >= 0x030C0000
-        if (ts->trash.delete_nesting != 0) [[unlikely]] {
-            trash = std::exchange(ts->trash.delete_nesting, 0);
+        if (ts->trash.delete_nesting == 0) [[likely]] {
+            return false;
         }
+        trash = std::exchange(ts->trash.delete_nesting, 0);
 #else
-        if ((ts->trash_delete_nesting | ts->recursion_headroom) != 0) [[unlikely]] {
-            asm volatile("" ::: "memory");  // reads them again, because a switch has no register to keep them in
-            trash = std::exchange(ts->trash_delete_nesting, 0);
-            headroom = std::exchange(ts->recursion_headroom, 0);
+        if ((ts->trash_delete_nesting | ts->recursion_headroom) == 0) [[likely]] {
+            return false;
         }
+        asm volatile("" ::: "memory");  // reads them again, because a switch has no register to keep them in
+        trash = std::exchange(ts->trash_delete_nesting, 0);
+        headroom = std::exchange(ts->recursion_headroom, 0);
 #endif
+        return true;
     }
 
     void load(PyThreadState* ts) noexcept {
 #if PY_VERSION_HEX >= 0x030C0000
-        if (trash != 0) [[unlikely]] {
-            ts->trash.delete_nesting = std::exchange(trash, 0);
-        }
+        ts->trash.delete_nesting = std::exchange(trash, 0);
 #else
-        if ((trash | headroom) != 0) [[unlikely]] {
-            asm volatile("" ::: "memory");
-            ts->trash_delete_nesting = std::exchange(trash, 0);
-            ts->recursion_headroom = std::exchange(headroom, 0);
-        }
+        ts->trash_delete_nesting = std::exchange(trash, 0);
+        ts->recursion_headroom = std::exchange(headroom, 0);
 #endif
     }
 };
@@ -109,8 +108,9 @@ struct CStack {
     Nesting nesting;
     _PyCFrame first;  // the record that the greenlet begins with
 
-    void save(PyThreadState* ts) noexcept { nesting.save(ts); }
-    void load(PyThreadState* ts) noexcept { nesting.load(ts); }
+    bool save(PyThreadState* ts) noexcept { return nesting.save(ts); }
+    void load_occasional(PyThreadState* ts) noexcept { nesting.load(ts); }
+    void load(PyThreadState*) noexcept {}
     void abandon() noexcept {}
 };
 

@@ -33,7 +33,10 @@ struct Calls : CurrentFrame {
     }
 };
 
-using CStack = Occasional;
+struct CStack : Occasional {
+    bool save(PyThreadState* ts) noexcept { return save_occasional(ts); }
+    void load(PyThreadState*) noexcept {}
+};
 
 // How much C stack the interpreter believes there is. Exchanged when a greenlet calls a function on another stack.
 struct StackLimit {

@@ -56,7 +56,6 @@ static_assert(offsetof(_PyThreadStateImpl, c_stack_soft_limit) ==
 
 struct Calls : CurrentFrame {
     int depth;  // Python calls in progress
-
     void save(PyThreadState* ts) noexcept {
         frame = ts->current_frame;
         depth = depth_of(ts);
@@ -69,32 +68,29 @@ struct Calls : CurrentFrame {
 };
 
 // What belongs to a greenlet's C stack.
-struct CStack {
+struct CStack : Occasional {
     Limits limits;
-    Occasional occasional;
 #ifdef Py_GIL_DISABLED
     _PyCStackRef* refs;  // references that C functions on this stack hold
 #endif
 
-    void save(PyThreadState* ts) noexcept {
+    // True if an occasional field was set.
+    bool save(PyThreadState* ts) noexcept {
         if (limits.soft != reinterpret_cast<_PyThreadStateImpl*>(ts)->c_stack_soft_limit) [[unlikely]] {
             limits = Limits::of(ts);
         }
-        occasional.save(ts);
 #ifdef Py_GIL_DISABLED
         refs = reinterpret_cast<_PyThreadStateImpl*>(ts)->c_stack_refs;
 #endif
+        return save_occasional(ts);
     }
 
     void load(PyThreadState* ts) noexcept {
         limits.load(ts);
-        occasional.load(ts);
 #ifdef Py_GIL_DISABLED
         reinterpret_cast<_PyThreadStateImpl*>(ts)->c_stack_refs = refs;
 #endif
     }
-
-    void abandon() noexcept { occasional.abandon(); }
 };
 
 // How much C stack the interpreter believes there is. Exchanged when a greenlet calls a function on another stack.

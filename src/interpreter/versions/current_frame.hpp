@@ -21,18 +21,17 @@ struct Occasional {
     _PyExitData* jit_exit;  // where the trace returned to the interpreter
 #endif
 
-    void save(PyThreadState* ts) noexcept {
-        if (move(*ts, *this)) [[unlikely]] {
-            if constexpr (counts_executor) {
-                Py_XINCREF(executor);
-            }
+    // True if any of the fields was set.
+    bool save_occasional(PyThreadState* ts) noexcept {
+        bool any = move(*ts, *this);
+        if (any && counts_executor) [[unlikely]] {
+            Py_XINCREF(executor);
         }
+        return any;
     }
-    void load(PyThreadState* ts) noexcept {
-        if (move(*this, *ts)) [[unlikely]] {
-            if constexpr (counts_executor) {
-                Py_XDECREF(executor_of(*ts));  // frees nothing, because a thread runs it now
-            }
+    void load_occasional(PyThreadState* ts) noexcept {
+        if (move(*this, *ts) && counts_executor) {
+            Py_XDECREF(executor_of(*ts));  // frees nothing, because a thread runs it now
         }
     }
 

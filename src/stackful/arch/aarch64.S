@@ -50,15 +50,8 @@
 
         .text
 
-// void* stackful_switch(Context* from, Context to, void* transfer)
-//                       x0             x1          x2
-        .globl  stackful_switch
-        .hidden stackful_switch
-        .type   stackful_switch, %function
-        .p2align 6
-stackful_switch:
-        .cfi_startproc
-        hint    #34                             // bti c
+        // Stores the registers of the execution that leaves, but for FPCR.
+        .macro  save_registers
         stp     x29, x30, [sp, #-176]!
         .cfi_adjust_cfa_offset 176
         .cfi_rel_offset x29, 0
@@ -90,21 +83,11 @@ stackful_switch:
         stp     d14, d15, [sp, #144]
         .cfi_rel_offset d14, 144
         .cfi_rel_offset d15, 152
-        mrs     x3, fpcr
-        str     x3, [sp, #160]
+        .endm
 
-        mov     x4, sp
-        str     x4, [x0]
-        mov     sp, x1                          // from here on we are on the other stack
-
-        .globl  stackful_suspended
-        .hidden stackful_suspended
-stackful_suspended:
-        mov     x0, x2                          // the result of stackful_switch, or the argument of an entry function
-        ldr     x4, [sp, #160]
-        cmp     x3, x4
-        b.ne    2f
-1:      ldp     d14, d15, [sp, #144]
+        // Loads those of the execution that resumes.
+        .macro  load_registers
+        ldp     d14, d15, [sp, #144]
         ldp     d12, d13, [sp, #128]
         ldp     d10, d11, [sp, #112]
         ldp     d8, d9, [sp, #96]
@@ -136,12 +119,69 @@ stackful_suspended:
         .cfi_restore d13
         .cfi_restore d14
         .cfi_restore d15
+        .endm
+
+// void* stackful_switch(Context* from, Context to, void* transfer)
+//                       x0             x1          x2
+        .globl  stackful_switch
+        .hidden stackful_switch
+        .type   stackful_switch, %function
+        .p2align 6
+stackful_switch:
+        .cfi_startproc
+        hint    #34                             // bti c
+        save_registers
+        mrs     x3, fpcr
+        str     x3, [sp, #160]
+
+        mov     x4, sp
+        str     x4, [x0]
+        mov     sp, x1                          // from here on we are on the other stack
+
+        .globl  stackful_suspended
+        .hidden stackful_suspended
+stackful_suspended:
+        mov     x0, x2                          // the result of stackful_switch, or the argument of an entry function
+        ldr     x4, [sp, #160]
+        cmp     x3, x4
+        b.ne    2f
+1:      load_registers
         ret
         .cfi_restore_state
 2:      msr     fpcr, x4
         b       1b
         .cfi_endproc
         .size   stackful_switch, . - stackful_switch
+
+// Leaves the registers in which it got the arguments of `arrival` alone.
+//
+// void* stackful_switch_arriving(void* x, void* y, void* transfer, Context* from, Context to, Arrival arrival)
+//                                x0       x1       x2              x3             x4          x5
+        .globl  stackful_switch_arriving
+        .hidden stackful_switch_arriving
+        .type   stackful_switch_arriving, %function
+        .p2align 6
+stackful_switch_arriving:
+        .cfi_startproc
+        hint    #34                             // bti c
+        save_registers
+        mrs     x6, fpcr
+        str     x6, [sp, #160]
+
+        mov     x7, sp
+        str     x7, [x3]
+        mov     sp, x4                          // from here on we are on the other stack
+        ldr     x7, [sp, #160]
+        cmp     x6, x7
+        b.ne    2f
+1:      load_registers
+        mov     x16, x5                         // `bti c` allows a jump through x16
+        br      x16                             // to what returns to the other execution
+        .cfi_restore_state
+2:      msr     fpcr, x7
+        b       1b
+        .cfi_endproc
+        .size   stackful_switch_arriving, . - stackful_switch_arriving
 
 // void* stackful_make_context(void* stack_base, EntryPoint entry)
 //                             x0                x1

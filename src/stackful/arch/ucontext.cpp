@@ -39,7 +39,23 @@ struct Suspended {
     ucontext_t registers;
     void* transfer;    // the value that it is resumed with
     EntryPoint entry;  // if it has not begun
+    Arrival arrival;   // what it calls first when it is resumed, or nullptr
+    void* x;
+    void* y;
 };
+
+// Suspends the caller into `*from` as `self`, and resumes `other`.
+void exchange(Context* from, Suspended& self, Suspended& other) noexcept {
+    self.entry = nullptr;
+    self.registers.uc_stack = {};  // AddressSanitizer looks at it
+    from->stack_pointer = &self;
+    ::swapcontext(&self.registers, &other.registers);
+}
+
+// In the execution that was suspended as `self`, and has been resumed.
+void* arrive(const Suspended& self) {
+    return self.arrival != nullptr ? self.arrival(self.x, self.y, self.transfer) : self.transfer;
+}
 
 // makecontext passes ints, so the pointer comes in two.
 void begin(unsigned low_half, unsigned high_half) {
@@ -51,15 +67,25 @@ void begin(unsigned low_half, unsigned high_half) {
 
 }  // namespace
 
-extern "C" void* stackful_switch(Context* from, Context to, void* transfer) noexcept {
+extern "C" void* stackful_switch(Context* from, Context to, void* transfer) {
     Suspended self;
-    self.entry = nullptr;
-    self.registers.uc_stack = {};  // AddressSanitizer looks at it
-    from->stack_pointer = &self;
     auto* other = static_cast<Suspended*>(to.stack_pointer);
     other->transfer = transfer;
-    ::swapcontext(&self.registers, &other->registers);
-    return self.transfer;
+    other->arrival = nullptr;
+    exchange(from, self, *other);
+    return arrive(self);
+}
+
+extern "C" void* stackful_switch_arriving(void* x, void* y, void* transfer, Context* from, Context to,
+                                          Arrival arrival) {
+    Suspended self;
+    auto* other = static_cast<Suspended*>(to.stack_pointer);
+    other->transfer = transfer;
+    other->arrival = arrival;
+    other->x = x;
+    other->y = y;
+    exchange(from, self, *other);
+    return arrive(self);
 }
 
 extern "C" void* stackful_make_context(void* stack_base, EntryPoint entry) noexcept {

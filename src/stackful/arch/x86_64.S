@@ -71,15 +71,8 @@
 
         .text
 
-// void* stackful_switch(Context* from, Context to, void* transfer)
-//                       rdi            rsi         rdx
-        .globl  stackful_switch
-        .hidden stackful_switch
-        .type   stackful_switch, @function
-        .p2align 6
-stackful_switch:
-        .cfi_startproc
-        endbr64
+        // Pushes the registers and the control words of the execution that leaves.
+        .macro  save_registers
         pushq   %rbp
         .cfi_adjust_cfa_offset 8
         .cfi_rel_offset %rbp, 0
@@ -102,22 +95,11 @@ stackful_switch:
         .cfi_adjust_cfa_offset 8
         stmxcsr (%rsp)
         fnstcw  4(%rsp)
+        .endm
 
-        movzwl  4(%rsp), %ecx                   // our x87 control word
-        movq    56(%rsp), %r8                   // our return address
-        movq    %rsp, (%rdi)
-        movq    %rsi, %rsp                      // from here on we are on the other stack
-
-        .globl  stackful_suspended
-        .hidden stackful_suspended
-stackful_suspended:
-        movq    56(%rsp), %r9                   // its return address
-        movq    %rdx, %rax                      // the result of stackful_switch,
-        movq    %rdx, %rdi                      // or the argument of an entry function
-        ldmxcsr (%rsp)
-        cmpw    4(%rsp), %cx
-        jne     3f
-1:      movq    8(%rsp), %r15
+        // Pops those of the execution that resumes, but for the control words.
+        .macro  load_registers
+        movq    8(%rsp), %r15
         movq    16(%rsp), %r14
         movq    24(%rsp), %r13
         movq    32(%rsp), %r12
@@ -132,6 +114,33 @@ stackful_suspended:
         .cfi_restore %r12
         .cfi_restore %rbx
         .cfi_restore %rbp
+        .endm
+
+// void* stackful_switch(Context* from, Context to, void* transfer)
+//                       rdi            rsi         rdx
+        .globl  stackful_switch
+        .hidden stackful_switch
+        .type   stackful_switch, @function
+        .p2align 6
+stackful_switch:
+        .cfi_startproc
+        endbr64
+        save_registers
+        movzwl  4(%rsp), %ecx                   // our x87 control word
+        movq    56(%rsp), %r8                   // our return address
+        movq    %rsp, (%rdi)
+        movq    %rsi, %rsp                      // from here on we are on the other stack
+
+        .globl  stackful_suspended
+        .hidden stackful_suspended
+stackful_suspended:
+        movq    56(%rsp), %r9                   // its return address
+        movq    %rdx, %rax                      // the result of stackful_switch,
+        movq    %rdx, %rdi                      // or the argument of an entry function
+        ldmxcsr (%rsp)
+        cmpw    4(%rsp), %cx
+        jne     3f
+1:      load_registers
         cmpq    %r8, %r9
         jne     2f
         ret
@@ -144,6 +153,62 @@ stackful_suspended:
         jmp     1b
         .cfi_endproc
         .size   stackful_switch, . - stackful_switch
+
+// The other two switches leave the registers in which they got the arguments of `arrival` alone.
+//
+// void* stackful_switch_arriving(void* x, void* y, void* transfer, Context* from, Context to, Arrival arrival)
+//                                rdi      rsi      rdx             rcx            r8          r9
+        .globl  stackful_switch_arriving
+        .hidden stackful_switch_arriving
+        .type   stackful_switch_arriving, @function
+        .p2align 6
+stackful_switch_arriving:
+        .cfi_startproc
+        endbr64
+        save_registers
+        movzwl  4(%rsp), %eax                   // our x87 control word
+        movq    %rsp, (%rcx)
+        movq    %r8, %rsp                       // from here on we are on the other stack
+        ldmxcsr (%rsp)
+        cmpw    4(%rsp), %ax
+        jne     3f
+1:      load_registers
+        jmp     *%r9                            // which returns to the other execution
+        .cfi_restore_state
+3:      fldcw   4(%rsp)
+        jmp     1b
+        .cfi_endproc
+        .size   stackful_switch_arriving, . - stackful_switch_arriving
+
+// The same parameters.
+        .globl  stackful_switch_arriving_by_jump
+        .hidden stackful_switch_arriving_by_jump
+        .type   stackful_switch_arriving_by_jump, @function
+        .p2align 6
+stackful_switch_arriving_by_jump:
+        .cfi_startproc
+        endbr64
+        save_registers
+        movzwl  4(%rsp), %eax                   // our x87 control word
+        movq    %rsp, (%rcx)
+        movq    %r8, %rsp                       // from here on we are on the other stack
+        ldmxcsr (%rsp)
+        cmpw    4(%rsp), %ax
+        jne     3f
+1:      load_registers
+        subq    $8, %rsp
+        .cfi_adjust_cfa_offset 8
+        call    *%r9
+        movq    8(%rsp), %rcx                   // the other execution's return address
+        addq    $16, %rsp
+        .cfi_adjust_cfa_offset -16
+        .cfi_register %rip, %rcx
+        notrack jmp *%rcx
+        .cfi_restore_state
+3:      fldcw   4(%rsp)
+        jmp     1b
+        .cfi_endproc
+        .size   stackful_switch_arriving_by_jump, . - stackful_switch_arriving_by_jump
 
 // void* stackful_make_context(void* stack_base, EntryPoint entry)
 //                             rdi               rsi
