@@ -12,7 +12,7 @@ namespace core {
 
 namespace {
 
-// Frees the Greenlet. True if it lies in the object's own memory and goes with that.
+// Frees the Greenlet. True if it is part of the object's own memory, and so is freed with the object.
 bool free_implementation(PyGreenlet* g) noexcept {
     Greenlet* greenlet = std::exchange(g->pimpl, nullptr);
     if (greenlet == interpreter::extra_of<Greenlet>(g)) {
@@ -36,7 +36,7 @@ bool kill_unreferenced(PyGreenlet* g) noexcept {
     PyObject* self = as_object(g);
     Py_SET_REFCNT(self, 1);
     if (must_be_killed_later(g)) {
-        // The one reference becomes the thread's, which may release it at any time.
+        // The only reference passes to the thread, which may release it at any time.
         Py_INCREF(self);
         Py_SET_REFCNT(self, 1);
         live_on(g);
@@ -124,7 +124,7 @@ struct Release {
 
 namespace {
 
-// The Release in progress, if it is that of `g`. To be called before any other code may run.
+// The Release in progress, if it is for `g`; else nullptr. To be called before any other code may run.
 Release* release_of(PyGreenlet* g) noexcept {
     Release* release = Notes::get().release;
     bool is_of_it = release != nullptr && release->released == g;
@@ -156,7 +156,7 @@ void release_chain(PyGreenlet* g) noexcept {
     }
 }
 
-// `release`: takes over the parent, or nullptr.
+// Passes the parent to `release`, or releases it here if `release` is nullptr.
 [[gnu::noinline]] void deallocate_with_parent(PyGreenlet* g, Release* release) {
     PyGreenlet* parent = std::exchange(g->pimpl->parent, nullptr);
     deallocate_finished(as_object(g));
@@ -171,7 +171,8 @@ void release_chain(PyGreenlet* g) noexcept {
 [[gnu::noinline]] void deallocate_active(PyGreenlet* g) {
     Release* release = release_of(g);
     if (!kill_unreferenced(g)) {
-        // It lives on, but a Python class that called this for a static one releases the type all the same.
+        // The greenlet lives on. If a Python class called this slot of its static base, it nevertheless releases the
+        // type.
         PyTypeObject* type = Py_TYPE(g);
         if (PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) && !is_type_ours_to_release(type)) {
             Py_INCREF(type);
@@ -205,9 +206,9 @@ void deallocate(PyObject* self) {
 
 namespace {
 
-// True if the collector would clear what an active greenlet uses without having ended it. It does not call finalize()
-// if the class has a destructor of its own, nor for an object that it has finalized before: a greenlet that was started
-// since. The next collection finalizes that again.
+// True if the collector would clear what an active greenlet uses without having ended the greenlet. The collector does
+// not call finalize() if the class has a destructor of its own, or if it has finalized the object before, when the
+// greenlet had not been started. The next collection finalizes such a greenlet again.
 bool is_not_to_be_killed(PyObject* self) noexcept {
     if (Py_TYPE(self)->tp_finalize != finalize) {
         return true;
@@ -249,8 +250,8 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(greenlet->resumer);
     Py_VISIT(greenlet->run);
     Py_VISIT(greenlet->context);
-    // A full collection is a good time to decommit free stacks. The main greenlet is an old object, so it mostly is a
-    // full one.
+    // A full collection is a good time to decommit free stacks. The main greenlet is an old object, so a collection
+    // that visits it is mostly a full one.
     bool may_trim = interpreter::stops_others_to_traverse;
     if (may_trim && greenlet->role == Role::main && !is_of_ended_thread(g)) {
         greenlet->thread->stacks.decommit();

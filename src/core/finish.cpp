@@ -16,7 +16,7 @@ inline bool can_go_on(Thread& thread, PyGreenlet* self, PyGreenlet* parent) {
 }
 
 // The greenlet that runs next when `self` finishes, as a new reference: the resumer of a body, else the first parent
-// that can run. A parent that is unstarted is prepared with `start`. An exception of that replaces the result, and goes
+// that can run. An unstarted parent is prepared with `start`. If that fails, the exception replaces the result and goes
 // to the next parent.
 PyGreenlet* successor(Thread& thread, PyGreenlet* self, Reference& result, bool is_exit, Start& start, bool& starts) {
     if (PyGreenlet* resumer = take_resumer(self)) {
@@ -101,7 +101,7 @@ template <class Payload>
     Start start;
     PyGreenlet* target = successor(thread, self, result, is_exit, start, starts);
     if (!starts) {
-        start = Start{};  // releases that of a greenlet that could not be started
+        start = Start{};  // releases what was prepared for a greenlet that could not be started
     }
     if (starts) {
         leave(thread, self, target, start);

@@ -39,16 +39,16 @@ struct alignas(64) Activation {
     Coroutine* awaited;        // the coroutine that it waits for, if `state.awaits` (core/coroutine/coroutine.hpp)
     stackful::Slot* slot;      // nullptr for a main greenlet
     PyGreenlet* greenlet;      // borrowed
-    Activation* previous;      // the other active greenlets of the thread
+    Activation* previous;      // links to the other active greenlets of the thread
     Activation* next;
     GcRoot* gc_roots;            // owned by C++ functions on its stack (core/gc_root.hpp)
     PyObject* run;               // the callable that it runs; owned by its stack
-    PyObject* const* arguments;  // of that; owned by its stack
+    PyObject* const* arguments;  // of the call of `run`; owned by its stack
     Py_ssize_t argument_count;
     [[no_unique_address]] interpreter::CriticalSections critical_sections;
     std::size_t bodies;  // how many bodies of coroutines have it as their resumer
 
-    // From now on it waits for a coroutine, or for none.
+    // Sets the coroutine that the greenlet waits for; nullptr for none.
     void await(Coroutine* coroutine) noexcept {
         awaited = coroutine;
         state.awaits = coroutine != nullptr;
@@ -104,7 +104,7 @@ inline bool is_started(const PyGreenlet* g) noexcept { return g->pimpl->phase !=
 inline PyObject* as_object(PyGreenlet* g) noexcept { return reinterpret_cast<PyObject*>(g); }
 inline PyGreenlet* as_greenlet(PyObject* o) noexcept { return reinterpret_cast<PyGreenlet*>(o); }
 
-// Held while a parent is changed, and while more than one parent is followed, so that no cycle of parents comes about.
+// Held while a parent is changed, and while more than one parent is followed, so that no cycle of parents can form.
 // With a GIL it does nothing.
 inline interpreter::Lock parents_lock;
 

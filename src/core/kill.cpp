@@ -63,11 +63,11 @@ void kill(PyGreenlet* g, bool collected) noexcept {
         return;
     }
     PyGreenlet* victim = g;
-    g = outermost_resumer(g);  // which passes the exception on
-    // It may release the last reference.
+    g = outermost_resumer(g);  // passes the exception on to the victim
+    // The switch may release the last reference to `g`.
     Reference held = Reference::borrow(g != victim ? as_object(g) : nullptr);
     if (is_main(g) || is_ancestor(g, thread->current)) {
-        PyErr_Clear();  // it is no garbage, then
+        PyErr_Clear();  // the greenlet is in use, so it is no garbage
         return;
     }
     // The current greenlet is its parent meanwhile, so that it returns here.
@@ -168,14 +168,16 @@ void Thread::run_kill_queue_now() noexcept {
 
 namespace {
 
-// Of several threads that abandon a greenlet at once, one gets its activation.
+// Takes a greenlet's activation. Of several threads that abandon the greenlet at once, one gets it; the others get
+// nullptr.
 Activation* take_activation(PyGreenlet* g) noexcept {
     interpreter::ObjectLock lock(as_object(g));  // another thread may be looking at its frames
     g->pimpl->phase = Phase::finished;
     return g->pimpl->activation.exchange(nullptr);
 }
 
-// Unlinks it from its thread's list. True if the greenlet owned a reference to itself, which is the caller's now.
+// Unlinks an activation from its thread's list. True if the greenlet owned a reference to itself, which passes to the
+// caller.
 bool unlink(Thread& thread, Activation& activation) noexcept {
     interpreter::Holding changing(thread.after_end);
     thread.remove_active(activation);

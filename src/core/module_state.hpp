@@ -19,10 +19,10 @@ struct LayerRecord {
     void (*release)(void* record) noexcept;
 };
 
-// Room for so many layers.
+// How many layers above core there can be.
 inline constexpr unsigned layer_count = 3;
 
-// What the module gives core to fill a new ModuleState with: functions, because core does not know the module.
+// The functions with which the module fills a new ModuleState. They are passed to core, which does not know the module.
 struct ModuleParts {
     PyObject* (*make_greenlet_type)() noexcept;
     PyObject* (*make_unswitchable_type)(PyObject* greenlet_type) noexcept;
@@ -45,23 +45,24 @@ struct ModuleState {
     PyObject* event_throw;
     PyObject* thread_key;  // the key of the Thread in the dictionary of its thread state
     interpreter::SharedValue<bool> collects_at_end{true};      // an ending thread runs the garbage collector
-    interpreter::SharedValue<std::clock_t> cleanup_clocks{0};  // the time that took
+    interpreter::SharedValue<std::clock_t> cleanup_clocks{0};  // the time these collections took
     interpreter::SharedValue<Py_ssize_t> main_greenlets{0};    // how many there are
     std::atomic<std::size_t> parent_changes;                   // how often a parent was set
     interpreter::SpareObjects spare_greenlets;
 
     LayerRecord layers[layer_count];  // of the layers above core, by number
 
-    // The running interpreter's: borrowed. nullptr with an exception if it never imported the module.
+    // The running interpreter's state: borrowed. nullptr with an exception if the interpreter never imported the
+    // module.
     static ModuleState* of_interpreter() noexcept;
 
-    // True if the running interpreter has one. False with an exception if memory ran out.
+    // True if the running interpreter has a ModuleState. False with an exception if memory ran out.
     static bool has_interpreter() noexcept;
 
-    // Makes the running interpreter's, which it owns. nullptr with an exception.
+    // Makes the running interpreter's state, which the interpreter owns. nullptr with an exception.
     static ModuleState* create(const ModuleParts& parts) noexcept;
 
-    // Gives up an owner's share.
+    // Removes one owner. The state is freed when none is left.
     void unref() noexcept;
 
 private:

@@ -21,8 +21,8 @@ struct Notes {
     Thread* thread;
     std::size_t ended;  // how many had ended then
 
-    Thread* ending;    // its end is in progress, and its thread state no longer knows it
-    Release* release;  // of a parent, in progress (collect.cpp)
+    Thread* ending;    // the Thread that is ending now, which its thread state no longer knows
+    Release* release;  // of a parent; in progress (collect.cpp)
     interpreter::Clearing clearing;
 
     // For reading; never nullptr.

@@ -83,7 +83,7 @@ void set_successor(PyGreenlet* g, PyGreenlet* next) noexcept {
 
 namespace {
 
-// Sets the parent of `g` and passes out the old one. Returns nullptr, or what a ValueError is to say.
+// Sets the parent of `g` and stores the previous one in `old`. Returns nullptr, or the message for a ValueError.
 const char* exchange_checked_parent(PyGreenlet* g, PyObject* parent, PyObject*& old) noexcept {
     interpreter::Holding changing(parents_lock);
     Thread* thread = nullptr;

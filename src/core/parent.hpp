@@ -38,7 +38,7 @@ inline bool may_switch_to(PyGreenlet* g, Thread& running) noexcept {
 bool is_ancestor(const PyGreenlet* g, const PyGreenlet* of) noexcept;
 
 // Makes `next` the parent of `g`, which runs, so that `next` is resumed when `g` finishes. If `g` is one of the parents
-// of `next`, the child of `g` among them gets the old parent of `g`. Does nothing if `next` is `g`. Both are of one
+// of `next`, the child of `g` among them gets the old parent of `g`. Does nothing if `next` is `g`. Both belong to one
 // thread.
 void set_successor(PyGreenlet* g, PyGreenlet* next) noexcept;
 

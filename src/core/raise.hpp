@@ -10,8 +10,8 @@ namespace core {
 // given. False with TypeError if the arguments are of the wrong kinds.
 bool raise(PyObject* type, PyObject* value, PyObject* traceback) noexcept;
 
-// Adds a note to the exception in flight. Its message remains the reference's, for programs that look at it. Does
-// nothing if memory runs out.
+// Adds a note to the exception in flight. Its message stays the one of the reference implementation, because programs
+// compare it. Does nothing if memory runs out.
 void add_note(const char* format, ...) noexcept;
 
 }  // namespace core

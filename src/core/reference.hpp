@@ -13,7 +13,7 @@ public:
     Reference() noexcept = default;
     static Reference steal(PyObject* object) noexcept { return Reference(object); }
     static Reference borrow(PyObject* object) noexcept { return Reference(Py_XNewRef(object)); }
-    // As borrow(), of an object that is not nullptr.
+    // Like borrow(), for an object that is not nullptr.
     static Reference to(PyObject* object) noexcept { return Reference(Py_NewRef(object)); }
     Reference(Reference&& other) noexcept : object_(other.release()) {}
     Reference& operator=(Reference&& other) noexcept {

@@ -20,13 +20,13 @@ namespace {
 constexpr const char* stack_size_variable = "GREENLET_STACK_SIZE";
 constexpr const char* report_variable = "GREENLET_REPORT_STACK_OVERFLOW";
 
-// The text of a variable. nullptr if it is not set or empty.
+// The text of an environment variable. nullptr if it is not set or empty.
 const char* variable(const char* name) noexcept {
     const char* text = std::getenv(name);
     return text != nullptr && *text != '\0' ? text : nullptr;
 }
 
-// By how many bits a suffix shifts a number of bytes: k, M or G, in either case.
+// How many bits a suffix shifts a number of bytes by: k, M or G, in either case.
 std::optional<int> shift_of(const char* suffix) noexcept {
     if (*suffix == '\0') {
         return 0;

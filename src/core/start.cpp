@@ -14,20 +14,20 @@ namespace core {
 
 namespace {
 
-// How many arguments are kept on the greenlet's own stack.
+// Up to this many arguments are kept on the greenlet's own stack.
 constexpr Py_ssize_t few = 6;
 
 Py_ssize_t argument_count(const Message& message) noexcept {
     return message.positional + (message.keyword_names != nullptr ? PyTuple_GET_SIZE(message.keyword_names) : 0);
 }
 
-// Replaces a dictionary of keyword arguments by arguments and a tuple of names.
+// Replaces a dictionary of keyword arguments with arguments and a tuple of names.
 bool expand_keywords(Start& start) {
     Message& message = start.message;
     if (message.keywords == nullptr || PyDict_GET_SIZE(message.keywords) == 0) {
         return true;
     }
-    // Without a GIL another thread may change it.
+    // Without a GIL another thread may change the dictionary.
     Reference own = Reference::steal(interpreter::has_gil ? Py_NewRef(message.keywords)
                                                           : PyDict_Copy(message.keywords));
     if (!own) {
@@ -108,8 +108,8 @@ bool find_run(Thread& thread, PyGreenlet* g, Start& start) {
 // The first function on a greenlet's stack.
 void run_greenlet(void* payload);
 
-// Lays out the slot and makes the greenlet active. False if another thread has started it meanwhile, which takes a
-// build without a GIL.
+// Lays out the slot and makes the greenlet active. False if another thread has started the greenlet meanwhile, which
+// can only happen without a GIL.
 bool activate(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
     static_assert(sizeof(Activation) % alignof(_PyStackChunk) == 0 &&
                   interpreter::size_of_link % alignof(_PyStackChunk) == 0);
@@ -170,7 +170,8 @@ Preparation prepare_start(Thread& thread, PyGreenlet* g, const Message& message,
 
 namespace {
 
-// Copies or moves the arguments to the new greenlet's stack, because the starter may go once other code runs.
+// Copies or moves the arguments to the new greenlet's stack. The greenlet that started it may be gone once other code
+// runs.
 inline void keep_arguments(const Message& message, Py_ssize_t count, PyObject** kept) noexcept {
     for (Py_ssize_t i = 0; i < count; ++i) {
         kept[i] = message.gives_arguments ? std::exchange(const_cast<PyObject**>(message.arguments)[i], nullptr)

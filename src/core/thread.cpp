@@ -20,19 +20,19 @@ namespace {
 
 constexpr const char* capsule_name = "greenlet._greenlet.thread";
 
-// For a destructor that runs while the thread state is cleared: nobody would end a record that is made now.
+// Refuses a destructor that runs while the thread state is cleared: a record made now would never be ended.
 Thread* refuse_to_make() noexcept {
     PyErr_SetString(PyExc_RuntimeError, "greenlets can't be used any more: the thread has ended");
     return nullptr;
 }
 
-// At least what the interpreter needs, which may be more than the engine's minimum.
+// The stack size, raised to what the interpreter needs. That may be more than the engine's minimum.
 std::size_t sufficient(std::size_t stack_size) noexcept { return std::max(stack_size, interpreter::least_stack_bytes); }
 
 }  // namespace
 
 void Thread::note(PyThreadState* ts, Thread* thread) noexcept {
-    if (Notes* notes = Notes::make()) {  // without memory it is looked up each time
+    if (Notes* notes = Notes::make()) {  // without memory for notes the Thread is looked up each time
         notes->thread_state = ts;
         notes->thread = thread;
         notes->ended = ended_threads.load(std::memory_order_relaxed);
@@ -151,7 +151,7 @@ void Thread::follow_settings() noexcept {
     stack_settings = core::stack_settings();
     stacks.set_stack_size(sufficient(core::stack_size()));
     if (wants_signal_stacks()) {
-        stackful::ensure_signal_stack();  // without one an overflow is only not reported
+        stackful::ensure_signal_stack();  // if it fails, an overflow is not reported, which is all
     }
 }
 

@@ -21,7 +21,7 @@
 
 namespace core {
 
-// What keeps a switch from the shortest path. A bit each.
+// What keeps a switch off the shortest path: one bit for each reason.
 enum Obstacle : unsigned {
     kills_wait = 1,   // the kill queue is not empty, and is run first
     on_own_stack = 2  // on_thread_stack() runs a function, and no switch is possible
@@ -43,7 +43,7 @@ struct Thread {
     std::atomic<unsigned> obstacles{0};  // set by any thread
     PyGreenlet* to_kill;                 // owned; the first greenlet of the kill queue. Each owns the next one
     PyGreenlet* last_to_kill;            // changed, like to_kill, while `after_end` is held
-    // The size is for the time until follow_settings().
+    // This size holds until the first follow_settings().
     stackful::StackCache stacks{stackful::minimum_stack_size};
     std::size_t stack_settings;              // core::stack_settings() at the last follow_settings()
     ModuleState* module;                     // shared
@@ -51,7 +51,7 @@ struct Thread {
     LayerObject layer_objects[layer_count];  // of the layers above core, by number
     PyGreenlet* main;                        // owned, while the thread lives
     Activation* active;                      // the list of its active greenlets without the main one
-    [[no_unique_address]] interpreter::Lock after_end;  // for what any thread may do once this one has ended
+    [[no_unique_address]] interpreter::Lock after_end;  // guards what any thread may do once this one has ended
     Activation main_activation;
     stackful::system::Bounds own_stack;  // empty until it is needed
     unsigned long identity;              // threading.get_ident()
@@ -63,13 +63,13 @@ struct Thread {
     // Returns the stack of a greenlet that finished or was abandoned.
     void return_stack(Activation& activation) noexcept;
 
-    // The running thread's, made at the first call. nullptr with an exception.
+    // The record of the running thread, made at the first call. nullptr with an exception.
     static Thread* running() noexcept;
 
-    // That of another thread, made if that has not used greenlets yet. nullptr with an exception.
+    // The record of another thread, made if that thread has not used greenlets yet. nullptr with an exception.
     static Thread* of(PyThreadState* thread_state) noexcept;
 
-    // The running thread's if it is in the Notes, else nullptr.
+    // The record of the running thread if the Notes have it, else nullptr.
     static Thread* known() noexcept {
         return is_noted(interpreter::current_thread_state()) ? Notes::get().thread : nullptr;
     }

@@ -23,7 +23,8 @@ void Thread::end() noexcept {
             PyGC_Collect();
             module->cleanup_clocks += std::clock() - begin;
         }
-        // What is released now may still use greenlets. Later that would make a new record of a thread that has ended.
+        // Releases now what may still use greenlets. A later release would make a new record of a thread that has
+        // ended.
         if (current == main) {
             Py_XDECREF(interpreter::exchange_running_context(thread_state, nullptr));
         }
@@ -68,8 +69,8 @@ void Thread::end() noexcept {
     unref();
 }
 
-// Code that a finalizer runs can make another object, but not permanently, and not once the thread has left its thread
-// state.
+// Finalizes the layers' objects. Code that a finalizer runs may make another object, which is finalized too; after ten
+// rounds it is left.
 void Thread::end_layer_objects() noexcept {
     for (LayerObject& layer : layer_objects) {
         for (int round = 0; layer.object != nullptr && round < 10; ++round) {
@@ -98,7 +99,7 @@ void Thread::leave_thread_state() noexcept {
     thread_state = nullptr;
 }
 
-// An active greenlet that owns a reference to itself, with that reference. nullptr if there is none.
+// Takes over the reference that an active greenlet owns to itself, as that greenlet. nullptr if none owns one.
 PyGreenlet* Thread::take_survivor() noexcept {
     interpreter::Holding changing(after_end);
     for (Activation* activation = active; activation != nullptr; activation = activation->next) {

@@ -27,9 +27,9 @@ bool is_on_own_stack(Thread& thread, const void* address) noexcept {
     return thread.own_stack.holds(address);
 }
 
-// The Thread whose main greenlet is on the own stack of the operating-system thread. That is the running one, unless
-// its interpreter was entered in a greenlet of another interpreter: then it is found through the greenlet on whose
-// stack the main greenlet is. nullptr if a main greenlet is on a stack that is neither.
+// The Thread whose main greenlet is on the operating-system thread's own stack. That is the running Thread, unless its
+// interpreter was entered in a greenlet of another interpreter. Then the main greenlet is on that greenlet's stack, and
+// the search goes on with that greenlet's Thread. nullptr if a main greenlet is on a stack of another kind.
 Thread* find_host(Thread& running, const void* stack_pointer) noexcept {
     Thread* thread = &running;
     const void* suspended_at = running.main->pimpl->execution.context.stack_pointer;

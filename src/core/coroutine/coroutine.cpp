@@ -24,8 +24,8 @@ namespace {
 
 using State = Coroutine::State;
 
-// True if the coroutine belongs to another thread, for builds without a GIL, where it must not be looked into then.
-// Replaces the exception in flight.
+// True, with greenlet.error in place of the exception in flight, if the coroutine belongs to another thread. Always
+// false with a GIL: only without one is it unsafe to look into such a coroutine.
 bool is_refused(const Coroutine& coroutine) noexcept {
     if (interpreter::has_gil) {
         return false;
@@ -67,14 +67,14 @@ void refuse_thread(const Coroutine& coroutine, Thread& running) noexcept {
     }
 }
 
-// The greenlet to switch to when it may not be the body: borrowed. nullptr with an exception.
+// The greenlet to switch to, where it may be another one than the body: borrowed. nullptr with an exception.
 PyGreenlet* find_yielder(Coroutine& coroutine) {
     Thread* thread = Thread::running();
     if (thread == nullptr) {
         return nullptr;
     }
     {
-        // First what may run code, for that may resume the coroutine.
+        // What may run code comes first, because that code may resume the coroutine.
         interpreter::PendingException in_flight;
         thread->run_kill_queue();
         if (coroutine.yielder != nullptr && !is_active(coroutine.yielder)) {
@@ -175,9 +175,9 @@ PyObject* start(Coroutine& coroutine, PyObject* function, const Message& message
     coroutine.owner.set(thread);
     coroutine.return_as = return_as;
     PyObject* value = switch_to(body, message);
-    // If it was started it may run by now, on behalf of another greenlet.
+    // A body that has been started may be running now, on behalf of another greenlet.
     if (coroutine.state == State::running && !is_started(coroutine.body)) {
-        coroutine.unref();  // there was no memory
+        coroutine.unref();  // there was no memory to start the body
     }
     return value;
 }
@@ -188,7 +188,7 @@ PyObject* resume(Coroutine& coroutine, PyObject* value, ReturnAs return_as) noex
         return nullptr;
     }
     PyGreenlet* body = coroutine.body;
-    // A ring is not possible if nothing runs on behalf of the body.
+    // Without a yielder nothing else runs on behalf of the body, so no ring is possible.
     if (coroutine.state == State::suspended && coroutine.yielder == nullptr && is_plain_switch(body) &&
         body->pimpl->activation->bodies == 0) [[likely]] {
         coroutine.return_as = return_as;
@@ -225,7 +225,7 @@ PyObject* yield_value(Coroutine& coroutine, Thread& thread, PyObject* value,
 
 namespace {
 
-// The coroutine of a body that runs on behalf of a resumer, if it is of that kind.
+// The coroutine of a body, if the coroutine is of this kind and the body has a resumer; else nullptr.
 Coroutine* coroutine_of(const Greenlet& body, const CoroutineKind& kind) noexcept {
     bool is_it = body.coroutine != nullptr && body.resumer != nullptr && body.coroutine->kind == &kind;
     return is_it ? body.coroutine : nullptr;
@@ -357,7 +357,7 @@ PyObject* suspended_frame(const Coroutine& coroutine) noexcept {
         }
     }
     PyGreenlet* yielder = coroutine.yielder != nullptr ? coroutine.yielder : coroutine.body;
-    // Its greenlet may run nevertheless, after a plain switch to it.
+    // The greenlet of a suspended coroutine runs if another greenlet has switched to it directly.
     if (coroutine.state != State::suspended || !is_active(yielder) || yielder->pimpl->thread->current == yielder) {
         return Py_NewRef(Py_None);
     }

@@ -23,8 +23,8 @@
 // predicted from where it went before. Rare work after a switch is found through State::awaits, not by code after the
 // call.
 //
-// A greenlet that the body started may yield in the body's place. Then it is suspended, and resumed next, instead of
-// the body.
+// A greenlet that the body started may yield in the body's place. Then that greenlet is suspended, and the next
+// resume() resumes it instead of the body.
 
 #pragma once
 
@@ -37,7 +37,7 @@ namespace core {
 // What differs between generators and awaitable coroutines.
 struct CoroutineKind {
     const char* name;      // as in "generator already executing"
-    bool is_awaited_once;  // it must be, and only once; a generator may be asked again after its end
+    bool is_awaited_once;  // it must be awaited exactly once; a generator may be resumed after its end
     const void* (*running_task)(Thread& thread) noexcept;  // the task that it begins in, or nullptr
     bool passes_exceptions_on;  // an exception that is thrown in goes to what the body awaits first
 };
@@ -58,8 +58,8 @@ struct Coroutine {
     // The thread that started it.
     [[no_unique_address]] interpreter::Owner<Thread> owner;
 
-    // Changes the state from unstarted to `wanted`. False if another thread was first, which takes a build without a
-    // GIL.
+    // Changes the state from unstarted to `wanted`. False if another thread did so first, which can only happen without
+    // a GIL.
     bool claim(State wanted) noexcept { return state.replace(State::unstarted, wanted); }
 
     // For the object's slots.
@@ -69,8 +69,8 @@ struct Coroutine {
     void unref() noexcept;
 };
 
-// Starts it with function(*arguments); returns as resume(). The caller has claimed it as running. If it can't be
-// started it remains running, without a body.
+// Starts a coroutine with function(*arguments), and returns as resume() does. The caller has claimed the coroutine as
+// running. If the coroutine can't be started it stays running, without a body.
 PyObject* start(Coroutine& coroutine, PyObject* function, const Message& message, ReturnAs return_as) noexcept;
 
 // Resumes a suspended coroutine with a value, whose reference it takes over, or with the exception in flight if `value`
@@ -84,7 +84,7 @@ inline PySendResult send_result(const Coroutine& coroutine, PyObject* value) noe
     return value == nullptr ? PYGEN_ERROR : coroutine.state == Coroutine::State::suspended ? PYGEN_NEXT : PYGEN_RETURN;
 }
 
-// Raises ValueError.
+// Raises ValueError: the coroutine is already executing.
 void refuse_running(const Coroutine& coroutine) noexcept;
 
 // Yields a value, whose reference it takes over, to the resumer of `coroutine`, which is running_coroutine(). Returns

@@ -14,8 +14,8 @@ namespace {
 
 using State = Coroutine::State;
 
-// PyErr_SetObject() with the value itself would make several arguments of a tuple, and would raise a value that is an
-// exception.
+// Raises StopIteration(value). PyErr_SetObject(PyExc_StopIteration, value) differs for two values: it would unpack a
+// tuple into several arguments, and would raise an exception instead of wrapping it.
 void raise_stop_iteration(PyObject* value) {
     PyObject* exception = value != Py_None ? PyObject_CallOneArg(PyExc_StopIteration, value)
                                            : PyObject_CallNoArgs(PyExc_StopIteration);
@@ -94,7 +94,7 @@ bool stop_waiting_in_ring(Coroutine& coroutine, Thread& thread) noexcept {
     thread.current->pimpl->activation->state.awaits = false;
     coroutine.state = State::suspended;
     body.activation->state.unnest();
-    Py_XDECREF(take_resumer(coroutine.body));  // the running one
+    Py_XDECREF(take_resumer(coroutine.body));  // the resumer is the running greenlet
     return true;
 }
 

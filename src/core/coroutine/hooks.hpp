@@ -10,13 +10,13 @@
 
 namespace core {
 
-// For the running greenlet, which was resumed by others than the coroutine it awaits. If the coroutine's body has come
-// to wait for the greenlet itself, the greenlet stops waiting, as if the coroutine had yielded: true. Must be called
-// before other code runs: in a ring the search for the handled exception would never end.
+// To be called when something else than the awaited coroutine has resumed the running greenlet, before other code runs.
+// True if the coroutine's body has come to wait for the running greenlet, which is a ring: the search for the handled
+// exception would never end in it. The greenlet then stops waiting, as if the coroutine had yielded.
 bool stop_waiting_in_ring(Coroutine& coroutine, Thread& thread) noexcept;
 
-// What resume() returns when the coroutine has not yielded: it has finished, or another greenlet switched to the
-// resumer. Takes over the value.
+// What resume() returns when the coroutine has not yielded, because the coroutine has finished or another greenlet has
+// switched to the resumer. Takes over the value.
 PyObject* awaited_otherwise(Coroutine& coroutine, Thread& thread, PyObject* value, bool was_in_ring) noexcept;
 
 // Unnests the body that an abandoned greenlet waits for, because the greenlet's frames go.
