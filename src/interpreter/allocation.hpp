@@ -1,7 +1,7 @@
 // CPython 3.11 to 3.15: the memory of objects. An object may have an *extra* behind the part that its class describes,
 // and deallocated objects are kept for the next ones.
 //
-// From 3.12 on CPython allocates an object together with its extra. The class stays as small as its clients were
+// From 3.12 on CPython allocates an object together with its extra. The class keeps the size that its clients were
 // compiled for. On 3.11 an extra is a second allocation.
 
 #pragma once
@@ -16,7 +16,7 @@
 
 namespace interpreter {
 
-// Builds that look for errors keep no freed memory, so that its use is found.
+// Builds that look for errors keep no freed memory, so that every use of it is detected.
 #if defined(Py_GIL_DISABLED) || defined(Py_DEBUG)
 inline constexpr bool keeps_freed_memory = false;
 #else
@@ -71,7 +71,8 @@ Extra* extra_of(Object*) noexcept {
     return nullptr;
 }
 
-// Every object needs an extra, so some are kept for the next ones. All interpreters of a process share a GIL.
+// Every object needs an extra, so some are kept for the next ones. On 3.11 all interpreters of a process share a GIL,
+// which guards them.
 template <class Extra>
 struct SpareExtras {
     static constexpr std::size_t most = keeps_freed_memory ? 64 : 0;
@@ -113,8 +114,8 @@ inline void drop_class(PyTypeObject* type) noexcept {
     Py_DECREF(type);
 }
 
-// Deallocated objects of one class, kept for the next ones, because allocating and freeing takes longer than all else
-// in making a greenlet. Each interpreter has its own, and uses them with its GIL.
+// Deallocated objects of one class, kept for the next ones, because allocating and freeing take longer than everything
+// else in making a greenlet. Each interpreter has its own, and uses them with its GIL.
 class SpareObjects {
 public:
     SpareObjects() noexcept = default;

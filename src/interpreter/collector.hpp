@@ -14,8 +14,8 @@
 
 namespace interpreter {
 
-// Disables the collector while in scope, up to 3.11. There an allocation may run it, and so destructors that use
-// whatever is being allocated. Later versions run it only between two instructions of Python code.
+// Disables the collector while in scope, up to 3.11. There an allocation may run the collector, and with it destructors
+// that use the very thing that is being allocated. Later versions run it only between two instructions of Python code.
 class CollectorPaused {
 public:
     CollectorPaused(const CollectorPaused&) = delete;
@@ -56,8 +56,8 @@ inline void expect_finalizer(PyObject* object) noexcept { _PyGC_CLEAR_FINALIZED(
 
 #else
 
-// The collector keeps two words before the object, and the flag in the second. Up to 3.12 its header clashes with a
-// public one.
+// The collector keeps two words in front of the object; the flag is in the second one. They are accessed directly
+// because up to 3.12 the collector's header clashes with a public one.
 inline std::uintptr_t& collector_flags(PyObject* object) noexcept {
     return reinterpret_cast<std::uintptr_t*>(object)[-1];
 }

@@ -40,7 +40,7 @@ inline void add_context(PyThreadState* ts, const State& running) noexcept {
     }
 }
 
-// For the exception in flight, which is about to be thrown into a suspended greenlet: adds the context of that.
+// For the exception in flight, which is about to be thrown into a suspended greenlet: adds that greenlet's context.
 inline void add_context_of(PyThreadState* ts, const State& suspended) noexcept {
     if (find_handled(suspended.exc_info, suspended) != nullptr) {
         _PyErr_StackItem* own = ts->exc_info;

@@ -4,8 +4,8 @@
 
 namespace interpreter {
 
-// To be called once an interpreter, before any greenlet starts. Sets an exception and returns false if memory ran out,
-// or if the interpreter is not the one this was compiled for.
+// To be called once for each interpreter, before any greenlet starts. Sets an exception and returns false if memory ran
+// out, or if this was compiled for another interpreter.
 bool prepare() noexcept;
 
 }  // namespace interpreter

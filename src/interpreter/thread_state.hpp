@@ -15,8 +15,8 @@ inline PyThreadState* current_thread_state() noexcept {
 #endif
 }
 
-// True if `ts` is the running thread's. It is nullptr, or that of an interpreter that shares a GIL with the running
-// one.
+// True if `ts` is the running thread state. `ts` may be nullptr; otherwise its interpreter must share a GIL with the
+// running one.
 inline bool is_running(PyThreadState* ts) noexcept {
 #if PY_VERSION_HEX >= 0x030C0000 && !defined(Py_GIL_DISABLED)
     // Of the thread states that share a GIL, one is active. Asking for the current one would take a look-up of

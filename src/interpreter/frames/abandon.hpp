@@ -7,12 +7,12 @@
 
 namespace interpreter {
 
-// The thread state of a suspended greenlet is about to be freed. In some versions all frames lead to one that lies in
-// the thread state: cuts that off.
+// To be called for a suspended greenlet whose thread state is about to be freed. In some versions all frames lead to
+// one that lies in the thread state. Cuts that one off.
 void leave_thread_state(State& state, const PyThreadState* ts) noexcept;
 
 // Releases what the frames of a greenlet own, without running them. A frame object with other references becomes the
-// owner of its frame, which so stays readable; a generator that was running is finished. References that only C
+// owner of its frame, so the frame stays readable. A generator that was running is finished. References that only C
 // functions of the greenlet know are lost.
 void abandon_frames(State& state, const CallInProgress& call) noexcept;
 

@@ -28,7 +28,7 @@ struct CallInProgress {
     }
 };
 
-// The same in less memory.
+// A CallInProgress that takes less memory.
 class SavedCall {
 public:
     void set(CallInProgress call) noexcept {

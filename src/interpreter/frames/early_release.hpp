@@ -13,8 +13,8 @@ namespace interpreter {
 // How CPython calls Python functions. Set by find_python_call().
 inline vectorcallfunc python_call = nullptr;
 
-// Finds that out from a new function, which no program has changed. To be called at import. False with an exception if
-// memory ran out.
+// Finds python_call from a new function, which no program has changed. To be called at import. False with an exception
+// if memory ran out.
 bool find_python_call() noexcept;
 
 #if defined(Py_GIL_DISABLED) || defined(Py_REF_DEBUG)
@@ -39,8 +39,8 @@ inline bool makes_own_references(PyObject* callable, Py_ssize_t count) noexcept 
 
 #endif
 
-// Releases the caller's reference to an argument of such a callable, immediately before the call. The count may be 0
-// until then.
+// Releases the caller's reference to an argument, immediately before a call for which makes_own_references() is true.
+// The count may be 0 until then.
 inline void give_up(PyObject* argument) noexcept {
     if (Py_REFCNT(argument) > 1) {
         Py_DECREF(argument);
@@ -53,8 +53,8 @@ inline void give_up(PyObject* argument) noexcept {
 // take_argument(), for an argument that is not immortal.
 PyObject* take_caller_s_argument(PyThreadState* ts, PyObject* const* args, PyCFunction called) noexcept;
 
-// A new reference to the only argument of the C function `called`, which runs. If Python code called it directly, this
-// is the caller's own reference, and the call continues with None as its argument.
+// A new reference to the only argument of the C function `called`, which is in progress. If Python code called the
+// function directly, this is the caller's own reference, and the caller has None as its argument from then on.
 inline PyObject* take_argument(PyThreadState* ts, PyObject* const* args, PyCFunction called) noexcept {
 #if PY_VERSION_HEX >= 0x030C0000
     bool is_immortal = _Py_IsImmortal(args[0]);

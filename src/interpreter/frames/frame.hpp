@@ -33,7 +33,7 @@ inline PyObject* object_of(Value value) noexcept {
     return (value.bits & 2) == 0 ? reinterpret_cast<PyObject*>(value.bits & ~std::uintptr_t{1}) : nullptr;
 }
 
-// Puts None in the place of a value that is an object, and returns a new reference to that.
+// Replaces a value that is an object with None, and returns a new reference to the object.
 inline PyObject* exchange_for_none(Value& value) noexcept {
     PyObject* owned = owned_object(value);
     PyObject* taken = owned != nullptr ? owned : Py_NewRef(object_of(value));

@@ -68,7 +68,7 @@ void unlink_traceback(PyThreadState* ts, const Link& link) noexcept {
 
 #else
 
-// Without a GIL another thread may be reading the `f_back`.
+// CPython 3.11 has no links. Without a GIL another thread may be reading the `f_back`.
 void unlink_traceback(PyThreadState*, const Link&) noexcept {}
 
 #endif

@@ -76,7 +76,7 @@ public:
     void lead_to(_PyInterpreterFrame* frame) noexcept { frame_.previous = frame; }
     void cut() noexcept { frame_.previous = end_; }
 
-    // The thread state is about to be freed, and with it what the frames end with.
+    // To be called when the thread state is about to be freed, and with it what the frames end with.
     void leave_thread_state() noexcept { frame_.previous = end_ = nullptr; }
 
 private:
@@ -102,9 +102,10 @@ public:
 // that of the function that called them, whatever it is, and would see the link.
 bool looks_at_its_caller(PyObject* callable) noexcept;
 
-// To be called when the function of the running greenlet has raised. A frame object that outlived its function keeps
-// its `f_back`, so whoever kept the exception would keep the variables of the resumer too. Clears that of the frame
-// which the traceback begins with, as the frame of a native generator has none.
+// Clears the `f_back` of the frame that the traceback begins with, if that leads to the resumer; the frame of a native
+// generator has none either. To be called when the function of the running greenlet has raised. A frame object that
+// outlives its function keeps its `f_back`, so whoever keeps the exception would otherwise keep the resumer's variables
+// too.
 void unlink_traceback(PyThreadState* ts, const Link& link) noexcept;
 
 inline constexpr std::size_t size_of_link = links_frames ? sizeof(Link) : 0;

@@ -9,7 +9,7 @@ namespace interpreter {
 
 namespace {
 
-// Changes whenever events do.
+// A number that changes whenever the events do.
 std::uintptr_t events_version(PyThreadState* ts) noexcept {
     constexpr std::uintptr_t flags = 0xff;
     return ts->eval_breaker & ~flags;
@@ -60,7 +60,7 @@ void adapt_frames(PyThreadState* ts, State&, PyObject* restart_events) noexcept 
 void adapt_unprepared_frames(PyThreadState* ts, State& state, PyObject* restart_events) noexcept {
     std::uintptr_t version = events_version(ts);
     bool is_known = state.events_version == version;
-    // Code that is called while a callback runs is not adapted: look again.
+    // Code that is called while a callback runs is not adapted, so the next switch has to look again.
     state.events_version = ts->tracing > 0 ? 0 : version;
     if (!is_known && any_code(ts, [](const PyCodeObject* code) { return code->_co_monitoring == nullptr; })) {
         adapt_all_frames(restart_events);

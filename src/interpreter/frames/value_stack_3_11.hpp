@@ -39,7 +39,8 @@ inline Py_ssize_t owned_values(const Frame* frame, const Frame* callee, const Ca
         return frame->stacktop >= variables ? frame->stacktop : variables;
     }
 #if PY_VERSION_HEX < 0x030C0000
-    // 3.11 clears a frame that has returned before it unlinks it. A frame that waits for C has a depth only then.
+    // 3.11 clears the frame of a function that has returned before it unlinks that frame. Only during this does a frame
+    // that waits for C have a depth.
     if (frame->stacktop >= 0) {
         return -1;
     }

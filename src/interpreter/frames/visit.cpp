@@ -16,10 +16,10 @@ namespace {
 
 #if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030E0000
 
-// To functions, code, classes and modules a frame has "deferred" references. They are not counted, so that threads need
-// not write to objects that all of them use. The garbage collector looks for them in the frames it knows of, and frees
-// an object without other references. It wants them visited, except while it compares counts; which visit that is, only
-// CPython knows.
+// A frame's references to functions, code, classes and modules are "deferred": they are not counted, so that threads
+// need not write to objects that all of them use. The garbage collector looks for them in the frames it knows of, and
+// frees an object that has no other references. It wants them visited, except while it compares counts. Only CPython
+// knows which visit that is.
 int visit_deferred(Value value, visitproc visit, void* arg) noexcept {
     if ((value.bits & 3) != 1 || value.bits == no_value.bits) {
         return 0;  // counted, no object, or nothing
@@ -27,7 +27,7 @@ int visit_deferred(Value value, visitproc visit, void* arg) noexcept {
 #if PY_VERSION_HEX >= 0x030F0000
     return _PyGC_VisitStackRef(&value, visit, arg);
 #else
-    // CPython 3.14 does not export its function for that. A frame object can call it.
+    // CPython 3.14 does not export its function for this, but traversing a frame object calls it.
     Frame frame{};
     frame.owner = FRAME_OWNED_BY_FRAME_OBJECT;
     frame.f_funcobj = value;
@@ -52,7 +52,7 @@ int visit_deferred_of(const Frame* frame, visitproc visit, void* arg) noexcept {
     return stopped;
 }
 
-// Visits those that the C functions in progress hold.
+// Visits the deferred references that the C functions in progress hold.
 int visit_deferred_of_c(const State& state, visitproc visit, void* arg) noexcept {
     int stopped = 0;
     for (const _PyCStackRef* each = state.c_stack.refs; stopped == 0 && each != nullptr; each = each->next) {

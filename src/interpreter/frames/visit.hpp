@@ -21,7 +21,7 @@ inline constexpr bool has_uncounted_references = true;
 inline constexpr bool has_uncounted_references = false;
 #endif
 
-// Visits only these. `state` belongs to a suspended greenlet.
+// Visits only the references that are not counted. `state` belongs to a suspended greenlet.
 int visit_uncounted(const State& state, visitproc visit, void* arg) noexcept;
 
 }  // namespace interpreter

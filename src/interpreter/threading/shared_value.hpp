@@ -49,8 +49,8 @@ private:
 #endif
 };
 
-// Notes who owns an object, where there is no GIL: the other threads must not look into it. With a GIL they can look,
-// so nothing is noted.
+// Records who owns an object in builds without a GIL, where the other threads must not look into the object. With a GIL
+// they may, so nothing is recorded.
 template <class T>
 class Owner {
 public:

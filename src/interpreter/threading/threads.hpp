@@ -28,12 +28,13 @@ void for_each_thread(Visit visit) {
 #endif
 }
 
-// True if CPython may be clearing the state of another thread. What is stored there then is never released.
+// True if CPython may be clearing the state of another thread. Anything that is stored in such a state is never
+// released.
 #if PY_VERSION_HEX >= 0x030C0000
 inline bool may_be_clearing(const PyThreadState* ts) noexcept { return ts->_status.finalizing; }
 #else
-// 3.11 does not say it. The table of the module `threading` has the threads that it began until they end. For other
-// threads it may have a stand-in, which stays.
+// 3.11 does not tell. The module `threading` has a table of the threads that it started, each until its end. For other
+// threads the table may have a stand-in, which outlives the thread.
 inline bool may_be_clearing(const PyThreadState* ts) noexcept {
     PyObject* thread = thread_object(ts->thread_id);
     PyObject* module = imported_module("threading");
@@ -75,16 +76,16 @@ inline PyObject* dictionary_of(PyThreadState* ts) noexcept {
 // True if a thread state has a dictionary already.
 inline bool has_dictionary(const PyThreadState* ts) noexcept { return ts->dict != nullptr; }
 
-// Which thread state an operating-system thread is clearing. When a thread ends CPython clears one field after the
-// other, and each may run a destructor. Once the dictionary of the thread state is cleared, what such code puts into it
-// is never released.
+// The thread state that an operating-system thread is clearing. When a thread ends, CPython clears one field after the
+// other, and each may run a destructor. Once the dictionary of the thread state is cleared, what such a destructor puts
+// into it is never released.
 class Clearing {
 public:
 #if PY_VERSION_HEX >= 0x030C0000
     void begins(PyThreadState*) noexcept {}
     bool is_of(const PyThreadState* ts) const noexcept { return ts->_status.finalizing; }
 #else
-    // 3.11 does not say it. Only a thread state that begins() has been called for is known to be cleared.
+    // 3.11 does not tell, so begins() records a thread state that is about to be cleared.
     void begins(PyThreadState* ts) noexcept {
         interpreter_ = PyInterpreterState_GetID(ts->interp);
         thread_state_ = ts->id;

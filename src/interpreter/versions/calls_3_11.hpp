@@ -21,7 +21,7 @@ struct Nesting {
     int trash;     // container deallocations in progress
     int headroom;  // 3.11: exceptions being made; a recursion error meanwhile ends the process
 
-    // True if any of them was.
+    // Saves the counts. True if any of them was not zero.
     bool save(PyThreadState* ts) noexcept {
 #if PY_VERSION_HEX >= 0x030C0000
         if (ts->trash.delete_nesting == 0) [[likely]] {

@@ -21,7 +21,7 @@ struct Occasional {
     _PyExitData* jit_exit;  // where the trace returned to the interpreter
 #endif
 
-    // True if any of the fields was set.
+    // Saves the fields. True if any of them was set.
     bool save_occasional(PyThreadState* ts) noexcept {
         bool any = move(*ts, *this);
         if (any && counts_executor) [[unlikely]] {
