@@ -33,7 +33,7 @@
 
 namespace stackful::annotations {
 
-// The class for a tool that is off. It says what the functions mean.
+// The class for a tool that is off. Its comments say what the functions of all these classes mean.
 template <int tool>
 struct Absent {
     // An execution will begin on the stack [low, base).
@@ -44,8 +44,8 @@ struct Absent {
     void resumed() noexcept {}
     // An execution has begun.
     static void entered() noexcept {}
-    // This execution is about to continue on the stack of another one, which is suspended; has arrived there; is about
-    // to return to its own stack, where it is resumed().
+    // The steps of a call on the stack of another, suspended execution: this execution is about to go there; it has
+    // arrived there; it is about to return to its own stack, where resumed() follows.
     void go_below(const Absent&) noexcept {}
     static void has_arrived_below() noexcept {}
     void return_from_below() noexcept {}
@@ -99,7 +99,7 @@ private:
     std::size_t size_ = 0;
     void* fake_stack_ = nullptr;  // while suspended
     bool created_ = false;        // by create(): it is not a thread's own stack
-    // The one that switched last, if it lives.
+    // The execution that switched last, if it still exists.
     static inline thread_local AddressSanitizer* left_ = nullptr;
 };
 #else

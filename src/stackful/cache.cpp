@@ -70,7 +70,7 @@ void StackCache::release_slowly(Slot* slot) noexcept {
     push(slot);
 }
 
-// Gives so many slots to the reserve, those that were released last.
+// Gives the `slots` slots that were released last to the reserve.
 void StackCache::spill(std::size_t slots) noexcept {
     if (slots == 0) {
         return;

@@ -29,16 +29,18 @@ namespace stackful {
 // One thread's free slots. Used by one thread at a time.
 class StackCache {
 public:
-    // About so many slots are kept before half of them go to the reserve.
+    // When a cache holds this many slots, it gives half of them to the reserve. It checks now and then
+    // (`check_period`).
     static constexpr std::size_t capacity = 1024;
 
-    // So many are taken from the reserve at once.
+    // How many slots are taken from the reserve at once.
     static constexpr std::size_t refill = 16;
 
-    // At most so many of the free slots are untrimmed though they were used beyond their warm part.
+    // How many free slots may stay untrimmed although they were used beyond their warm part.
     static constexpr std::size_t most_untrimmed = 8;
 
-    // One release in so many checks whether there are too many, and every 16th of these trims its slot without looking.
+    // One release in `check_period` checks whether the cache is full. One in `trim_period` also trims its slot without
+    // looking at the telltale lines.
     static constexpr std::size_t check_period = 256;
     static constexpr std::size_t trim_period = 16 * check_period;
 
@@ -112,8 +114,8 @@ private:
     Slot* free_ = nullptr;                // the free slots, last released first
     const SlotLayout* layout_ = nullptr;  // of these; nullptr before the first acquire of a size
     CacheTally* tally_ = nullptr;         // nullptr before the first acquire
-    std::size_t until_check_ = 0;         // so many releases until one checks
-    // So many checks until one trims.
+    std::size_t until_check_ = 0;         // releases until the next check
+    // Checks until the next one that trims.
     std::size_t until_trim_ = trim_period / check_period;
     std::size_t untrimmed_ = 0;        // how many free slots are untrimmed
     SizeClass* size_class_ = nullptr;  // of layout_

@@ -72,12 +72,13 @@ extern "C" {
 // transferred then.
 void* stackful_switch(Context* from, Context to, void* transfer);
 
-// The same, for an execution that has begun; but there, the call that suspended it returns what
-// arrival(x, y, transfer) returns. `arrival` runs on its stack. The call may be of any of the three functions.
+// The same, for an execution that has begun. Before it returns there, it calls arrival(x, y, transfer) on that
+// execution's stack, and the call that suspended the execution returns the result. That call may be of any of the three
+// functions.
 void* stackful_switch_arriving(void* x, void* y, void* transfer, Context* from, Context to, Arrival arrival);
 
-// The same, with a jump in place of the return from that call. The processor predicts it if the two executions were
-// suspended in different places, and takes turns; but the returns that follow are predicted wrong.
+// The same, with a jump in place of the return from that call. The processor predicts the jump if the two executions
+// take turns and were suspended in different places; but the returns that follow are predicted wrong.
 #ifdef STACKFUL_HAS_JUMP
 void* stackful_switch_arriving_by_jump(void* x, void* y, void* transfer, Context* from, Context to, Arrival arrival);
 #endif

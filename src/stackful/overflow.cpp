@@ -93,8 +93,8 @@ void on_signal(int number, siginfo_t* info, void* context) noexcept {
         }
         else if (is_within(interrupted_context.uc_stack, code.stack_pointer) &&
                  slot_guarding(code.last_fault) != nullptr) {
-            // Another handler sent the signal of an overflow on. When that returns too, the fault happens again, and
-            // this handler gets its circumstances.
+            // Another handler passed on the signal of an overflow. When that handler returns too, the fault happens
+            // again, and this handler is called for the fault itself.
             errno = saved_errno;
             return;
         }
@@ -111,7 +111,8 @@ bool is_default(const struct sigaction& action) noexcept {
     return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_DFL;
 }
 
-// Does not install ours a second time, above a handler that passes its signals on to it: the two would do so forever.
+// Installs our handler. Not a second time above a handler that passes its signals on to ours: each would pass them to
+// the other forever.
 bool install(HandledSignal& handled) noexcept {
     struct sigaction current{};
     if (::sigaction(handled.number, nullptr, &current) != 0) {
@@ -129,7 +130,7 @@ bool install(HandledSignal& handled) noexcept {
     return handled.is_installed;
 }
 
-// Leaves ours in place where another handler may refer to it. It then passes every signal on.
+// Uninstalls our handler, unless another handler may refer to it. If it stays, it passes every signal on.
 void uninstall(HandledSignal& handled) noexcept {
     struct sigaction current{};
     if (handled.is_installed && ::sigaction(handled.number, nullptr, &current) == 0 && is_ours(current)) {

@@ -16,8 +16,8 @@ namespace stackful {
 // Receives the slot that an execution has just overflowed. Runs in a signal handler.
 using OverflowReport = void (*)(const Slot& slot) noexcept;
 
-// Has overflows reported in the threads that have a signal stack, or none any more if `report` is nullptr. False if the
-// system refuses. Nothing is reported on processors other than x86-64 and AArch64.
+// Turns reports on for the threads that have a signal stack, or off if `report` is nullptr. False if the system
+// refuses. Nothing is reported on processors other than x86-64 and AArch64.
 bool report_overflows(OverflowReport report) noexcept;
 
 // Makes sure that the running thread has an alternate signal stack: its own, or one of ours until the thread ends.

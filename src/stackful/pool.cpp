@@ -263,7 +263,7 @@ Slot* StackPool::carve(SizeClass& size_class, Region& region) noexcept {
     const SlotLayout& layout = size_class.layout;
     std::size_t number = region.carved.load(std::memory_order_relaxed);
     std::byte* begin = region.begin_of(number);
-    // Memory that is not made accessible guards as well.
+    // Memory that is not made accessible serves as a guard.
     bool is_ready = commit_ == system::Commit::at_once
                         ? system::install_guard(begin, layout.guard_bytes, guard_)
                         : system::make_accessible(begin + layout.guard_bytes, layout.size - layout.guard_bytes);
@@ -287,7 +287,7 @@ Region* StackPool::find_region(const SizeClass& size_class, Condition condition)
 }
 
 Region* StackPool::add_region(SizeClass& size_class) noexcept {
-    // The record of a region that was unmapped will do.
+    // Reuses the record of a region that was unmapped, if there is one.
     Region* unmapped = find_region(size_class, [](const Region& each) { return each.slots == 0; });
     Region* region = unmapped != nullptr ? unmapped : new (std::nothrow) Region;
     if (region == nullptr) {

@@ -6,7 +6,7 @@ namespace stackful {
 
 namespace {
 
-// The begin of the page that holds an address.
+// The first byte of the page that holds an address.
 std::byte* page_of(std::byte* address) noexcept {
     return address - reinterpret_cast<std::uintptr_t>(address) % system::page_size();
 }

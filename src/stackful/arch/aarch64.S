@@ -6,7 +6,7 @@
 // floating-point control register FPCR (rounding mode). The return address is in x30. A switch stores them on the stack
 // of the execution that leaves, exchanges the stack pointer, and loads everything from the other stack.
 //
-// A suspended execution, and on the right one that make_context has made and that was never resumed:
+// On the left a suspended execution, on the right one that make_context has made and that was never resumed:
 //
 //          |  frames of the    |
 //          |     caller        |
@@ -153,7 +153,7 @@ stackful_suspended:
         .cfi_endproc
         .size   stackful_switch, . - stackful_switch
 
-// Leaves the registers in which it got the arguments of `arrival` alone.
+// Does not touch the registers that hold the arguments of `arrival`.
 //
 // void* stackful_switch_arriving(void* x, void* y, void* transfer, Context* from, Context to, Arrival arrival)
 //                                x0       x1       x2              x3             x4          x5

@@ -6,7 +6,7 @@
 // exception masks: MXCSR for SSE, the control word for the x87). A switch pushes them on the stack of the execution
 // that leaves, exchanges the stack pointer, and pops everything from the other stack.
 //
-// A suspended execution, and on the right one that make_context has made and that was never resumed:
+// On the left a suspended execution, on the right one that make_context has made and that was never resumed:
 //
 //          |  frames of the    |
 //          |     caller        |                     +-------------------+ <- stack_base
@@ -154,7 +154,7 @@ stackful_suspended:
         .cfi_endproc
         .size   stackful_switch, . - stackful_switch
 
-// The other two switches leave the registers in which they got the arguments of `arrival` alone.
+// The other two switches do not touch the registers that hold the arguments of `arrival`.
 //
 // void* stackful_switch_arriving(void* x, void* y, void* transfer, Context* from, Context to, Arrival arrival)
 //                                rdi      rsi      rdx             rcx            r8          r9
@@ -180,7 +180,7 @@ stackful_switch_arriving:
         .cfi_endproc
         .size   stackful_switch_arriving, . - stackful_switch_arriving
 
-// The same parameters.
+// The parameters are those of stackful_switch_arriving.
         .globl  stackful_switch_arriving_by_jump
         .hidden stackful_switch_arriving_by_jump
         .type   stackful_switch_arriving_by_jump, @function

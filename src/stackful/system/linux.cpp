@@ -103,8 +103,8 @@ std::size_t promises_left(Commit commit) noexcept {
 // True if the error may not occur the next time.
 bool is_want_of_memory(int error) noexcept { return error == ENOMEM || error == EAGAIN; }
 
-// Tries it on a page of its own. Systems that only claim to be Linux, as user-mode QEMU does, accept any advice and
-// ignore it. That a guard can't be populated shows that it is one.
+// Tries to mark a page of its own. Systems that only claim to be Linux, as user-mode QEMU does, accept any advice and
+// ignore it. The page is a guard if it can't be populated.
 bool can_mark() noexcept {
     std::byte* page = reserve(page_size(), page_size(), 0, Commit::at_once);
     if (page == nullptr) {

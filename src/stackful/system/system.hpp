@@ -22,12 +22,12 @@ enum class Guard {
 
 std::size_t page_size() noexcept;
 
-// The one that suits this system's accounting. It is `when_needed` if the system counts all memory that could be
+// The way that suits this system's accounting. It is `when_needed` if the system counts all memory that could be
 // touched (Linux with vm.overcommit_memory=2), because a large reservation would fail then, or make other programs
 // fail.
 Commit preferred_commit() noexcept;
 
-// The one that the system can do, or `marked` if there is no memory to find out.
+// The kind that the system supports, or `marked` if there is no memory to find out.
 Guard preferred_guard() noexcept;
 
 // Reserves address space, which is never backed by huge pages nor locked in memory. The address `offset` bytes from its
