@@ -76,7 +76,8 @@ Reference iterator_of(PyObject* awaitable) {
     return iterator;
 }
 
-// The result of a method of an iterator. Clears `has` if the iterator has no such method.
+// Calls a method of an iterator: its result, or empty with an exception. If there is no such method, clears `has` and
+// sets no exception.
 Reference call_method(PyObject* iterator, PyObject* name, PyObject* argument, bool& has) {
     Reference method = Reference::steal(PyObject_GetAttr(iterator, name));
     has = bool(method);
@@ -151,7 +152,8 @@ inline core::Coroutine* find_own_portal(Thread& thread) {
     return answer == Answer::yes_after_calls && find_portal(thread) == portal ? portal : nullptr;
 }
 
-// Drives an iterator to its end. `received` is the first value to send; an empty one means the exception in flight.
+// Drives an iterator to its end. Begins by sending `received`, or by throwing the exception in flight if `received` is
+// empty.
 PyObject* drive(Thread& thread, Reference awaited, Reference received, interpreter::CallInProgress call) {
     GcRoot held(thread, std::move(awaited));
     PyObject* iterator = held.get();
@@ -166,8 +168,8 @@ PyObject* drive(Thread& thread, Reference awaited, Reference received, interpret
             return result;
         }
         received = Reference();  // its destructor may run code that suspends the portal elsewhere
-        // Looked up each time: the awaitable may have moved the running greenlet, if it is a generator's, into another
-        // task.
+        // The portal is looked up each time. If the running greenlet is the body of a generator, the awaitable may have
+        // moved it into another task.
         core::Coroutine* portal = find_own_portal(thread);
         if (portal == nullptr) [[unlikely]] {
             Py_DECREF(result);

@@ -1,5 +1,5 @@
-// A function written in C that `inspect`, and so event loops and frameworks, take for a coroutine function. It can have
-// the attributes of a Python function that `inspect` looks at, such as `__code__`; ordinary C functions can't.
+// Functions written in C that `inspect`, and with it event loops and frameworks, takes for coroutine functions. Unlike
+// ordinary C functions they can have the attributes of a Python function that `inspect` looks at, such as `__code__`.
 
 #pragma once
 

@@ -43,7 +43,7 @@ PyObject* await_function(PyObject*, PyObject* const* args, Py_ssize_t count) {
     }
     if (!check_portal(*thread)) {
         if (PyCoro_CheckExact(args[0])) {
-            // Closed, it does not also warn that it was never awaited.
+            // A coroutine that was closed does not warn that it was never awaited.
             interpreter::PendingException in_flight;
             PyObject* name = layer.of(*thread->module).name_close;
             Reference closed = Reference::steal(PyObject_CallMethodNoArgs(args[0], name));

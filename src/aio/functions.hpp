@@ -6,7 +6,7 @@
 
 namespace aio {
 
-// The ordinary ones.
+// The functions that are not coroutine functions.
 extern PyMethodDef functions[];
 
 // Coroutine functions: each is the vectorcall of a callable (aio/function.hpp). python/greenlet/aio.py documents them.

@@ -70,9 +70,9 @@ PyMethodDef methods[] = {
     {},
 };
 
-// There is no cr_frame and no cr_await: libraries that find those expect the coroutine of an `async def` function,
-// which has exactly one frame, from its creation on. To show the stack of a task asyncio and Trio then look for the
-// attributes of a generator.
+// There is no cr_frame and no cr_await. Libraries that find these expect the coroutine of an `async def` function,
+// which has exactly one frame from its creation on. Where they are missing, asyncio and Trio look for the attributes of
+// a generator to show the stack of a task.
 PyGetSetDef attributes[] = {
     {"__name__", coroutines::get_name, coroutines::set_name, "The name of the function.", nullptr},
     {"__qualname__", coroutines::get_qualified_name, coroutines::set_qualified_name,

@@ -10,7 +10,7 @@ namespace aio {
 
 extern const core::CoroutineKind coroutine_kind;
 
-// A new coroutine which will call function(*arguments): a new reference, or nullptr with an exception.
+// A new coroutine that will call function(*arguments): a new reference, or nullptr with an exception.
 PyObject* make_coroutine(core::ModuleState& state, PyObject* function, const core::Message& message) noexcept;
 
 // Whether a coroutine began in the running task.

@@ -15,7 +15,7 @@ struct State {
     PyObject* name_throw;      // interned strings
     PyObject* name_close;
     PyObject* name_asyncio;
-    interpreter::SharedValue<PyObject*> running_loop;  // of asyncio, once that is imported
+    interpreter::SharedValue<PyObject*> running_loop;  // asyncio's functions, once it is imported, or None
     interpreter::SharedValue<PyObject*> current_task;
     interpreter::SharedValue<PyObject*> current_tasks;  // asyncio's dictionary of current tasks, by event loop
 

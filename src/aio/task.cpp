@@ -13,7 +13,7 @@ namespace {
 
 using core::Reference;
 
-// Sets it permanently, unless another thread did so first.
+// Stores the object permanently, unless another thread has stored one first.
 void set(interpreter::SharedValue<PyObject*>& place, Reference object) {
     if (place.replace(nullptr, object.get())) {
         object.release();

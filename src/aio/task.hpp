@@ -22,9 +22,9 @@ enum class Answer : std::uint8_t {
 // Whether a task is running_task(). Faster than finding running_task().
 Answer is_running_task(core::Thread& thread, const void* task) noexcept;
 
-// Makes a task, an instance of asyncio's C class, run another coroutine from its next step on. False if that is not
-// possible. Asyncio has no function for this, and its field for the coroutine differs between versions. So the field is
-// the one that holds the coroutine; no other field of the instance may hold it.
+// Makes a task, an instance of asyncio's C class, run another coroutine from its next step on. Asyncio has no function
+// for this, and the place of the field differs between versions, so the field is found by its value, `from`. False if
+// that fails, or if more than one field holds `from`.
 bool replace_coroutine(PyObject* task, PyTypeObject* task_class, PyObject* from, PyObject* to) noexcept;
 
 }  // namespace aio

@@ -11,7 +11,7 @@ using core::Reference;
 
 struct Parameters {
     Py_ssize_t positional;       // how many can be given by position
-    Py_ssize_t positional_only;  // how many of them, the first ones, only so
+    Py_ssize_t positional_only;  // how many of these, the first ones, can be given only by position
     Py_ssize_t all;              // how many there are, keyword-only ones included
     bool takes_more;             // *args
     bool takes_other_names;      // **kwargs
@@ -88,8 +88,8 @@ bool fit(const Parameters& parameters, Py_ssize_t given, PyObject* names) {
     return fit_by_name(parameters, given, names);
 }
 
-// Calls a function that has the same parameters and does nothing, so that CPython itself raises the TypeError. True if
-// the arguments fit.
+// Calls an empty function with the same parameters, so that CPython itself raises the TypeError. True if the arguments
+// fit.
 [[gnu::noinline]] bool call_empty(PyObject* function, PyObject* instance, const Message& message) {
     Reference module = Reference::steal(PyImport_ImportModule("greenlet._arguments"));
     Reference empty = Reference::steal(module ? PyObject_CallMethod(module.get(), "empty", "O", function) : nullptr);

@@ -1,5 +1,5 @@
-// The classes of generators and coroutines. They differ in their names, documentation and the tables below; the rest of
-// their slots, garbage collection and the end of an object included, is the same.
+// The classes of generators and coroutines. They differ in their names, documentation and the tables below. All their
+// other slots are the same, also those for garbage collection and for the end of an object.
 
 #pragma once
 

@@ -8,7 +8,8 @@ using State = core::Coroutine::State;
 
 namespace {
 
-// More arguments are copied: they would need too much of the stack.
+// Up to this many arguments are moved to the body's stack. More would need too much of it, so they are copied to a
+// tuple.
 constexpr Py_ssize_t most_given = 64;
 
 [[gnu::noinline]] PyObject* begin(Object& object, PyObject* value, ReturnAs return_as) {

@@ -6,7 +6,7 @@ namespace coroutines {
 
 namespace {
 
-// Two threads may do so at once.
+// Drops a reference that another thread may drop at the same time.
 void drop_shared(Object& object, PyObject*& reference) noexcept {
     PyObject* old = interpreter::SharedReference(reinterpret_cast<PyObject*>(&object), reference).exchange(nullptr);
     Py_XDECREF(old);

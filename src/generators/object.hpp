@@ -8,7 +8,7 @@ namespace generators {
 
 extern const core::CoroutineKind generator_kind;
 
-// A new generator which will call function(*arguments): a new reference, or nullptr with an exception.
+// A new generator that will call function(*arguments): a new reference, or nullptr with an exception.
 PyObject* make_generator(core::ModuleState& state, PyObject* function, const core::Message& message) noexcept;
 
 // The class. A new reference, or nullptr with an exception.

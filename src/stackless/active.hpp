@@ -10,7 +10,7 @@ void add_active(Scheduler& s, Tasklet* t) noexcept;
 
 void remove_active(Scheduler& s, Tasklet* t) noexcept;
 
-// The same. The lock is held.
+// remove_active(), called while the lock is held.
 void remove_active_locked(Scheduler& s, Tasklet* t) noexcept;
 
 }  // namespace stackless

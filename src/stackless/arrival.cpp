@@ -34,8 +34,8 @@ PyObject* take_value(Tasklet* t) noexcept {
         restore_ownership(self);
     }
     if (!self->is_active || s.thread == nullptr) {
-        // The thread ends. Or the tasklet has ended and left this greenlet behind: it unwinds as part of the current
-        // tasklet.
+        // Either the thread ends, or the tasklet has ended and left this greenlet behind. The greenlet then unwinds as
+        // part of the current tasklet.
         if (s.current == s.runnable.first()) {  // else the current tasklet is in the middle of a switch
             s.end_switching();
         }
@@ -46,7 +46,7 @@ PyObject* take_value(Tasklet* t) noexcept {
         set_suspension(other, Suspension::outside);
     }
     if (received == nullptr && PyErr_ExceptionMatches(s.module->greenlet_exit)) {
-        // It is being killed. That made the killer its greenlet's parent.
+        // The tasklet is being killed, so its greenlet's parent is the killer.
         PyErr_SetString(s.state->tasklet_exit, "Killing the tasklet because all references have vanished.");
         PyGreenlet* killer = s.thread->current->pimpl->parent;
         if (killer != nullptr && core::is_active(killer) && other->is_active) {

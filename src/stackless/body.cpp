@@ -115,7 +115,8 @@ PyObject* run_tasklet(PyObject*, PyObject* const* args, Py_ssize_t count) noexce
         greenlet = Reference::steal(core::as_object(std::exchange(self->greenlet, nullptr)));
     }
     if (s.current != self) [[unlikely]] {
-        // Other code switched to this greenlet while the tasklet waited in another one. The parent is resumed.
+        // Other code switched to this greenlet while the tasklet waited in another one. The greenlet's parent is
+        // resumed.
         Tasklet* removed;
         {
             Holding lock(tasklets_lock);

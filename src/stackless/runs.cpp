@@ -50,7 +50,7 @@ void end_run(Scheduler& s, const Run& run) noexcept {
         inner = inner->outer;
     }
     if (inner == nullptr) {
-        return;  // it has ended with another call, or its tasklet has ended
+        return;  // the call has ended together with another one, or its tasklet has ended
     }
     Holding lock(tasklets_lock);
     do {

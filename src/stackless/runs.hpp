@@ -23,15 +23,15 @@ struct Run {
 // run() last, or the main one.
 Tasklet* fallback_tasklet(const Scheduler& s) noexcept;
 
-// The watchdog at a switch: if the time is over, puts the tasklet first that called run(timeout). Returns the tasklet
-// to switch to, `to` or that one.
+// The watchdog at a switch: if the time is up, puts the tasklet that called run(timeout) first. Returns the tasklet to
+// switch to: `to`, or that one.
 Tasklet* check_timeout(Scheduler& s, Tasklet* from, Tasklet* to) noexcept;
 
 // To be called when a run() returns. If calls that began later are still in progress, makes their tasklets runnable, so
 // that they return too.
 void end_run(Scheduler& s, const Run& run) noexcept;
 
-// Forgets the calls that a tasklet which has ended made. Greenlets of it may still be in them.
+// Forgets the calls of run() that an ended tasklet made. Greenlets of the tasklet may still be in these calls.
 void forget_runs(Scheduler& s, const Tasklet* t) noexcept;
 
 }  // namespace stackless

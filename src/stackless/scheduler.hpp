@@ -118,7 +118,7 @@ struct Scheduler {
     }
 
 private:
-    // A runnable tasklet, not the current one, runs first when the current one switches.
+    // Makes a runnable tasklet other than the current one the next to run when the current one switches.
     void make_next(Tasklet* t) noexcept {
         if (waits) {
             runnable.rotate_to(t);

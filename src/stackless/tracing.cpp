@@ -20,7 +20,7 @@ constexpr Names names[hook_count] = {{"gettrace", "settrace"}, {"getprofile", "s
 
 const Names& names_of(Hook hook) noexcept { return names[static_cast<int>(hook)]; }
 
-// The function that the running thread has.
+// The function that is installed in the running thread.
 PyObject* installed(Hook hook) noexcept {
     Reference sys = Reference::steal(PyImport_ImportModule("sys"));
     return sys ? PyObject_CallMethod(sys.get(), names_of(hook).get, nullptr) : nullptr;
@@ -31,7 +31,7 @@ bool install(Hook hook, PyObject* function) noexcept {
     return sys && Reference::steal(PyObject_CallMethod(sys.get(), names_of(hook).set, "O", function));
 }
 
-// None if no function was shared yet.
+// The function that tasklets without their own share. None if no function was shared yet.
 PyObject* shared_hook(Scheduler& s, Hook hook) noexcept {
     PyObject* function = s.shared_hooks[hook];
     return function != nullptr ? function : Py_None;

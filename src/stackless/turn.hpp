@@ -32,7 +32,8 @@ PyObject* switch_from_paused(Scheduler& s, Tasklet* from, Tasklet* to, interpret
 PyObject* release_and_switch(Scheduler& s, Tasklet* from, PyObject* unused, PyObject* also_unused,
                              interpreter::CallInProgress call) noexcept;
 
-// The current tasklet leaves the ring for no other chain, and the next one runs. Its greenlet still owns it.
+// Pauses the current tasklet: it leaves the ring, enters no other chain, and the next tasklet runs. The greenlet of the
+// paused tasklet still owns it.
 PyObject* pause_current(Scheduler& s, interpreter::CallInProgress call) noexcept;
 
 // The same, but only references from elsewhere keep the tasklet alive.
@@ -46,8 +47,8 @@ bool make_greenlet(Scheduler& s, Tasklet* t) noexcept;
 // Releases the tasklet that has paused, on the stack of the next one. That may end the tasklet.
 void release_paused(Scheduler& s) noexcept;
 
-// The first tasklet of the ring. Other threads leave it there from now on; until then they may have unlinked it.
-// nullptr with an exception if there is none.
+// The first tasklet of the ring, which other threads may have changed up to now. They can't unlink the tasklet after
+// this call. nullptr with an exception if there is none.
 Tasklet* reserve_next(Scheduler& s, Tasklet* from) noexcept;
 
 // Does what the watchdog, the schedule callback and the trace functions need before a switch. Returns the tasklet to

@@ -86,7 +86,7 @@ Tasklet* wake_or_wait(Scheduler& s, Tasklet* leaving) noexcept {
         Run* run = s.runs;
         bool in_run = run != nullptr;
         bool is_stuck = !in_run && (candidate == leaving || candidate->chain == Chain::channel);
-        // A run() that blocks the thread returns nevertheless when a tasklet ends: its caller may wait for that.
+        // Even a run() that blocks the thread returns when a tasklet ends, because its caller may wait for that.
         if ((is_stuck || (in_run && run->blocks_thread && !has_ended)) && may_be_woken(s)) {
             if (!wait_for_other_threads(s)) {
                 return nullptr;

@@ -48,7 +48,7 @@ PyObject* get_run(PyObject* self, void*) {
         PyErr_SetString(PyExc_AttributeError, "Main greenlets do not have a run attribute.");
         return nullptr;
     }
-    interpreter::SharedReference attribute(self, of(self).run);  // a start takes its lock
+    interpreter::SharedReference attribute(self, of(self).run);  // starting the greenlet takes the same lock
     bool has_begun = of(self).phase != Phase::unstarted;
     PyObject* run = has_begun ? nullptr : attribute.get();
     if (run == nullptr && has_begun) {
@@ -72,7 +72,7 @@ int set_run(PyObject* self, PyObject* value, void*) {
     }
     Reference old;
     {
-        interpreter::SharedReference attribute(self, of(self).run);  // a start takes its lock
+        interpreter::SharedReference attribute(self, of(self).run);  // starting the greenlet takes the same lock
         if (of(self).phase == Phase::unstarted) {
             old = Reference::steal(attribute.exchange(Py_XNewRef(value)));
             return 0;

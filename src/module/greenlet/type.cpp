@@ -24,7 +24,7 @@ namespace {
 
 int greenlet_bool(PyObject* self) { return of(self).phase == Phase::active; }
 
-// The text up to the state is the reference's.
+// Up to the state, the text is that of the reference implementation.
 PyObject* greenlet_repr(PyObject* self) {
     const char* type_name = Py_TYPE(self)->tp_name;
     bool ended = core::is_of_ended_thread(as_greenlet(self));

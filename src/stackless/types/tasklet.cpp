@@ -65,7 +65,7 @@ int clear(PyObject* self) {
     return 0;
 }
 
-// Lets a tasklet survive its finalizer: its greenlet owns it again. `is_to_be_killed`: its thread kills it later.
+// Lets a tasklet survive its finalizer: its greenlet owns it again. If `is_to_be_killed`, its thread kills it later.
 void resurrect(Tasklet& t, bool is_to_be_killed) noexcept {
     Holding lock(tasklets_lock);
     if (t.suspension != Suspension::unowned) {
