@@ -11,7 +11,7 @@ struct Message {
     PyObject* const* arguments = nullptr;  // borrowed; the caller owns them until the switch returns
     Py_ssize_t positional = 0;
     PyObject* keyword_names = nullptr;  // a tuple of str, whose values follow the positional arguments; or nullptr
-    PyObject* keywords = nullptr;       // instead of these a dict; or nullptr
+    PyObject* keywords = nullptr;       // a dict in place of names and their values; or nullptr
     bool is_exception = false;
     bool gives_arguments = false;  // a started greenlet takes the references over, and leaves nullptr in their places
     bool is_exit = false;          // a GreenletExit that became a result: a greenlet that it starts gets no arguments

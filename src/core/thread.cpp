@@ -57,7 +57,7 @@ Thread* Thread::find_or_make(PyThreadState* ts) noexcept {
 }
 
 Thread* Thread::of(PyThreadState* ts) noexcept {
-    interpreter::CollectorPaused paused;  // the other threads could run meanwhile, this one too
+    interpreter::CollectorPaused paused;  // a collection could let the other threads run, also the one of `ts`
     return find_or_make_in(interpreter::dictionary_of(ts), ts);
 }
 
@@ -151,7 +151,7 @@ void Thread::follow_settings() noexcept {
     stack_settings = core::stack_settings();
     stacks.set_stack_size(sufficient(core::stack_size()));
     if (wants_signal_stacks()) {
-        stackful::ensure_signal_stack();  // if it fails, an overflow is not reported, which is all
+        stackful::ensure_signal_stack();  // a failure only means that overflows are not reported
     }
 }
 

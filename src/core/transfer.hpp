@@ -60,12 +60,12 @@ inline void set_current(Thread& thread, Reference target) {
     thread.current = as_greenlet(target.release());
 }
 
-// What an active greenlet does first when it is resumed. Takes over the value. What it returns is what the call returns
-// that suspended the greenlet.
+// What an active greenlet does first when it is resumed. Takes over the value. The call that suspended the greenlet
+// returns what this returns.
 PyObject* resumed(Thread& thread, Activation& self, PyObject* value);
 
 // Exchanges the stacks, and what the thread state has of each greenlet. `to` is active, and is resumed() with the
-// value. Returns what `from` is resumed with. Never returns if that has finished.
+// value. Returns what `from` is resumed with. Never returns if `from` has finished.
 template <stackful::Returning returning = stackful::Returning::by_ret>
 [[gnu::always_inline]] inline PyObject* exchange(Thread& thread, Greenlet& from, Activation& from_activation,
                                                  Greenlet& to, PyObject* value) {

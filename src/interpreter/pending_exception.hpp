@@ -62,8 +62,8 @@ inline bool is_exception_set(const PyThreadState* ts) noexcept {
 
 // Takes the exception in flight as one normalized object with its traceback, or nullptr. The caller owns it.
 //
-// On 3.11 an exception gets its traceback only when it is caught. If `uncaught`, 3.11 releases the traceback instead,
-// with everything that its frames keep alive.
+// On 3.11 an exception gets its traceback only when it is caught. If `uncaught`, the traceback is released on 3.11
+// instead, with everything that its frames keep alive.
 inline PyObject* take_exception([[maybe_unused]] bool uncaught = false) noexcept {
 #if PY_VERSION_HEX >= 0x030C0000
     return PyErr_GetRaisedException();

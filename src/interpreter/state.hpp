@@ -135,8 +135,8 @@ struct State {
     // Undoes begin_at_link(), when the function that was called has returned.
     void end_at_link(PyThreadState* ts) noexcept { Calls::set_running_frame(ts, link->end()); }
 
-    // For a suspended greenlet that is about to run as part of the running one, which waits for it: it sees the frames
-    // of that and the exception it handles, and shares its context unless it has one of its own.
+    // For a suspended greenlet that is about to run as part of the running one, which waits for it. The suspended one
+    // then sees the running one's frames and handled exception, and shares its context unless it has one of its own.
     void nest_in(PyThreadState* ts) noexcept {
         exception_base.previous_item = ts->exc_info;
         link->lead_to(Calls::running_frame(ts));

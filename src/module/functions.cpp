@@ -175,7 +175,7 @@ PyObject* on_thread_stack(PyObject*, PyObject* const* args, Py_ssize_t count, Py
 PyDoc_STRVAR(enable_optional_cleanup_doc,
 "enable_optional_cleanup(enabled, /)\n--\n\n"
 "Set whether garbage is collected at the end of a thread that has suspended greenlets.\n\n"
-"By default it is, so that greenlets which only a reference cycle keeps alive run their `finally`\n"
+"By default it is, so that greenlets kept alive only by a reference cycle run their `finally`\n"
 "blocks in their own thread.\n\n"
 "Parameters:\n"
 "    enabled: a truth value.");

@@ -72,8 +72,8 @@ extern "C" {
 // transferred then.
 void* stackful_switch(Context* from, Context to, void* transfer);
 
-// The same, for an execution that has begun. Before it returns there, it calls arrival(x, y, transfer) on that
-// execution's stack, and the call that suspended the execution returns the result. That call may be of any of the three
+// The same, for an execution that has begun. When that execution is resumed, arrival(x, y, transfer) is called first,
+// on its stack, and the call that suspended the execution returns the result. That call may be of any of the three
 // functions.
 void* stackful_switch_arriving(void* x, void* y, void* transfer, Context* from, Context to, Arrival arrival);
 

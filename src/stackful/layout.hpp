@@ -58,8 +58,8 @@ struct SlotLayout {
     static constexpr std::size_t most_client_bytes = std::size_t{64} << 10;
 
     // A stack begins at one of `line_colours` lines of a page, which is enough for the first-level caches, and in one
-    // of `large_page_colours` pages. The lowest bits of a page's number choose its set in the cache of translations,
-    // which has some 128. The strides from one slot to the next share no factor with these numbers.
+    // of `page_colours` pages. The lowest bits of a page's number choose its set in the cache of translations, which
+    // has some 128. The strides from one slot to the next share no factor with these numbers.
     static constexpr std::size_t line = 64;
     static constexpr std::size_t line_colours = 20;
     static constexpr std::size_t line_stride = 7;

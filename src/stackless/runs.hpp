@@ -19,8 +19,8 @@ struct Run {
     Tasklet* interrupted;   // owned; it ran for too long
 };
 
-// The tasklet that is resumed when no other one can run, and that errors of tasklets are raised in: the one that called
-// run() last, or the main one.
+// The tasklet that called run() last, or the main one. It is resumed when no other one can run, and errors of tasklets
+// are raised in it.
 Tasklet* fallback_tasklet(const Scheduler& s) noexcept;
 
 // The watchdog at a switch: if the time is up, puts the tasklet that called run(timeout) first. Returns the tasklet to

@@ -19,8 +19,8 @@
 
 namespace stackless {
 
-// Switches from the current tasklet to the first one of the ring. Returns the value that the former is resumed with, or
-// nullptr with an exception, also if there was no memory to start the latter.
+// Switches from `from`, the current tasklet, to `to`, the first one of the ring. Returns the value that `from` is
+// resumed with, or nullptr with an exception, also if there was no memory to start `to`.
 PyObject* switch_tasklets(Scheduler& s, Tasklet* from, Tasklet* to, interpreter::CallInProgress call) noexcept;
 
 // The same from a tasklet that has left the ring and is paused: only references from elsewhere keep it alive. Takes

@@ -188,7 +188,7 @@ PyObject* resume(Coroutine& coroutine, PyObject* value, ReturnAs return_as) noex
         return nullptr;
     }
     PyGreenlet* body = coroutine.body;
-    // Without a yielder nothing else runs on behalf of the body, so no ring is possible.
+    // A ring is only possible if something runs on behalf of the body.
     if (coroutine.state == State::suspended && coroutine.yielder == nullptr && is_plain_switch(body) &&
         body->pimpl->activation->bodies == 0) [[likely]] {
         coroutine.return_as = return_as;

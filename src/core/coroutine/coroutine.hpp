@@ -19,9 +19,9 @@
 // in the body.
 //
 // A processor predicts the place that a function returns to from the place of its call. A body and its resumer are
-// suspended in different places, so the prediction would be wrong at each switch. Hence transfer_by_jump(): a jump is
-// predicted from where it went before. Rare work after a switch is found through State::awaits, not by code after the
-// call.
+// suspended in different places, so the prediction would be wrong at each switch. transfer_by_jump() jumps instead, and
+// the processor predicts a jump from where it went before. Rare work after a switch is found through State::awaits, not
+// by code after the call.
 //
 // A greenlet that the body started may yield in the body's place. Then that greenlet is suspended, and the next
 // resume() resumes it instead of the body.

@@ -19,7 +19,7 @@ bool find_python_call() noexcept;
 
 #if defined(Py_GIL_DISABLED) || defined(Py_REF_DEBUG)
 
-// In these builds a reference count is not one number, or is checked.
+// In these builds a reference count has more than one part (no GIL), or is checked (debug).
 inline bool makes_own_references(PyObject*, Py_ssize_t) noexcept { return false; }
 
 #else
@@ -54,7 +54,7 @@ inline void give_up(PyObject* argument) noexcept {
 PyObject* take_caller_s_argument(PyThreadState* ts, PyObject* const* args, PyCFunction called) noexcept;
 
 // A new reference to the only argument of the C function `called`, which is in progress. If Python code called the
-// function directly, this is the caller's own reference, and the caller has None as its argument from then on.
+// function directly, this is the caller's own reference, and None takes its place there.
 inline PyObject* take_argument(PyThreadState* ts, PyObject* const* args, PyCFunction called) noexcept {
 #if PY_VERSION_HEX >= 0x030C0000
     bool is_immortal = _Py_IsImmortal(args[0]);

@@ -55,9 +55,10 @@ inline bool is_iterating(const Frame* frame) noexcept {
     return frame->instr_ptr->op.code == FOR_ITER || frame->instr_ptr->op.code == INSTRUMENTED_FOR_ITER;
 }
 
-// True if the innermost frame calls a C function or method. Other calls release values before they pop them: those of
-// Python functions with arguments that do not fit, and since 3.15 any at its end, its callable. If the values of the
-// call are popped already, the place holds any other value, and the frame owns all that are left.
+// True if the innermost frame calls a C function or method. Other calls do not count, because those of Python functions
+// release values before they pop them: the arguments if they do not fit, and since 3.15 also the callable, at the end
+// of the call. If the values of the call are popped already, the place of the callable holds some other value, and the
+// frame owns all values that are left.
 inline bool calls_c(const Frame* frame) noexcept {
     const Value* place = place_of_callable(frame);
     bool is_on_stack = place != nullptr && place >= frame->localsplus + code_of(frame)->co_nlocalsplus;

@@ -198,8 +198,8 @@ bool install_guard(std::byte* begin, std::size_t bytes, Guard guard) noexcept {
         if (is_want_of_memory(errno)) {
             return false;
         }
-        // It may have been locked in memory since it was reserved (mlockall), or preferred_guard() had no memory to
-        // find out.
+        // The kernel refuses guards in memory that was locked (mlockall) after it was reserved. Or preferred_guard()
+        // had no memory to find out whether the kernel has guards.
     }
     return ::mprotect(begin, bytes, PROT_NONE) == 0;
 }

@@ -141,7 +141,7 @@ PyGetSetDef tasklet_attributes[] = {
     {"next", get_next, nullptr, "The next tasklet in the chain it is in, or None.", nullptr},
     {"prev", get_previous, nullptr, "The previous tasklet in the chain it is in, or None.", nullptr},
     {"tempval", get_tempval, set_tempval,
-     "The value that the call which suspended the tasklet will return. If it is bound but not alive: its function.",
+     "What the call that suspended the tasklet will return. If it is bound but not alive: its function.",
      nullptr},
     {"frame", get_frame, nullptr, "Its innermost frame; None before it first runs and after it has ended.", nullptr},
     {"recursion_depth", get_recursion_depth, nullptr, "The number of its frames.", nullptr},
