@@ -48,7 +48,6 @@ inline constexpr bool stops_others_to_traverse = true;
 // to an instance of a Python class is dropped.
 #if PY_VERSION_HEX >= 0x030D0000
 
-// True if `object` was finalized.
 inline bool was_finalized(PyObject* object) noexcept { return _PyGC_FINALIZED(object); }
 
 // Has `object` finalized again when it becomes garbage.

@@ -51,7 +51,6 @@ public:
     PendingException& operator=(const PendingException&) = delete;
 };
 
-// True if an exception is in flight.
 inline bool is_exception_set(const PyThreadState* ts) noexcept {
 #if PY_VERSION_HEX >= 0x030C0000
     return ts->current_exception != nullptr;

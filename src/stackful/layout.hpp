@@ -103,7 +103,8 @@ struct SlotLayout {
         std::size_t client_bytes = std::clamp(layout.stack_bytes / 16, least_client_bytes, most_client_bytes);
         layout.client_bytes = std::max(round_up(client_bytes, page_size), 3 * page_size);
 
-        // The promised stack may have nothing of the shared page that it begins in.
+        // The shared page counts toward the client area only: the promised stack fits even without its part of that
+        // page.
         std::size_t colour_bytes = (layout.page_colours - 1) * page_size;
         std::size_t used = layout.guard_bytes + layout.stack_bytes + colour_bytes + layout.client_bytes;
         std::size_t pages = used / page_size;

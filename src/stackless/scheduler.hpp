@@ -147,7 +147,6 @@ Scheduler* own_scheduler(const Tasklet& t) noexcept;
 // True if the tasklet is the current one of the running thread.
 bool is_current_here(const Tasklet& t) noexcept;
 
-// True if the thread that the tasklet belongs to has ended.
 bool has_ended_thread(const Tasklet& t) noexcept;
 
 // True if the tasklet can run, now or once it is inserted. False if its thread has ended. The lock is held.

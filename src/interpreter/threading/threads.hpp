@@ -73,7 +73,6 @@ inline PyObject* dictionary_of(PyThreadState* ts) noexcept {
     return ts->dict;
 }
 
-// True if a thread state has a dictionary already.
 inline bool has_dictionary(const PyThreadState* ts) noexcept { return ts->dict != nullptr; }
 
 // The thread state that an operating-system thread is clearing. When a thread ends, CPython clears one field after the

@@ -12,8 +12,8 @@
 
 namespace interpreter {
 
-// Where fewer than 50 more C calls may nest, the interpreter postpones every deallocation of a container. It needs 100
-// to do these while the stack is in use.
+// The interpreter postpones every deallocation of a container where fewer than 50 more C calls may nest. While the
+// stack is in use, it does the postponed ones only where 100 more may nest.
 inline constexpr std::size_t least_stack_bytes = std::size_t{160} << 10;
 
 struct Calls : CurrentFrame {

@@ -17,8 +17,8 @@ namespace interpreter {
 // raises RecursionError, below the hard one it gives up.
 inline constexpr std::size_t c_stack_margin = _PyOS_STACK_MARGIN_BYTES;
 
-// Where less than two margins are left above the soft limit, the interpreter postpones every deallocation of a
-// container. It needs four to do these while the stack is in use.
+// The interpreter postpones every deallocation of a container where less than two margins are left above the soft
+// limit. While the stack is in use, it does the postponed ones only where four are left.
 inline constexpr std::size_t least_stack_bytes = 10 * c_stack_margin;
 
 // Where the C stack begins, and its limits, laid out as in the thread state. Different stacks have different soft
@@ -74,7 +74,7 @@ struct CStack : Occasional {
     _PyCStackRef* refs;  // references that C functions on this stack hold
 #endif
 
-    // True if an occasional field was set.
+    // Saves the fields. True if an occasional one was set.
     bool save(PyThreadState* ts) noexcept {
         if (limits.soft != reinterpret_cast<_PyThreadStateImpl*>(ts)->c_stack_soft_limit) [[unlikely]] {
             limits = Limits::of(ts);

@@ -54,7 +54,7 @@ private:
 #endif
     }
 
-    // True if any of the fields was set.
+    // Moves the fields. True if any of them was set.
     template <class From, class To>
     static bool move(From& from, To& to) noexcept {
         // One test instead of one for each.
