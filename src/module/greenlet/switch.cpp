@@ -35,8 +35,9 @@ PyDoc_STRVAR(switch_doc,
 "    Whatever is thrown into the current greenlet, or raised by a child.");
 
 // A plain switch whose arguments first have to be made into a value.
-[[gnu::noinline]] PyObject* switch_with(PyGreenlet* g, const Message& message) {
+[[gnu::noinline]] PyObject* switch_with(PyGreenlet* g, PyObject* const* args, Py_ssize_t count, PyObject* names) {
     Thread& thread = *g->pimpl->thread;
+    Message message{args, count, names};
     PyObject* value = core::as_value(message, *thread.module);
     if (value == nullptr) {
         return nullptr;
@@ -48,10 +49,15 @@ PyDoc_STRVAR(switch_doc,
     return core::transfer(thread, g, value, message.call());
 }
 
+// A function of its own, so that greenlet_switch() needs no frame.
+[[gnu::noinline]] PyObject* switch_otherwise(PyGreenlet* g, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+    return core::switch_to(g, Message{args, count, names});
+}
+
 PyObject* greenlet_switch(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
     PyGreenlet* g = as_greenlet(self);
     if (!core::is_plain_switch(g)) {
-        return core::switch_to(g, Message{args, count, names});
+        return switch_otherwise(g, args, count, names);
     }
     // Most switches take this shortest way, without a Message.
     if (count <= 1 && names == nullptr) [[likely]] {
@@ -59,7 +65,7 @@ PyObject* greenlet_switch(PyObject* self, PyObject* const* args, Py_ssize_t coun
         PyObject* value = Py_NewRef(count == 1 ? args[0] : thread.module->no_arguments);
         return core::transfer(thread, g, value, {args, count, nullptr});
     }
-    return switch_with(g, Message{args, count, names});
+    return switch_with(g, args, count, names);
 }
 
 PyDoc_STRVAR(throw_doc,
