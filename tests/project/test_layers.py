@@ -87,7 +87,7 @@ FLOORS = {
     ],
 }
 
-# Exceptions: functions that are declared on a lower floor than the one they need.
+# Exceptions: files with functions whose definitions use a higher floor, and which lower floors call.
 UPWARD = {
     "core/parent.cpp": {"core/describe", "core/thread_stack"},  # the message of a refusal
     "core/thread.cpp": {"core/create", "core/shortage"},  # a thread's main greenlet; no room for a stack
