@@ -87,7 +87,7 @@ FLOORS = {
     ],
 }
 
-# Exceptions: files with functions whose definitions use a higher floor, and which lower floors call.
+# Exceptions: files that include a higher floor, because functions that they offer to low floors need it.
 UPWARD = {
     "core/parent.cpp": {"core/describe", "core/thread_stack"},  # the message of a refusal
     "core/thread.cpp": {"core/create", "core/shortage"},  # a thread's main greenlet; no room for a stack
