@@ -1,6 +1,6 @@
 """usage: PYTHON -m tools COMMAND [ARGUMENT...]
 
-PYTHON is CPython 3.11 or later with its headers; `tools/default-python` prints the path of one. Everything that
+PYTHON is CPython 3.11 to 3.15 with its headers; `tools/default-python` prints the path of one. Everything that
 a command builds or installs goes to build/ (wheels to dist/). Unless they say otherwise, commands use the running
 interpreter. `PYTHON -m tools COMMAND --help` explains a command.
 """

@@ -87,7 +87,7 @@ FLOORS = {
     ],
 }
 
-# Exceptions: functions that are declared on a lower floor than the one they need.
+# Exceptions: files that include a higher floor, because functions that they offer to low floors need it.
 UPWARD = {
     "core/parent.cpp": {"core/describe", "core/thread_stack"},  # the message of a refusal
     "core/thread.cpp": {"core/create", "core/shortage"},  # a thread's main greenlet; no room for a stack
