@@ -27,8 +27,7 @@ using Arguments = PyObject* const*;
 // Timeouts are given in instructions of Stackless Python's virtual machine. Each counts as this long.
 constexpr std::int64_t nanoseconds_per_instruction = 20;
 
-// The argument `retval` of schedule() and schedule_remove(), or the current tasklet if it is not given: borrowed.
-// nullptr with TypeError if there are other arguments.
+// Borrows the only argument `retval`, or the current tasklet if there is none. nullptr with TypeError for others.
 PyObject* parse_retval(Scheduler& s, const char* name, Arguments args, Py_ssize_t count, PyObject* names) noexcept {
     Py_ssize_t named = names != nullptr ? PyTuple_GET_SIZE(names) : 0;
     if (count + named == 0) [[likely]] {
