@@ -92,7 +92,7 @@ void Thread::leave_thread_state() noexcept {
         }
     }
     if (current != main) {
-        main_activation.state.return_data_stack(thread_state);
+        main_activation.state.load_data_stack(thread_state);
     }
     main->pimpl->phase = Phase::finished;
     main->pimpl->activation = nullptr;

@@ -35,10 +35,6 @@ inline bool is_plain_switch(PyGreenlet* g) noexcept {
 // exception, which also unsets it.
 PyObject* trace(Thread& thread, PyGreenlet* origin, PyGreenlet* target, PyObject* value);
 
-inline stackful::Leaving leaving(const Greenlet& from) noexcept {
-    return from.phase == Phase::finished ? stackful::Leaving::permanently : stackful::Leaving::temporarily;
-}
-
 // What each greenlet does first when it is resumed or started. Takes over the value and returns it, or nullptr with an
 // exception.
 inline PyObject* arrive(Thread& thread, PyObject* value) {
@@ -64,25 +60,31 @@ inline void set_current(Thread& thread, Reference target) {
 // returns what this returns.
 PyObject* resumed(Thread& thread, Activation& self, PyObject* value);
 
-// Exchanges the stacks, and what the thread state has of each greenlet. `to` is active, and is resumed() with the
-// value. Returns what `from` is resumed with. Never returns if `from` has finished.
-template <stackful::Returning returning = stackful::Returning::by_ret>
+// Exchanges the stacks, and what the thread state has of each greenlet. `to` begins with a Start, or is active and is
+// resumed() with a value. Returns what `from` is resumed with; never returns if that leaves permanently.
+template <stackful::Leaving leaving = stackful::Leaving::temporarily,
+          stackful::Returning returning = stackful::Returning::by_ret, class Payload>
 [[gnu::always_inline]] inline PyObject* exchange(Thread& thread, Greenlet& from, Activation& from_activation,
-                                                 Greenlet& to, PyObject* value) {
+                                                 Greenlet& to, Payload&& payload) {
     Activation& to_activation = *to.activation;
-    interpreter::State::exchange(thread.thread_state, from_activation.state, to_activation.state);
-    auto arrival = [](void* t, void* self, void* received) -> void* {
-        return resumed(*static_cast<Thread*>(t), *static_cast<Activation*>(self), static_cast<PyObject*>(received));
-    };
-    return static_cast<PyObject*>(stackful::switch_arriving<returning>(from.execution, to.execution, arrival, &thread,
-                                                                       &to_activation, value, leaving(from)));
-}
-
-// The same, for a `to` that begins with what was prepared.
-[[gnu::always_inline]] inline PyObject* exchange(Thread& thread, Greenlet& from, Activation& from_activation,
-                                                 Greenlet& to, Start& start) {
-    interpreter::State::exchange(thread.thread_state, from_activation.state, to.activation->state);
-    return static_cast<PyObject*>(stackful::begin_arriving(from.execution, to.execution, &start, leaving(from)));
+    if constexpr (leaving == stackful::Leaving::permanently) {
+        interpreter::State::leave(thread.thread_state, from_activation.state, to_activation.state);
+    }
+    else {
+        interpreter::State::exchange(thread.thread_state, from_activation.state, to_activation.state);
+    }
+    void* received;
+    if constexpr (std::is_same_v<std::remove_reference_t<Payload>, Start>) {
+        received = stackful::begin_arriving(from.execution, to.execution, &payload, leaving);
+    }
+    else {
+        auto arrival = [](void* t, void* self, void* value) -> void* {
+            return resumed(*static_cast<Thread*>(t), *static_cast<Activation*>(self), static_cast<PyObject*>(value));
+        };
+        received = stackful::switch_arriving<returning>(from.execution, to.execution, arrival, &thread, &to_activation,
+                                                        payload, leaving);
+    }
+    return static_cast<PyObject*>(received);
 }
 
 // Suspends the current greenlet. Resumes `target` with a value, or begins it with a Start.
@@ -95,12 +97,7 @@ template <stackful::Returning returning = stackful::Returning::by_ret, class Pay
     activation.state.call.set(call);
     Greenlet& to = *as_greenlet(target.get())->pimpl;
     set_current(thread, std::move(target));
-    if constexpr (std::is_same_v<std::remove_reference_t<Payload>, Start>) {
-        return exchange(thread, from, activation, to, payload);
-    }
-    else {
-        return exchange<returning>(thread, from, activation, to, payload);
-    }
+    return exchange<stackful::Leaving::temporarily, returning>(thread, from, activation, to, payload);
 }
 
 }  // namespace core

@@ -52,21 +52,17 @@ struct State {
         if (from.c_stack.save(ts)) [[unlikely]] {
             from.has_occasional = true;
         }
-        if (to.has_occasional) [[unlikely]] {
-            to.has_occasional = false;
-            to.c_stack.load_occasional(ts);
-        }
-        to.calls.load(ts);
-        ts->exc_info = to.exc_info;
-        if (from.context != to.context) {
-            ts->context = to.context;
-            ts->context_ver++;  // context variables cache their value against this
-        }
-        to.load_data_stack(ts);
-        to.c_stack.load(ts);
+        to.load(ts, from.context);
     }
 
-    // The data stack: its innermost chunk, and where the unused part of that begins and ends.
+    // The last switch of a greenlet: `from` is not needed any more, but what is on its C stack leaves the thread state.
+    static void leave(PyThreadState* ts, State& from, State& to) noexcept {
+        from.c_stack.save(ts);
+        to.load(ts, ts->context);
+    }
+
+    // The data stack: its innermost chunk, and where the unused part of that begins and ends. A thread state that is
+    // about to be freed gets back the one of the main greenlet, because CPython has to free it.
     void load_data_stack(PyThreadState* ts) const noexcept {
         ts->datastack_chunk = datastack_chunk;
         ts->datastack_top = datastack_top;
@@ -107,10 +103,6 @@ struct State {
         events_version = 0;
 #endif
     }
-
-    // For the state of a main greenlet, when the thread state is about to be freed while another greenlet runs: puts
-    // the data stack back that CPython has to free.
-    void return_data_stack(PyThreadState* ts) const noexcept { load_data_stack(ts); }
 
     // For a greenlet that begins: counts its calls on top of those of the running one, and makes a link outside its
     // frames, at `place`.
@@ -168,6 +160,22 @@ struct State {
     }
 
 private:
+    // `running`: the thread state's context.
+    void load(PyThreadState* ts, const PyObject* running) noexcept {
+        if (has_occasional) [[unlikely]] {
+            has_occasional = false;
+            c_stack.load_occasional(ts);
+        }
+        calls.load(ts);
+        ts->exc_info = exc_info;
+        if (running != context) {
+            ts->context = context;
+            ts->context_ver++;  // context variables cache their value against this
+        }
+        load_data_stack(ts);
+        c_stack.load(ts);
+    }
+
     static constexpr int datastack_unit = 4;  // as a power of two
 
     static std::uintptr_t address(const void* pointer) noexcept { return reinterpret_cast<std::uintptr_t>(pointer); }

@@ -23,14 +23,18 @@ struct Occasional {
 
     // Saves the fields. True if any of them was set.
     bool save_occasional(PyThreadState* ts) noexcept {
-        bool any = move(*ts, *this);
-        if (any && counts_executor) [[unlikely]] {
+        if (!has_any(*ts)) [[likely]] {
+            return false;
+        }
+        move(*ts, *this);
+        if constexpr (counts_executor) {
             Py_XINCREF(executor);
         }
-        return any;
+        return true;
     }
     void load_occasional(PyThreadState* ts) noexcept {
-        if (move(*this, *ts) && counts_executor) {
+        move(*this, *ts);
+        if constexpr (counts_executor) {
             Py_XDECREF(executor_of(*ts));  // frees nothing, because a thread runs it now
         }
     }
@@ -54,25 +58,24 @@ private:
 #endif
     }
 
-    // Moves the fields. True if any of them was set.
-    template <class From, class To>
-    static bool move(From& from, To& to) noexcept {
+    static bool has_any(PyThreadState& ts) noexcept {
         // One test instead of one for each.
-        auto any = reinterpret_cast<std::uintptr_t>(from.delete_later) |
-                   reinterpret_cast<std::uintptr_t>(executor_of(from));
+        auto any = reinterpret_cast<std::uintptr_t>(ts.delete_later) |
+                   reinterpret_cast<std::uintptr_t>(executor_of(ts));
 #if PY_VERSION_HEX >= 0x030F0000
-        any |= reinterpret_cast<std::uintptr_t>(from.jit_exit);
+        any |= reinterpret_cast<std::uintptr_t>(ts.jit_exit);
 #endif
-        if (any != 0) [[unlikely]] {
-            asm volatile("" ::: "memory");  // reads them again, because a switch has no register to keep them in
-            to.delete_later = std::exchange(from.delete_later, nullptr);
-            executor_of(to) = std::exchange(executor_of(from), nullptr);
+        return any != 0;
+    }
+
+    template <class From, class To>
+    static void move(From& from, To& to) noexcept {
+        asm volatile("" ::: "memory");  // reads them again, because a switch has no register to keep them in
+        to.delete_later = std::exchange(from.delete_later, nullptr);
+        executor_of(to) = std::exchange(executor_of(from), nullptr);
 #if PY_VERSION_HEX >= 0x030F0000
-            to.jit_exit = std::exchange(from.jit_exit, nullptr);
+        to.jit_exit = std::exchange(from.jit_exit, nullptr);
 #endif
-            return true;
-        }
-        return false;
     }
 };
 
