@@ -116,6 +116,13 @@
         .cfi_restore %rbp
         .endm
 
+        // Out of line, where the x87 control words differ. `1` is the load_registers to go back to.
+        .macro  load_x87
+        .cfi_restore_state
+3:      fldcw   4(%rsp)
+        jmp     1b
+        .endm
+
 // void* stackful_switch(Context* from, Context to, void* transfer)
 //                       rdi            rsi         rdx
         .globl  stackful_switch
@@ -148,11 +155,22 @@ stackful_suspended:
         .cfi_adjust_cfa_offset -8
         .cfi_register %rip, %r9
         notrack jmp *%r9
-        .cfi_restore_state
-3:      fldcw   4(%rsp)
-        jmp     1b
+        load_x87
         .cfi_endproc
         .size   stackful_switch, . - stackful_switch
+
+        // From the stack whose context goes to *rcx to that of context r8. Changes rax, and of the registers that a
+        // called function may change no other.
+        .macro  change_stacks
+        save_registers
+        movzwl  4(%rsp), %eax                   // our x87 control word
+        movq    %rsp, (%rcx)
+        movq    %r8, %rsp                       // from here on we are on the other stack
+        ldmxcsr (%rsp)
+        cmpw    4(%rsp), %ax
+        jne     3f
+1:      load_registers
+        .endm
 
 // The other two switches do not touch the registers that hold the arguments of `arrival`.
 //
@@ -165,18 +183,9 @@ stackful_suspended:
 stackful_switch_arriving:
         .cfi_startproc
         endbr64
-        save_registers
-        movzwl  4(%rsp), %eax                   // our x87 control word
-        movq    %rsp, (%rcx)
-        movq    %r8, %rsp                       // from here on we are on the other stack
-        ldmxcsr (%rsp)
-        cmpw    4(%rsp), %ax
-        jne     3f
-1:      load_registers
+        change_stacks
         jmp     *%r9                            // which returns to the other execution
-        .cfi_restore_state
-3:      fldcw   4(%rsp)
-        jmp     1b
+        load_x87
         .cfi_endproc
         .size   stackful_switch_arriving, . - stackful_switch_arriving
 
@@ -188,14 +197,7 @@ stackful_switch_arriving:
 stackful_switch_arriving_by_jump:
         .cfi_startproc
         endbr64
-        save_registers
-        movzwl  4(%rsp), %eax                   // our x87 control word
-        movq    %rsp, (%rcx)
-        movq    %r8, %rsp                       // from here on we are on the other stack
-        ldmxcsr (%rsp)
-        cmpw    4(%rsp), %ax
-        jne     3f
-1:      load_registers
+        change_stacks
         subq    $8, %rsp
         .cfi_adjust_cfa_offset 8
         call    *%r9
@@ -204,9 +206,7 @@ stackful_switch_arriving_by_jump:
         .cfi_adjust_cfa_offset -16
         .cfi_register %rip, %rcx
         notrack jmp *%rcx
-        .cfi_restore_state
-3:      fldcw   4(%rsp)
-        jmp     1b
+        load_x87
         .cfi_endproc
         .size   stackful_switch_arriving_by_jump, . - stackful_switch_arriving_by_jump
 
