@@ -83,17 +83,13 @@ class Progress:
         print(line, flush=True)
 
 
-def nanoseconds(figure: Figure) -> str:
-    return f"{figure.median:,.1f}" if figure.median < 1000 else f"{figure.median:,.0f}"
-
-
 HEADING = f"{'':44} {'ours':>10} {'':>5} {'reference':>10} {'':>5}   ratio  target"
 
 
 def as_line(row: Comparison) -> str:
     target = f"{row.target:g}x" if row.target > 1 else ""
     return (
-        f"{row.title:44} {nanoseconds(row.ours):>10} {row.ours.spread:>5.0%} {nanoseconds(row.reference):>10} "
+        f"{row.title:44} {compare.nanoseconds(row.ours.median):>10} {row.ours.spread:>5.0%} {compare.nanoseconds(row.reference.median):>10} "
         f"{row.reference.spread:>5.0%} {row.ratio:>6.1f}x {target:>6}  {row.verdict}"
     )
 
@@ -183,7 +179,7 @@ class Run:
             return
         self.progress.say("\nThere and back between two tasks, ns")
         for title, figure in figures.items():
-            self.progress.say(f"{title:44} {nanoseconds(figure):>10} {figure.spread:>5.0%}")
+            self.progress.say(f"{title:44} {compare.nanoseconds(figure.median):>10} {figure.spread:>5.0%}")
         self.check(
             results.alternatives_checks(
                 sys.version_info.minor, {title: figure.median for title, figure in figures.items()}

@@ -20,7 +20,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tools import BUILD, ROOT, environment
+from tools import BUILD, ROOT, debian, environment
 from tools.usage import parse_names, parser
 
 PRESETS = ["release", "ucontext", "aarch64", "aarch64-ucontext", "clang", "asan", "tsan", "valgrind"]
@@ -42,21 +42,9 @@ NOT_UNDER_VALGRIND = [
 ]
 
 
-def install(*packages: str) -> None:
-    """Install Debian packages, if that is possible here."""
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
-            subprocess.run(
-                ["apt-get", *command],
-                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
-
-
 def provide_googletest() -> None:
     if not any(map(os.path.isdir, GOOGLETEST)):
-        install("libgtest-dev")
+        debian.install("libgtest-dev")
     if not any(map(os.path.isdir, GOOGLETEST)):
         raise RuntimeError("GoogleTest is missing: install it (on Debian and Ubuntu the package libgtest-dev)")
 
@@ -67,7 +55,7 @@ def provide_aarch64() -> bool:
         return commands and os.path.isdir("/usr/aarch64-linux-gnu")
 
     if not is_there():
-        install(*AARCH64_PACKAGES)
+        debian.install(*AARCH64_PACKAGES)
     return is_there()
 
 

@@ -12,10 +12,6 @@ WALKS = 9  # processes of each side
 Sides = dict[str, compare.Command]
 
 
-def nanoseconds(value: float) -> str:
-    return f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
-
-
 def both(run, module: str, title: str) -> Sides:
     return {side: compare.row(python, module, title) for side, python in run.pythons.items()}
 
@@ -27,11 +23,11 @@ def say_heading(run, what: str) -> None:
 def say_figures(run, what: str, figures: dict[str, compare.Figure]) -> None:
     ours = figures[OURS].median
     others = (
-        f", {side} {nanoseconds(figure.median)} ({ours / figure.median:.2f})"
+        f", {side} {compare.nanoseconds(figure.median)} ({ours / figure.median:.2f})"
         for side, figure in figures.items()
         if side != OURS
     )
-    run.progress.say(f"{what:>8} {nanoseconds(ours):>12}{''.join(others)}")
+    run.progress.say(f"{what:>8} {compare.nanoseconds(ours):>12}{''.join(others)}")
 
 
 def with_go(run) -> bool:
@@ -151,7 +147,7 @@ def threads(run) -> None:
         what = f"threads, {number:,}"
         if figures := run.attempt(what, lambda: compare.alternate(sides, compare.LONG)):
             measured[number] = figures
-            medians = (f"{side}: {nanoseconds(figure.median)}" for side, figure in figures.items())
+            medians = (f"{side}: {compare.nanoseconds(figure.median)}" for side, figure in figures.items())
             run.progress.say(f"{number:>8,} {'; '.join(medians)}")
     run.keep("thread-numbers", measured)
 

@@ -51,6 +51,10 @@ class Figure:
         return Figure(median, min(samples), (third - first) / median)
 
 
+def nanoseconds(value: float) -> str:
+    return f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
+
+
 # Of a process that measures, as worker.py describes.
 Command = list[str]
 

@@ -4,28 +4,21 @@ import functools
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 from suite import Unavailable
 from suite.compare import Command
+from suite.environments import ROOT  # makes `tools` importable
+from tools import debian
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = ROOT / "benchmarks" / "go" / "goroutines.go"
 BUILD = ROOT / "build" / "goroutines"
 
 
 def install() -> None:
     """Installs Debian's Go where this process may. Raises Unavailable."""
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+    if not debian.can_install():
         raise Unavailable("Go is not installed (on Debian and Ubuntu the package golang-go)")
-    for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "golang-go"]):
-        subprocess.run(
-            ["apt-get", *command],
-            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+    debian.install("golang-go")
     if shutil.which("go") is None:
         raise Unavailable("apt-get can't install golang-go")
 

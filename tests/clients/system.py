@@ -1,11 +1,12 @@
 """The system commands and shared libraries that a suite needs, installed from Debian if possible."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
-from environments import Unavailable
+from environments import Unavailable  # makes `tools` importable
+
+from tools import debian
 
 # Debian's package of a command, a shared library or a file.
 DEBIAN = {
@@ -37,15 +38,8 @@ def have(name: str) -> bool:
 def install(names: tuple[str, ...]) -> None:
     """Install the system packages that contain *names*, if possible. Raises Unavailable."""
     missing = [DEBIAN[name] for name in names if not have(name)]
-    if missing and os.getuid() == 0 and shutil.which("apt-get"):
-        for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *missing]):
-            subprocess.run(
-                ["apt-get", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                timeout=1200,
-                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-            )
+    if missing:
+        debian.install(*missing, seconds=1200)
     missing = [name for name in names if not have(name)]
     if missing:
         raise Unavailable(f"there is no {', '.join(missing)} here")
