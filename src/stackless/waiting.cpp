@@ -63,9 +63,10 @@ bool wait_for_other_threads(Scheduler& s) noexcept {
         s.waits = true;
     }
     bool is_acquired;
-    Py_BEGIN_ALLOW_THREADS is_acquired = PyThread_acquire_lock_timed(s.wake_up, check_interval_in_microseconds, 1) ==
-                                         PY_LOCK_ACQUIRED;
-    Py_END_ALLOW_THREADS {
+    Py_BEGIN_ALLOW_THREADS
+    is_acquired = PyThread_acquire_lock_timed(s.wake_up, check_interval_in_microseconds, 1) == PY_LOCK_ACQUIRED;
+    Py_END_ALLOW_THREADS
+    {
         Holding lock(tasklets_lock);
         s.waits = false;
         if (s.is_woken && !is_acquired) {

@@ -40,7 +40,8 @@ static PyObject* call(PyObject* module, PyObject* args) {
     }
     pthread_t started[16];
     Work works[16];
-    Py_BEGIN_ALLOW_THREADS for (long i = 0; i < threads; ++i) {
+    Py_BEGIN_ALLOW_THREADS
+    for (long i = 0; i < threads; ++i) {
         works[i] = (Work){function, times, 0};
         failures += pthread_create(&started[i], NULL, work, &works[i]) != 0;
     }
@@ -48,7 +49,8 @@ static PyObject* call(PyObject* module, PyObject* args) {
         pthread_join(started[i], NULL);
         failures += works[i].failures;
     }
-    Py_END_ALLOW_THREADS return PyLong_FromLong(failures);
+    Py_END_ALLOW_THREADS
+    return PyLong_FromLong(failures);
 }
 
 static PyMethodDef methods[] = {{"call", call, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};
