@@ -55,7 +55,7 @@ PyDoc_STRVAR(run_doc,
 "        of an inner run() is ignored.\n"
 "    threadblock: if there are other threads, wait for them to make a tasklet of this one runnable. run()\n"
 "        then returns when a tasklet has ended and no other one is runnable.\n"
-"    soft: interrupt no tasklet, but return at the next switch.\n"
+"    soft: interrupt no tasklet, but return when an overdue one yields.\n"
 "    ignore_nesting: has no effect. A tasklet can be interrupted at any depth of calls.\n"
 "    totaltimeout: the timeout is for all tasklets together.\n"
 "Returns:\n"

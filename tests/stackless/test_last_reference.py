@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 from support.greenlets import collect
-from support.scheduler import WITH_A_SCHEDULER
+from support.scheduler import WITH_A_SCHEDULER, let_begin
 from support.threads import in_thread
 
 import greenlet.stackless as stackless
@@ -17,11 +17,13 @@ pytestmark = WITH_A_SCHEDULER
 
 
 def busy():
+    schedule_remove(None)
     while True:
         pass
 
 
 def gives_up_its_turn():
+    schedule_remove(None)
     while True:
         schedule(None)  # None, because the default value puts a reference to the tasklet on its stack
 
@@ -33,9 +35,12 @@ WAYS_TO_PAUSE = {
     "schedule_remove, for tasklet.run()": (schedule_remove, lambda t: t.run()),
     "switch": (lambda: getmain().switch(), lambda t: t.switch()),
     "remove": (stackless.schedule, lambda t: (t.run(), t.remove(), None)[-1]),
-    "timeout": (busy, lambda t: (run(100_000), None)[-1]),
-    "soft timeout": (gives_up_its_turn, lambda t: (run(100_000, soft=True), t.remove(), None)[-1]),
-    "timeout for all": (gives_up_its_turn, lambda t: (run(100_000, totaltimeout=True), None)[-1]),
+    "timeout": (busy, lambda t: (let_begin(t), run(100_000), None)[-1]),
+    "soft timeout": (
+        gives_up_its_turn,
+        lambda t: (let_begin(t), run(100_000, soft=True, totaltimeout=True), t.remove(), None)[-1],
+    ),
+    "timeout for all": (gives_up_its_turn, lambda t: (let_begin(t), run(100_000, totaltimeout=True), None)[-1]),
     "after a resumption": (
         lambda: catches(schedule_remove, schedule_remove),
         lambda t: (t.run(), t.insert(), run(), None)[-1],
