@@ -252,9 +252,10 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(greenlet->context);
     // A full collection is a good time to decommit free stacks. The main greenlet is an old object, so a collection
     // that visits it is mostly a full one.
-    bool may_trim = interpreter::stops_others_to_traverse;
-    if (may_trim && greenlet->role == Role::main && !is_of_ended_thread(g)) {
+    bool has_thread_to_itself = interpreter::stops_others_to_traverse;
+    if (has_thread_to_itself && greenlet->role == Role::main && !is_of_ended_thread(g)) {
         greenlet->thread->stacks.decommit();
+        greenlet->thread->traversal_order.restart();
     }
     if (greenlet->role == Role::main) {
         return visit_uncounted(g, visit, arg);
@@ -264,7 +265,8 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     if (!is_suspended) {
         return 0;  // its frames are in use
     }
-    if (may_trim) {
+    if (has_thread_to_itself) {
+        greenlet->thread->traversal_order.reach(*activation);
         trim(*activation);  // its memory is read anyway
     }
     Py_VISIT(activation->run);

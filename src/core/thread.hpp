@@ -15,6 +15,7 @@
 
 #include "core/greenlet.hpp"
 #include "core/notes.hpp"
+#include "core/traversal_order.hpp"
 #include "interpreter/thread_state.hpp"
 #include "interpreter/threading/shared_count.hpp"
 #include "stackful/cache.hpp"
@@ -51,6 +52,8 @@ struct Thread {
     LayerObject layer_objects[layer_count];  // of the layers above core, by number
     PyGreenlet* main;                        // owned, while the thread lives
     Activation* active;                      // the list of its active greenlets without the main one
+    TraversalOrder traversal_order;          // of the garbage collector; unused without a GIL
+    const Activation* last_shown;            // whose `gr_frame` was read last; never dereferenced
     [[no_unique_address]] interpreter::Lock after_end;  // guards what any thread may do once this one has ended
     Activation main_activation;
     stackful::system::Bounds own_stack;  // empty until it is needed

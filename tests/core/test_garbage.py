@@ -321,6 +321,31 @@ def test_get_referents_includes_locals():
     g.switch()
 
 
+@pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="code is collectable without a GIL")
+def test_what_is_not_shown_to_the_collector_is_not_collectable():
+    is_collectable = 1 << 14
+    assert not (lambda: None).__code__.__class__.__flags__ & is_collectable
+
+
+def test_collections_while_greenlets_come_and_go():
+    # A collection expects those of the last one, in its order.
+    alive = []
+    for turn in range(6):
+        cells = [[] for _ in range(40)]
+        parked = [suspended(lambda cell: getcurrent().parent.switch(), cell) for cell in cells]
+        for cell, each in zip(cells, parked):
+            cell.append(each)
+        alive += map(weakref.ref, parked[::2])
+        del each, cell, cells, parked[turn::2]
+        collect()
+        parked.reverse()
+        collect()
+        assert all(parked)
+        del parked
+        collect()
+        assert not any(each() for each in alive)
+
+
 def test_a_greenlet_is_tracked():
     assert gc.is_tracked(greenlet()) and gc.is_tracked(getcurrent())
 

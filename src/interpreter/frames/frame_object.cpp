@@ -1,6 +1,7 @@
 #include "interpreter/frames/frame_object.hpp"
 
 #include "interpreter/collector.hpp"
+#include "interpreter/frames/prefetch.hpp"
 
 namespace interpreter {
 
@@ -32,6 +33,9 @@ PyFrameObject* make_frame_objects(PyThreadState* ts) noexcept { return PyThreadS
 
 PyFrameObject* innermost_frame_object(PyThreadState* ts, const State& state) noexcept {
     CollectorPaused paused;
+    if (state.calls.innermost_frame() != nullptr) {
+        Prefetch(state).reach(state.calls.innermost_frame());
+    }
     return Calls::with_innermost_frame(ts, state.calls.innermost_frame(), [ts] { return make_frame_objects(ts); });
 }
 

@@ -1,6 +1,7 @@
 #include "interpreter/frames/visit.hpp"
 
 #include "interpreter/frames/frame.hpp"
+#include "interpreter/frames/prefetch.hpp"
 #include "interpreter/frames/value_stack.hpp"
 
 #if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030F0000
@@ -68,13 +69,31 @@ int visit_deferred_of_c(const State&, visitproc, void*) noexcept { return 0; }
 
 #endif
 
+// True if an object is never freed, so that the collector does not count references to it.
+bool is_immortal([[maybe_unused]] PyObject* object) noexcept {
+#if PY_VERSION_HEX >= 0x030C0000
+    return _Py_IsImmortal(object);
+#else
+    return false;
+#endif
+}
+
+// Leaves out what the collector does not count: immortal objects and, with a GIL, code. Most of the time goes into the
+// calls of `visit`.
 int visit_frame(const Frame* frame, Py_ssize_t owned, visitproc visit, void* arg) noexcept {
     Py_VISIT(frame->frame_obj);
     Py_VISIT(frame->f_locals);
     Py_VISIT(owned_function(frame));
+#ifdef Py_GIL_DISABLED
     Py_VISIT(owned_code(frame));
-    for (Py_ssize_t i = 0; i < owned; ++i) {
-        Py_VISIT(owned_object(frame->localsplus[i]));
+#endif
+    for (const Value *value = frame->localsplus, *end = value + owned; value != end; ++value) {
+        PyObject* object = owned_object(*value);
+        if (object != nullptr && !is_immortal(object)) {
+            if (int stopped = visit(object, arg)) {
+                return stopped;
+            }
+        }
     }
     return visit_deferred_of(frame, visit, arg);
 }
@@ -84,12 +103,16 @@ int visit_frame(const Frame* frame, Py_ssize_t owned, visitproc visit, void* arg
 int visit_frames(const State& state, const CallInProgress& call, visitproc visit, void* arg) noexcept {
     Py_VISIT(state.context);
     Py_VISIT(state.exception_base.exc_value);
+    Prefetch prefetch(state);
     const Frame* callee = nullptr;
-    for (const Frame* frame = state.calls.innermost_frame(); !state.ends_before(frame); frame = frame->previous) {
+    const Frame* link = state.has_link() ? state.link->frame() : nullptr;
+    for (const Frame* frame = state.calls.innermost_frame(); frame != nullptr && frame != link;
+         frame = frame->previous) {
+        prefetch.reach(frame);
         Py_ssize_t owned = is_on_data_stack(frame) ? owned_values(frame, callee, call) : -1;
         if (owned >= 0) {
-            if (int result = visit_frame(frame, owned, visit, arg)) {
-                return result;
+            if (int stopped = visit_frame(frame, owned, visit, arg)) {
+                return stopped;
             }
         }
         callee = frame;

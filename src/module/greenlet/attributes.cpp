@@ -102,11 +102,26 @@ bool is_suspended(PyObject* self) noexcept {
 
 bool shows_frames(PyObject* self) noexcept { return core::shows_frames(as_greenlet(self)); }
 
+// Fetches the greenlet whose frames are likely shown next. Programs mostly walk their greenlets in the order in which
+// they were started, or in the reverse one. Without a GIL other threads may change the list, so nothing is fetched.
+void prefetch_next_shown([[maybe_unused]] core::Thread* thread,
+                         [[maybe_unused]] const core::Activation& shown) noexcept {
+    if constexpr (interpreter::stops_others_to_traverse) {
+        bool is_in_order = thread->last_shown == shown.next;
+        thread->last_shown = &shown;
+        if (const core::Activation* next = is_in_order ? shown.previous : shown.next) {
+            core::prefetch(next);
+        }
+    }
+}
+
 PyObject* get_frame(PyObject* self, void*) {
     PyFrameObject* frame = nullptr;
     interpreter::ObjectLock lock(self);  // if its thread has ended, another one may abandon it
     if (is_suspended(self) && shows_frames(self)) {
-        frame = interpreter::innermost_frame_object(interpreter::current_thread_state(), of(self).activation->state);
+        const core::Activation& activation = *of(self).activation;
+        prefetch_next_shown(of(self).thread, activation);
+        frame = interpreter::innermost_frame_object(interpreter::current_thread_state(), activation.state);
     }
     if (frame == nullptr && PyErr_Occurred()) {
         return nullptr;
