@@ -206,7 +206,11 @@ PyObject* await_argument(Thread& thread, PyObject* const* args, PyCFunction call
 }
 
 PyObject* take_over(Thread& thread, PyObject* coroutine) noexcept {
-    Reference received = Reference::steal(core::yield_value(*find_portal(thread), thread, Py_NewRef(Py_None), {}));
+    Reference received;
+    {
+        GcRoot nothing(thread, Reference());  // what the portal awaits, for cr_await
+        received = Reference::steal(core::yield_value(*find_portal(thread), thread, Py_NewRef(Py_None), {}));
+    }
     return drive(thread, Reference::borrow(coroutine), std::move(received), {});
 }
 

@@ -70,17 +70,27 @@ PyMethodDef methods[] = {
     {},
 };
 
-// There is no cr_frame and no cr_await. Libraries that find these expect the coroutine of an `async def` function,
-// which has exactly one frame from its creation on. Where they are missing, asyncio and Trio look for the attributes of
-// a generator to show the stack of a task.
+// Libraries show where a task waits by the attributes of a native coroutine. That has one frame. A function that awaits
+// has several: the innermost one is shown, whose f_back leads out to the function.
 PyGetSetDef attributes[] = {
     {"__name__", coroutines::get_name, coroutines::set_name, "The name of the function.", nullptr},
     {"__qualname__", coroutines::get_qualified_name, coroutines::set_qualified_name,
      "The qualified name of the function.", nullptr},
-    {"gi_frame", coroutines::get_frame, nullptr,
-     "The innermost frame while the coroutine is suspended, from which f_back leads out to the function; else None.",
+    {"cr_frame", coroutines::get_frame, nullptr,
+     "While the coroutine is suspended the innermost frame, from which f_back leads out to the function. While it runs\n"
+     "the frame of the function. Before the function is called, a frame at its first line. None once the coroutine\n"
+     "has finished, and while it runs in another thread.",
      nullptr},
-    {"gi_yieldfrom", coroutines::get_none, nullptr, "Always None.", nullptr},
+    {"cr_code", coroutines::get_code_of_frame, nullptr,
+     "The code that cr_frame executes. Without a frame, the code of the function; None if it has none.", nullptr},
+    {"cr_await", coroutines::get_innermost_root, nullptr,
+     "What the coroutine awaits, as an iterator, while it is suspended; else None.", nullptr},
+    {"cr_origin", coroutines::get_none, nullptr, "Always None.", nullptr},
+    {"gi_frame", coroutines::get_frame, nullptr, "The same as cr_frame.", nullptr},
+    {"gi_yieldfrom", coroutines::get_innermost_root, nullptr, "The same as cr_await.", nullptr},
+    {"cr_state", coroutines::get_state, nullptr,
+     "What inspect.getcoroutinestate() returns: CORO_CREATED, CORO_RUNNING, CORO_SUSPENDED or CORO_CLOSED.",
+     const_cast<char*>("CORO")},
     {"cr_running", coroutines::is_running, nullptr, "True if the coroutine is running.", nullptr},
     {"cr_suspended", coroutines::is_suspended, nullptr, "True if the coroutine has begun and is suspended.", nullptr},
     {},

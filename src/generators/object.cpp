@@ -70,8 +70,13 @@ PyGetSetDef attributes[] = {
      "The qualified name of the function.", nullptr},
     {"gi_code", coroutines::get_code, nullptr, "The code of the function, or None.", nullptr},
     {"gi_frame", coroutines::get_frame, nullptr,
-     "The innermost frame while the generator is suspended, from which f_back leads out to the function; else None.",
+     "While the generator is suspended the innermost frame, from which f_back leads out to the function. While it runs\n"
+     "the frame of the function. Before the function is called, a frame at its first line. None once the generator\n"
+     "has finished, and while it runs in another thread.",
      nullptr},
+    {"gi_state", coroutines::get_state, nullptr,
+     "What inspect.getgeneratorstate() returns: GEN_CREATED, GEN_RUNNING, GEN_SUSPENDED or GEN_CLOSED.",
+     const_cast<char*>("GEN")},
     {"gi_running", coroutines::is_running, nullptr, "True if the generator is running.", nullptr},
     {"gi_suspended", coroutines::is_suspended, nullptr, "True if the generator has begun and is suspended.", nullptr},
     {"gi_yieldfrom", coroutines::get_none, nullptr, "Always None.", nullptr},

@@ -2,15 +2,19 @@
 
 import asyncio
 import collections.abc
+import functools
 import inspect
+import sys
 import threading
+import traceback
 import weakref
 
 import pytest
 from support.event_loops import switch_out
+from support.threads import in_thread
 
 import greenlet
-from greenlet.aio import Coroutine, await_, run
+from greenlet.aio import Coroutine, await_, ensure_portal, run
 
 
 def test_run_gives_a_coroutine():
@@ -154,29 +158,148 @@ def test_close_of_one_that_waits_again():
         coroutine.close()
 
 
+def state_of(coroutine):
+    assert inspect.getcoroutinestate(coroutine) == coroutine.cr_state
+    return coroutine.cr_state, coroutine.cr_running, coroutine.cr_suspended, coroutine.cr_await
+
+
 def test_frame_is_where_it_waits():
+    def inner():
+        await_(awaitable)
+
+    def outer():
+        seen.append((*state_of(coroutine), coroutine.cr_frame, sys._getframe(), coroutine.cr_code))
+        inner()
+        helper()
+
+    def helper():
+        seen.append((*state_of(coroutine), coroutine.cr_frame, sys._getframe(1), coroutine.cr_code))
+
+    class Waits:
+        def __await__(self):
+            return iterator
+
+    def waits():
+        yield
+
+    iterator = waits()
+    awaitable = Waits()
+    seen = []
+    coroutine = run(outer)
+    assert state_of(coroutine) == ("CORO_CREATED", False, False, None)
+    frame = coroutine.cr_frame
+    assert frame.f_code is outer.__code__ and 0 <= frame.f_lineno - outer.__code__.co_firstlineno <= 1
+    assert frame.f_globals is globals()
+    coroutine.send(None)
+    assert state_of(coroutine) == ("CORO_SUSPENDED", False, True, iterator)
+    frame = coroutine.cr_frame
+    assert [frame.f_code, frame.f_back.f_code] == [inner.__code__, outer.__code__]
+    assert coroutine.cr_code is inner.__code__ and coroutine.gi_frame is frame and coroutine.gi_yieldfrom is iterator
+    del frame
+    with pytest.raises(StopIteration):
+        coroutine.send(None)
+    assert state_of(coroutine) == ("CORO_CLOSED", False, False, None)
+    assert (coroutine.cr_frame, coroutine.cr_code, coroutine.cr_origin) == (None, outer.__code__, None)
+    for *state, frame, expected, code in seen:
+        assert state == ["CORO_RUNNING", True, False, None]
+        assert frame is expected and code is outer.__code__
+    assert len(seen) == 2
+
+
+def test_frame_of_a_function_that_has_not_begun():
+    class Callable:
+        def __call__(self):
+            pass
+
+        def method(self):
+            pass
+
+    for function, name, code in (
+        (len, "len", None),
+        (functools.partial(len, []), "partial", None),
+        (Callable(), "Callable", None),
+        (Callable().method, "method", Callable.method.__code__),
+        (lambda: None, "<lambda>", None),
+    ):
+        coroutine = run(function)
+        frame = coroutine.cr_frame
+        assert frame.f_code.co_name == name and coroutine.cr_code.co_name == name
+        assert code is None or frame.f_code is code
+        assert frame.f_back is None and isinstance(frame.f_lineno, int)
+        traceback.extract_stack(frame)
+        assert inspect.getcoroutinestate(coroutine) == "CORO_CREATED"
+        coroutine.close()
+
+
+def test_frame_of_a_coroutine_while_another_greenlet_or_thread_looks():
+    def look():
+        seen.append((coroutine.cr_frame, coroutine.cr_code, coroutine.cr_await))
+
+    def function():
+        frames.append(sys._getframe())
+        greenlet.greenlet(look, greenlet.getcurrent()).switch()
+        in_thread(look)
+
+    seen, frames = [], []
+    coroutine = run(function)
+    with pytest.raises(StopIteration):
+        coroutine.send(None)
+    assert seen == [(frames[0], function.__code__, None), (None, function.__code__, None)]
+
+
+def test_what_a_task_with_a_portal_awaits():
+    async def waits(future):
+        await ensure_portal()
+        function(future)
+
+    def function(future):
+        called.append(True)
+        await_(future)
+
+    async def main():
+        future = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(waits(future))
+        seen = []
+        while not called:
+            await asyncio.sleep(0)
+            seen.append(task.get_coro().cr_await)
+        future.set_result(None)
+        await task
+        return seen
+
+    called = []
+    *before, last = asyncio.run(main())
+    assert type(last).__name__ == "FutureIter"
+    assert all(each is None or type(each).__name__ != "FutureIter" for each in before)
+
+
+@pytest.mark.skipif(not hasattr(asyncio, "format_call_graph"), reason="before CPython 3.14 asyncio has no call graph")
+def test_call_graph_shows_where_it_waits():
     def inner():
         await_(future)
 
     def outer():
         inner()
 
+    async def waits():
+        await run(outer)
+
     async def main():
         nonlocal future
         future = asyncio.get_running_loop().create_future()
-        coroutine = run(outer)
-        assert (coroutine.gi_frame, coroutine.cr_running, coroutine.cr_suspended) == (None, False, False)
-        task = asyncio.create_task(coroutine)
+        tasks = asyncio.create_task(run(outer)), asyncio.create_task(waits())
         await asyncio.sleep(0)
-        assert (coroutine.cr_running, coroutine.cr_suspended) == (False, True)
-        frame = coroutine.gi_frame
-        assert [frame.f_code, frame.f_back.f_code] == [inner.__code__, outer.__code__]
+        graphs = [asyncio.format_call_graph(task) for task in tasks]
         future.set_result(None)
-        await task
-        assert (coroutine.gi_frame, coroutine.cr_running, coroutine.cr_suspended) == (None, False, False)
+        await asyncio.gather(*tasks)
+        return graphs
 
     future = None
-    asyncio.run(main())
+    of_function, of_coroutine = asyncio.run(main())
+    line = inner.__code__.co_firstlineno + 1
+    for graph in of_function, of_coroutine:
+        assert f"line {line}, in" in graph and "inner" in graph
+    assert "waits" in of_coroutine
 
 
 def test_one_begun_in_another_thread():

@@ -1,5 +1,7 @@
 """greenlet.stack_size() and the environment variable GREENLET_STACK_SIZE."""
 
+import ctypes
+import mmap
 import re
 import sys
 
@@ -364,3 +366,26 @@ def test_only_what_is_used_of_a_large_stack_takes_memory():
         """
     )
     assert int(resident) < 20_000
+
+
+def can_name_mappings():
+    memory = mmap.mmap(-1, mmap.PAGESIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    pr_set_vma = 0x53564D41
+    number = ctypes.c_ulong
+    return ctypes.CDLL(None).prctl(pr_set_vma, number(0), number(address), number(len(memory)), b"anything") == 0
+
+
+@pytest.mark.skipif(not can_name_mappings(), reason="this kernel gives mappings no names (CONFIG_ANON_VMA_NAME)")
+def test_stacks_have_a_name_in_the_list_of_mappings():
+    assert (
+        output_of("""
+        import greenlet
+
+        g = greenlet.greenlet(greenlet.getcurrent().switch)
+        g.switch()
+        with open("/proc/self/smaps") as mappings:
+            print("[anon:greenlet stacks]" in mappings.read())
+    """)
+        == "True\n"
+    )

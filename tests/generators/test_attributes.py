@@ -4,6 +4,7 @@ import collections.abc
 import contextlib
 import functools
 import inspect
+import sys
 import types
 import weakref
 
@@ -123,6 +124,9 @@ def test_any_callable_can_be_decorated():
 
     assert list(generator(Callable())(3)) == [3]
     assert list(generator(yield_)(4)) == [4]
+    made = generator(Callable())(3)
+    assert (made.__name__, made.__qualname__) == ("Callable", Callable.__qualname__)
+    assert repr(made).startswith(f"<generator object {Callable.__qualname__} at 0x")
 
 
 def test_what_is_not_callable_can_not():
@@ -133,14 +137,21 @@ def test_what_is_not_callable_can_not():
 def test_state_attributes():
     @generator
     def looks():
-        yield_((g.gi_running, g.gi_suspended, g.gi_frame))
+        yield_(state() + (g.gi_frame is sys._getframe(),))
+
+    def state():
+        assert inspect.getgeneratorstate(g) == g.gi_state
+        return g.gi_state, g.gi_running, g.gi_suspended
 
     g = looks()
-    assert (g.gi_running, g.gi_suspended, g.gi_frame) == (False, False, None)
-    assert next(g) == (True, False, None)
-    assert (g.gi_running, g.gi_suspended) == (False, True)
+    assert state() == ("GEN_CREATED", False, False)
+    assert g.gi_frame.f_code is looks.__wrapped__.__code__
+    assert next(g) == ("GEN_RUNNING", True, False, True)
+    assert state() == ("GEN_SUSPENDED", False, True)
+    assert g.gi_frame.f_code is looks.__wrapped__.__code__
     assert list(g) == []
-    assert (g.gi_running, g.gi_suspended, g.gi_frame) == (False, False, None)
+    assert state() == ("GEN_CLOSED", False, False)
+    assert g.gi_frame is None
 
 
 def test_gi_frame_is_where_it_stopped():

@@ -141,7 +141,7 @@ Program.operations = [
     lambda p: p.generators.clear(),
     lambda p: p.greenlets.clear(),
     lambda p: (repr(p.generator()), p.generator().gi_code, p.generator().__name__),
-    lambda p: (p.generator().gi_frame, p.generator().gi_running, p.generator().gi_suspended),
+    lambda p: (p.generator().gi_frame, p.generator().gi_state, p.generator().gi_running, p.generator().gi_suspended),
     lambda p: setattr(p.generator(), "__qualname__", "name"),
     lambda p: yield_(Witness(p)),
     lambda p: p.make_generator().send(Witness(p)),

@@ -109,4 +109,11 @@ void finalize(Coroutine& coroutine, PyObject* object) noexcept;
 // The innermost frame of a suspended coroutine, else None: a new reference. nullptr with MemoryError.
 PyObject* suspended_frame(const Coroutine& coroutine) noexcept;
 
+// The outermost frame of a coroutine that runs in this thread, else None: a new reference. nullptr with MemoryError.
+PyObject* running_frame(const Coroutine& coroutine) noexcept;
+
+// What the C function that suspended the coroutine owns in its GcRoot, else None: a new reference. nullptr with
+// MemoryError.
+PyObject* innermost_root(const Coroutine& coroutine) noexcept;
+
 }  // namespace core

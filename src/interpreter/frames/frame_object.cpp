@@ -1,5 +1,7 @@
 #include "interpreter/frames/frame_object.hpp"
 
+#include <frameobject.h>
+
 #include "interpreter/collector.hpp"
 #include "interpreter/frames/prefetch.hpp"
 
@@ -37,6 +39,22 @@ PyFrameObject* innermost_frame_object(PyThreadState* ts, const State& state) noe
         Prefetch(state).reach(state.calls.innermost_frame());
     }
     return Calls::with_innermost_frame(ts, state.calls.innermost_frame(), [ts] { return make_frame_objects(ts); });
+}
+
+PyObject* frame_before_call(PyObject* function, PyObject* name) noexcept {
+    PyObject* called = PyMethod_Check(function) ? PyMethod_GET_FUNCTION(function) : function;
+    PyThreadState* ts = PyThreadState_Get();
+    if (PyFunction_Check(called)) {
+        auto* code = reinterpret_cast<PyCodeObject*>(PyFunction_GET_CODE(called));
+        return reinterpret_cast<PyObject*>(PyFrame_New(ts, code, PyFunction_GET_GLOBALS(called), nullptr));
+    }
+    const char* text = PyUnicode_AsUTF8(name);
+    PyObject* globals = text != nullptr ? PyDict_New() : nullptr;
+    PyCodeObject* code = globals != nullptr ? PyCode_NewEmpty("<native>", text, 0) : nullptr;
+    PyFrameObject* frame = code != nullptr ? PyFrame_New(ts, code, globals, nullptr) : nullptr;
+    Py_XDECREF(code);
+    Py_XDECREF(globals);
+    return reinterpret_cast<PyObject*>(frame);
 }
 
 }  // namespace interpreter

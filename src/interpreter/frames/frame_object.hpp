@@ -10,4 +10,8 @@ namespace interpreter {
 // or with an exception if memory ran out. `state` belongs to a suspended greenlet.
 PyFrameObject* innermost_frame_object(PyThreadState* ts, const State& state) noexcept;
 
+// The frame object of a function's call that has not begun, at its first line: a new reference. The frame of a callable
+// that has no code is of an empty function with its `name`. nullptr with an exception.
+PyObject* frame_before_call(PyObject* function, PyObject* name) noexcept;
+
 }  // namespace interpreter

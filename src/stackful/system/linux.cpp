@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -23,6 +24,9 @@ namespace {
 // Not yet in the C library's headers.
 constexpr int madv_populate_read = 22;   // Linux 5.14 on
 constexpr int madv_guard_install = 102;  // Linux 6.13 on: marks page-table entries as guards, which takes no mapping
+
+constexpr int pr_set_vma = 0x53564d41;  // Linux 5.17 on
+constexpr unsigned long pr_set_vma_anon_name = 0;
 
 bool mark_as_guard(std::byte* begin, std::size_t bytes) noexcept {
     return ::madvise(begin, bytes, madv_guard_install) == 0;
@@ -172,6 +176,8 @@ std::byte* reserve(std::size_t bytes, std::size_t alignment, std::size_t offset,
     ::munlock(begin, bytes);
     // With a huge page the first touch of a stack would cost 2 MiB. Fails harmlessly where there are none.
     ::madvise(begin, bytes, MADV_NOHUGEPAGE);
+    // For whoever reads /proc/PID/smaps. Fails harmlessly where mappings have no names.
+    ::prctl(pr_set_vma, pr_set_vma_anon_name, begin, bytes, "greenlet stacks");
     if (commit == Commit::at_once && !make_accessible(begin, bytes)) {
         unreserve(begin, bytes);
         return nullptr;
