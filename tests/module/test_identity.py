@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.environment import HAS_ADDRESS_SANITIZER, IS_DEBUG_BUILD, ROOT
+from support.environment import HAS_ADDRESS_SANITIZER, IS_DEBUG_BUILD, ROOT, RUNS_UNDER_VALGRIND
 
 import greenlet
 from greenlet import _greenlet
@@ -97,7 +97,9 @@ def test_a_package_installed_over_this_one_is_noticed(tmp_path):
     assert "pip has greenlet 3.5.6 on record" in about(PYTHONPATH=str(tmp_path))[0]
 
 
-@pytest.mark.skipif(HAS_ADDRESS_SANITIZER or IS_DEBUG_BUILD, reason="that build is made for debugging")
+@pytest.mark.skipif(
+    HAS_ADDRESS_SANITIZER or RUNS_UNDER_VALGRIND or IS_DEBUG_BUILD, reason="that build is made for debugging"
+)
 def test_the_symbol_table_is_there_and_debug_sections_are_not():
     if shutil.which("readelf") is None:
         pytest.skip("there is no readelf")

@@ -1,6 +1,7 @@
 """Facts about the interpreter and the tools that tests run under."""
 
 import ctypes
+import os
 import sys
 import sysconfig
 from pathlib import Path
@@ -14,6 +15,7 @@ IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 KEEPS_CLASSES = IS_FREE_THREADED and sys.version_info < (3, 14)
 IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
 HAS_ADDRESS_SANITIZER = hasattr(ctypes.CDLL(None), "__asan_init")
+RUNS_UNDER_VALGRIND = "vgpreload" in os.environ.get("LD_PRELOAD", "")
 DAEMON_THREADS_END_WELL = pytest.mark.skipif(
     HAS_ADDRESS_SANITIZER,
     reason="CPython's daemon threads read freed memory when the process ends, also without greenlets",
@@ -22,4 +24,4 @@ DAEMON_THREADS_END_WELL = pytest.mark.skipif(
 # How often a test lets threads race. With a GIL few repetitions are enough.
 RACES = 100 if IS_FREE_THREADED else 10
 # The factor by which a program may be slower under a tool.
-PATIENCE = 4 if HAS_ADDRESS_SANITIZER else 1
+PATIENCE = 30 if RUNS_UNDER_VALGRIND else 4 if HAS_ADDRESS_SANITIZER else 1

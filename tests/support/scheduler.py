@@ -1,12 +1,16 @@
 """Marks of test modules that use greenlet.stackless; tasklets that a timeout finds where a test expects them."""
 
 import pytest
+from support.environment import PATIENCE
 
 from greenlet.stackless import run, tasklet
 
 # The time limit uses a signal. With a second thread the scheduler would assume that it may wake a tasklet, and never
 # report a deadlock.
-WITH_A_SCHEDULER = [pytest.mark.timeout(60, method="signal"), pytest.mark.usefixtures("scheduler_as_before")]
+WITH_A_SCHEDULER = [
+    pytest.mark.timeout(60 * PATIENCE, method="signal"),
+    pytest.mark.usefixtures("scheduler_as_before"),
+]
 
 
 def let_begin(t: tasklet) -> tasklet:
