@@ -17,7 +17,7 @@ namespace core {
 
 // Fetches the part of a suspended greenlet that a traversal reads first.
 inline void prefetch(const Activation* suspended) noexcept {
-    constexpr std::size_t line = 64;
+    constexpr std::size_t line = stackful::SlotLayout::line;
     auto* slot = reinterpret_cast<const std::byte*>(suspended) - sizeof(stackful::Slot);
     for (std::size_t offset = 0; offset < sizeof(stackful::Slot) + sizeof(Activation) + line; offset += line) {
         __builtin_prefetch(slot + offset);

@@ -1,5 +1,6 @@
 #include "coroutines/attributes.hpp"
 
+#include "core/coroutine/frames.hpp"
 #include "core/reference.hpp"
 #include "interpreter/frames/frame_object.hpp"
 
@@ -65,12 +66,11 @@ PyObject* get_code(PyObject* self, void*) {
 }
 
 PyObject* get_frame(PyObject* self, void*) {
-    const core::Coroutine& coroutine = of(self).coroutine;
-    if (coroutine.state == State::unstarted) {
+    if (of(self).coroutine.state == State::unstarted) {
         core::Reference name = core::Reference::steal(get_name(self, nullptr));
         return name ? interpreter::frame_before_call(of(self).function, name.get()) : nullptr;
     }
-    return coroutine.state == State::running ? core::running_frame(coroutine) : core::suspended_frame(coroutine);
+    return core::frame_of(of(self).coroutine);
 }
 
 PyObject* get_code_of_frame(PyObject* self, void*) {

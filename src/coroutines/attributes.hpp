@@ -11,8 +11,7 @@ int set_name(PyObject* self, PyObject* value, void*);
 PyObject* get_qualified_name(PyObject* self, void*);
 int set_qualified_name(PyObject* self, PyObject* value, void*);
 PyObject* get_code(PyObject* self, void*);
-PyObject* get_frame(PyObject* self, void*);               // while suspended
-PyObject* get_frame_of_any_state(PyObject* self, void*);  // as a native coroutine's cr_frame
+PyObject* get_frame(PyObject* self, void*);
 PyObject* get_code_of_frame(PyObject* self, void*);
 PyObject* get_none(PyObject* self, void*);
 PyObject* get_innermost_root(PyObject* self, void*);

@@ -6,7 +6,7 @@ import sys
 import weakref
 
 import pytest
-from support.environment import HAS_ADDRESS_SANITIZER
+from support.environment import HAS_ADDRESS_SANITIZER, IS_FREE_THREADED
 from support.greenlets import collect, suspended
 from support.processes import run_python
 from support.threads import in_thread
@@ -321,7 +321,7 @@ def test_get_referents_includes_locals():
     g.switch()
 
 
-@pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="code is collectable without a GIL")
+@pytest.mark.skipif(IS_FREE_THREADED, reason="code is collectable without a GIL")
 def test_what_is_not_shown_to_the_collector_is_not_collectable():
     is_collectable = 1 << 14
     assert not (lambda: None).__code__.__class__.__flags__ & is_collectable

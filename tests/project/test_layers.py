@@ -45,7 +45,7 @@ FLOORS = {
         "coroutine/cycle_detector|coroutine/hooks|transfer",
         "start|finish",
         "kill",
-        "switch|collect|coroutine/coroutine|thread_stack|thread_end",
+        "switch|collect|coroutine/coroutine|coroutine/frames|thread_stack|thread_end",
     ],
     "python": ["arguments|define"],
     "coroutines": [

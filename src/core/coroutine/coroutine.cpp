@@ -6,7 +6,6 @@
 #include "core/coroutine/hooks.hpp"
 #include "core/create.hpp"
 #include "core/describe.hpp"
-#include "core/gc_root.hpp"
 #include "core/parent.hpp"
 #include "core/raise.hpp"
 #include "core/reference.hpp"
@@ -14,7 +13,6 @@
 #include "core/thread_stack.hpp"
 #include "core/transfer.hpp"
 #include "interpreter/context.hpp"
-#include "interpreter/frames/frame_object.hpp"
 #include "interpreter/handled_exception.hpp"
 #include "interpreter/pending_exception.hpp"
 #include "interpreter/thread_state.hpp"
@@ -345,74 +343,6 @@ void finalize(Coroutine& coroutine, PyObject* object) noexcept {
         PyErr_WriteUnraisable(object);
     }
     Py_XDECREF(result);
-}
-
-namespace {
-
-// Without a GIL the thread that a coroutine belongs to may resume it at any moment. Only that thread looks into it.
-// False with an exception if memory ran out.
-bool may_look_into(const Coroutine& coroutine) noexcept {
-    if (interpreter::has_gil) {
-        return true;
-    }
-    const Thread* thread = Thread::running();
-    return thread != nullptr && coroutine.owner.may_be(thread);
-}
-
-// The greenlet in which a suspended coroutine waits, or nullptr if there is nothing to show: the greenlet runs if
-// another one has switched to it directly.
-PyGreenlet* waiting_greenlet(const Coroutine& coroutine) noexcept {
-    if (!may_look_into(coroutine) || coroutine.state != State::suspended) {
-        return nullptr;
-    }
-    PyGreenlet* yielder = coroutine.yielder != nullptr ? coroutine.yielder : coroutine.body;
-    return is_active(yielder) && yielder->pimpl->thread->current != yielder ? yielder : nullptr;
-}
-
-// None instead of nullptr without an exception.
-PyObject* or_none(PyObject* object) noexcept {
-    return object != nullptr || PyErr_Occurred() ? object : Py_NewRef(Py_None);
-}
-
-PyObject* innermost_frame_of(const PyGreenlet* suspended) noexcept {
-    return reinterpret_cast<PyObject*>(
-        interpreter::innermost_frame_object(interpreter::current_thread_state(), suspended->pimpl->activation->state));
-}
-
-}  // namespace
-
-PyObject* suspended_frame(const Coroutine& coroutine) noexcept {
-    PyGreenlet* greenlet = waiting_greenlet(coroutine);
-    return or_none(greenlet != nullptr ? innermost_frame_of(greenlet) : nullptr);
-}
-
-PyObject* running_frame(const Coroutine& coroutine) noexcept {
-    Thread* thread = Thread::running();
-    PyGreenlet* body = coroutine.body;
-    if (thread == nullptr || coroutine.state != State::running || !coroutine.owner.may_be(thread) || body == nullptr ||
-        !is_active(body) || body->pimpl->thread != thread) {
-        return or_none(nullptr);
-    }
-    Reference frame = Reference::steal(thread->current == body
-                                           ? reinterpret_cast<PyObject*>(PyThreadState_GetFrame(thread->thread_state))
-                                           : innermost_frame_of(body));
-    const PyGreenlet* resumer = body->pimpl->resumer;
-    Reference beyond = Reference::steal(resumer != nullptr ? innermost_frame_of(resumer) : nullptr);
-    while (frame && !PyErr_Occurred()) {
-        Reference back = Reference::steal(
-            reinterpret_cast<PyObject*>(PyFrame_GetBack(reinterpret_cast<PyFrameObject*>(frame.get()))));
-        if (!back || back.get() == beyond.get()) {
-            break;
-        }
-        frame = std::move(back);
-    }
-    return or_none(PyErr_Occurred() ? nullptr : frame.release());
-}
-
-PyObject* innermost_root(const Coroutine& coroutine) noexcept {
-    PyGreenlet* greenlet = waiting_greenlet(coroutine);
-    const GcRoot* root = greenlet != nullptr ? greenlet->pimpl->activation->gc_roots : nullptr;
-    return or_none(root != nullptr ? Py_XNewRef(root->get()) : nullptr);
 }
 
 }  // namespace core

@@ -106,14 +106,4 @@ PyObject* close(Coroutine& coroutine) noexcept;
 // For tp_finalize: close(), with exceptions reported as unraisable.
 void finalize(Coroutine& coroutine, PyObject* object) noexcept;
 
-// The innermost frame of a suspended coroutine, else None: a new reference. nullptr with MemoryError.
-PyObject* suspended_frame(const Coroutine& coroutine) noexcept;
-
-// The outermost frame of a coroutine that runs in this thread, else None: a new reference. nullptr with MemoryError.
-PyObject* running_frame(const Coroutine& coroutine) noexcept;
-
-// What the C function that suspended the coroutine owns in its GcRoot, else None: a new reference. nullptr with
-// MemoryError.
-PyObject* innermost_root(const Coroutine& coroutine) noexcept;
-
 }  // namespace core

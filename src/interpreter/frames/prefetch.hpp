@@ -10,6 +10,7 @@
 
 #include "interpreter/frames/frame.hpp"
 #include "interpreter/state.hpp"
+#include "stackful/layout.hpp"
 
 namespace interpreter {
 
@@ -31,7 +32,7 @@ public:
 
 private:
     static constexpr std::ptrdiff_t ahead = 3072;
-    static constexpr std::ptrdiff_t line = 64;
+    static constexpr auto line = static_cast<std::ptrdiff_t>(stackful::SlotLayout::line);
 
     const std::byte* fetched_;  // everything from here on has been fetched
     const std::byte* end_;      // nothing before it is

@@ -34,12 +34,8 @@ inline Py_ssize_t values_up_to_arguments(const Frame* frame, const CallInProgres
 }
 
 inline Py_ssize_t owned_values(const Frame* frame, const Frame* callee, const CallInProgress& call) noexcept {
-    if (!waits_for_c(callee) && frame->stacktop >= 0) {
-        return frame->stacktop;
-    }
-    Py_ssize_t variables = code_of(frame)->co_nlocalsplus;
     if (!waits_for_c(callee)) {
-        return variables;
+        return frame->stacktop >= 0 ? frame->stacktop : code_of(frame)->co_nlocalsplus;
     }
 #if PY_VERSION_HEX < 0x030C0000
     // 3.11 clears the frame of a function that has returned before it unlinks that frame. Only during this does a frame
@@ -48,6 +44,7 @@ inline Py_ssize_t owned_values(const Frame* frame, const Frame* callee, const Ca
         return -1;
     }
 #endif
+    Py_ssize_t variables = code_of(frame)->co_nlocalsplus;
     return std::max(variables, callee == nullptr ? values_up_to_arguments(frame, call) : -1);
 }
 

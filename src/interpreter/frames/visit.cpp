@@ -105,9 +105,7 @@ int visit_frames(const State& state, const CallInProgress& call, visitproc visit
     Py_VISIT(state.exception_base.exc_value);
     Prefetch prefetch(state);
     const Frame* callee = nullptr;
-    const Frame* link = state.has_link() ? state.link->frame() : nullptr;
-    for (const Frame* frame = state.calls.innermost_frame(); frame != nullptr && frame != link;
-         frame = frame->previous) {
+    for (const Frame* frame = state.calls.innermost_frame(); !state.ends_before(frame); frame = frame->previous) {
         prefetch.reach(frame);
         Py_ssize_t owned = is_on_data_stack(frame) ? owned_values(frame, callee, call) : -1;
         if (owned >= 0) {
