@@ -75,6 +75,7 @@ template <class Payload>
     thread.finished_activation = &activation;
     thread.origin = thread.current;
     thread.current = target;
+    ++thread.switches;
     exchange<stackful::Leaving::permanently>(thread, *self->pimpl, activation, *target->pimpl, payload);
     __builtin_unreachable();
 }

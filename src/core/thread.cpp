@@ -7,6 +7,7 @@
 #include "core/reference.hpp"
 #include "core/settings.hpp"
 #include "core/shortage.hpp"
+#include "core/thread_list.hpp"
 #include "interpreter/collector.hpp"
 #include "interpreter/pending_exception.hpp"
 #include "interpreter/thread_state.hpp"
@@ -99,9 +100,14 @@ Thread* Thread::make(PyThreadState* ts, ModuleState& module, PyObject* dict) noe
         PyErr_NoMemory();
         return nullptr;
     }
+    thread->module = &module;
+    if (!ThreadList::add(*thread)) {
+        delete thread;
+        PyErr_NoMemory();
+        return nullptr;
+    }
     thread->thread_state = ts;
     thread->identity = ts->thread_id;
-    thread->module = &module;
     module.owners.add();
     thread->main = create_main(*thread);
     PyObject* made = thread->main != nullptr ? PyCapsule_New(thread, capsule_name, nullptr) : nullptr;
@@ -132,6 +138,7 @@ void Thread::trim_stacks() noexcept {
 }
 
 void Thread::add_active(Activation& activation) noexcept {
+    ++started;
     activation.previous = nullptr;
     activation.next = active;
     if (active != nullptr) {
@@ -141,6 +148,7 @@ void Thread::add_active(Activation& activation) noexcept {
 }
 
 void Thread::remove_active(Activation& activation) noexcept {
+    ++ended;
     (activation.previous != nullptr ? activation.previous->next : active) = activation.next;
     if (activation.next != nullptr) {
         activation.next->previous = activation.previous;

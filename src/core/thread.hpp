@@ -35,11 +35,14 @@ struct LayerObject {
     bool has_ended;    // the thread ends, and its object has been finalized once
 };
 
+struct ThreadPlace;
+
 struct Thread {
     interpreter::SharedValue<PyThreadState*> thread_state;  // nullptr once the thread has ended
     interpreter::SharedValue<PyGreenlet*> current;          // owned; the greenlet that runs
     PyGreenlet* origin;                  // owned; the greenlet that switched away, until the next one has arrived
     Activation* finished_activation;     // of a greenlet that finished; the next one returns its stack
+    std::uint64_t switches;              // how often another greenlet became the current one
     PyObject* tracer;                    // owned; called at each switch, or nullptr
     std::atomic<unsigned> obstacles{0};  // set by any thread
     PyGreenlet* to_kill;                 // owned; the first greenlet of the kill queue. Each owns the next one
@@ -52,12 +55,15 @@ struct Thread {
     LayerObject layer_objects[layer_count];  // of the layers above core, by number
     PyGreenlet* main;                        // owned, while the thread lives
     Activation* active;                      // the list of its active greenlets without the main one
+    std::size_t started;                     // how many greenlets were ever in this list
+    std::size_t ended;                       // how many have left it
     TraversalOrder traversal_order;          // of the garbage collector; unused without a GIL
     const Activation* last_shown;            // whose `gr_frame` was read last; never dereferenced
     [[no_unique_address]] interpreter::Lock after_end;  // guards what any thread may do once this one has ended
     Activation main_activation;
     stackful::system::Bounds own_stack;  // empty until it is needed
     unsigned long identity;              // threading.get_ident()
+    ThreadPlace* place;                  // in the list of all threads (core/thread_list.hpp)
     interpreter::SharedCount owners{1};
 
     // A slot for a new greenlet, or nullptr with an exception.

@@ -3,6 +3,7 @@
 #include "core/kill.hpp"
 #include "core/reference.hpp"
 #include "core/thread.hpp"
+#include "core/thread_list.hpp"
 #include "interpreter/context.hpp"
 #include "interpreter/frames/abandon.hpp"
 #include "interpreter/pending_exception.hpp"
@@ -117,6 +118,7 @@ void Thread::trim_free_stacks() noexcept {
 
 void Thread::unref() noexcept {
     if (owners.remove()) {
+        ThreadList::remove(*this);
         module->unref();
         delete this;
     }

@@ -54,6 +54,7 @@ inline PyObject* arrive(Thread& thread, PyObject* value) {
 inline void set_current(Thread& thread, Reference target) {
     thread.origin = thread.current;
     thread.current = as_greenlet(target.release());
+    ++thread.switches;
 }
 
 // What an active greenlet does first when it is resumed. Takes over the value. The call that suspended the greenlet
@@ -95,6 +96,7 @@ template <stackful::Returning returning = stackful::Returning::by_ret, class Pay
     Activation& activation = *from.activation;
     activation.critical_sections.suspend(thread.thread_state);
     activation.state.call.set(call);
+    ++activation.state.suspensions;
     Greenlet& to = *as_greenlet(target.get())->pimpl;
     set_current(thread, std::move(target));
     return exchange<stackful::Leaving::temporarily, returning>(thread, from, activation, to, payload);

@@ -32,6 +32,7 @@ struct State {
     [[no_unique_address]] SavedCall call;  // that suspended the greenlet
     bool awaits;                           // the client's: its greenlet waits for another one's value
     bool has_occasional;                   // some of the C stack's occasional fields are set
+    std::uint16_t suspensions;             // the client's: counts them, for those who look from outside
     std::uint32_t datastack_size;          // of the chunk, in units of 16 bytes
     CStack c_stack;
     _PyErr_StackItem exception_base;  // the outermost `except` block of a greenlet with a stack of its own

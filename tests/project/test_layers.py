@@ -40,7 +40,7 @@ FLOORS = {
     ],
     "core": [
         "module_state|layer|reference|raise",
-        "greenlet|traversal_order|notes|thread|parent|settings|gc_root|message",
+        "greenlet|traversal_order|notes|thread|thread_list|parent|settings|gc_root|message",
         "describe|shortage|overflow|create",
         "coroutine/cycle_detector|coroutine/hooks|transfer",
         "start|finish",

@@ -1,0 +1,37 @@
+#include "core/thread_list.hpp"
+
+#include <new>
+
+namespace core {
+
+std::atomic<ThreadPlace*> ThreadList::first_{nullptr};
+interpreter::Lock ThreadList::leaving_;
+
+bool ThreadList::add(Thread& thread) noexcept {
+    // Threads of several interpreters may be here at the same time.
+    ThreadPlace* place = first();
+    for (; place != nullptr; place = place->next) {
+        Thread* none = nullptr;
+        if (place->thread.compare_exchange_strong(none, &thread, std::memory_order_acq_rel)) {
+            break;
+        }
+    }
+    if (place == nullptr) {
+        place = new (std::nothrow) ThreadPlace{&thread, nullptr, first()};
+        if (place == nullptr) {
+            return false;
+        }
+        while (!first_.compare_exchange_weak(place->next, place, std::memory_order_acq_rel)) {}
+    }
+    thread.place = place;
+    place->module.store(thread.module, std::memory_order_release);
+    return true;
+}
+
+void ThreadList::remove(Thread& thread) noexcept {
+    interpreter::Holding leaving(leaving_);
+    thread.place->module.store(nullptr, std::memory_order_relaxed);
+    thread.place->thread.store(nullptr, std::memory_order_release);
+}
+
+}  // namespace core
