@@ -1,11 +1,22 @@
 #include "core/thread_list.hpp"
 
+#include <pthread.h>
+
 #include <new>
 
 namespace core {
 
 std::atomic<ThreadPlace*> ThreadList::first_{nullptr};
-interpreter::Lock ThreadList::leaving_;
+std::mutex ThreadList::leaving_;
+
+// A fork while another thread holds the mutex would leave it locked permanently in the child.
+struct ThreadList::ForkHandlers {
+    ForkHandlers() noexcept {
+        ::pthread_atfork([] { leaving_.lock(); }, [] { leaving_.unlock(); }, [] { leaving_.unlock(); });
+    }
+};
+
+const ThreadList::ForkHandlers ThreadList::fork_handlers;
 
 bool ThreadList::add(Thread& thread) noexcept {
     // Threads of several interpreters may be here at the same time.
@@ -29,7 +40,7 @@ bool ThreadList::add(Thread& thread) noexcept {
 }
 
 void ThreadList::remove(Thread& thread) noexcept {
-    interpreter::Holding leaving(leaving_);
+    std::lock_guard leaving(leaving_);
     thread.place->module.store(nullptr, std::memory_order_relaxed);
     thread.place->thread.store(nullptr, std::memory_order_release);
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <mutex>
 
 #include "core/thread.hpp"
 
@@ -23,12 +24,12 @@ public:
     [[nodiscard]] static bool add(Thread& thread) noexcept;
     static void remove(Thread& thread) noexcept;
 
-    // Calls function(Thread&) for each thread of the running interpreter that has greenlets, or left some when it
-    // ended. Without a GIL, the threads can't leave the list meanwhile, and the function must not allocate, lock or
-    // release anything.
+    // Calls function(Thread&) for each thread of an interpreter that has greenlets, or left some when it ended. The
+    // threads can't leave the list meanwhile. They may run, if the caller has no GIL. The function must not allocate,
+    // lock or release anything.
     template <class Function>
     static void for_each(const ModuleState& module, Function function) noexcept {
-        interpreter::Holding staying(leaving_);
+        std::lock_guard staying(leaving_);
         for (ThreadPlace* place = first(); place != nullptr; place = place->next) {
             if (place->module.load(std::memory_order_acquire) == &module) {
                 function(*place->thread.load(std::memory_order_relaxed));
@@ -41,8 +42,11 @@ public:
     static const void* address() noexcept { return &first_; }
 
 private:
+    struct ForkHandlers;
+    static const ForkHandlers fork_handlers;
+
     static std::atomic<ThreadPlace*> first_;
-    static interpreter::Lock leaving_;  // held to remove a thread
+    static std::mutex leaving_;  // held to remove a thread
 };
 
 }  // namespace core

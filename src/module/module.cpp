@@ -8,6 +8,7 @@
 #include "core/thread.hpp"
 #include "generators/generators.hpp"
 #include "generators/state.hpp"
+#include "inspect/inspect.hpp"
 #include "module/parts.hpp"
 #include "stackless/layer.hpp"
 
@@ -81,7 +82,7 @@ int fill(PyObject* module) {
         return -1;
     }
     if (generators::add_to(module, *state) < 0 || aio::add_to(module, *state) < 0 ||
-        stackless::add_to(module, *state) < 0) {
+        stackless::add_to(module, *state) < 0 || inspect::add_to(module) < 0) {
         return -1;
     }
     Reference c_api = Reference::steal(make_c_api(*state));

@@ -84,6 +84,17 @@ public:
     // How many slots there are, free or not.
     std::size_t slots() noexcept;
 
+    // Calls function(const Region&) for each region that is mapped, while the reserve is locked.
+    template <class Function>
+    void for_each_region(Function function) {
+        std::lock_guard lock(mutex_);
+        for (Region* region = regions_.load(std::memory_order_relaxed); region != nullptr; region = region->older) {
+            if (region->begin.load(std::memory_order_relaxed) != nullptr) {
+                function(*region);
+            }
+        }
+    }
+
 private:
     friend class StackCache;
 

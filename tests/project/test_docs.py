@@ -19,7 +19,14 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]  # not support.environment: this file is also run as a program
-PAGES = ["README.md", "docs/aio.md", "docs/compatibility.md", "docs/generators.md", "docs/stackless.md"]
+PAGES = [
+    "README.md",
+    "docs/aio.md",
+    "docs/compatibility.md",
+    "docs/generators.md",
+    "docs/inspect.md",
+    "docs/stackless.md",
+]
 
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -14,7 +14,7 @@ SOURCE = ROOT / "src"
 pytestmark = pytest.mark.skipif(not SOURCE.is_dir(), reason="needs the source tree")
 
 # From the bottom to the top. A folder may include those before it, but not those on the same floor.
-FOLDERS = ["stackful", "interpreter", "core|python", "coroutines", "stackless|generators|aio", "module"]
+FOLDERS = ["stackful", "interpreter", "core|python", "coroutines", "stackless|generators|aio|inspect", "module"]
 
 # Within a folder, from the bottom to the top: a file by its path there without its ending, or the folder that it lies in.
 # A file may include and call those of its own floor and of the floors before it.
@@ -24,7 +24,7 @@ FLOORS = {
         "annotations|region|system",
         "stack|limits|context|arch",
         "pool",
-        "cache|overflow",
+        "cache|overflow|usage",
     ],
     "interpreter": [
         "versions/cpython",
@@ -78,6 +78,7 @@ FLOORS = {
         "types|functions",
         "layer",
     ],
+    "inspect": ["listing|statistics|watch", "inspect"],
     "module": [
         "parts|greenlet/parts",
         "about|greenlet/attributes|greenlet/switch|greenlet/unswitchable",
@@ -218,10 +219,11 @@ USES = {
     "generators": ["interpreter", "core", "python", "coroutines"],
     "aio": ["interpreter", "core", "python", "coroutines"],
     "stackless": ["interpreter", "core", "python"],
+    "inspect": ["interpreter", "core", "python"],
 }
 # gcc-nm can read objects for link-time optimization.
 NM = shutil.which("gcc-nm") or shutil.which("nm")
-OURS = re.compile(r"\b(?:stackful|interpreter|core|python|coroutines|generators|aio|stackless|module)(?:::|_)")
+OURS = re.compile(r"\b(?:stackful|interpreter|core|python|coroutines|generators|aio|stackless|inspect|module)(?:::|_)")
 needs_objects = pytest.mark.skipif(
     NM is None or not (BUILT / "CMakeFiles/core.dir").is_dir(), reason="needs nm, and the objects of a build in build/"
 )

@@ -13,6 +13,7 @@
 #include "coroutine.hpp"
 #include "stackful/annotations.hpp"
 #include "stackful/cache.hpp"
+#include "stackful/usage.hpp"
 
 namespace {
 
@@ -98,6 +99,31 @@ TEST_P(Pool, decommits_free_slots_except_a_page_of_a_few) {
         std::memset(again[i]->low, 1, bytes_below(*again[i]));
     }
     release(cache, again);
+}
+
+TEST_P(Pool, measures_what_slots_take) {
+    StackCache cache(minimum_stack_size, pool);
+    auto slots = acquire(cache, 20);
+    std::size_t page = stackful::system::page_size();
+    stackful::Usage shallow = stackful::measure_usage(pool);
+    EXPECT_EQ(shallow.slots, 20u);
+    EXPECT_EQ(shallow.slots_in_use, 20u);
+    EXPECT_GE(shallow.reserved_bytes, 20 * cache.slot_bytes());
+    EXPECT_EQ(shallow.resident_bytes, 20 * page);
+    EXPECT_GT(shallow.table_bytes, 0u);
+    EXPECT_LE(shallow.deepest_bytes, page);
+
+    slots[7]->stack_base()[-40000] = std::byte{1};
+    stackful::Usage deep = stackful::measure_usage(pool);
+    EXPECT_EQ(deep.resident_bytes, 21 * page);
+    EXPECT_GE(deep.deepest_bytes, 40000u);
+    EXPECT_LE(deep.deepest_bytes, 40000u + page);
+    EXPECT_GE(deep.table_bytes, shallow.table_bytes);
+
+    release(cache, slots);
+    stackful::Usage free = stackful::measure_usage(pool);
+    EXPECT_EQ(free.slots, 20u);
+    EXPECT_EQ(free.slots_in_use, 0u);
 }
 
 TEST_P(Pool, unmaps_and_maps_again_and_again) {

@@ -251,6 +251,14 @@ Obstacle find_obstacle(std::size_t bytes, Commit commit) noexcept {
     return most != 0 && lines_in("/proc/self/maps") + spare_mappings > most ? Obstacle::mappings : Obstacle::memory;
 }
 
+bool find_resident(std::byte* begin, std::size_t bytes, unsigned char* pages) noexcept {
+    if (::mincore(begin, bytes, pages) != 0) {
+        return false;
+    }
+    std::for_each(pages, pages + bytes / page_size(), [](unsigned char& page) { page &= 1; });
+    return true;
+}
+
 void discard(std::byte* begin, std::size_t bytes) noexcept { ::madvise(begin, bytes, MADV_DONTNEED); }
 
 }  // namespace stackful::system

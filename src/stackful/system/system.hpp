@@ -71,6 +71,10 @@ enum class Obstacle {
 // Why `bytes` more could not be reserved and made accessible a moment ago.
 Obstacle find_obstacle(std::size_t bytes, Commit commit) noexcept;
 
+// Finds out which pages of a range are in memory: sets pages[i] to 0 if page i is not. False if the range is not
+// mapped.
+[[nodiscard]] bool find_resident(std::byte* begin, std::size_t bytes, unsigned char* pages) noexcept;
+
 // Gives the memory of the pages back. They stay accessible and read as zero.
 void discard(std::byte* begin, std::size_t bytes) noexcept;
 

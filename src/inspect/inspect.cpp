@@ -1,0 +1,62 @@
+#include "inspect/inspect.hpp"
+
+#include "core/reference.hpp"
+#include "inspect/listing.hpp"
+#include "inspect/statistics.hpp"
+#include "inspect/watch.hpp"
+#include "python/define.hpp"
+
+namespace inspect {
+
+namespace {
+
+PyDoc_STRVAR(greenlets_doc,
+"_greenlets(thread=None, /)\n--\n\n"
+"Return the active greenlets of this interpreter as a list, or those of the thread with an identifier.");
+
+PyDoc_STRVAR(place_doc,
+"_place(greenlet, /)\n--\n\n"
+"Return what a greenlet is, its phase, its thread's identifier or None, what it runs, and the first\n"
+"argument of that.");
+
+PyDoc_STRVAR(thread_counts_doc,
+"_thread_counts()\n--\n\n"
+"Return a tuple for each thread: identifier, whether it has ended, started, finished, switches, free stacks.");
+
+PyDoc_STRVAR(stack_usage_doc,
+"_stack_usage()\n--\n\n"
+"Return slots, slots in use, bytes reserved, resident, of page tables, of the deepest stack.");
+
+PyDoc_STRVAR(start_watch_doc,
+"_start_watch(nanoseconds, function, /)\n--\n\n"
+"Call function(watch) in a thread of its own, and return the watch: for _wait_for_blocks().");
+
+PyDoc_STRVAR(wait_for_blocks_doc,
+"_wait_for_blocks(watch, /)\n--\n\n"
+"Wait until threads had no switch for the watch's time. Return a tuple for each: identifier, id() of the\n"
+"current greenlet, nanoseconds, switches. None after _stop_watch().");
+
+PyDoc_STRVAR(stop_watch_doc,
+"_stop_watch(watch, /)\n--\n\n"
+"End a watch, and wait for its thread unless this is it.");
+
+PyMethodDef functions[] = {
+    {"_greenlets", python::as_method(greenlets), METH_FASTCALL, greenlets_doc},
+    {"_place", place, METH_O, place_doc},
+    {"_thread_counts", thread_counts, METH_NOARGS, thread_counts_doc},
+    {"_stack_usage", stack_usage, METH_NOARGS, stack_usage_doc},
+    {"_start_watch", python::as_method(start_watch), METH_FASTCALL, start_watch_doc},
+    {"_wait_for_blocks", wait_for_blocks, METH_O, wait_for_blocks_doc},
+    {"_stop_watch", stop_watch, METH_O, stop_watch_doc},
+    {},
+};
+
+}  // namespace
+
+int add_to(PyObject* module) noexcept {
+    core::Reference names = core::Reference::steal(
+        python::add_namespace(module, "inspect", "greenlet.inspect", functions));
+    return names ? 0 : -1;
+}
+
+}  // namespace inspect

@@ -1,0 +1,258 @@
+// A thread of its own, which Python code can't replace with a greenlet as gevent's monkey patching does, compares the
+// threads' counts of switches now and then. It needs no GIL for that, so it notices a greenlet that keeps the GIL. It
+// takes the GIL when there is something to tell.
+
+#include "inspect/watch.hpp"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+#include <span>
+
+#include "core/reference.hpp"
+#include "core/thread_list.hpp"
+#include "python/arguments.hpp"
+
+namespace inspect {
+
+namespace {
+
+using core::ModuleState;
+using core::Reference;
+using core::Thread;
+using Clock = std::chrono::steady_clock;
+using std::chrono::nanoseconds;
+
+// What was last seen of a thread.
+struct Seen {
+    const Thread* thread = nullptr;
+    const void* current = nullptr;
+    std::uint64_t switches = 0;
+    unsigned long identity = 0;
+    Clock::time_point since;
+    bool is_told = false;
+
+    nanoseconds age(Clock::time_point now) const noexcept { return now - since; }
+};
+
+// A thread may run, and change the value, while it is read.
+template <class Value>
+Value read_racing(const Value& value) noexcept {
+    return std::atomic_ref<Value>(const_cast<Value&>(value)).load(std::memory_order_relaxed);
+}
+
+class Watch {
+public:
+    Watch(const ModuleState& module, nanoseconds limit) noexcept : module_(module), limit_(limit) {}
+    ~Watch() { std::free(seen_); }
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+
+    // Needs no GIL. False after stop().
+    bool wait() noexcept {
+        std::unique_lock lock(mutex_);
+        nanoseconds period = std::clamp<nanoseconds>(limit_ / 4, shortest_period, longest_period);
+        while (!stops_) {
+            if (look(Clock::now())) {
+                return true;
+            }
+            changed_.wait_for(lock, period);
+        }
+        return false;
+    }
+
+    // Calls function(const Seen&, nanoseconds) for each thread that wait() found.
+    template <class Function>
+    bool tell(Function function) noexcept {
+        Clock::time_point now = Clock::now();
+        for (Seen& each : std::span(seen_, count_)) {
+            if (is_blocked(each, now)) {
+                each.is_told = true;
+                if (!function(each, each.age(now))) {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    void stop() noexcept {
+        std::lock_guard lock(mutex_);
+        stops_ = true;
+        changed_.notify_all();
+    }
+
+    pthread_t thread{};
+    PyInterpreterState* interpreter = PyInterpreterState_Get();
+    PyObject* function = nullptr;  // borrowed from the caller until the thread owns it
+    PyObject* capsule = nullptr;   // the same
+    std::atomic<bool> is_joined{false};
+    pid_t process = ::getpid();
+
+private:
+    static constexpr nanoseconds shortest_period = std::chrono::milliseconds(1);
+    static constexpr nanoseconds longest_period = std::chrono::seconds(1);
+
+    bool is_blocked(const Seen& each, Clock::time_point now) const noexcept {
+        return each.thread != nullptr && !each.is_told && each.age(now) >= limit_;
+    }
+
+    // True if a thread has not switched for too long. A thread with a single greenlet keeps none waiting.
+    bool look(Clock::time_point now) noexcept {
+        std::size_t number = 0;
+        bool found = false;
+        core::ThreadList::for_each(module_, [&](const Thread& thread) {
+            if (number < count_ && read_racing(thread.active) != nullptr) {
+                Seen& seen = seen_[number];
+                const void* current = read_racing(reinterpret_cast<void* const&>(thread.current));
+                std::uint64_t switches = read_racing(thread.switches);
+                if (seen.thread != &thread || seen.switches != switches || seen.current != current) {
+                    seen = {&thread, current, switches, thread.identity, now, false};
+                }
+                found = found || is_blocked(seen, now);
+            }
+            else if (number < count_) {
+                seen_[number] = {};
+            }
+            ++number;
+        });
+        std::for_each(seen_ + std::min(number, count_), seen_ + count_, [](Seen& each) { each = {}; });
+        make_room(number);
+        return found;
+    }
+
+    // For so many threads the next time.
+    void make_room(std::size_t threads) noexcept {
+        if (threads <= count_) {
+            return;
+        }
+        if (void* memory = std::realloc(seen_, threads * sizeof(Seen))) {
+            seen_ = static_cast<Seen*>(memory);
+            std::for_each(seen_ + count_, seen_ + threads, [](Seen& each) { ::new (&each) Seen{}; });
+            count_ = threads;
+        }
+    }
+
+    const ModuleState& module_;
+    const nanoseconds limit_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool stops_ = false;
+    Seen* seen_ = nullptr;  // by the order of the list of threads
+    std::size_t count_ = 0;
+};
+
+constexpr const char* capsule_name = "greenlet._greenlet.watch";
+
+// nullptr with an exception if the object is something else.
+Watch* watch_in(PyObject* object) noexcept { return static_cast<Watch*>(PyCapsule_GetPointer(object, capsule_name)); }
+
+void release(PyObject* capsule) noexcept { delete watch_in(capsule); }
+
+// Calls the function in a new thread state of the interpreter.
+void* run(void* argument) {
+    auto& watch = *static_cast<Watch*>(argument);
+    PyThreadState* ts = PyThreadState_New(watch.interpreter);
+    if (ts == nullptr) {
+        return nullptr;  // its references leak
+    }
+    PyEval_RestoreThread(ts);
+    {
+        Reference capsule = Reference::steal(watch.capsule);
+        Reference function = Reference::steal(watch.function);
+        Reference result = Reference::steal(PyObject_CallOneArg(function.get(), capsule.get()));
+        if (!result) {
+            PyErr_WriteUnraisable(function.get());
+        }
+    }
+    PyThreadState_Clear(ts);
+    PyThreadState_DeleteCurrent();
+    return nullptr;
+}
+
+}  // namespace
+
+PyObject* start_watch(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
+    ModuleState* module = ModuleState::of_interpreter();
+    if (module == nullptr || !python::check_count("_start_watch", count, 2, 2)) {
+        return nullptr;
+    }
+    long long limit = PyLong_AsLongLong(args[0]);
+    if (PyErr_Occurred()) {
+        return nullptr;
+    }
+    auto* watch = new (std::nothrow) Watch(*module, nanoseconds(limit));
+    if (watch == nullptr) {
+        return PyErr_NoMemory();
+    }
+    Reference capsule = Reference::steal(PyCapsule_New(watch, capsule_name, release));
+    if (!capsule) {
+        delete watch;
+        return nullptr;
+    }
+    watch->capsule = Py_NewRef(capsule.get());
+    watch->function = Py_NewRef(args[1]);
+    if (int error = ::pthread_create(&watch->thread, nullptr, run, watch)) {
+        watch->is_joined = true;
+        Py_CLEAR(watch->capsule);
+        Py_CLEAR(watch->function);
+        errno = error;
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    return capsule.release();
+}
+
+PyObject* wait_for_blocks(PyObject*, PyObject* object) noexcept {
+    Watch* watch = watch_in(object);
+    if (watch == nullptr) {
+        return nullptr;
+    }
+    bool found;
+    Py_BEGIN_ALLOW_THREADS
+    found = watch->wait();
+    Py_END_ALLOW_THREADS
+    if (!found) {
+        Py_RETURN_NONE;
+    }
+    Reference list = Reference::steal(PyList_New(0));
+    bool is_complete = list && watch->tell([&](const Seen& seen, nanoseconds age) {
+        Reference item = Reference::steal(
+            Py_BuildValue("(kNLK)", seen.identity, PyLong_FromVoidPtr(const_cast<void*>(seen.current)),
+                          static_cast<long long>(age.count()), static_cast<unsigned long long>(seen.switches)));
+        return item && PyList_Append(list.get(), item.get()) == 0;
+    });
+    return is_complete ? list.release() : nullptr;
+}
+
+PyObject* stop_watch(PyObject*, PyObject* object) noexcept {
+    Watch* watch = watch_in(object);
+    if (watch == nullptr) {
+        return nullptr;
+    }
+    if (watch->process != ::getpid()) {
+        Py_RETURN_NONE;  // the thread is not in the child of a fork
+    }
+    watch->stop();
+    if (watch->is_joined.exchange(true)) {
+        Py_RETURN_NONE;
+    }
+    if (::pthread_equal(watch->thread, ::pthread_self())) {
+        ::pthread_detach(watch->thread);
+    }
+    else {
+        Py_BEGIN_ALLOW_THREADS
+        ::pthread_join(watch->thread, nullptr);
+        Py_END_ALLOW_THREADS
+    }
+    Py_RETURN_NONE;
+}
+
+}  // namespace inspect

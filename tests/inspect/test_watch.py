@@ -1,0 +1,270 @@
+"""greenlet.inspect.watch(): blocks are reported, and nothing else is."""
+
+import ctypes
+import importlib.util
+import os
+import selectors
+import sys
+import threading
+import time
+
+import pytest
+from support.environment import IS_FREE_THREADED, PATIENCE
+from support.greenlets import suspended
+from support.processes import output_of, run_python
+from support.threads import in_thread, wait_for
+
+from greenlet import getcurrent, greenlet, inspect
+
+LONG = 0.05 * PATIENCE
+with_gil = pytest.mark.skipif(IS_FREE_THREADED, reason="there is no GIL to keep")
+
+
+class Blocks(list):
+    def __call__(self, block):
+        self.append(block)
+
+
+def names(block):
+    return [frame.name for frame in block.stack]
+
+
+def hold_the_thread(condition=lambda: False, seconds=10 * PATIENCE):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        pass
+
+
+@pytest.fixture
+def other():
+    """A greenlet that waits for its thread."""
+    g = suspended()
+    yield g
+    g.switch()
+
+
+def test_the_greenlet_and_its_place(other):
+    blocks = Blocks()
+
+    def body():
+        hold_the_thread(lambda: blocks)
+        return getcurrent()
+
+    with inspect.watch(LONG, blocks) as watch:
+        g = greenlet(body).switch()
+    (block,) = blocks
+    assert block.thread == threading.get_ident()
+    assert block.seconds >= LONG
+    assert names(block)[:2] == ["body", "hold_the_thread"]
+    assert not block.has_moved_on
+    assert watch.found == 1
+    if not IS_FREE_THREADED:
+        assert block.greenlet is g
+    assert f"held thread {block.thread:#x} for {block.seconds:.2f} s without a switch:\n" in str(block)
+    assert "in hold_the_thread\n" in str(block)
+
+
+def test_a_block_is_reported_once(other):
+    blocks = Blocks()
+    with inspect.watch(LONG, blocks):
+        hold_the_thread(lambda: blocks)
+        hold_the_thread(seconds=4 * LONG)
+        assert len(blocks) == 1
+        greenlet(int).switch()
+        hold_the_thread(lambda: len(blocks) == 2)
+    assert len(blocks) == 2
+
+
+def test_switching_is_no_block(other):
+    blocks = Blocks()
+    with inspect.watch(2 * LONG, blocks):
+        end = time.monotonic() + 8 * LONG
+        while time.monotonic() < end:
+            greenlet(int).switch()
+    assert blocks == []
+
+
+def test_a_thread_with_one_greenlet_is_none():
+    blocks = Blocks()
+
+    def alone():
+        greenlet(int).switch()
+        hold_the_thread(seconds=4 * LONG)
+
+    with inspect.watch(LONG, blocks):
+        in_thread(alone)
+    assert not [block for block in blocks if "alone" in names(block)]
+
+
+def test_waiting_for_events_is_none(other):
+    blocks = Blocks()
+    selector = selectors.DefaultSelector()
+    with inspect.watch(LONG, blocks):
+        selector.select(5 * LONG)
+    assert blocks == []
+
+
+def test_a_function_that_waits_can_be_named(other):
+    def wait_for_events():
+        time.sleep(5 * LONG)
+
+    blocks = Blocks()
+    with inspect.watch(LONG, blocks, waits=[f"{__name__}.{wait_for_events.__qualname__}"]):
+        wait_for_events()
+    assert blocks == []
+
+
+@with_gil
+def test_c_code_that_keeps_the_gil(other):
+    blocks = Blocks()
+    library = ctypes.PyDLL(None)
+    microseconds = int(5 * LONG * 1e6)
+    with inspect.watch(LONG, blocks):
+        library.usleep(microseconds)
+        for _ in range(5):
+            greenlet(int).switch()
+        hold_the_thread(lambda: blocks)
+    assert blocks[0].seconds >= LONG
+    assert blocks[0].thread == threading.get_ident()
+
+
+def test_another_thread(other):
+    blocks = Blocks()
+
+    def work():
+        kept = suspended()
+        hold_the_thread(lambda: blocks)
+        kept.switch()
+
+    thread = threading.Thread(target=work)
+    with inspect.watch(LONG, blocks):
+        thread.start()
+        selector = selectors.DefaultSelector()
+        wait_for(lambda: selector.select(0.01) or blocks)
+        thread.join()
+    assert blocks[0].thread == thread.ident
+
+
+def test_standard_error_is_the_default():
+    done = run_python(
+        """
+        import time, sys
+        from greenlet import getcurrent, greenlet, inspect
+        g = greenlet(lambda: getcurrent().parent.switch())
+        g.switch()
+        def slow():
+            end = time.monotonic() + 30
+            while watch.found == 0 and time.monotonic() < end:
+                pass
+        with inspect.watch(0.02) as watch:
+            slow()
+        """
+    )
+    assert done.returncode == 0, done
+    assert "without a switch" in done.stderr
+    assert "in slow" in done.stderr
+
+
+def test_an_error_in_on_block_is_shown_and_the_watch_goes_on(other, capsys):
+    calls = []
+
+    def fail(block):
+        calls.append(block)
+        raise ZeroDivisionError("in on_block")
+
+    with inspect.watch(LONG, fail):
+        for number in (1, 2):
+            hold_the_thread(lambda number=number: len(calls) == number)
+            greenlet(int).switch()
+    assert len(calls) == 2
+    assert capsys.readouterr().err.count("ZeroDivisionError: in on_block") == 2
+
+
+def test_stop_within_on_block(other):
+    blocks = []
+
+    def stop(block):
+        blocks.append(block)
+        watch.stop()
+
+    watch = inspect.watch(LONG, stop)
+    hold_the_thread(lambda: blocks)
+    watch.stop()
+    assert len(blocks) == 1
+
+
+def test_stop_twice():
+    watch = inspect.watch(LONG)
+    watch.stop()
+    watch.stop()
+
+
+def test_the_program_ends_while_it_is_watched():
+    assert (
+        output_of(
+            """
+        from greenlet import inspect
+        inspect.watch(0.001)
+        print("end")
+        """
+        )
+        == "end\n"
+    )
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_fork(other):
+    blocks = Blocks()
+    watch = inspect.watch(LONG, blocks)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            suspended()
+            hold_the_thread(seconds=3 * LONG)
+            watch.stop()
+            status = 0 if in_thread(lambda: suspended().dead) is False and not blocks else 2
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    watch.stop()
+
+
+@pytest.mark.parametrize("max_block", [0, -1, 0.0001, float("nan"), float("inf")])
+def test_too_short(max_block):
+    with pytest.raises(ValueError, match="at least 0.001"):
+        inspect.watch(max_block)
+
+
+def test_on_block_must_be_callable():
+    with pytest.raises(TypeError, match="on_block must be callable, not 'int'"):
+        inspect.watch(1, 7)
+
+
+def test_known_loops_are_not_reported():
+    # Each loop waits for longer than the limit, beside a greenlet that is suspended.
+    programs = {
+        "asyncio": "import asyncio; asyncio.run(asyncio.sleep(0.3))",
+        "gevent": "import gevent; gevent.sleep(0.3)",
+        "eventlet": "import eventlet; eventlet.sleep(0.3)",
+        "uvloop": "import uvloop, asyncio; asyncio.run(asyncio.sleep(0.3), loop_factory=uvloop.new_event_loop)"
+        if sys.version_info >= (3, 12)
+        else "import uvloop; uvloop.install(); import asyncio; asyncio.run(asyncio.sleep(0.3))",
+        "trio": "import trio; trio.run(trio.sleep, 0.3)",
+    }
+    for library, program in programs.items():
+        if importlib.util.find_spec(library) is None:
+            continue
+        done = run_python(
+            f"""
+            from greenlet import getcurrent, greenlet, inspect
+            import warnings; warnings.simplefilter("ignore")
+            import {library}
+            g = greenlet(lambda: getcurrent().parent.switch())
+            g.switch()
+            with inspect.watch(0.05) as watch:
+                {program}
+            assert watch.found == 0
+            """
+        )
+        assert done.returncode == 0, (library, done.stderr)
