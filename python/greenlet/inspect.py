@@ -189,34 +189,30 @@ def _name_of(function):
     return getattr(function, "__qualname__", None) or type(function).__qualname__
 
 
-def _class_of(g):
-    cls = type(g)
-    return None if cls is _greenlet_type else f"{cls.__module__}.{cls.__qualname__}"
-
-
 def _description(g):
     """Say what a greenlet is, in the same words for all that run the same."""
-    role, phase, _, run, argument = _inspect._place(g)
+    role, phase, _, _, run, argument = _inspect._place(g)
     if role == "main":
-        what = "main greenlet"
-    elif isinstance(argument, _stackless.tasklet) and _name_of(run) == "run_tasklet":
-        what, run = "tasklet", None  # its function is where its stack begins
-    else:
-        what = role
-    parts = [what, _class_of(g), _name_of(run) if run is not None else None]
-    return " ".join(part for part in parts if part), phase
+        return "main greenlet", phase
+    if isinstance(argument, _stackless.tasklet) and _name_of(run) == "run_tasklet":
+        return "tasklet", phase  # its function is where its stack begins
+    if role == "greenlet" and type(g) is not _greenlet_type:
+        role = f"{type(g).__module__}.{type(g).__qualname__}"
+        if getattr(run, "__self__", None) is g:
+            run = getattr(g, "_run", run)  # as gevent calls it
+    return role if run is None else f"{role} {_name_of(run)}", phase
 
 
 # --- frames ----------------------------------------------------------------------------------------------------------
 
 
 def _innermost_frame(g):
-    _, phase, ident, _, _ = _inspect._place(g)
+    _, phase, ident, is_here, _, _ = _inspect._place(g)
     if phase == "suspended":
         return g.gr_frame
     if phase != "current":
         return None
-    if ident == _threading.get_ident():
+    if is_here:
         return _caller(_sys._getframe())
     return _sys._current_frames().get(ident)
 
@@ -266,7 +262,7 @@ def _by_thread(members):
     names = _thread_names()
     threads = {}
     for g in members:
-        _, phase, ident, _, _ = _inspect._place(g)
+        _, phase, ident, _, _, _ = _inspect._place(g)
         threads.setdefault((ident, phase == "abandoned"), []).append(g)
 
     def describe(ident, has_ended):

@@ -16,8 +16,8 @@ PyDoc_STRVAR(greenlets_doc,
 
 PyDoc_STRVAR(place_doc,
 "_place(greenlet, /)\n--\n\n"
-"Return what a greenlet is, its phase, its thread's identifier or None, what it runs, and the first\n"
-"argument of that.");
+"Return what a greenlet is, its phase, its thread's identifier or None, whether that thread is the\n"
+"running one, what the greenlet runs, and the first argument of that.");
 
 PyDoc_STRVAR(thread_counts_doc,
 "_thread_counts()\n--\n\n"

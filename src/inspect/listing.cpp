@@ -178,7 +178,9 @@ PyObject* place(PyObject*, PyObject* object) noexcept {
     Reference identity = Reference::steal(thread != nullptr ? PyLong_FromUnsignedLong(thread->identity)
                                                             : Py_NewRef(Py_None));
     auto [run, argument] = call_of(g);
-    return identity ? Py_BuildValue("(ssOOO)", role_of(g), phase_of(g), identity.get(), or_none(run), or_none(argument))
+    bool is_here = thread != nullptr && thread == Thread::known();
+    return identity ? Py_BuildValue("(ssOOOO)", role_of(g), phase_of(g), identity.get(), is_here ? Py_True : Py_False,
+                                    or_none(run), or_none(argument))
                     : nullptr;
 }
 

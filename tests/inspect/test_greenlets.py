@@ -9,6 +9,7 @@ import traceback
 import pytest
 from support.environment import IS_FREE_THREADED
 from support.greenlets import collect, suspended
+from support.processes import output_of
 from support.threads import in_thread
 
 import greenlet
@@ -317,3 +318,28 @@ class TestStatistics:
 
         ended = in_thread(work)
         assert ended not in [thread.ident for thread in inspect.stats().threads if thread.name]
+
+
+def test_under_the_monkey_patching_of_gevent():
+    pytest.importorskip("gevent", exc_type=ImportError)
+    text = output_of(
+        """
+        from gevent import monkey
+        monkey.patch_all()
+        import gevent, sys
+        from greenlet import inspect
+
+        def sleep_long():
+            gevent.sleep(1000)
+
+        workers = [gevent.spawn(sleep_long) for _ in range(5)]
+        gevent.sleep(0.01)
+        inspect.dump(sys.stdout)
+        gevent.killall(workers)
+        """
+    )
+    assert "5 x gevent._gevent_cgreenlet.Greenlet sleep_long, suspended\n" in text
+    assert "in sleep_long\n" in text
+    assert "gevent.hub.Hub" in text
+    main = text.split("main greenlet at ")[1].split("\n\n")[0].splitlines()
+    assert len(main) == 2  # the call of dump() is in no frame of greenlet.inspect
