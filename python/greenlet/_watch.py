@@ -10,10 +10,13 @@ from ._greenlet import inspect as _inspect
 
 WAITS = (
     "asyncio.runners.Runner.run",
+    "concurrent.futures.thread._worker",
     "eventlet.hubs.epolls.Hub.do_poll",
     "eventlet.hubs.poll.Hub.do_poll",
     "eventlet.hubs.poll.Hub.wait",
     "eventlet.hubs.selects.Hub.wait",
+    "gevent._threading._Condition.wait",
+    "gevent._threading.acquire_with_timeout",
     "gevent.hub.Hub.run",
     "selectors.EpollSelector.select",
     "selectors.PollSelector.select",

@@ -8,11 +8,11 @@ import io as _io
 import sys as _sys
 import threading as _threading
 import traceback as _traceback
+import types as _types
 from typing import NamedTuple as _NamedTuple
 
 from ._greenlet import greenlet as _greenlet_type
 from ._greenlet import inspect as _inspect
-from ._greenlet import stackless as _stackless
 from ._watch import WAITS, Block, Watch, watch
 
 __all__ = [
@@ -191,10 +191,10 @@ def _name_of(function):
 
 def _description(g):
     """Say what a greenlet is, in the same words for all that run the same."""
-    role, phase, _, _, run, argument = _inspect._place(g)
+    role, phase, _, _, run = _inspect._place(g)
     if role == "main":
         return "main greenlet", phase
-    if isinstance(argument, _stackless.tasklet) and _name_of(run) == "run_tasklet":
+    if isinstance(run, _types.BuiltinFunctionType) and run.__qualname__ == "run_tasklet":
         return "tasklet", phase  # its function is where its stack begins
     if role == "greenlet" and type(g) is not _greenlet_type:
         role = f"{type(g).__module__}.{type(g).__qualname__}"
@@ -207,7 +207,7 @@ def _description(g):
 
 
 def _innermost_frame(g):
-    _, phase, ident, is_here, _, _ = _inspect._place(g)
+    _, phase, ident, is_here, _ = _inspect._place(g)
     if phase == "suspended":
         return g.gr_frame
     if phase != "current":
@@ -258,18 +258,19 @@ def _thread_names():
 
 
 def _by_thread(members):
-    """Return [(description of a thread, its greenlets)]."""
+    """Return [(description of a thread, its greenlets)], the thread with most greenlets first."""
     names = _thread_names()
     threads = {}
     for g in members:
-        _, phase, ident, _, _, _ = _inspect._place(g)
+        _, phase, ident, _, _ = _inspect._place(g)
         threads.setdefault((ident, phase == "abandoned"), []).append(g)
 
     def describe(ident, has_ended):
         name = "that has ended" if has_ended else names.get(ident)
         return f"thread {ident:#x}" + (f" ({name})" if name else "") if ident is not None else "no thread"
 
-    return [(describe(*thread), found) for thread, found in threads.items()]
+    most_first = sorted(threads.items(), key=lambda item: -len(item[1]))
+    return [(describe(*thread), found) for thread, found in most_first]
 
 
 def _count(number, what):

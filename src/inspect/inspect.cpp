@@ -17,7 +17,7 @@ PyDoc_STRVAR(greenlets_doc,
 PyDoc_STRVAR(place_doc,
 "_place(greenlet, /)\n--\n\n"
 "Return what a greenlet is, its phase, its thread's identifier or None, whether that thread is the\n"
-"running one, what the greenlet runs, and the first argument of that.");
+"running one, and the callable that the greenlet runs, or None.");
 
 PyDoc_STRVAR(thread_counts_doc,
 "_thread_counts()\n--\n\n"

@@ -123,16 +123,15 @@ bool is_visible(const PyGreenlet* g) noexcept {
     return interpreter::has_gil || (core::is_started(g) && g->pimpl->thread == Thread::known());
 }
 
-// What it runs: a callable and its first argument. Either may be nullptr.
-std::pair<PyObject*, PyObject*> call_of(const PyGreenlet* g) noexcept {
+// The callable that it runs or will run, or nullptr.
+PyObject* run_of(const PyGreenlet* g) noexcept {
     if (!is_visible(g)) {
-        return {};
+        return nullptr;
     }
     if (!core::is_active(g)) {
-        return {core::is_started(g) ? nullptr : g->pimpl->run, nullptr};
+        return core::is_started(g) ? nullptr : g->pimpl->run;
     }
-    const Activation& activation = *g->pimpl->activation;
-    return {activation.run, activation.argument_count > 0 ? activation.arguments[0] : nullptr};
+    return g->pimpl->activation->run;
 }
 
 PyObject* or_none(PyObject* object) noexcept { return object != nullptr ? object : Py_None; }
@@ -177,10 +176,9 @@ PyObject* place(PyObject*, PyObject* object) noexcept {
     const Thread* thread = g->pimpl->thread;
     Reference identity = Reference::steal(thread != nullptr ? PyLong_FromUnsignedLong(thread->identity)
                                                             : Py_NewRef(Py_None));
-    auto [run, argument] = call_of(g);
     bool is_here = thread != nullptr && thread == Thread::known();
-    return identity ? Py_BuildValue("(ssOOOO)", role_of(g), phase_of(g), identity.get(), is_here ? Py_True : Py_False,
-                                    or_none(run), or_none(argument))
+    return identity ? Py_BuildValue("(ssOOO)", role_of(g), phase_of(g), identity.get(), is_here ? Py_True : Py_False,
+                                    or_none(run_of(g)))
                     : nullptr;
 }
 
