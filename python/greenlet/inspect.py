@@ -75,7 +75,7 @@ def tree(file=None):
         for g in reversed(members):
             parent = g.parent
             children.setdefault(id(parent) if id(parent) in present else None, []).append(g)
-        _add_branches(lines, children, None, "")
+        lines += _branches(children)
     _write(file, lines)
 
 
@@ -182,11 +182,16 @@ def stats():
     return Statistics(threads, *sums, *_inspect._stack_usage())
 
 
+_DEEPEST_INDENT = 200
+
 # --- what a greenlet is ----------------------------------------------------------------------------------------------
 
 
 def _name_of(function):
-    return getattr(function, "__qualname__", None) or type(function).__qualname__
+    try:
+        return function.__qualname__
+    except Exception:  # a callable may have no name, or an attribute that fails
+        return type(function).__qualname__
 
 
 def _description(g):
@@ -229,7 +234,7 @@ def _frames(frame):
     frames = []
     while frame is not None:
         code = frame.f_code
-        frames.append((code.co_filename, frame.f_lineno, getattr(code, "co_qualname", code.co_name)))
+        frames.append((code.co_filename, frame.f_lineno, code.co_qualname))
         frame = frame.f_back
     frames.reverse()
     return frames
@@ -277,15 +282,20 @@ def _count(number, what):
     return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
-def _add_branches(lines, children, parent, indent):
-    branches = children.get(parent, [])
-    for g in branches:
-        is_last = g is branches[-1]
+def _branches(children):
+    """Return the lines of a tree: *children* has lists of greenlets by the id() of their parent, None for the roots."""
+    lines = []
+    waiting = [(g, "", number == 0) for number, g in enumerate(reversed(children.get(None, [])))]
+    while waiting:
+        g, indent, is_last = waiting.pop()
         what, phase = _description(g)
-        frames = _frames(_innermost_frame(g))
-        place = f", {frames[-1][2]} at {frames[-1][0]}:{frames[-1][1]}" if frames else ""
+        frame = _innermost_frame(g)
+        place = f", {frame.f_code.co_qualname} at {frame.f_code.co_filename}:{frame.f_lineno}" if frame else ""
+        # A chain of thousands is indented no further than can be read.
         lines.append(f"{indent}{'└── ' if is_last else '├── '}{what}, {phase}{place}")
-        _add_branches(lines, children, id(g), indent + ("    " if is_last else "│   "))
+        inner = (indent + ("    " if is_last else "│   "))[-_DEEPEST_INDENT:]
+        waiting += [(child, inner, number == 0) for number, child in enumerate(reversed(children.get(id(g), [])))]
+    return lines
 
 
 def _entry(description, shown, depth, same):

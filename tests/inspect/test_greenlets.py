@@ -230,6 +230,36 @@ class TestTexts:
         inner.pop().switch()
         g.switch()
 
+    def test_a_long_chain_of_parents(self):
+        chain = []
+
+        def extend():
+            if len(chain) < 5000:
+                g = greenlet.greenlet(extend)
+                chain.append(g)
+                g.switch()
+            else:
+                inspect.tree(text)
+                inspect.dump(text)
+
+        text = io.StringIO()
+        extend()
+        assert text.getvalue().count("── greenlet") >= 5000
+        assert all(g.dead for g in chain)
+
+    def test_a_callable_whose_name_fails(self):
+        class Unnamed:
+            def __getattr__(self, name):
+                raise ZeroDivisionError(name)
+
+            def __call__(self):
+                getcurrent().parent.switch()
+
+        suspended_one = greenlet.greenlet(Unnamed())
+        suspended_one.switch()
+        assert "Unnamed" in self.dump()
+        suspended_one.switch()
+
     def test_what_generators_and_tasklets_are_called(self):
         texts = []
 
