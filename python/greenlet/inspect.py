@@ -79,7 +79,7 @@ def tree(file=None):
     _write(file, lines)
 
 
-def dump(file=None, *, group=True, limit=None):
+def dump(file=None, *, group=True, limit=None, native=False):
     """Write the stacks of all active greenlets, for each thread apart.
 
     Parameters:
@@ -87,6 +87,8 @@ def dump(file=None, *, group=True, limit=None):
         group: whether greenlets that are the same and have the same stack are shown once, with their number. The most
             frequent ones come first then.
         limit: how many of the innermost calls of a stack are shown. By default all are.
+        native: whether the calls of C functions are shown too, of one greenlet of each group. Not of greenlets that
+            run in another thread, nor on processors other than x86-64 and AArch64.
     Raises:
         ValueError: *limit* is negative.
     """
@@ -104,6 +106,8 @@ def dump(file=None, *, group=True, limit=None):
             groups.setdefault(key, (description, shown, len(frames), []))[-1].append(g)
         for description, shown, depth, same in sorted(groups.values(), key=lambda found: -len(found[-1])):
             lines += _entry(description, shown, depth, same)
+            if native:
+                lines[-1:] = [*_native_lines(same[0], limit), ""]
     _write(file, lines)
 
 
@@ -307,6 +311,17 @@ def _entry(description, shown, depth, same):
         lines.append(f"  ... {_count(depth - len(shown), 'outer call')}")
     lines += [f'  File "{file}", line {line}, in {name}' for file, line, name in shown]
     return [*lines, ""]
+
+
+def _native_lines(g, limit):
+    calls = _inspect._native_stack(g)
+    if calls is None:
+        return ["  its C stack can't be seen from here"]
+    shown = [
+        f"  C {f'{function}+' if function else ''}{offset:#x}" + (f" in {file}" if file else "")
+        for function, file, offset in reversed(calls)
+    ]
+    return shown[len(shown) - limit :] if limit is not None else shown
 
 
 def _write(file, lines):

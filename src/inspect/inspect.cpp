@@ -2,6 +2,7 @@
 
 #include "core/reference.hpp"
 #include "inspect/listing.hpp"
+#include "inspect/native.hpp"
 #include "inspect/statistics.hpp"
 #include "inspect/watch.hpp"
 #include "python/define.hpp"
@@ -18,6 +19,11 @@ PyDoc_STRVAR(place_doc,
 "_place(greenlet, /)\n--\n\n"
 "Return what a greenlet is, its phase, its thread's identifier or None, whether that thread is the\n"
 "running one, and the callable that the greenlet runs, or None.");
+
+PyDoc_STRVAR(native_stack_doc,
+"_native_stack(greenlet, /)\n--\n\n"
+"Return (function or None, file or None, offset in the function or else in the file) for each call of a\n"
+"greenlet's C stack, innermost first. None if it can't be seen.");
 
 PyDoc_STRVAR(thread_counts_doc,
 "_thread_counts()\n--\n\n"
@@ -43,6 +49,7 @@ PyDoc_STRVAR(stop_watch_doc,
 PyMethodDef functions[] = {
     {"_greenlets", python::as_method(greenlets), METH_FASTCALL, greenlets_doc},
     {"_place", place, METH_O, place_doc},
+    {"_native_stack", native_stack, METH_O, native_stack_doc},
     {"_thread_counts", thread_counts, METH_NOARGS, thread_counts_doc},
     {"_stack_usage", stack_usage, METH_NOARGS, stack_usage_doc},
     {"_start_watch", python::as_method(start_watch), METH_FASTCALL, start_watch_doc},

@@ -90,6 +90,12 @@ void* stackful_make_context(void* stack_base, EntryPoint entry) noexcept;
 // A context is saved there, which must not be resumed meanwhile. C++ exceptions, and whatever else unwinds the stack,
 // pass through.
 void* stackful_call_on(void* stack_pointer, Function function, void* argument);
+
+// Calls function(argument) on the caller's own stack, and returns its result. To an unwinder it looks as if the
+// execution that is suspended at `stack_pointer` had called it.
+#ifdef STACKFUL_HAS_CALL_BESIDE
+void* stackful_call_beside(void* stack_pointer, Function function, void* argument);
+#endif
 }
 
 // The context of an execution that begins with entry(transfer) when it is first switched to, on the stack that grows
@@ -188,6 +194,24 @@ inline void* call_below(Execution& caller, Execution& suspended, Function functi
     auto free_below = reinterpret_cast<std::uintptr_t>(suspended.context.stack_pointer) & ~std::uintptr_t{15};
     Trip trip(caller, suspended);
     return stackful_call_on(reinterpret_cast<void*>(free_below), make_call_below, &call);
+}
+
+// True if call_beside() is there on this processor.
+#ifdef STACKFUL_HAS_CALL_BESIDE
+inline constexpr bool has_call_beside = true;
+#else
+inline constexpr bool has_call_beside = false;
+#endif
+
+// Calls function(argument) such that an unwinder goes on to the frames of `suspended`, which has begun and stays
+// suspended meanwhile. Does nothing and returns nullptr where this is not possible.
+inline void* call_beside([[maybe_unused]] const Execution& suspended, [[maybe_unused]] Function function,
+                         [[maybe_unused]] void* argument) {
+#ifdef STACKFUL_HAS_CALL_BESIDE
+    return stackful_call_beside(suspended.context.stack_pointer, function, argument);
+#else
+    return nullptr;
+#endif
 }
 
 // Retires an execution that has finished or will not be resumed. Its stack is free for another use.

@@ -78,7 +78,7 @@ FLOORS = {
         "types|functions",
         "layer",
     ],
-    "inspect": ["listing|statistics|watch", "inspect"],
+    "inspect": ["listing|native|statistics|watch", "inspect"],
     "module": [
         "parts|greenlet/parts",
         "about|greenlet/attributes|greenlet/switch|greenlet/unswitchable",

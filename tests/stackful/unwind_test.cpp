@@ -60,6 +60,52 @@ TEST(Unwind, unwinder_reports_the_end_of_the_stack) {
     EXPECT_EQ(reason, _URC_END_OF_STACK);
 }
 
+[[gnu::noinline]] void suspend_deep(int depth, Coroutine& self) {
+    if (depth == 0) {
+        self.suspend();
+    }
+    else {
+        suspend_deep(depth - 1, self);
+    }
+    asm volatile("");
+}
+
+TEST(Unwind, a_suspended_execution_seems_to_call_what_is_called_beside_it) {
+    if (!stackful::has_call_beside) {
+        GTEST_SKIP() << "this switch has no call-frame information";
+    }
+    StackCache cache(large_stack);
+    Coroutine coroutine(cache, [](Coroutine& self, void*) {
+        volatile double kept = 0.5;
+        suspend_deep(host_depth, self);
+        EXPECT_EQ(kept, 0.5);
+        return nullptr;
+    });
+    coroutine.resume();
+    static void* addresses[200];
+    static std::intptr_t frames;
+    for (int round = 0; round < 3; ++round) {
+        int argument = round;
+        void* result = stackful::call_beside(
+            coroutine.execution(),
+            [](void* number) -> void* {
+                frames = backtrace(addresses, 200);
+                return number;
+            },
+            &argument);
+        EXPECT_EQ(result, &argument);
+        EXPECT_GE(frames, host_depth);
+        EXPECT_LT(frames, host_depth + 20);
+    }
+    auto in_function = std::count_if(addresses, addresses + frames, [](void* address) {
+        auto offset = static_cast<std::byte*>(address) - reinterpret_cast<std::byte*>(&suspend_deep);
+        return offset > 0 && offset < 256;
+    });
+    EXPECT_GE(in_function, host_depth);
+    coroutine.resume();
+    EXPECT_TRUE(coroutine.finished());
+}
+
 [[gnu::noinline]] void throw_from_deep(int depth) {
     if (depth == 0) {
         throw std::runtime_error("thrown on a slot");

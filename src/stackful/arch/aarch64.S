@@ -264,6 +264,52 @@ stackful_go_below:
         .cfi_endproc
         .size   stackful_go_below, . - stackful_go_below
 
+// Calls the function on the caller's own stack. To an unwinder it looks as if a suspended execution had made the call:
+// the call-frame information says where the registers of that execution are saved.
+//
+// void* stackful_call_beside(void* stack_pointer, Function function, void* argument)
+//                            x0                   x1                 x2
+        .globl  stackful_call_beside
+        .hidden stackful_call_beside
+        .type   stackful_call_beside, %function
+        .p2align 4
+stackful_call_beside:
+        .cfi_startproc
+        hint    #34                             // bti c
+        stp     x29, x30, [sp, #-32]!
+        .cfi_adjust_cfa_offset 32
+        .cfi_rel_offset x29, 0
+        .cfi_rel_offset x30, 8
+        str     x19, [sp, #16]
+        .cfi_rel_offset x19, 16
+        mov     x19, x0
+        mov     x0, x2
+        .cfi_remember_state
+        .cfi_def_cfa x19, 176
+        .cfi_offset x29, -176
+        .cfi_offset x30, -168
+        .cfi_offset x19, -160
+        .cfi_offset x20, -152
+        .cfi_offset x21, -144
+        .cfi_offset x22, -136
+        .cfi_offset x23, -128
+        .cfi_offset x24, -120
+        .cfi_offset x25, -112
+        .cfi_offset x26, -104
+        .cfi_offset x27, -96
+        .cfi_offset x28, -88
+        blr     x1
+        .cfi_restore_state
+        ldr     x19, [sp, #16]
+        .cfi_restore x19
+        ldp     x29, x30, [sp], #32
+        .cfi_def_cfa sp, 0
+        .cfi_restore x29
+        .cfi_restore x30
+        ret
+        .cfi_endproc
+        .size   stackful_call_beside, . - stackful_call_beside
+
 // Nothing calls these two. They are return addresses.
         .type   stackful_begin, %function
         .p2align 4

@@ -290,6 +290,40 @@ stackful_go_below:
         .cfi_endproc
         .size   stackful_go_below, . - stackful_go_below
 
+// Calls the function on the caller's own stack. To an unwinder it looks as if a suspended execution had made the call:
+// the call-frame information says where the registers of that execution are saved.
+//
+// void* stackful_call_beside(void* stack_pointer, Function function, void* argument)
+//                            rdi                  rsi                rdx
+        .globl  stackful_call_beside
+        .hidden stackful_call_beside
+        .type   stackful_call_beside, @function
+        .p2align 4
+stackful_call_beside:
+        .cfi_startproc
+        endbr64
+        pushq   %r12
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset %r12, 0
+        movq    %rdi, %r12
+        movq    %rdx, %rdi
+        .cfi_remember_state
+        .cfi_def_cfa %r12, 64
+        .cfi_offset %rbp, -16
+        .cfi_offset %rbx, -24
+        .cfi_offset %r12, -32
+        .cfi_offset %r13, -40
+        .cfi_offset %r14, -48
+        .cfi_offset %r15, -56
+        call    *%rsi
+        .cfi_restore_state
+        popq    %r12
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore %r12
+        ret
+        .cfi_endproc
+        .size   stackful_call_beside, . - stackful_call_beside
+
 // Nothing calls these two. They are return addresses.
         .type   stackful_begin, @function
         .p2align 4
