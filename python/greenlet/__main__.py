@@ -114,8 +114,15 @@ def text(found) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["trace"]:
+        from ._recording_command import main as trace
+
+        return trace(arguments[1:])
     parser = argparse.ArgumentParser(
-        "python -m greenlet", description="Show which greenlet this is and what it found on this system."
+        "python -m greenlet",
+        description="Show which greenlet this is and what it found on this system.",
+        epilog="`python -m greenlet trace --help`: a page made from a recording of switches.",
     )
     parser.add_argument(
         "--json", action="store_true", help="print JSON: sizes in bytes, null for unlimited, unknown or not set"

@@ -1,4 +1,4 @@
-"""What the greenlets of this process do: lists, stacks, trees, dumps, and figures.
+"""What the greenlets of this process do: lists, stacks, trees, dumps, figures, and recordings of switches.
 
 Everything here looks without stopping anything: no greenlet is switched to, and none changes. docs/inspect.md shows how
 it is used.
@@ -13,16 +13,23 @@ from typing import NamedTuple as _NamedTuple
 
 from ._greenlet import greenlet as _greenlet_type
 from ._greenlet import inspect as _inspect
+from ._recording import Recording, record
+from ._recording_page import page
+from ._recording_ring import recover
 from ._watch import WAITS, Block, Watch, watch
 
 __all__ = [
     "WAITS",
     "Block",
+    "Recording",
     "Statistics",
     "ThreadStatistics",
     "Watch",
     "dump",
     "greenlets",
+    "page",
+    "record",
+    "recover",
     "stack",
     "stats",
     "tree",

@@ -6,15 +6,22 @@ from typing import NamedTuple, Protocol
 from typing import Self
 
 from . import greenlet
+from ._recording import Recording as Recording, record as record
+from ._recording_page import page as page
+from ._recording_ring import recover as recover
 
 __all__ = [
     "WAITS",
     "Block",
+    "Recording",
     "Statistics",
     "ThreadStatistics",
     "Watch",
     "dump",
     "greenlets",
+    "page",
+    "record",
+    "recover",
     "stack",
     "stats",
     "tree",

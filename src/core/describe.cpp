@@ -11,14 +11,6 @@ namespace {
 
 PyObject* text(const char* characters) noexcept { return PyUnicode_FromString(characters); }
 
-// The name that the module threading has for a thread. Empty without an exception if it has none.
-Reference name_in_threading(unsigned long identity) noexcept {
-    Reference thread = Reference::steal(interpreter::thread_object(identity));
-    Reference found = Reference::steal(thread ? PyObject_GetAttrString(thread.get(), "_name") : nullptr);
-    PyErr_Clear();
-    return found && PyUnicode_CheckExact(found.get()) ? std::move(found) : Reference();
-}
-
 // The innermost function of a suspended greenlet and its current line, as a str; None if there is no frame.
 Reference place_of(PyGreenlet* g) noexcept {
     Reference frame = Reference::steal(reinterpret_cast<PyObject*>(
@@ -89,9 +81,31 @@ std::size_t stack_bytes_in_use(const PyGreenlet* g) noexcept {
     return stack.holds(top) ? static_cast<std::size_t>(stack.base - top) : 0;
 }
 
+Reference name_of_function(const PyGreenlet* g) noexcept {
+    interpreter::PendingException in_flight;
+    const Activation& activation = *g->pimpl->activation;
+    const ModuleState& module = *g->pimpl->thread->module;
+    Reference function = Reference::steal(module.find_function != nullptr ? module.find_function(module, activation)
+                                                                          : nullptr);
+    if (!function) {
+        function = Reference::borrow(activation.run);
+    }
+    Reference name = function ? name_of(function.get()) : Reference();
+    PyErr_Clear();
+    return name;
+}
+
+Reference plain_name_of(const Thread& thread) noexcept {
+    interpreter::PendingException in_flight;
+    Reference known = Reference::steal(interpreter::thread_object(thread.identity));
+    Reference found = Reference::steal(known ? PyObject_GetAttrString(known.get(), "_name") : nullptr);
+    PyErr_Clear();
+    return found && PyUnicode_CheckExact(found.get()) ? std::move(found) : Reference();
+}
+
 Reference name_of(const Thread& thread) noexcept {
     interpreter::PendingException in_flight;
-    Reference name = name_in_threading(thread.identity);
+    Reference name = plain_name_of(thread);
     return Reference::steal(name ? PyUnicode_FromFormat("%R (%lu)", name.get(), thread.identity)
                                  : PyUnicode_FromFormat("number %lu", thread.identity));
 }

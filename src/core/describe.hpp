@@ -22,6 +22,13 @@ Reference work_of(PyGreenlet* g) noexcept;
 // main greenlet of another thread.
 std::size_t stack_bytes_in_use(const PyGreenlet* g) noexcept;
 
+// The name of the function that an active greenlet of the running thread runs. Empty, without an exception, if it runs
+// none, as a main greenlet.
+Reference name_of_function(const PyGreenlet* g) noexcept;
+
+// A thread's name in the module threading. Empty, without an exception, if it has none.
+Reference plain_name_of(const Thread& thread) noexcept;
+
 // A thread's name and identifier: "'MainThread' (140012345678912)". A str. Empty with MemoryError.
 Reference name_of(const Thread& thread) noexcept;
 

@@ -31,6 +31,15 @@ public:
     PyObject* exchange(PyObject* object) noexcept { return std::exchange(object_, object); }
     explicit operator bool() const noexcept { return object_ != nullptr; }
 
+    // The object of the outermost call that holds one: borrowed, or nullptr.
+    static PyObject* outermost(const GcRoot* innermost) noexcept {
+        PyObject* object = nullptr;
+        for (const GcRoot* held = innermost; held != nullptr; held = held->outer_) {
+            object = held->object_;
+        }
+        return object;
+    }
+
     // For a greenlet that is suspended.
     static int traverse(const GcRoot* innermost, visitproc visit, void* arg) noexcept {
         for (const GcRoot* held = innermost; held != nullptr; held = held->outer_) {

@@ -44,9 +44,10 @@ struct alignas(64) Activation {
     GcRoot* gc_roots;            // owned by C++ functions on its stack (core/gc_root.hpp)
     PyObject* run;               // the callable that it runs; owned by its stack
     PyObject* const* arguments;  // of the call of `run`; owned by its stack
-    Py_ssize_t argument_count;
+    std::uint32_t argument_count;
+    std::uint32_t bodies;  // how many bodies of coroutines have it as their resumer
+    Mark mark;
     [[no_unique_address]] interpreter::CriticalSections critical_sections;
-    std::size_t bodies;  // how many bodies of coroutines have it as their resumer
 
     // Sets the coroutine that the greenlet waits for; nullptr for none.
     void await(Coroutine* coroutine) noexcept {

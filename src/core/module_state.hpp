@@ -6,12 +6,15 @@
 #include <cstddef>
 #include <ctime>
 
+#include "core/observer.hpp"
 #include "interpreter/allocation.hpp"
 #include "interpreter/state.hpp"
 #include "interpreter/threading/shared_count.hpp"
 #include "interpreter/threading/shared_value.hpp"
 
 namespace core {
+
+struct Activation;
 
 // A record that a layer above core keeps for each interpreter (core/layer.hpp), and the function that releases it.
 struct LayerRecord {
@@ -20,7 +23,7 @@ struct LayerRecord {
 };
 
 // How many layers above core there can be.
-inline constexpr unsigned layer_count = 3;
+inline constexpr unsigned layer_count = 4;
 
 // The functions with which the module fills a new ModuleState. They are passed to core, which does not know the module.
 struct ModuleParts {
@@ -49,6 +52,11 @@ struct ModuleState {
     interpreter::SharedValue<Py_ssize_t> main_greenlets{0};    // how many there are
     std::atomic<std::size_t> parent_changes;                   // how often a parent was set
     interpreter::SpareObjects spare_greenlets;
+    std::atomic<SwitchHook> switch_hook;  // nullptr: none. ThreadList sets it
+
+    // What a greenlet runs for the program, if a layer above core runs a function of its own in it: a new reference.
+    // nullptr, without an exception, for others. The pointer is nullptr until a layer has such greenlets.
+    PyObject* (*find_function)(const ModuleState& state, const Activation& activation) noexcept;
 
     LayerRecord layers[layer_count];  // of the layers above core, by number
 

@@ -218,9 +218,9 @@ PyObject* call_run(Thread& thread, PyGreenlet* self, Start& start) {
         keep_arguments(message, count, kept + 1);
     }
     Activation& activation = *self->pimpl->activation;
-    activation.run = run.get();
+    activation.argument_count = many_arguments ? 1 : static_cast<std::uint32_t>(count);
     activation.arguments = kept + 1;
-    activation.argument_count = many_arguments ? 1 : count;
+    activation.run = run.get();
 
     // From here on other code may run: the trace function, and the destructor of a `run` attribute that was not used.
     PyObject* attribute = interpreter::SharedReference(as_object(self), self->pimpl->run).exchange(nullptr);

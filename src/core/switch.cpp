@@ -58,7 +58,7 @@ PyObject* switch_to(Reference target, const Message& message, interpreter::CallI
                 continue;
             }
             if (next == thread->current) {
-                return thread->tracer != nullptr ? trace(*thread, next, next, value) : value;
+                return thread->observers != 0 ? observe(*thread, next, value) : value;
             }
             return suspend(*thread, std::move(target), value, call);
         }

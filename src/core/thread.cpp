@@ -120,12 +120,30 @@ Thread* Thread::make(PyThreadState* ts, ModuleState& module, PyObject* dict) noe
     }
     PyCapsule_SetDestructor(capsule.get(), thread_state_cleared);
     thread->current = as_greenlet(Py_NewRef(as_object(thread->main)));
+    thread->follow_switch_hook();
     return thread;
 }
 
 void Thread::thread_state_cleared(PyObject* capsule) {
     interpreter::PendingException in_flight;
     static_cast<Thread*>(PyCapsule_GetPointer(capsule, capsule_name))->end();
+}
+
+void Thread::tell_hook(SwitchEvent event) noexcept {
+    SwitchHook hook = module->switch_hook.load(std::memory_order_acquire);
+    if (hook != nullptr) {
+        hook(*this, event, nullptr, false);
+    }
+}
+
+// For a new thread. ThreadList::set_switch_hook() has a fence like this one: of two threads that are in both at once,
+// one notices the other.
+void Thread::follow_switch_hook() noexcept {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (module->switch_hook.load(std::memory_order_relaxed) != nullptr) {
+        observers.set(hook_set);
+        tell_hook(SwitchEvent::thread_begins);
+    }
 }
 
 void Thread::trim_stacks() noexcept {

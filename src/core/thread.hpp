@@ -12,6 +12,7 @@
 #pragma once
 
 #include <atomic>
+#include <utility>
 
 #include "core/greenlet.hpp"
 #include "core/notes.hpp"
@@ -45,8 +46,9 @@ struct Thread {
     std::uint64_t switches;              // how often another greenlet became the current one
     PyObject* tracer;                    // owned; called at each switch, or nullptr
     std::atomic<unsigned> obstacles{0};  // set by any thread
-    PyGreenlet* to_kill;                 // owned; the first greenlet of the kill queue. Each owns the next one
-    PyGreenlet* last_to_kill;            // changed, like to_kill, while `after_end` is held
+    interpreter::SharedValue<unsigned> observers{0};  // of switches; set by any thread
+    PyGreenlet* to_kill;       // owned; the first greenlet of the kill queue. Each owns the next one
+    PyGreenlet* last_to_kill;  // changed, like to_kill, while `after_end` is held
     // This size holds until the first follow_settings().
     stackful::StackCache stacks{stackful::minimum_stack_size};
     std::size_t stack_settings;              // core::stack_settings() at the last follow_settings()
@@ -64,6 +66,9 @@ struct Thread {
     stackful::system::Bounds own_stack;  // empty until it is needed
     unsigned long identity;              // threading.get_ident()
     ThreadPlace* place;                  // in the list of all threads (core/thread_list.hpp)
+    Mark mark;                           // of the thread
+    Mark last_mark;                      // of the greenlet that arrived last
+    std::size_t last_started;            // `started` when it arrived
     interpreter::SharedCount owners{1};
 
     // A slot for a new greenlet, or nullptr with an exception.
@@ -103,6 +108,12 @@ struct Thread {
     // True while on_thread_stack() runs a function.
     bool is_on_own_stack() const noexcept { return (obstacles.load(std::memory_order_relaxed) & on_own_stack) != 0; }
 
+    // Sets the trace function, whose reference it takes over. Returns the previous one, or nullptr.
+    PyObject* exchange_tracer(PyObject* function) noexcept {
+        function != nullptr ? observers.set(tracer_set) : observers.clear(tracer_set);
+        return std::exchange(tracer, function);
+    }
+
     // Decommits memory that free stacks and suspended greenlets no longer use.
     void trim_stacks() noexcept;
 
@@ -119,6 +130,8 @@ private:
     static Thread* make(PyThreadState* thread_state, ModuleState& module, PyObject* dict) noexcept;
     static void thread_state_cleared(PyObject* capsule);
     void follow_settings() noexcept;
+    void tell_hook(SwitchEvent event) noexcept;
+    void follow_switch_hook() noexcept;
     void run_kill_queue_now() noexcept;
     PyGreenlet* dequeue_kill(bool& collected) noexcept;
     void leave_thread_state() noexcept;

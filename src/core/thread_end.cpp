@@ -29,7 +29,7 @@ void Thread::end() noexcept {
         if (current == main) {
             Py_XDECREF(interpreter::exchange_running_context(thread_state, nullptr));
         }
-        Py_CLEAR(tracer);
+        Py_XDECREF(exchange_tracer(nullptr));
         if (notes != nullptr) {
             notes->clearing.begins(thread_state);
         }
@@ -44,9 +44,12 @@ void Thread::end() noexcept {
     if (notes != nullptr) {
         notes->ending = before;
     }
+    if ((observers & hook_set) != 0) {
+        tell_hook(SwitchEvent::thread_ends);
+    }
     leave_thread_state();
     ended_threads.fetch_add(1, std::memory_order_relaxed);
-    Py_CLEAR(tracer);
+    Py_XDECREF(exchange_tracer(nullptr));
     end_layer_objects();
     run_kill_queue();
     if (can_still_run) {

@@ -39,6 +39,14 @@ bool ThreadList::add(Thread& thread) noexcept {
     return true;
 }
 
+void ThreadList::set_switch_hook(ModuleState& module, SwitchHook hook) noexcept {
+    module.switch_hook.store(hook, std::memory_order_release);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    for_each(module, [hook](Thread& thread) {
+        hook != nullptr ? thread.observers.set(hook_set) : thread.observers.clear(hook_set);
+    });
+}
+
 void ThreadList::remove(Thread& thread) noexcept {
     std::lock_guard leaving(leaving_);
     thread.place->module.store(nullptr, std::memory_order_relaxed);

@@ -37,6 +37,9 @@ public:
         }
     }
 
+    // Sets the function that is called at each switch of the running interpreter's threads. nullptr for none.
+    static void set_switch_hook(ModuleState& module, SwitchHook hook) noexcept;
+
     // The first place, and where the pointer to it is.
     static ThreadPlace* first() noexcept { return first_.load(std::memory_order_acquire); }
     static const void* address() noexcept { return &first_; }

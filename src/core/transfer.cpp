@@ -6,6 +6,9 @@
 
 namespace core {
 
+namespace {
+
+// Calls the trace function.
 [[gnu::noinline]] PyObject* trace(Thread& thread, PyGreenlet* origin, PyGreenlet* target, PyObject* value) {
     interpreter::PendingException in_flight;
     ModuleState& module = *thread.module;
@@ -19,12 +22,24 @@ namespace core {
         PyThreadState_LeaveTracing(thread.thread_state);
     }
     if (!result) {
-        Py_CLEAR(thread.tracer);
+        Py_XDECREF(thread.exchange_tracer(nullptr));
         in_flight.discard();
         Py_XDECREF(value);
         return nullptr;
     }
     return value;
+}
+
+}  // namespace
+
+[[gnu::noinline]] PyObject* observe(Thread& thread, PyGreenlet* origin, PyObject* value) {
+    if ((thread.observers & hook_set) != 0) {
+        SwitchHook hook = thread.module->switch_hook.load(std::memory_order_acquire);
+        if (hook != nullptr) {
+            hook(thread, SwitchEvent::switched, as_object(origin), value == nullptr);
+        }
+    }
+    return thread.tracer != nullptr ? trace(thread, origin, thread.current, value) : value;
 }
 
 namespace {

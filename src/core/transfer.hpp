@@ -31,9 +31,9 @@ inline bool is_plain_switch(PyGreenlet* g) noexcept {
 
 // --- for start and finish --------------------------------------------------------------------------------------------
 
-// Calls the trace function after a switch. Takes over the value and returns it. nullptr with the trace function's
-// exception, which also unsets it.
-PyObject* trace(Thread& thread, PyGreenlet* origin, PyGreenlet* target, PyObject* value);
+// Tells the thread's observers of a switch to the current greenlet. Takes over the value and returns it. nullptr with
+// the trace function's exception, which also unsets it.
+PyObject* observe(Thread& thread, PyGreenlet* origin, PyObject* value);
 
 // What each greenlet does first when it is resumed or started. Takes over the value and returns it, or nullptr with an
 // exception.
@@ -42,8 +42,8 @@ inline PyObject* arrive(Thread& thread, PyObject* value) {
     if (thread.finished_activation != nullptr) [[unlikely]] {
         thread.return_stack(*std::exchange(thread.finished_activation, nullptr));
     }
-    if (thread.tracer != nullptr) [[unlikely]] {
-        value = trace(thread, origin, thread.current, value);
+    if (thread.observers != 0) [[unlikely]] {
+        value = observe(thread, origin, value);
     }
     Py_DECREF(origin);
     return value;

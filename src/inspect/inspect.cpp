@@ -3,6 +3,7 @@
 #include "core/reference.hpp"
 #include "inspect/listing.hpp"
 #include "inspect/native.hpp"
+#include "inspect/recording/functions.hpp"
 #include "inspect/statistics.hpp"
 #include "inspect/watch.hpp"
 #include "python/define.hpp"
@@ -46,6 +47,14 @@ PyDoc_STRVAR(stop_watch_doc,
 "_stop_watch(watch, /)\n--\n\n"
 "End a watch, and wait for its thread unless this is it.");
 
+PyDoc_STRVAR(start_recording_doc,
+"_start_recording(descriptor, size, /)\n--\n\n"
+"Record switches into an open file, which gets this size in bytes, and return the recording's number.");
+
+PyDoc_STRVAR(stop_recording_doc,
+"_stop_recording(number, /)\n--\n\n"
+"End a recording. False if it has ended already, or belongs to the process that this one was forked from.");
+
 PyMethodDef functions[] = {
     {"_greenlets", python::as_method(greenlets), METH_FASTCALL, greenlets_doc},
     {"_place", place, METH_O, place_doc},
@@ -55,6 +64,8 @@ PyMethodDef functions[] = {
     {"_start_watch", python::as_method(start_watch), METH_FASTCALL, start_watch_doc},
     {"_wait_for_blocks", wait_for_blocks, METH_O, wait_for_blocks_doc},
     {"_stop_watch", stop_watch, METH_O, stop_watch_doc},
+    {"_start_recording", python::as_method(recording::start), METH_VARARGS, start_recording_doc},
+    {"_stop_recording", python::as_method(recording::stop), METH_O, stop_recording_doc},
     {},
 };
 

@@ -41,7 +41,7 @@ PyObject* settrace(PyObject*, PyObject* callback) {
     if (thread == nullptr) {
         return nullptr;
     }
-    PyObject* previous = std::exchange(thread->tracer, callback != Py_None ? Py_NewRef(callback) : nullptr);
+    PyObject* previous = thread->exchange_tracer(callback != Py_None ? Py_NewRef(callback) : nullptr);
     return previous != nullptr ? previous : Py_NewRef(Py_None);
 }
 

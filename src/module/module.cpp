@@ -9,6 +9,7 @@
 #include "generators/generators.hpp"
 #include "generators/state.hpp"
 #include "inspect/inspect.hpp"
+#include "inspect/recording/recorder.hpp"
 #include "module/parts.hpp"
 #include "stackless/layer.hpp"
 
@@ -44,8 +45,9 @@ int add(PyObject* module, const char* name, void* object) noexcept {
 constexpr core::ModuleParts parts{make_greenlet_type, make_unswitchable_type, leave_c_api};
 
 // core finds the layers' state by these numbers.
-static_assert(generators::layer.number != aio::layer.number && generators::layer.number != stackless::layer.number &&
-              aio::layer.number != stackless::layer.number);
+constexpr unsigned layer_numbers = 1U << generators::layer.number | 1U << aio::layer.number |
+                                   1U << stackless::layer.number | 1U << inspect::recording::layer.number;
+static_assert(layer_numbers == (1U << core::layer_count) - 1);
 
 // The interpreter's state, which the first import makes. nullptr with an exception.
 ModuleState* ensure_state() noexcept {

@@ -115,4 +115,21 @@ Reference who_waits(const Scheduler& s) noexcept {
     return text;
 }
 
+PyObject* find_function(const core::ModuleState& module, const core::Activation& activation) noexcept {
+    const State& state = layer.of(module);
+    if (activation.run != state.run_tasklet) {
+        return nullptr;
+    }
+    const auto* scheduler = as_scheduler(layer_object(*activation.greenlet->pimpl->thread).object);
+    Holding lock(tasklets_lock);
+    const Tasklet* current = scheduler != nullptr ? scheduler->current : nullptr;
+    if (current != nullptr &&
+        (current->greenlet == activation.greenlet || current->first_greenlet == activation.greenlet)) {
+        return Py_XNewRef(current->function);
+    }
+    PyObject* owned = core::GcRoot::outermost(activation.gc_roots);
+    bool is_tasklet = owned != nullptr && PyObject_TypeCheck(owned, state.tasklet_type);
+    return is_tasklet ? Py_XNewRef(as_tasklet(owned)->function) : nullptr;
+}
+
 }  // namespace stackless

@@ -16,4 +16,8 @@ PyObject* repr_of_channel(PyObject* self);
 // at most ten tasklets. An empty string if none wait; an empty reference, without an exception, if memory ran out.
 core::Reference who_waits(const Scheduler& s) noexcept;
 
+// The function of the tasklet that an active greenlet runs: a new reference. nullptr, without an exception, if it runs
+// none, or the tasklet is unknown. This is ModuleState::find_function.
+PyObject* find_function(const core::ModuleState& module, const core::Activation& activation) noexcept;
+
 }  // namespace stackless

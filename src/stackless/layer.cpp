@@ -3,6 +3,7 @@
 #include "core/reference.hpp"
 #include "python/define.hpp"
 #include "stackless/body.hpp"
+#include "stackless/describe.hpp"
 #include "stackless/functions.hpp"
 #include "stackless/types/types.hpp"
 
@@ -45,6 +46,7 @@ PyObject* make_namespace(State& state) noexcept {
 
 int add_to(PyObject* module, core::ModuleState& module_state) noexcept {
     State* state = layer.ensure(module_state);
+    module_state.find_function = find_function;
     Reference names = Reference::steal(state != nullptr && fill(*state) ? make_namespace(*state) : nullptr);
     return names ? PyModule_AddObjectRef(module, "stackless", names.get()) : -1;
 }

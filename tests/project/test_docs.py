@@ -26,6 +26,7 @@ PAGES = [
     "docs/generators.md",
     "docs/hangs.md",
     "docs/inspect.md",
+    "docs/recording.md",
     "docs/stackless.md",
 ]
 NEEDED = {"docs/hangs.md": "gevent"}  # packages that not every interpreter has

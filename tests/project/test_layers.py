@@ -39,7 +39,7 @@ FLOORS = {
         "prepare",
     ],
     "core": [
-        "module_state|layer|reference|raise",
+        "observer|module_state|layer|reference|raise",
         "greenlet|traversal_order|notes|thread|thread_list|parent|settings|gc_root|message",
         "describe|shortage|overflow|create",
         "coroutine/cycle_detector|coroutine/hooks|transfer",
@@ -78,7 +78,13 @@ FLOORS = {
         "types|functions",
         "layer",
     ],
-    "inspect": ["listing|native|statistics|watch", "inspect"],
+    "inspect": [
+        "recording/ring",
+        "recording/names",
+        "recording/recorder",
+        "listing|native|statistics|watch|recording/functions",
+        "inspect",
+    ],
     "module": [
         "parts|greenlet/parts",
         "about|greenlet/attributes|greenlet/switch|greenlet/unswitchable",

@@ -28,6 +28,8 @@ public:
     T get() const noexcept { return value_.load(std::memory_order_relaxed); }
     SharedValue& operator=(T value) noexcept { return value_.store(value, std::memory_order_relaxed), *this; }
     void operator+=(T value) noexcept { value_.fetch_add(value, std::memory_order_relaxed); }
+    void set(T bits) noexcept { value_.fetch_or(bits, std::memory_order_relaxed); }
+    void clear(T bits) noexcept { value_.fetch_and(~bits, std::memory_order_relaxed); }
     // Of several threads that do this at once, each gets a different value.
     T exchange(T value) noexcept { return value_.exchange(value, std::memory_order_acq_rel); }
     // Of several threads that replace the same value at once, only one succeeds.
@@ -41,6 +43,8 @@ private:
     T get() const noexcept { return value_; }
     SharedValue& operator=(T value) noexcept { return value_ = value, *this; }
     void operator+=(T value) noexcept { value_ += value; }
+    void set(T bits) noexcept { value_ |= bits; }
+    void clear(T bits) noexcept { value_ &= ~bits; }
     T exchange(T value) noexcept { return std::exchange(value_, value); }
     bool replace(T old, T value) noexcept { return value_ == old && (value_ = value, true); }
 

@@ -1,0 +1,92 @@
+#include "inspect/recording/ring.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+
+namespace inspect::recording {
+
+namespace {
+
+constexpr char magic[16] = "greenlet switch";
+
+static_assert(sizeof(RingHeader) == 104 && sizeof(RingRecord) == 32);  // _recording.py relies on it
+
+std::int64_t read(clockid_t clock) noexcept {
+    timespec time;
+    clock_gettime(clock, &time);
+    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+}  // namespace
+
+std::int64_t now() noexcept { return read(CLOCK_MONOTONIC); }
+
+int Ring::open(int descriptor, std::size_t size) noexcept {
+    // A store into a page that the file system has no room for would be a SIGBUS.
+    if (int error = posix_fallocate(descriptor, 0, static_cast<off_t>(size))) {
+        return error;
+    }
+    void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    if (memory == MAP_FAILED) {
+        return errno;
+    }
+#ifdef MADV_POPULATE_WRITE
+    madvise(memory, size, MADV_POPULATE_WRITE);  // a failure means page faults later
+#endif
+    std::size_t before = header_room + names_room;
+    header_ = static_cast<RingHeader*>(memory);
+    records_ = reinterpret_cast<RingRecord*>(bytes() + before);
+    next_ = 0;
+    capacity_ = (size - before) / sizeof(RingRecord);
+    size_ = size;
+    *header_ = {.magic = {},
+                .version = ring_version,
+                .record_bytes = sizeof(RingRecord),
+                .names_begin = header_room,
+                .names_bytes = 0,
+                .records_begin = before,
+                .capacity = capacity_,
+                .written = 0,
+                .switches = 0,
+                .process = getpid(),
+                .begin_time = 0,
+                .begin_date = 0,
+                .end_time = 0};
+    std::memcpy(header_->magic, magic, sizeof magic);
+    return 0;
+}
+
+void Ring::begin() noexcept {
+    header_->begin_time = now();
+    header_->begin_date = read(CLOCK_REALTIME);
+}
+
+void Ring::close(std::int64_t end_time) noexcept {
+    if (header_ == nullptr) {
+        return;
+    }
+    if (end_time != 0) {
+        header_->end_time = end_time;
+    }
+    munmap(header_, size_);
+    *this = Ring();
+}
+
+bool Ring::append_name(const char* characters, std::size_t length) noexcept {
+    auto prefix = static_cast<std::uint16_t>(length);
+    if (header_->names_bytes + sizeof prefix + length > names_room) {
+        return false;
+    }
+    std::byte* place = bytes() + header_room + header_->names_bytes;
+    std::memcpy(place, &prefix, sizeof prefix);
+    std::memcpy(place + sizeof prefix, characters, length);
+    __atomic_store_n(&header_->names_bytes, header_->names_bytes + sizeof prefix + length, __ATOMIC_RELEASE);
+    return true;
+}
+
+}  // namespace inspect::recording
