@@ -32,8 +32,8 @@ void count_forks() noexcept {
                  [] { pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); }); });
 }
 
-// The number of the name "", which is the first name of each recording: a main greenlet's, and a thread's that has none.
-// A greenlet that has no name, or one for which there is no room, has the number 0.
+// The number of the name "", which is the first name of each recording: a main greenlet's, and a thread's that has
+// none. A greenlet that has no name, or one for which there is no room, has the number 0.
 constexpr std::uint16_t no_name = 1;
 
 }  // namespace
