@@ -105,14 +105,19 @@ private:
         return each.thread != nullptr && !each.is_told && each.age(now) >= limit_;
     }
 
-    // True if a thread has not switched for too long. A thread with a single greenlet keeps none waiting.
+    // A thread that has ended, or has a single greenlet, keeps none waiting.
+    static bool is_watched(const Thread& thread) noexcept {
+        return read_racing(thread.active) != nullptr && thread.thread_state != nullptr;
+    }
+
+    // True if a thread has not switched for too long.
     bool look(Clock::time_point now) noexcept {
         std::size_t number = 0;
         bool found = false;
         core::ThreadList::for_each(module_, [&](const Thread& thread) {
-            if (number < count_ && read_racing(thread.active) != nullptr) {
+            if (number < count_ && is_watched(thread)) {
                 Seen& seen = seen_[number];
-                const void* current = read_racing(reinterpret_cast<void* const&>(thread.current));
+                const void* current = static_cast<PyGreenlet*>(thread.current);
                 std::uint64_t switches = read_racing(thread.switches);
                 if (seen.thread != &thread || seen.switches != switches || seen.current != current) {
                     seen = {&thread, current, switches, thread.identity, now, false};

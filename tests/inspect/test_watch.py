@@ -96,6 +96,15 @@ def test_a_thread_with_one_greenlet_is_none():
     assert not [block for block in blocks if "alone" in names(block)]
 
 
+def test_a_thread_that_has_ended_is_none():
+    left = in_thread(lambda: [suspended()])
+    blocks = Blocks()
+    with inspect.watch(LONG, blocks):
+        time.sleep(3 * LONG)
+    assert blocks == []
+    left.clear()
+
+
 def test_waiting_for_events_is_none(other):
     blocks = Blocks()
     selector = selectors.DefaultSelector()
