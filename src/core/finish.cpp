@@ -73,9 +73,7 @@ template <class Payload>
     }
     thread.remove_active(activation);
     thread.finished_activation = &activation;
-    thread.origin = thread.current;
-    thread.current = target;
-    ++thread.switches;
+    set_current(thread, Reference::steal(as_object(target)));
     exchange<stackful::Leaving::permanently>(thread, *self->pimpl, activation, *target->pimpl, payload);
     __builtin_unreachable();
 }

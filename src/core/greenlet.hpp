@@ -48,6 +48,7 @@ struct alignas(64) Activation {
     std::uint32_t bodies;  // how many bodies of coroutines have it as their resumer
     Mark mark;
     [[no_unique_address]] interpreter::CriticalSections critical_sections;
+    std::size_t number;  // Thread::started with it. Tells it from an earlier one in the same slot, to those who look
 
     // Sets the coroutine that the greenlet waits for; nullptr for none.
     void await(Coroutine* coroutine) noexcept {

@@ -156,7 +156,7 @@ void Thread::trim_stacks() noexcept {
 }
 
 void Thread::add_active(Activation& activation) noexcept {
-    ++started;
+    activation.number = ++started;
     activation.previous = nullptr;
     activation.next = active;
     if (active != nullptr) {

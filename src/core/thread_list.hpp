@@ -42,7 +42,7 @@ public:
 
     // The first place, and where the pointer to it is.
     static ThreadPlace* first() noexcept { return first_.load(std::memory_order_acquire); }
-    static const void* address() noexcept { return &first_; }
+    static constexpr const void* address() noexcept { return &first_; }
 
 private:
     struct ForkHandlers;

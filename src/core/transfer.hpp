@@ -50,9 +50,12 @@ inline PyObject* arrive(Thread& thread, PyObject* value) {
 }
 
 // Makes `target` the thread's current greenlet. Takes over the reference: the garbage collector would not see one on
-// the stack of the suspended greenlet.
+// the stack of the suspended greenlet. A signal handler, or another process, may look between two of the stores: it
+// must never see a greenlet that is not the current one, nor the origin, and has not saved its state
+// (inspect/stack_reader.hpp).
 inline void set_current(Thread& thread, Reference target) {
     thread.origin = thread.current;
+    asm("" : "+m"(thread.current) : "m"(thread.origin));  // in this order
     thread.current = as_greenlet(target.release());
     ++thread.switches;
 }

@@ -53,6 +53,8 @@ struct State {
         if (from.c_stack.save(ts)) [[unlikely]] {
             from.has_occasional = true;
         }
+        // For those who look from outside: the data stack changes when the state is saved, not before.
+        asm("" : "+m"(ts->datastack_chunk) : "m"(from.calls), "m"(from.datastack_chunk));
         to.load(ts, from.context);
     }
 
