@@ -1,4 +1,7 @@
-"""``python -m greenlet`` shows which package this is, and what it found on this system."""
+"""``python -m greenlet`` shows which package this is, and what it found on this system.
+
+``python -m greenlet ps``, ``pstree`` and ``dump`` show the greenlets of another process.
+"""
 
 import argparse
 import importlib.metadata
@@ -8,7 +11,7 @@ import sys
 
 import greenlet
 
-from . import _greenlet
+from . import _greenlet, _outside
 
 IMPLEMENTATION = "this package, in which each greenlet has its own stack; it is not PyPI's greenlet, but replaces it"
 SWITCHES = {
@@ -124,10 +127,13 @@ def main(arguments: list[str] | None = None) -> int:
         description="Show which greenlet this is and what it found on this system.",
         epilog="`python -m greenlet trace --help`: a page made from a recording of switches.",
     )
+    _outside.add_commands(parser)
     parser.add_argument(
         "--json", action="store_true", help="print JSON: sizes in bytes, null for unlimited, unknown or not set"
     )
     options = parser.parse_args(arguments)
+    if options.command is not None:
+        return _outside.run(options, parser)
     found = facts()
     print(json.dumps(found, indent=2) if options.json else text(found))
     return 0

@@ -56,9 +56,10 @@ class UnswitchableGreenlet(greenlet):
     force_slp_switch_error: bool
 
 _C_API: object
-aio: Any  # the parts of greenlet.aio that are written in C++; the same for the next three
+aio: Any  # the parts of greenlet.aio that are written in C++; the same for the next four
 generators: Any
 inspect: Any
+outside: Any
 stackless: Any
 CLOCKS_PER_SEC: int
 GREENLET_USE_CONTEXT_VARS: int

@@ -16,6 +16,7 @@ from ._greenlet import inspect as _inspect
 from ._recording import Recording, record
 from ._recording_page import page
 from ._recording_ring import recover
+from ._signal_dump import dump_on_signal, stop_dumping_on_signal
 from ._watch import WAITS, Block, Watch, watch
 
 __all__ = [
@@ -26,12 +27,14 @@ __all__ = [
     "ThreadStatistics",
     "Watch",
     "dump",
+    "dump_on_signal",
     "greenlets",
     "page",
     "record",
     "recover",
     "stack",
     "stats",
+    "stop_dumping_on_signal",
     "tree",
     "watch",
 ]

@@ -18,15 +18,21 @@ __all__ = [
     "ThreadStatistics",
     "Watch",
     "dump",
+    "dump_on_signal",
     "greenlets",
     "page",
     "record",
     "recover",
     "stack",
     "stats",
+    "stop_dumping_on_signal",
     "tree",
     "watch",
 ]
+
+class _File(Protocol):
+    def fileno(self) -> int: ...
+    def flush(self) -> object: ...
 
 class _Writable(Protocol):
     def write(self, text: str, /) -> object: ...
@@ -80,3 +86,5 @@ class Watch:
 def watch(
     max_block: float = 0.1, on_block: Callable[[Block], object] | None = None, *, waits: Iterable[str] = ()
 ) -> Watch: ...
+def dump_on_signal(signum: int = ..., file: _File | int | None = None, *, chain: bool = False) -> None: ...
+def stop_dumping_on_signal(signum: int = ...) -> bool: ...

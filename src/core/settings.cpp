@@ -1,5 +1,6 @@
 #include "core/settings.hpp"
 
+#include <signal.h>
 #include <strings.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@ namespace {
 
 constexpr const char* stack_size_variable = "GREENLET_STACK_SIZE";
 constexpr const char* report_variable = "GREENLET_REPORT_STACK_OVERFLOW";
+constexpr const char* dump_variable = "GREENLET_DUMP_ON_SIGNAL";
 
 // The text of an environment variable. nullptr if it is not set or empty.
 const char* variable(const char* name) noexcept {
@@ -67,6 +69,35 @@ std::optional<bool> parse_switch(const char* text) noexcept {
     return std::nullopt;
 }
 
+struct NamedSignal {
+    const char* name;
+    int number;
+};
+
+constexpr NamedSignal signals[] = {
+    {"HUP", SIGHUP},   {"INT", SIGINT},     {"QUIT", SIGQUIT}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2},
+    {"ALRM", SIGALRM}, {"TERM", SIGTERM},   {"CONT", SIGCONT}, {"TSTP", SIGTSTP}, {"TTIN", SIGTTIN},
+    {"TTOU", SIGTTOU}, {"URG", SIGURG},     {"XCPU", SIGXCPU}, {"XFSZ", SIGXFSZ}, {"VTALRM", SIGVTALRM},
+    {"PROF", SIGPROF}, {"WINCH", SIGWINCH}, {"IO", SIGIO},     {"PWR", SIGPWR},
+};
+
+// A signal by its number, or by its name with or without SIG.
+std::optional<int> parse_signal(const char* text) noexcept {
+    if (std::isdigit(static_cast<unsigned char>(*text))) {
+        char* end = nullptr;
+        long number = std::strtol(text, &end, 10);
+        bool is_one = *end == '\0' && number > 0 && number < NSIG && may_dump_on(static_cast<int>(number));
+        return is_one ? std::optional<int>(static_cast<int>(number)) : std::nullopt;
+    }
+    const char* name = ::strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text;
+    for (const NamedSignal& signal : signals) {
+        if (::strcasecmp(name, signal.name) == 0) {
+            return signal.number;
+        }
+    }
+    return std::nullopt;
+}
+
 std::size_t first_stack_size() noexcept {
     const char* text = variable(stack_size_variable);
     std::optional<std::size_t> size = text != nullptr ? parse_size(text) : std::nullopt;
@@ -100,11 +131,25 @@ void set_signal_stacks(bool wanted) noexcept {
     change_settings(~signal_stacks_wanted, wanted ? signal_stacks_wanted : 0);
 }
 
-std::array<Variable, 2> environment() noexcept {
+std::array<Variable, 3> environment() noexcept {
     const char* size = variable(stack_size_variable);
     const char* report = variable(report_variable);
+    const char* dump = variable(dump_variable);
     return {{{stack_size_variable, size, size != nullptr && parse_size(size)},
-             {report_variable, report, report != nullptr && parse_switch(report)}}};
+             {report_variable, report, report != nullptr && parse_switch(report)},
+             {dump_variable, dump, dump != nullptr && parse_signal(dump)}}};
+}
+
+int environment_dump_signal() noexcept {
+    const char* text = variable(dump_variable);
+    return text != nullptr ? parse_signal(text).value_or(0) : 0;
+}
+
+// Faults happen again when a handler returns, and the system lets nobody handle SIGKILL and SIGSTOP.
+bool may_dump_on(int signal) noexcept {
+    constexpr int refused[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGKILL, SIGSTOP};
+    return signal > 0 && signal < NSIG &&
+           std::find(std::begin(refused), std::end(refused), signal) == std::end(refused);
 }
 
 bool environment_wants_overflow_reports() noexcept {
@@ -127,10 +172,18 @@ bool warn_of_environment() noexcept {
         return false;
     }
     const char* report = variable(report_variable);
-    return report == nullptr || parse_switch(report) ||
+    if (report != nullptr && !parse_switch(report) &&
+        PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
+                         "%s='%s' is ignored: it has to be 1, yes, true or on; or 0, no, false or off", report_variable,
+                         report) < 0) {
+        return false;
+    }
+    const char* dump = variable(dump_variable);
+    return dump == nullptr || parse_signal(dump) ||
            PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
-                            "%s='%s' is ignored: it has to be 1, yes, true or on; or 0, no, false or off",
-                            report_variable, report) == 0;
+                            "%s='%s' is ignored: it has to be a signal's name or number, such as USR1, SIGUSR1 or 10, "
+                            "and not of one that ends the process",
+                            dump_variable, dump) == 0;
 }
 
 }  // namespace core

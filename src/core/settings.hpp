@@ -1,5 +1,5 @@
 // The settings of the process: the size of stacks, and whether threads get signal stacks. The environment gives the
-// first values, and the program can change them.
+// first values, and the program can change them. It also names the signal on which greenlets are dumped.
 
 #pragma once
 
@@ -25,10 +25,16 @@ struct Variable {
     const char* text;  // nullptr if it is not set, or empty
     bool is_understood;
 };
-std::array<Variable, 2> environment() noexcept;
+std::array<Variable, 3> environment() noexcept;
 
 // True if GREENLET_REPORT_STACK_OVERFLOW asks for reports.
 bool environment_wants_overflow_reports() noexcept;
+
+// The signal that GREENLET_DUMP_ON_SIGNAL names; 0 for none.
+int environment_dump_signal() noexcept;
+
+// True if a dump of greenlets can be written on this signal, and the program goes on.
+bool may_dump_on(int signal) noexcept;
 
 // Issues a RuntimeWarning for each variable of the environment that is not understood, once in a process. False with an
 // exception if the program turns warnings into exceptions.

@@ -3,6 +3,7 @@
 #include "core/reference.hpp"
 #include "inspect/listing.hpp"
 #include "inspect/native.hpp"
+#include "inspect/outside.hpp"
 #include "inspect/recording/functions.hpp"
 #include "inspect/statistics.hpp"
 #include "inspect/watch.hpp"
@@ -74,7 +75,7 @@ PyMethodDef functions[] = {
 int add_to(PyObject* module) noexcept {
     core::Reference names = core::Reference::steal(
         python::add_namespace(module, "inspect", "greenlet.inspect", functions));
-    return names ? 0 : -1;
+    return names ? add_outside_to(module) : -1;
 }
 
 }  // namespace inspect

@@ -6,7 +6,7 @@
 
 namespace inspect {
 
-// Adds them to the extension module, as `_greenlet.inspect`. 0, or -1 with an exception.
+// Adds them to the extension module, as `_greenlet.inspect` and `_greenlet.outside`. 0, or -1 with an exception.
 int add_to(PyObject* module) noexcept;
 
 }  // namespace inspect

@@ -35,7 +35,8 @@ FLOORS = {
         "versions/calls",
         "frames/link|frames/frame",
         "state|frames/prefetch|frames/value_stack|frames/value_stack_3_11|frames/value_stack_3_14",
-        "frames/visit|frames/abandon|frames/frame_object|frames/monitoring|frames/early_release|handled_exception",
+        "frames/visit|frames/abandon|frames/frame_object|frames/monitoring|frames/early_release|handled_exception"
+        "|frames/copied",
         "prepare",
     ],
     "core": [
@@ -82,7 +83,15 @@ FLOORS = {
         "recording/ring",
         "recording/names",
         "recording/recorder",
-        "listing|native|statistics|watch|recording/functions",
+        "listing|native|statistics|watch|recording/functions|offsets|path|output",
+        "memory",
+        "copy|lines|objects|stillness|source",
+        "frames",
+        "stack_reader",
+        "walker",
+        "text_dump",
+        "signal_dump",
+        "outside",
         "inspect",
     ],
     "module": [

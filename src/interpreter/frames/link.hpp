@@ -71,6 +71,7 @@ public:
     _PyInterpreterFrame* frame() noexcept { return &frame_; }
     _PyInterpreterFrame* end() const noexcept { return end_; }
     const _PyInterpreterFrame* frame() const noexcept { return &frame_; }
+    static constexpr std::size_t place_of_frame() noexcept { return offsetof(Link, frame_); }
 
     _PyInterpreterFrame* resumer() const noexcept { return frame_.previous; }
     void lead_to(_PyInterpreterFrame* frame) noexcept { frame_.previous = frame; }
@@ -89,6 +90,7 @@ private:
 class Link {
 public:
     Link(const LinkLooks&, _PyInterpreterFrame*) noexcept {}
+    static constexpr std::size_t place_of_frame() noexcept { return 0; }
     static _PyInterpreterFrame* frame() noexcept { return nullptr; }
     static _PyInterpreterFrame* end() noexcept { return nullptr; }
     static void lead_to(_PyInterpreterFrame*) noexcept {}

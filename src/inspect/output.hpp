@@ -1,0 +1,73 @@
+// Text that a signal handler writes to a file: a buffer, and write(2).
+
+#pragma once
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace inspect {
+
+class Output {
+public:
+    explicit Output(int file) noexcept : file_(file) {}
+    Output(const Output&) = delete;
+    Output& operator=(const Output&) = delete;
+    ~Output() { flush(); }
+
+    Output& operator<<(std::string_view text) noexcept {
+        for (char c : text) {
+            put(c);
+        }
+        return *this;
+    }
+    Output& operator<<(const char* text) noexcept { return *this << std::string_view(text); }
+    Output& operator<<(std::uint64_t number) noexcept { return add(number, 10, 1); }
+    Output& operator<<(int number) noexcept { return *this << static_cast<std::uint64_t>(number); }
+    Output& hexadecimal(std::uintptr_t number, int least_digits = 1) noexcept {
+        return (*this << "0x").add(number, 16, least_digits);
+    }
+
+    // What can't be written is lost.
+    void flush() noexcept {
+        const char* place = text_;
+        while (length_ > 0) {
+            ssize_t written = ::write(file_, place, length_);
+            if (written <= 0) {
+                if (written < 0 && errno == EINTR) {
+                    continue;
+                }
+                break;
+            }
+            place += written;
+            length_ -= static_cast<std::size_t>(written);
+        }
+        length_ = 0;
+    }
+
+private:
+    Output& add(std::uint64_t number, unsigned base, int least_digits) noexcept {
+        char digits[24];
+        char* first = digits + sizeof digits;
+        for (; number != 0 || least_digits > 0; number /= base, --least_digits) {
+            *--first = "0123456789abcdef"[number % base];
+        }
+        return *this << std::string_view(first, static_cast<std::size_t>(digits + sizeof digits - first));
+    }
+
+    void put(char c) noexcept {
+        if (length_ == sizeof text_) {
+            flush();
+        }
+        text_[length_++] = c;
+    }
+
+    int file_;
+    char text_[4096];
+    std::size_t length_ = 0;
+};
+
+}  // namespace inspect
