@@ -5,7 +5,7 @@ import sys
 
 from . import _greenlet
 
-_files = {}  # by signal: keeps a file open
+_files: dict[int, object] = {}  # by signal: keeps a file open
 
 
 def dump_on_signal(signum=signal.SIGUSR1, file=None, *, chain=False):
