@@ -156,7 +156,7 @@ class Subject:
         commands = {
             "differential": differential,
             "storm": storm,
-            **{program: timed(program) for program in ("threads", "tasklet_threads", "generator_threads")},
+            **{program: timed(program) for program in ("threads", "tasklet_threads", "generator_threads", "outside")},
             **{program: surviving(program) for program in ("tasklets", "generators")},
             **{f"aio-{loop}": surviving("aio", loop) for loop in ("asyncio", "uvloop", "trio", "anyio")},
         }
