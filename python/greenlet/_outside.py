@@ -295,7 +295,20 @@ def add_commands(parser):
             "--exe", metavar="FILE", help="the program that left the core file, if it is not where it was"
         )
         if name == "dump":
+            command.add_argument(
+                "--greenlet", type=lambda text: int(text, 0), metavar="ADDRESS", help="print the stack of this one only"
+            )
             command.add_argument("--limit", type=int, metavar="N", help="print N different stacks of a thread at most")
+
+
+def only(threads, address):
+    """Return the threads with one greenlet only."""
+    for thread in threads:
+        thread.greenlets = [greenlet for greenlet in thread.greenlets if greenlet.address == address]
+    found = [thread for thread in threads if thread.greenlets]
+    if not found:
+        raise Failure(f"there is no active greenlet at {address:#x}")
+    return found
 
 
 def run(options, parser):
@@ -307,6 +320,8 @@ def run(options, parser):
             threads = threads_of_core(options.core, options.exe)
         else:
             threads = threads_of_process(options.process)
+        if getattr(options, "greenlet", None) is not None:
+            threads = only(threads, options.greenlet)
         SHOW[options.command](threads, options)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

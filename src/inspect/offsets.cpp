@@ -5,6 +5,18 @@
 
 #pragma GCC diagnostic ignored "-Winvalid-offsetof"  // GCC supports it for all of our classes
 
+// gdb reads this section with the symbols, and loads the commands for greenlets: python/greenlet/_gdb.py, which is
+// installed beside the extension module. The first byte says that a script follows, the first line is its name.
+asm(R"(
+        .pushsection .debug_gdb_scripts, "MS", %progbits, 1
+        .byte   4
+        .ascii  "gdb.inlined-script.greenlet\n"
+        .ascii  "import os, gdb\n"
+        .ascii  "gdb.execute('source ' + os.path.join(os.path.dirname(gdb.current_objfile().filename), '_gdb.py'))\n"
+        .byte   0
+        .popsection
+)");
+
 namespace inspect {
 
 namespace {

@@ -291,6 +291,17 @@ def test_no_reading_of_a_switching_process_is_wrong():
     assert int(found[2]) > 100
 
 
+def test_the_stack_of_one_greenlet():
+    with waiting(PARKED) as process:
+        wanted = next(g for g in greenlets_of(process) if not g.is_main)
+        done = show("dump", process.pid, "--greenlet", f"{wanted.address:#x}")
+        assert done.stdout.count("File ") == len(PARKED_STACK)
+        assert f"1 greenlet {wanted.address:#x}, suspended" in done.stdout
+        missing = show("dump", process.pid, "--greenlet", "0x10")
+    assert missing.returncode == 1
+    assert "there is no active greenlet at 0x10" in missing.stderr
+
+
 BLOCKED = {
     "sleep": "time.sleep(1000)",
     "with the GIL held": "ctypes.PyDLL(None).usleep(100_000_000)",
