@@ -281,8 +281,8 @@ def test_ten_thousand_greenlets_in_time():
         output = show("dump", process.pid).stdout
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert "10,000 greenlets, suspended: worker" in output
-        # Processor time, because the machine may be busy.
-        assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2 * PATIENCE
+        # Processor time, because the machine may be busy. 1.0 s was measured; machines differ by a factor of three.
+        assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 6 * PATIENCE
 
 
 @pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="the program is too slow")
