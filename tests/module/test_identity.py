@@ -106,4 +106,5 @@ def test_the_symbol_table_is_there_and_debug_sections_are_not():
         pytest.skip("there is no readelf")
     sections = subprocess.run(["readelf", "-SW", _greenlet.__file__], capture_output=True, text=True, timeout=60).stdout
     assert ".symtab" in sections
-    assert ".debug" not in sections
+    # The section that names the commands for gdb has some hundred bytes.
+    assert ".debug" not in sections.replace(".debug_gdb_scripts", "")
