@@ -53,8 +53,11 @@ struct State {
         if (from.c_stack.save(ts)) [[unlikely]] {
             from.has_occasional = true;
         }
-        // For those who look from outside: the data stack changes when the state is saved, not before.
+        // For those who look from outside: the data stack changes when the state is saved, not before. On 3.11 the
+        // compiler keeps this order by itself, and would need one instruction more.
+#if PY_VERSION_HEX >= 0x030C0000
         asm("" : "+m"(ts->datastack_chunk) : "m"(from.calls), "m"(from.datastack_chunk));
+#endif
         to.load(ts, from.context);
     }
 
