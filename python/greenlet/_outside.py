@@ -13,6 +13,7 @@ import sys
 
 from . import _greenlet
 from ._core_file import CoreFile, NotACoreFile
+from ._text import count
 
 _outside = _greenlet.outside
 MAGIC = b"greenletOffsets\0"
@@ -190,13 +191,8 @@ def threads_of_core(core, executable=None):
 # --- showing ----------------------------------------------------------------------------------------------------------
 
 
-def numbered(number, thing):
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")
-
-
 def heading(thread):
-    line = f"{thread.name}: {numbered(len(thread.greenlets), 'greenlet')}, {numbered(thread.switches, 'switch')}"
-    line = line.replace("switchs", "switches")
+    line = f"{thread.name}: {count(len(thread.greenlets), 'greenlet')}, {count(thread.switches, 'switch', 'es')}"
     if thread.missing:
         line += "; some are missing: they started or ended meanwhile, or their memory is not in the core file"
     return line[0].upper() + line[1:]
@@ -251,9 +247,7 @@ def show_stacks(threads, options):
             show_group(frames, more, state, alike)
         if options.limit is not None and len(ordered) > options.limit:
             left_out = sum(len(alike) for _, alike in ordered[options.limit :])
-            print(
-                f"\n  and {numbered(left_out, 'greenlet')} with {numbered(len(ordered) - options.limit, 'stack')} more"
-            )
+            print(f"\n  and {count(left_out, 'greenlet')} with {count(len(ordered) - options.limit, 'stack')} more")
 
 
 NOTES = {
@@ -266,11 +260,11 @@ def show_group(frames, more, state, alike):
     names = collections.Counter(greenlet.name for greenlet in alike)
     shown = ", ".join(name for name, _ in names.most_common(3)) + (", ..." if len(names) > 3 else "")
     one = f" 0x{alike[0].address:x}" if len(alike) == 1 else ""
-    print(f"\n  {numbered(len(alike), 'greenlet')}{one}, {NOTES.get(state, state)}: {shown}")
+    print(f"\n  {count(len(alike), 'greenlet')}{one}, {NOTES.get(state, state)}: {shown}")
     for file, function, line in frames:
         print(f'    File "{file}", line {line}, in {function}')
     if more:
-        print(f"    and {numbered(more, 'frame')} more")
+        print(f"    and {count(more, 'frame')} more")
 
 
 SHOW = {"ps": show_list, "pstree": show_tree, "dump": show_stacks}

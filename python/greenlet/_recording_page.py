@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ._recording import Recording
 from ._recording_page_style import STYLE
+from ._text import count
 
 COLUMNS = 1000  # of a lane
 ROWS = 50  # greenlets that have a row of their own
@@ -167,10 +168,6 @@ def lane(runs: list[tuple[float, float]], begin: float, duration: float) -> str:
             paths[level].append(f"M{i} 0h{end - i}v10h{i - end}z")
         i = end
     return "".join(f'<path class="l{level}" d="{"".join(parts)}"/>' for level, parts in sorted(paths.items()))
-
-
-def count(number: int, name: str, plural: str = "s") -> str:
-    return f"{number:,} {name}{'' if number == 1 else plural}"
 
 
 def render_row(row: Row, trace: Trace, more: str = "") -> str:

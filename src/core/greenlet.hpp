@@ -106,6 +106,11 @@ inline bool is_started(const PyGreenlet* g) noexcept { return g->pimpl->phase !=
 inline PyObject* as_object(PyGreenlet* g) noexcept { return reinterpret_cast<PyObject*>(g); }
 inline PyGreenlet* as_greenlet(PyObject* o) noexcept { return reinterpret_cast<PyGreenlet*>(o); }
 
+// True for a greenlet of the interpreter, on which greenlet.__new__() was called.
+inline bool is_greenlet(PyObject* object, const ModuleState& module) noexcept {
+    return PyObject_TypeCheck(object, module.greenlet_type) && as_greenlet(object)->pimpl != nullptr;
+}
+
 // Held while a parent is changed, and while more than one parent is followed, so that no cycle of parents can form.
 // With a GIL it does nothing.
 inline interpreter::Lock parents_lock;

@@ -118,7 +118,7 @@ int set_parent(PyGreenlet* g, PyObject* parent) noexcept {
     if (module == nullptr) {
         return -1;
     }
-    if (!PyObject_TypeCheck(parent, module->greenlet_type) || as_greenlet(parent)->pimpl == nullptr) {
+    if (!is_greenlet(parent, *module)) {
         PyErr_Format(PyExc_TypeError, "GreenletChecker: Expected any type of greenlet, not %s",
                      Py_TYPE(parent)->tp_name);
         add_note("parent must be a greenlet, not %s", Py_TYPE(parent)->tp_name);

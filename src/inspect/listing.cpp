@@ -5,6 +5,7 @@
 #include "core/coroutine/coroutine.hpp"
 #include "core/reference.hpp"
 #include "core/thread_list.hpp"
+#include "inspect/argument.hpp"
 #include "interpreter/collector.hpp"
 #include "python/arguments.hpp"
 
@@ -165,14 +166,10 @@ PyObject* greenlets(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept
 }
 
 PyObject* place(PyObject*, PyObject* object) noexcept {
-    ModuleState* module = ModuleState::of_interpreter();
-    if (module == nullptr) {
+    const PyGreenlet* g = greenlet_in(object);
+    if (g == nullptr) {
         return nullptr;
     }
-    if (!PyObject_TypeCheck(object, module->greenlet_type)) {
-        return PyErr_Format(PyExc_TypeError, "a greenlet is needed, not '%.200s'", Py_TYPE(object)->tp_name);
-    }
-    const PyGreenlet* g = core::as_greenlet(object);
     const Thread* thread = g->pimpl->thread;
     Reference identity = Reference::steal(thread != nullptr ? PyLong_FromUnsignedLong(thread->identity)
                                                             : Py_NewRef(Py_None));

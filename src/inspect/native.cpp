@@ -5,6 +5,7 @@
 
 #include "core/reference.hpp"
 #include "core/thread.hpp"
+#include "inspect/argument.hpp"
 
 namespace inspect {
 
@@ -62,15 +63,12 @@ PyObject* describe(std::uintptr_t address) noexcept {
 }  // namespace
 
 PyObject* native_stack(PyObject*, PyObject* object) noexcept {
-    core::ModuleState* module = core::ModuleState::of_interpreter();
-    if (module == nullptr) {
+    const PyGreenlet* g = greenlet_in(object);
+    if (g == nullptr) {
         return nullptr;
     }
-    if (!PyObject_TypeCheck(object, module->greenlet_type)) {
-        return PyErr_Format(PyExc_TypeError, "a greenlet is needed, not '%.200s'", Py_TYPE(object)->tp_name);
-    }
     Calls calls;
-    if (!collect(core::as_greenlet(object), calls)) {
+    if (!collect(g, calls)) {
         Py_RETURN_NONE;
     }
     Reference list = Reference::steal(PyList_New(0));

@@ -92,8 +92,8 @@ public:
 
     pthread_t thread{};
     PyInterpreterState* interpreter = PyInterpreterState_Get();
-    PyObject* function = nullptr;  // borrowed from the caller until the thread owns it
-    PyObject* capsule = nullptr;   // the same
+    PyObject* function = nullptr;  // owned, until the thread takes over the reference
+    PyObject* capsule = nullptr;   // the same; it owns the Watch
     std::atomic<bool> is_joined{false};
     pid_t process = ::getpid();
 

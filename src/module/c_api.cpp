@@ -28,7 +28,7 @@ bool check(PyGreenlet* g) noexcept {
     if (state == nullptr) {
         return false;
     }
-    if (g == nullptr || !PyObject_TypeCheck(as_object(g), state->greenlet_type) || g->pimpl == nullptr) {
+    if (g == nullptr || !core::is_greenlet(as_object(g), *state)) {
         PyErr_BadArgument();
         return false;
     }

@@ -17,7 +17,7 @@ struct Usage {
     std::size_t deepest_bytes;   // the most C stack that a slot has in memory: about as much as was used at once
 };
 
-// Asks the system about each page, which takes about 10 microseconds for a slot of 10 MiB. Another thread that needs a
+// Asks the system about each page, which takes about 13 microseconds for a slot of 10 MiB. Another thread that needs a
 // slot from the reserve waits meanwhile.
 Usage measure_usage(StackPool& pool) noexcept;
 

@@ -10,6 +10,8 @@ from capi.moments import moment as MOMENTS
 from support.extensions import compile_extension
 from support.processes import output_of_script
 
+from greenlet import _greenlet, inspect
+
 SCRIPT = Path(__file__).with_name("states.py")
 
 # Results, or exceptions without "Error" (Exit is GreenletExit). `main:...` is what the main greenlet is resumed with.
@@ -158,3 +160,9 @@ def test_without_memory_the_outcome_is_a_memory_error_or_the_same(outcomes):
 def test_an_instance_that_greenlet_did_not_make_can_not_be_initialized(client):
     with pytest.raises(TypeError, match="must call greenlet.__new__"):
         client.unmade(client.Type).__init__()
+
+
+@pytest.mark.parametrize("function", [inspect.stack, _greenlet.inspect._place, _greenlet.inspect._native_stack])
+def test_such_an_instance_is_not_shown(client, function):
+    with pytest.raises(TypeError, match="a greenlet is needed"):
+        function(client.unmade(client.Type))

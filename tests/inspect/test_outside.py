@@ -13,7 +13,7 @@ import time
 import pytest
 from support.environment import HAS_ADDRESS_SANITIZER, PATIENCE, RUNS_UNDER_VALGRIND
 from support.processes import output_of_stress
-from support.targets import PARKED, PARKED_STACK, calls, greenlets_of, running, show, waiting
+from support.targets import BLOCKED, PARKED, PARKED_STACK, blocked, calls, greenlets_of, running, show, waiting
 
 from greenlet import _greenlet, _outside
 
@@ -302,27 +302,9 @@ def test_the_stack_of_one_greenlet():
     assert "there is no active greenlet at 0x10" in missing.stderr
 
 
-BLOCKED = {
-    "sleep": "time.sleep(1000)",
-    "with the GIL held": "ctypes.PyDLL(None).usleep(100_000_000)",
-}
-
-
 @pytest.mark.parametrize("name", BLOCKED)
 def test_a_process_that_blocks(name):
-    source = f"""
-        import ctypes, sys, time
-        from greenlet import getcurrent, greenlet
-        def park():
-            getcurrent().parent.switch()
-        def block():
-            print("ready", flush=True)
-            {BLOCKED[name]}
-        parked = greenlet(park)
-        parked.switch()
-        greenlet(block).switch()
-    """
-    with running(source) as process:
+    with running(blocked(name)) as process:
         time.sleep(0.3)
         found = {g.name: (g.state, calls(g)) for g in greenlets_of(process)}
         assert found["park"] == ("suspended", [("park", 5)])

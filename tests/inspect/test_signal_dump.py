@@ -9,7 +9,7 @@ import time
 import pytest
 from support.environment import HAS_ADDRESS_SANITIZER
 from support.processes import output_of, output_of_stress, run_python
-from support.targets import PARKED, PARKED_STACK, running, waiting
+from support.targets import BLOCKED, PARKED, PARKED_STACK, blocked, running, waiting
 
 from greenlet import inspect
 
@@ -89,28 +89,10 @@ def test_it_takes_a_descriptor_and_keeps_a_file_open(tmp_path):
     assert "on signal 12," in (tmp_path / "kept").read_text()
 
 
-BLOCKED = {
-    "sleep": "time.sleep(1000)",
-    "with the GIL held": "ctypes.PyDLL(None).usleep(100_000_000)",
-}
-
-
 @pytest.mark.parametrize("name", BLOCKED)
 def test_it_works_while_c_code_blocks(name, tmp_path):
-    source = f"""
-        import ctypes, time
-        from greenlet import getcurrent, greenlet
-        def park():
-            getcurrent().parent.switch()
-        def block():
-            print("ready", flush=True)
-            {BLOCKED[name]}
-        parked = greenlet(park)
-        parked.switch()
-        greenlet(block).switch()
-    """
     path = tmp_path / "dump"
-    with running(dumping(source, path)) as process:
+    with running(dumping(blocked(name), path)) as process:
         time.sleep(0.3)
         found = [(function, int(line)) for _, line, function in FRAME.findall(dump_of(process, path))]
         assert found == [("<module>", 16), ("block", 13), ("park", 10)]

@@ -83,7 +83,7 @@ FLOORS = {
         "recording/ring",
         "recording/names",
         "recording/recorder",
-        "listing|native|statistics|watch|recording/functions|offsets|path|output",
+        "argument|listing|native|statistics|watch|recording/functions|offsets|path|output",
         "memory",
         "copy|lines|objects|stillness|source",
         "frames",

@@ -26,6 +26,28 @@ PARKED = """
 PARKED_STACK = [("park", 6), ("worker", 11), ("worker", 10), ("worker", 10)]
 
 
+BLOCKED = {
+    "sleep": "time.sleep(1000)",
+    "with the GIL held": "ctypes.PyDLL(None).usleep(100_000_000)",
+}
+
+
+def blocked(name):
+    """Return a program with a greenlet that blocks in C code: a key of BLOCKED. Another one and the main one wait."""
+    return f"""
+        import ctypes, sys, time
+        from greenlet import getcurrent, greenlet
+        def park():
+            getcurrent().parent.switch()
+        def block():
+            print("ready", flush=True)
+            {BLOCKED[name]}
+        parked = greenlet(park)
+        parked.switch()
+        greenlet(block).switch()
+    """
+
+
 @contextlib.contextmanager
 def running(source, *arguments, options=(), **environment):
     """Run a program, which goes on after it has printed a line. Yields the process; the line is its `line`."""

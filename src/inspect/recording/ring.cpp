@@ -14,7 +14,7 @@ namespace {
 
 constexpr char magic[16] = "greenlet switch";
 
-static_assert(sizeof(RingHeader) == 104 && sizeof(RingRecord) == 32);  // _recording.py relies on it
+static_assert(sizeof(RingHeader) == 104 && sizeof(RingRecord) == 32);  // _recording_ring.py relies on it
 
 std::int64_t read(clockid_t clock) noexcept {
     timespec time;
