@@ -2,10 +2,11 @@
 
 usage: PYTHON benchmarks/run.py [--quick] [--here] [--groups NAME,...] [--report]
 
-Without options it measures everything on the running interpreter, then the comparisons with the reference on each
-other release build found, and writes docs/benchmarks.md and its plots. This takes half an hour. Compared processes run
-in alternation, so other work on the machine affects both sides, but a quiet machine gives better results. Go is a peer
-too. If it is missing, root installs it with apt-get; otherwise its rows are left out.
+Without options it measures everything on CPython 3.13, if that is found, or else on the running interpreter; and the
+comparisons with the reference on each other release build. It writes docs/benchmarks.md and its plots. This takes half
+an hour. Compared processes run in alternation, so other work on the machine affects both sides, but a quiet machine
+gives better results. Go, Boost.Context and Google Benchmark are used too. If they are missing, root installs them with
+apt-get; otherwise their rows are left out.
 
     --quick     some rows with fewer samples, this interpreter, no page: two minutes
     --here      this interpreter only, no page
@@ -49,6 +50,8 @@ GROUPS_ELSEWHERE = ("switching", "spawning", "numbers", "alternatives", "clients
 GROUPS_QUICK = ("switching", "spawning", "numbers", "clients", "alternatives", "memory")
 GROUPS_WITHOUT_GIL = ("threads", "thread-numbers")
 WITHOUT_GIL = "t" in sys.abiflags
+THIS = f"{sys.version_info.major}.{sys.version_info.minor}{'t' * WITHOUT_GIL}"
+OF_THE_TABLES = "3.13"
 STACKS = (256, 1024, 8192)  # KiB; the last is the usual size for threads
 PARKED_FRAMES = (1, 30)
 MEMORY_FOR_A_MILLION = 12 << 30
@@ -285,8 +288,14 @@ class Run:
 
 def other_interpreters() -> list[interpreters.Interpreter]:
     """The release builds of other versions, and the free-threaded builds."""
-    this = f"{sys.version_info.major}.{sys.version_info.minor}{'t' * WITHOUT_GIL}"
-    return [each for each in interpreters.find() if not each.is_debug and each.name != this]
+    return [each for each in interpreters.find() if not each.is_debug and each.name != THIS]
+
+
+def groups_on(name: str, of_the_tables: str) -> tuple[str, ...]:
+    """The groups that are measured on the interpreter *name*, when another may be that of the page's tables."""
+    if name.endswith("t"):
+        return GROUPS_WITHOUT_GIL
+    return GROUPS if name == of_the_tables else GROUPS_ELSEWHERE
 
 
 def write_report() -> None:
@@ -308,13 +317,13 @@ def main() -> int:
         return 0
     if arguments.quick:
         return bool(Run(True, groups if arguments.groups else GROUPS_QUICK).all())
-    here = GROUPS_WITHOUT_GIL if WITHOUT_GIL else GROUPS
-    failures = Run(False, tuple(group for group in here if group in groups)).all()
+    others = [] if arguments.here else other_interpreters()
+    of_the_tables = OF_THE_TABLES if OF_THE_TABLES in [each.name for each in others] else THIS
+    failures = Run(False, tuple(group for group in groups_on(THIS, of_the_tables) if group in groups)).all()
     if not arguments.here:
-        for interpreter in other_interpreters():
+        for interpreter in others:
             print(f"\n=== CPython {interpreter.name}", flush=True)
-            there = GROUPS_WITHOUT_GIL if interpreter.is_free_threaded else GROUPS_ELSEWHERE
-            chosen = ",".join(group for group in there if group in groups)
+            chosen = ",".join(group for group in groups_on(interpreter.name, of_the_tables) if group in groups)
             if chosen:
                 failures += subprocess.run(
                     [*interpreter.command, __file__, "--here", "--groups", chosen], stdin=subprocess.DEVNULL

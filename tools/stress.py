@@ -153,9 +153,13 @@ class Subject:
             script = f"tests/stress/{program}.py"
             return lambda seconds: [*self.python, script, seed, "1000000", told(seconds), *arguments]
 
+        def signal_dumps(seconds: float) -> list[str]:
+            return [*self.python, "tests/stress/signal_dumps.py", "1000000", told(seconds)]
+
         commands = {
             "differential": differential,
             "storm": storm,
+            "signal_dumps": signal_dumps,
             **{program: timed(program) for program in ("threads", "tasklet_threads", "generator_threads", "outside")},
             **{program: surviving(program) for program in ("tasklets", "generators")},
             **{f"aio-{loop}": surviving("aio", loop) for loop in ("asyncio", "uvloop", "trio", "anyio")},

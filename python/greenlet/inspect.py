@@ -8,7 +8,6 @@ import io as _io
 import sys as _sys
 import threading as _threading
 import traceback as _traceback
-import types as _types
 from typing import NamedTuple as _NamedTuple
 
 from ._greenlet import greenlet as _greenlet_type
@@ -21,6 +20,7 @@ from ._text import count as _counted
 from ._watch import WAITS, Block, Watch, watch
 
 __all__ = [
+    "TRACEMALLOC_DOMAIN",
     "WAITS",
     "Block",
     "Recording",
@@ -39,6 +39,9 @@ __all__ = [
     "tree",
     "watch",
 ]
+
+#: The domain in which ``tracemalloc`` counts the stacks of greenlets, for ``tracemalloc.DomainFilter``.
+TRACEMALLOC_DOMAIN = _inspect.TRACEMALLOC_DOMAIN
 
 
 def greenlets(thread=None):
@@ -214,8 +217,6 @@ def _description(g):
     role, phase, _, _, run = _inspect._place(g)
     if role == "main":
         return "main greenlet", phase
-    if isinstance(run, _types.BuiltinFunctionType) and run.__qualname__ == "run_tasklet":
-        return "tasklet", phase  # its function is where its stack begins
     if role == "greenlet" and type(g) is not _greenlet_type:
         role = f"{type(g).__module__}.{type(g).__qualname__}"
         if getattr(run, "__self__", None) is g:

@@ -11,6 +11,7 @@ from ._recording_page import page as page
 from ._recording_ring import recover as recover
 
 __all__ = [
+    "TRACEMALLOC_DOMAIN",
     "WAITS",
     "Block",
     "Recording",
@@ -29,6 +30,8 @@ __all__ = [
     "tree",
     "watch",
 ]
+
+TRACEMALLOC_DOMAIN: int
 
 class _File(Protocol):
     def fileno(self) -> int: ...

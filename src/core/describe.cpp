@@ -3,6 +3,7 @@
 #include "interpreter/frames/frame_object.hpp"
 #include "interpreter/modules.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "interpreter/plain_attribute.hpp"
 #include "interpreter/thread_state.hpp"
 
 namespace core {
@@ -81,14 +82,21 @@ std::size_t stack_bytes_in_use(const PyGreenlet* g) noexcept {
     return stack.holds(top) ? static_cast<std::size_t>(stack.base - top) : 0;
 }
 
-Reference name_of_function(const PyGreenlet* g) noexcept {
-    interpreter::PendingException in_flight;
-    const Activation& activation = *g->pimpl->activation;
+Reference layers_function_of(const PyGreenlet* g) noexcept {
     const ModuleState& module = *g->pimpl->thread->module;
-    Reference function = Reference::steal(module.find_function != nullptr ? module.find_function(module, activation)
-                                                                          : nullptr);
+    return Reference::steal(module.find_function != nullptr ? module.find_function(module, *g->pimpl->activation)
+                                                            : nullptr);
+}
+
+Reference name_of_function(PyGreenlet* g) noexcept {
+    interpreter::PendingException in_flight;
+    Reference function = layers_function_of(g);
+    PyObject* run = g->pimpl->activation->run;
+    if (!function && run != nullptr && PyMethod_Check(run) && PyMethod_GET_SELF(run) == as_object(g)) {
+        function = Reference::steal(interpreter::plain_attribute(as_object(g), "_run"));  // of gevent's greenlets
+    }
     if (!function) {
-        function = Reference::borrow(activation.run);
+        function = Reference::borrow(run);
     }
     Reference name = function ? name_of(function.get()) : Reference();
     PyErr_Clear();

@@ -22,9 +22,13 @@ Reference work_of(PyGreenlet* g) noexcept;
 // main greenlet of another thread.
 std::size_t stack_bytes_in_use(const PyGreenlet* g) noexcept;
 
+// What an active greenlet runs for the program, if a layer above core runs a function of its own in it. Empty, without
+// an exception, for other greenlets.
+Reference layers_function_of(const PyGreenlet* g) noexcept;
+
 // The name of the function that an active greenlet of the running thread runs. Empty, without an exception, if it runs
 // none, as a main greenlet.
-Reference name_of_function(const PyGreenlet* g) noexcept;
+Reference name_of_function(PyGreenlet* g) noexcept;
 
 // A thread's name in the module threading. Empty, without an exception, if it has none.
 Reference plain_name_of(const Thread& thread) noexcept;

@@ -162,7 +162,7 @@ Preparation prepare_start(Thread& thread, PyGreenlet* g, const Message& message,
         return Preparation::failed;
     }
     if (!activate(thread, g, *slot)) {
-        thread.stacks.release(slot);
+        thread.release_slot(slot);
         return Preparation::already_started;
     }
     return Preparation::ready;

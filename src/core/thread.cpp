@@ -9,6 +9,7 @@
 #include "core/shortage.hpp"
 #include "core/thread_list.hpp"
 #include "interpreter/collector.hpp"
+#include "interpreter/memory_tracing.hpp"
 #include "interpreter/pending_exception.hpp"
 #include "interpreter/thread_state.hpp"
 #include "stackful/overflow.hpp"
@@ -189,12 +190,22 @@ stackful::Slot* Thread::acquire_slot() noexcept {
     if (slot == nullptr) [[unlikely]] {
         raise_no_room(stacks.slot_bytes());
     }
+    else if (interpreter::traces_memory()) [[unlikely]] {
+        interpreter::trace_memory(stack_memory_domain, slot, slot->layout->page_size);
+    }
     return slot;
+}
+
+void Thread::release_slot(stackful::Slot* slot) noexcept {
+    if (interpreter::traces_memory()) [[unlikely]] {
+        interpreter::untrace_memory(stack_memory_domain, slot);
+    }
+    stacks.release(slot);
 }
 
 void Thread::return_stack(Activation& activation) noexcept {
     stackful::retire(activation.greenlet->pimpl->execution);
-    stacks.release(activation.slot);
+    release_slot(activation.slot);
 }
 
 }  // namespace core

@@ -29,6 +29,9 @@ enum Obstacle : unsigned {
     on_own_stack = 2  // on_thread_stack() runs a function, and no switch is possible
 };
 
+// The domain in which tracemalloc counts the stacks of greenlets: the first page of each, while it is in use.
+inline constexpr unsigned stack_memory_domain = 0x67726E6C;
+
 // An object that a layer above core keeps for each thread (core/layer.hpp). Its finalizer is called while the thread
 // can still run Python code; it takes the object off the thread.
 struct LayerObject {
@@ -73,6 +76,9 @@ struct Thread {
 
     // A slot for a new greenlet, or nullptr with an exception.
     stackful::Slot* acquire_slot() noexcept;
+
+    // Returns a slot that nothing runs on.
+    void release_slot(stackful::Slot* slot) noexcept;
 
     // Returns the stack of a greenlet that finished or was abandoned.
     void return_stack(Activation& activation) noexcept;

@@ -1,6 +1,7 @@
 #include "inspect/inspect.hpp"
 
 #include "core/reference.hpp"
+#include "core/thread.hpp"
 #include "inspect/listing.hpp"
 #include "inspect/native.hpp"
 #include "inspect/outside.hpp"
@@ -20,7 +21,7 @@ PyDoc_STRVAR(greenlets_doc,
 PyDoc_STRVAR(place_doc,
 "_place(greenlet, /)\n--\n\n"
 "Return what a greenlet is, its phase, its thread's identifier or None, whether that thread is the\n"
-"running one, and the callable that the greenlet runs, or None.");
+"running one, and the callable that the greenlet or its tasklet runs, or None.");
 
 PyDoc_STRVAR(native_stack_doc,
 "_native_stack(greenlet, /)\n--\n\n"
@@ -75,7 +76,8 @@ PyMethodDef functions[] = {
 int add_to(PyObject* module) noexcept {
     core::Reference names = core::Reference::steal(
         python::add_namespace(module, "inspect", "greenlet.inspect", functions));
-    return names ? add_outside_to(module) : -1;
+    bool is_added = names && PyModule_AddIntConstant(names.get(), "TRACEMALLOC_DOMAIN", core::stack_memory_domain) == 0;
+    return is_added ? add_outside_to(module) : -1;
 }
 
 }  // namespace inspect

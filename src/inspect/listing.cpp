@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "core/coroutine/coroutine.hpp"
+#include "core/describe.hpp"
 #include "core/reference.hpp"
 #include "core/thread_list.hpp"
 #include "inspect/argument.hpp"
@@ -135,6 +136,12 @@ PyObject* run_of(const PyGreenlet* g) noexcept {
     return g->pimpl->activation->run;
 }
 
+// The function of a tasklet, if the greenlet runs one.
+Reference tasklet_function_of(const PyGreenlet* g) noexcept {
+    bool can_tell = core::is_active(g) && is_visible(g) && g->pimpl->thread->thread_state != nullptr;
+    return can_tell ? core::layers_function_of(g) : Reference();
+}
+
 PyObject* or_none(PyObject* object) noexcept { return object != nullptr ? object : Py_None; }
 
 }  // namespace
@@ -174,9 +181,13 @@ PyObject* place(PyObject*, PyObject* object) noexcept {
     Reference identity = Reference::steal(thread != nullptr ? PyLong_FromUnsignedLong(thread->identity)
                                                             : Py_NewRef(Py_None));
     bool is_here = thread != nullptr && thread == Thread::known();
-    return identity ? Py_BuildValue("(ssOOO)", role_of(g), phase_of(g), identity.get(), is_here ? Py_True : Py_False,
-                                    or_none(run_of(g)))
-                    : nullptr;
+    if (!identity) {
+        return nullptr;
+    }
+    Reference function = tasklet_function_of(g);
+    const char* role = function ? "tasklet" : role_of(g);
+    PyObject* run = function ? function.get() : or_none(run_of(g));
+    return Py_BuildValue("(ssOOO)", role, phase_of(g), identity.get(), is_here ? Py_True : Py_False, run);
 }
 
 }  // namespace inspect

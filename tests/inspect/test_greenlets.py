@@ -282,8 +282,9 @@ class TestTexts:
         tasklet(wait)()
         tasklet(lambda: texts.append(self.dump()))()
         run()
-        assert "\ntasklet at 0x" in texts[-1]
-        assert " in TestTexts.test_what_generators_and_tasklets_are_called.<locals>.wait" in texts[-1]
+        name = "TestTexts.test_what_generators_and_tasklets_are_called.<locals>"
+        assert f"\ntasklet {name}.wait at 0x" in texts[-1]
+        assert f"\ntasklet {name}.<lambda> at 0x" in texts[-1]
         list(produced)
 
 

@@ -233,6 +233,34 @@ def test_more_names_than_there_is_room_for(path):
     assert names.count("unnamed greenlet") > 500 and names[-1] == "function 1"
 
 
+def test_greenlets_of_a_library_have_the_names_of_the_functions_that_they_call(path):
+    class Like(greenlet):  # gevent's
+        __slots__ = ("_run",)
+
+        def __init__(self, function):
+            super().__init__()
+            self._run = function
+
+        def run(self):
+            self._run()
+
+    class Computed(Like):
+        _run = property(lambda self: pytest.fail("a recording must not run code"), lambda self, value: None)
+
+        def run(self):
+            pass
+
+    def work():
+        pass
+
+    def switches():
+        Like(work).switch()
+        Computed(work).switch()
+
+    rows = [plain(label) for label in recorded(path, switches).rows.values()]
+    assert sorted(set(rows)) == ["main greenlet", "run", "work"]
+
+
 def test_tasklets_have_the_names_of_their_functions(path):
     def worker():
         stackless.schedule()

@@ -160,6 +160,13 @@ def test_other_interpreters_are_those_found_but_debug_builds_and_this_one(module
     assert [each.name for each in run.other_interpreters()] == others
 
 
+def test_the_interpreter_of_the_tables_measures_every_group(module):
+    run = module("run")
+    assert run.groups_on("3.13", "3.13") == run.GROUPS
+    assert run.groups_on("3.11", "3.13") == run.GROUPS_ELSEWHERE
+    assert run.groups_on("3.13t", "3.13") == run.GROUPS_WITHOUT_GIL
+
+
 def test_go_is_left_out_where_it_can_not_be_installed(module, monkeypatch):
     go = module("suite.go")
     go.program.cache_clear()

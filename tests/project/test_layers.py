@@ -28,7 +28,7 @@ FLOORS = {
     ],
     "interpreter": [
         "versions/cpython",
-        "versions/c_recursion|versions/current_frame|thread_state|collector|allocation|modules|pending_exception"
+        "versions/c_recursion|versions/current_frame|thread_state|collector|allocation|modules|memory_tracing|plain_attribute|pending_exception"
         "|native_coroutine|asyncio_task|static_type|frames/call_in_progress"
         "|threading/lock|threading/critical_sections|threading/shared_count|threading/shared_value",
         "versions/calls_3_11|versions/calls_3_13|versions/calls_3_14|context|threading/threads",

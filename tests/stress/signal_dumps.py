@@ -1,12 +1,13 @@
 """Greenlets are dumped by a signal at random moments, while they switch, start, end, yield and are collected.
 
-usage: signal_dumps.py [SIGNALS]      default: 10,000
+usage: signal_dumps.py [SIGNALS [SECONDS]]      default: 10,000 signals, however long they take
 
 A child process does the work and gets the signals from this one. Each dump must be whole: it begins with its heading,
 and each line is one of those that a dump has.
 """
 
 import gc
+import math
 import os
 import random
 import re
@@ -74,17 +75,19 @@ def child(path):
 
 def main():
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    end = time.monotonic() + float(sys.argv[2]) if len(sys.argv) > 2 else math.inf
     chance = random.Random(4)
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "dumps")
         command = [sys.executable, "-X", "faulthandler", __file__, "child", path]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as target:
             target.stdout.readline()
-            dumps = size = 0
-            for sent in range(number):
+            dumps = size = sent = 0
+            while sent < number and time.monotonic() < end:
                 os.kill(target.pid, signal.SIGUSR1)
                 time.sleep(chance.random() * 0.002)
-                if sent % 500 == 499 or sent == number - 1:
+                sent += 1
+                if sent % 500 == 0 or sent == number:
                     time.sleep(0.2)
                     with open(path, "r+b") as file:
                         found = file.read().decode()
@@ -93,11 +96,11 @@ def main():
                     dumps += found.count("Greenlets of process")
                     wrong = [line for line in found.split("\n") if not LINE.fullmatch(line)]
                     if wrong or target.poll() is not None:
-                        print(f"signal_dumps: after {sent + 1} signals {wrong[:3]}, {target.poll()}")
+                        print(f"signal_dumps: after {sent} signals {wrong[:3]}, {target.poll()}")
                         target.kill()
                         return 1
             target.kill()
-    print(f"signal_dumps: {number} signals, {dumps} dumps, {size >> 10} KiB of text")
+    print(f"signal_dumps: {sent} signals, {dumps} dumps, {size >> 10} KiB of text")
     return 0 if dumps else 1
 
 
