@@ -42,12 +42,12 @@ inline bool traces_memory() noexcept {
 }
 
 // Tells tracemalloc that the running Python code has allocated memory. If there is no room for that, it is not told.
-inline void trace_memory(unsigned domain, const void* begin, std::size_t bytes) noexcept {
+[[gnu::cold, gnu::noinline]] inline void trace_memory(unsigned domain, const void* begin, std::size_t bytes) noexcept {
     tracemalloc::PyTraceMalloc_Track(domain, reinterpret_cast<std::uintptr_t>(begin), bytes);
 }
 
 // Tells it that the memory is freed. It need not know the memory.
-inline void untrace_memory(unsigned domain, const void* begin) noexcept {
+[[gnu::cold, gnu::noinline]] inline void untrace_memory(unsigned domain, const void* begin) noexcept {
     tracemalloc::PyTraceMalloc_Untrack(domain, reinterpret_cast<std::uintptr_t>(begin));
 }
 
