@@ -7,9 +7,8 @@
 
 #pragma once
 
-#include <new>
-
 #include "core/module_state.hpp"
+#include "stackful/heap.hpp"
 
 namespace core {
 
@@ -24,7 +23,8 @@ struct Layer {
     Record* ensure(ModuleState& state) const noexcept {
         LayerRecord& place = state.layers[number];
         if (place.record == nullptr) {
-            place = {new (std::nothrow) Record{}, [](void* record) noexcept { delete static_cast<Record*>(record); }};
+            place = {new (stackful::heap) Record{},
+                     [](void* record) noexcept { stackful::destroy(static_cast<Record*>(record)); }};
         }
         if (place.record == nullptr) {
             PyErr_NoMemory();

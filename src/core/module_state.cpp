@@ -3,7 +3,6 @@
 
 #include "core/module_state.hpp"
 
-#include <new>
 #include <type_traits>
 
 #include "core/reference.hpp"
@@ -11,6 +10,7 @@
 #include "interpreter/pending_exception.hpp"
 #include "interpreter/prepare.hpp"
 #include "interpreter/thread_state.hpp"
+#include "stackful/heap.hpp"
 
 namespace core {
 
@@ -91,7 +91,7 @@ ModuleState* ModuleState::create(const ModuleParts& parts) noexcept {
     if (!interpreter::prepare()) {
         return nullptr;
     }
-    auto* state = new (std::nothrow) ModuleState{};
+    auto* state = new (stackful::heap) ModuleState{};
     if (state == nullptr) {
         PyErr_NoMemory();
         return nullptr;
@@ -99,7 +99,7 @@ ModuleState* ModuleState::create(const ModuleParts& parts) noexcept {
     state->parts = &parts;
     Reference capsule = Reference::steal(PyCapsule_New(state, state_name, interpreter_ends));
     if (!capsule) {
-        delete state;
+        stackful::destroy(state);
         return nullptr;
     }
     PyObject* dict = PyInterpreterState_GetDict(PyInterpreterState_Get());
@@ -130,7 +130,7 @@ void ModuleState::unref() noexcept {
     Py_XDECREF(event_switch);
     Py_XDECREF(event_throw);
     Py_XDECREF(thread_key);
-    delete this;
+    stackful::destroy(this);
 }
 
 }  // namespace core

@@ -2,8 +2,10 @@
 
 #include <pthread.h>
 
-#include <new>
 #include <optional>
+
+#include "stackful/first_use.hpp"
+#include "stackful/heap.hpp"
 
 namespace core {
 
@@ -26,8 +28,9 @@ std::optional<pthread_key_t> make_key(void (*destructor)(void*)) noexcept {
 }  // namespace
 
 Notes* Notes::allocate() noexcept {
-    static const std::optional<pthread_key_t> key = make_key(&Notes::free);
-    auto* made = new (std::nothrow) Notes{};
+    static constinit stackful::FirstUse<std::optional<pthread_key_t>> first_use;
+    const std::optional<pthread_key_t>& key = first_use.value([]() noexcept { return make_key(&Notes::free); });
+    auto* made = new (stackful::heap) Notes{};
     if (made != nullptr) {
         notes = made;
         if (key) {
@@ -39,7 +42,7 @@ Notes* Notes::allocate() noexcept {
 
 void Notes::free(void* old) noexcept {
     notes = &nothing;  // a later destructor may make new notes
-    delete static_cast<Notes*>(old);
+    stackful::destroy(static_cast<Notes*>(old));
 }
 
 }  // namespace core

@@ -7,6 +7,7 @@
 #include "core/greenlet.hpp"
 #include "core/settings.hpp"
 #include "core/thread.hpp"
+#include "stackful/first_use.hpp"
 #include "stackful/overflow.hpp"
 
 namespace core {
@@ -72,12 +73,13 @@ bool report_stack_overflow(bool enable) noexcept {
 bool reports_stack_overflow() noexcept { return wants_signal_stacks(); }
 
 void report_stack_overflow_from_environment() noexcept {
-    [[maybe_unused]] static const bool once = [] {
+    static constinit stackful::FirstUse<bool> once;
+    once.value([]() noexcept {
         if (environment_wants_overflow_reports() && !report_stack_overflow(true)) {
             PyErr_Clear();
         }
         return true;
-    }();
+    });
 }
 
 }  // namespace core

@@ -6,11 +6,14 @@
 #include <algorithm>
 #include <atomic>
 #include <cctype>
-#include <cerrno>
+#include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
+#include <system_error>
 
 #include "interpreter/versions/cpython.hpp"
+#include "stackful/first_use.hpp"
 #include "stackful/layout.hpp"
 #include "stackful/limits.hpp"
 
@@ -26,6 +29,12 @@ constexpr const char* dump_variable = "GREENLET_DUMP_ON_SIGNAL";
 const char* variable(const char* name) noexcept {
     const char* text = std::getenv(name);
     return text != nullptr && *text != '\0' ? text : nullptr;
+}
+
+// strtol() is a function of recent C libraries only, if their headers are used.
+template <class Number>
+std::from_chars_result read_number(const char* text, Number& number, int base) noexcept {
+    return std::from_chars(text, text + std::strlen(text), number, base);
 }
 
 // How many bits a suffix shifts a number of bytes by: k, M or G, in either case.
@@ -44,11 +53,10 @@ std::optional<std::size_t> parse_size(const char* text) noexcept {
         return std::nullopt;
     }
     bool is_hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-    char* end = nullptr;
-    errno = 0;
-    unsigned long long number = std::strtoull(text, &end, is_hexadecimal ? 16 : 10);
+    unsigned long long number = 0;
+    auto [end, error] = read_number(is_hexadecimal ? text + 2 : text, number, is_hexadecimal ? 16 : 10);
     std::optional<int> shift = shift_of(end);
-    if (errno != 0 || !shift || number > (stackful::maximum_stack_size >> *shift)) {
+    if (error != std::errc() || !shift || number > (stackful::maximum_stack_size >> *shift)) {
         return std::nullopt;
     }
     number <<= *shift;
@@ -84,10 +92,10 @@ constexpr NamedSignal signals[] = {
 // A signal by its number, or by its name with or without SIG.
 std::optional<int> parse_signal(const char* text) noexcept {
     if (std::isdigit(static_cast<unsigned char>(*text))) {
-        char* end = nullptr;
-        long number = std::strtol(text, &end, 10);
-        bool is_one = *end == '\0' && number > 0 && number < NSIG && may_dump_on(static_cast<int>(number));
-        return is_one ? std::optional<int>(static_cast<int>(number)) : std::nullopt;
+        int number = 0;
+        auto [end, error] = read_number(text, number, 10);
+        bool is_one = error == std::errc() && *end == '\0' && may_dump_on(number);
+        return is_one ? std::optional<int>(number) : std::nullopt;
     }
     const char* name = ::strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text;
     for (const NamedSignal& signal : signals) {
@@ -108,8 +116,8 @@ constexpr std::size_t signal_stacks_wanted = ~(~std::size_t{0} >> 1);
 static_assert(stackful::maximum_stack_size < signal_stacks_wanted);
 
 std::atomic<std::size_t>& settings() noexcept {
-    static std::atomic<std::size_t> value{first_stack_size()};
-    return value;
+    static constinit stackful::FirstUse<std::atomic<std::size_t>> settings;
+    return settings.value(first_stack_size);
 }
 
 void change_settings(std::size_t kept, std::size_t added) noexcept {

@@ -1,7 +1,6 @@
 #include "core/thread.hpp"
 
 #include <algorithm>
-#include <new>
 
 #include "core/create.hpp"
 #include "core/reference.hpp"
@@ -12,6 +11,7 @@
 #include "interpreter/memory_tracing.hpp"
 #include "interpreter/pending_exception.hpp"
 #include "interpreter/thread_state.hpp"
+#include "stackful/heap.hpp"
 #include "stackful/overflow.hpp"
 
 namespace core {
@@ -96,14 +96,14 @@ Thread* Thread::make(PyThreadState* ts, ModuleState& module, PyObject* dict) noe
     if (Notes::get().clearing.is_of(ts)) {
         return refuse_to_make();
     }
-    auto* thread = new (std::nothrow) Thread{};
+    auto* thread = new (stackful::heap) Thread{};
     if (thread == nullptr) {
         PyErr_NoMemory();
         return nullptr;
     }
     thread->module = &module;
     if (!ThreadList::add(*thread)) {
-        delete thread;
+        stackful::destroy(thread);
         PyErr_NoMemory();
         return nullptr;
     }

@@ -9,6 +9,7 @@
 #include "interpreter/pending_exception.hpp"
 #include "interpreter/thread_state.hpp"
 #include "interpreter/threading/threads.hpp"
+#include "stackful/heap.hpp"
 
 namespace core {
 
@@ -123,7 +124,7 @@ void Thread::unref() noexcept {
     if (owners.remove()) {
         ThreadList::remove(*this);
         module->unref();
-        delete this;
+        stackful::destroy(this);
     }
 }
 

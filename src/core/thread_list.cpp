@@ -2,12 +2,12 @@
 
 #include <pthread.h>
 
-#include <new>
+#include "stackful/heap.hpp"
 
 namespace core {
 
 std::atomic<ThreadPlace*> ThreadList::first_{nullptr};
-std::mutex ThreadList::leaving_;
+constinit stackful::Mutex ThreadList::leaving_;
 
 // A fork while another thread holds the mutex would leave it locked permanently in the child.
 struct ThreadList::ForkHandlers {
@@ -28,7 +28,7 @@ bool ThreadList::add(Thread& thread) noexcept {
         }
     }
     if (place == nullptr) {
-        place = new (std::nothrow) ThreadPlace{&thread, nullptr, first()};
+        place = new (stackful::heap) ThreadPlace{&thread, nullptr, first()};
         if (place == nullptr) {
             return false;
         }

@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "core/thread.hpp"
+#include "stackful/mutex.hpp"
 
 namespace core {
 
@@ -49,7 +50,7 @@ private:
     static const ForkHandlers fork_handlers;
 
     static std::atomic<ThreadPlace*> first_;
-    static std::mutex leaving_;  // held to remove a thread
+    static stackful::Mutex leaving_;  // held to remove a thread
 };
 
 }  // namespace core

@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <memory>
-#include <new>
 
 #include "core/reference.hpp"
 #include "core/settings.hpp"
@@ -12,6 +11,7 @@
 #include "interpreter/frames/copied.hpp"
 #include "python/arguments.hpp"
 #include "python/define.hpp"
+#include "stackful/heap.hpp"
 
 namespace inspect {
 
@@ -118,7 +118,7 @@ PyObject* walk(PyObject*, PyObject* args) {
         !source.read_table(static_cast<Address>(address), table)) {
         return nullptr;
     }
-    std::unique_ptr<Walker> walker(new (std::nothrow) Walker(source.memory(), table));
+    std::unique_ptr<Walker, stackful::Destroy> walker(new (stackful::heap) Walker(source.memory(), table));
     if (walker == nullptr) {
         return PyErr_NoMemory();
     }

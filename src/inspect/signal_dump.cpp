@@ -8,11 +8,12 @@
 #include <atomic>
 #include <cerrno>
 #include <mutex>
-#include <new>
 
 #include "core/settings.hpp"
 #include "inspect/output.hpp"
 #include "inspect/text_dump.hpp"
+#include "stackful/first_use.hpp"
+#include "stackful/mutex.hpp"
 #include "stackful/overflow.hpp"
 
 namespace inspect {
@@ -28,7 +29,7 @@ struct Registration {
 };
 
 Registration registrations[NSIG];
-std::mutex registering;
+constinit stackful::Mutex registering;
 
 // The thread that writes dumps, by its process and its number. It writes those for the signals that arrive meanwhile,
 // in any thread.
@@ -149,10 +150,11 @@ bool stop_dumping_on_signal(int signal) noexcept {
 }
 
 void dump_on_signal_from_environment() noexcept {
-    [[maybe_unused]] static const bool once = [] {
+    static constinit stackful::FirstUse<bool> once;
+    once.value([]() noexcept {
         int signal = core::environment_dump_signal();
         return signal != 0 && dump_on_signal(signal, STDERR_FILENO, false);
-    }();
+    });
 }
 
 }  // namespace inspect

@@ -1,7 +1,6 @@
 #include "inspect/source.hpp"
 
 #include <cstring>
-#include <new>
 
 #include "interpreter/frames/copied.hpp"
 
@@ -40,7 +39,7 @@ bool Source::open(PyObject* named) noexcept {
 
 bool Source::read_segments(PyObject* list) noexcept {
     auto count = static_cast<std::size_t>(PyList_GET_SIZE(list));
-    segments_.reset(new (std::nothrow) Segment[count]);
+    segments_.reset(new (stackful::heap) Segment[count]);
     if (segments_ == nullptr) {
         PyErr_NoMemory();
         return false;

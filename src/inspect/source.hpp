@@ -7,6 +7,7 @@
 #include "inspect/memory.hpp"
 #include "inspect/offsets.hpp"
 #include "interpreter/versions/cpython.hpp"
+#include "stackful/heap.hpp"
 
 namespace inspect {
 
@@ -24,7 +25,7 @@ public:
 private:
     bool read_segments(PyObject* list) noexcept;
 
-    std::unique_ptr<Segment[]> segments_;
+    std::unique_ptr<Segment[], stackful::Destroy> segments_;
     Memory memory_;
 };
 

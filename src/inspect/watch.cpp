@@ -11,8 +11,8 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <condition_variable>
 #include <cstdlib>
+#include <ctime>
 #include <mutex>
 #include <new>
 #include <span>
@@ -20,6 +20,8 @@
 #include "core/reference.hpp"
 #include "core/thread_list.hpp"
 #include "python/arguments.hpp"
+#include "stackful/heap.hpp"
+#include "stackful/mutex.hpp"
 
 namespace inspect {
 
@@ -28,8 +30,42 @@ namespace {
 using core::ModuleState;
 using core::Reference;
 using core::Thread;
-using Clock = std::chrono::steady_clock;
 using std::chrono::nanoseconds;
+
+// On the monotonic clock.
+nanoseconds time_now() noexcept {
+    timespec time;
+    ::clock_gettime(CLOCK_MONOTONIC, &time);
+    return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
+}
+
+// Wakes the threads that wait for it.
+class Condition {
+public:
+    Condition() noexcept {
+        pthread_condattr_t attributes;
+        ::pthread_condattr_init(&attributes);
+        ::pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        ::pthread_cond_init(&native_, &attributes);
+        ::pthread_condattr_destroy(&attributes);
+    }
+    ~Condition() { ::pthread_cond_destroy(&native_); }
+    Condition(const Condition&) = delete;
+    Condition& operator=(const Condition&) = delete;
+
+    // Unlocks the mutex until wake_all() or a time. It may also return earlier.
+    void wait(stackful::Mutex& mutex, nanoseconds until) noexcept {
+        auto seconds = std::chrono::duration_cast<std::chrono::seconds>(until);
+        timespec time{.tv_sec = static_cast<std::time_t>(seconds.count()),
+                      .tv_nsec = static_cast<long>((until - seconds).count())};
+        ::pthread_cond_timedwait(&native_, mutex.native(), &time);
+    }
+
+    void wake_all() noexcept { ::pthread_cond_broadcast(&native_); }
+
+private:
+    pthread_cond_t native_;
+};
 
 // What was last seen of a thread.
 struct Seen {
@@ -37,10 +73,10 @@ struct Seen {
     const void* current = nullptr;
     std::uint64_t switches = 0;
     unsigned long identity = 0;
-    Clock::time_point since;
+    nanoseconds since{};
     bool is_told = false;
 
-    nanoseconds age(Clock::time_point now) const noexcept { return now - since; }
+    nanoseconds age(nanoseconds now) const noexcept { return now - since; }
 };
 
 // A thread may run, and change the value, while it is read.
@@ -58,13 +94,13 @@ public:
 
     // Needs no GIL. False after stop().
     bool wait() noexcept {
-        std::unique_lock lock(mutex_);
+        std::lock_guard lock(mutex_);
         nanoseconds period = std::clamp<nanoseconds>(limit_ / 4, shortest_period, longest_period);
         while (!stops_) {
-            if (look(Clock::now())) {
+            if (look(time_now())) {
                 return true;
             }
-            changed_.wait_for(lock, period);
+            changed_.wait(mutex_, time_now() + period);
         }
         return false;
     }
@@ -72,7 +108,7 @@ public:
     // Calls function(const Seen&, nanoseconds) for each thread that wait() found.
     template <class Function>
     bool tell(Function function) noexcept {
-        Clock::time_point now = Clock::now();
+        nanoseconds now = time_now();
         for (Seen& each : std::span(seen_, count_)) {
             if (is_blocked(each, now)) {
                 each.is_told = true;
@@ -87,7 +123,7 @@ public:
     void stop() noexcept {
         std::lock_guard lock(mutex_);
         stops_ = true;
-        changed_.notify_all();
+        changed_.wake_all();
     }
 
     pthread_t thread{};
@@ -101,7 +137,7 @@ private:
     static constexpr nanoseconds shortest_period = std::chrono::milliseconds(1);
     static constexpr nanoseconds longest_period = std::chrono::seconds(1);
 
-    bool is_blocked(const Seen& each, Clock::time_point now) const noexcept {
+    bool is_blocked(const Seen& each, nanoseconds now) const noexcept {
         return each.thread != nullptr && !each.is_told && each.age(now) >= limit_;
     }
 
@@ -111,7 +147,7 @@ private:
     }
 
     // True if a thread has not switched for too long.
-    bool look(Clock::time_point now) noexcept {
+    bool look(nanoseconds now) noexcept {
         std::size_t number = 0;
         bool found = false;
         core::ThreadList::for_each(module_, [&](const Thread& thread) {
@@ -148,8 +184,8 @@ private:
 
     const ModuleState& module_;
     const nanoseconds limit_;
-    std::mutex mutex_;
-    std::condition_variable changed_;
+    stackful::Mutex mutex_;
+    Condition changed_;
     bool stops_ = false;
     Seen* seen_ = nullptr;  // by the order of the list of threads
     std::size_t count_ = 0;
@@ -160,7 +196,7 @@ constexpr const char* capsule_name = "greenlet._greenlet.watch";
 // nullptr with an exception if the object is something else.
 Watch* watch_in(PyObject* object) noexcept { return static_cast<Watch*>(PyCapsule_GetPointer(object, capsule_name)); }
 
-void release(PyObject* capsule) noexcept { delete watch_in(capsule); }
+void release(PyObject* capsule) noexcept { stackful::destroy(watch_in(capsule)); }
 
 // Calls the function in a new thread state of the interpreter.
 void* run(void* argument) {
@@ -194,13 +230,13 @@ PyObject* start_watch(PyObject*, PyObject* const* args, Py_ssize_t count) noexce
     if (PyErr_Occurred()) {
         return nullptr;
     }
-    auto* watch = new (std::nothrow) Watch(*module, nanoseconds(limit));
+    auto* watch = new (stackful::heap) Watch(*module, nanoseconds(limit));
     if (watch == nullptr) {
         return PyErr_NoMemory();
     }
     Reference capsule = Reference::steal(PyCapsule_New(watch, capsule_name, release));
     if (!capsule) {
-        delete watch;
+        stackful::destroy(watch);
         return nullptr;
     }
     watch->capsule = Py_NewRef(capsule.get());

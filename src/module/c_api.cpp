@@ -10,6 +10,7 @@
 #include "interpreter/static_type.hpp"
 #include "interpreter/thread_state.hpp"
 #include "module/parts.hpp"
+#include "stackful/mutex.hpp"
 
 namespace module {
 
@@ -130,7 +131,7 @@ static_assert(PyGreenlet_New_NUM == 3 && PyGreenlet_GetCurrent_NUM == 4 && PyGre
               PyGreenlet_Switch_NUM == 6 && PyGreenlet_SetParent_NUM == 7 && PyGreenlet_MAIN_NUM == 8 &&
               PyGreenlet_STARTED_NUM == 9 && PyGreenlet_ACTIVE_NUM == 10 && PyGreenlet_GET_PARENT_NUM == 11);
 
-std::mutex changing_table;
+constinit stackful::Mutex changing_table;
 const ModuleState* state_of_main = nullptr;  // the main interpreter's, or nullptr while it has none
 
 // Keeps the reference permanently, because clients may use the table after their interpreter has ended.

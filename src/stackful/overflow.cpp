@@ -7,9 +7,11 @@
 #include <atomic>
 #include <cerrno>
 #include <mutex>
-#include <new>
 #include <optional>
 
+#include "stackful/first_use.hpp"
+#include "stackful/heap.hpp"
+#include "stackful/mutex.hpp"
 #include "stackful/pool.hpp"
 #include "stackful/system/system.hpp"
 
@@ -57,7 +59,7 @@ struct HandledSignal {
 };
 
 HandledSignal handled_signals[] = {{SIGSEGV, {}, false}, {SIGBUS, {}, false}};
-std::mutex installing;
+constinit Mutex installing;
 std::atomic<OverflowReport> wanted_report{nullptr};
 static_assert(std::atomic<OverflowReport>::is_always_lock_free);
 
@@ -194,18 +196,18 @@ private:
 // The signal stack of the running thread, which owns it until it ends. A thread-local variable would not do, because
 // the C library has little room for those of libraries that are loaded late.
 SignalStack* signal_stack_of_thread() noexcept {
-    static const std::optional<pthread_key_t> key = [] {
+    static constinit FirstUse<std::optional<pthread_key_t>> first_use;
+    const std::optional<pthread_key_t>& key = first_use.value([]() noexcept {
         pthread_key_t made;
-        bool is_made = ::pthread_key_create(&made, [](void* stack) { delete static_cast<SignalStack*>(stack); }) == 0;
+        bool is_made = ::pthread_key_create(&made, [](void* stack) { destroy(static_cast<SignalStack*>(stack)); }) == 0;
         return is_made ? std::optional(made) : std::nullopt;
-    }();
+    });
     if (!key) {
         return nullptr;
     }
     auto* stack = static_cast<SignalStack*>(::pthread_getspecific(*key));
-    if (stack == nullptr && (stack = new (std::nothrow) SignalStack) != nullptr &&
-        ::pthread_setspecific(*key, stack) != 0) {
-        delete stack;
+    if (stack == nullptr && (stack = new (heap) SignalStack) != nullptr && ::pthread_setspecific(*key, stack) != 0) {
+        destroy(stack);
         stack = nullptr;
     }
     return stack;

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "stackful/annotations.hpp"
+#include "stackful/heap.hpp"
 
 namespace stackful {
 
@@ -42,7 +43,7 @@ StackPool& StackPool::shared() noexcept { return *std::launder(reinterpret_cast<
 struct StackPool::ForkHandlers {
     // A fork while another thread holds the mutex would leave it locked permanently in the child.
     ForkHandlers() noexcept {
-        system::page_size();  // initializes its static variable
+        system::page_size();  // its first use
         ::pthread_atfork([] { shared().mutex_.lock(); }, [] { shared().mutex_.unlock(); },
                          [] { shared().mutex_.unlock(); });
     }
@@ -58,12 +59,12 @@ StackPool::~StackPool() {
         if (std::byte* begin = region->begin.load(std::memory_order_relaxed)) {
             give_back(begin, region->slots * region->layout->size);
         }
-        delete region;
+        destroy(region);
         region = older;
     }
     while (size_classes_ != nullptr) {
         SizeClass* next = size_classes_->next;
-        delete size_classes_;
+        destroy(size_classes_);
         size_classes_ = next;
     }
 }
@@ -121,7 +122,7 @@ std::size_t StackPool::slots() noexcept {
 }
 
 CacheTally* StackPool::add_tally() noexcept {
-    auto* tally = new (std::nothrow) CacheTally;
+    auto* tally = new (heap) CacheTally;
     if (tally != nullptr) {
         std::lock_guard lock(mutex_);
         tally->next = tallies_;
@@ -139,7 +140,7 @@ void StackPool::remove_tally(CacheTally* tally) noexcept {
         }
         *link = tally->next;
     }
-    delete tally;
+    destroy(tally);
 }
 
 SizeClass* StackPool::size_class(std::size_t stack_size) noexcept {
@@ -150,7 +151,7 @@ SizeClass* StackPool::size_class(std::size_t stack_size) noexcept {
             return each;
         }
     }
-    auto* created = new (std::nothrow) SizeClass{.layout = layout, .next_region_slots = first_region_slots};
+    auto* created = new (heap) SizeClass{.layout = layout, .next_region_slots = first_region_slots};
     if (created != nullptr) {
         created->next = size_classes_;
         size_classes_ = created;
@@ -289,7 +290,7 @@ Region* StackPool::find_region(const SizeClass& size_class, Condition condition)
 Region* StackPool::add_region(SizeClass& size_class) noexcept {
     // Reuses the record of a region that was unmapped, if there is one.
     Region* unmapped = find_region(size_class, [](const Region& each) { return each.slots == 0; });
-    Region* region = unmapped != nullptr ? unmapped : new (std::nothrow) Region;
+    Region* region = unmapped != nullptr ? unmapped : new (heap) Region;
     if (region == nullptr) {
         return nullptr;
     }
@@ -301,7 +302,7 @@ Region* StackPool::add_region(SizeClass& size_class) noexcept {
     }
     if (begin == nullptr) {
         if (unmapped == nullptr) {
-            delete region;
+            destroy(region);
         }
         return nullptr;
     }

@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <mutex>
 
+#include "stackful/mutex.hpp"
 #include "stackful/region.hpp"
 #include "stackful/stack.hpp"
 #include "stackful/system/system.hpp"
@@ -126,7 +127,7 @@ private:
     struct ForkHandlers;
     static const ForkHandlers fork_handlers;
 
-    std::mutex mutex_;
+    Mutex mutex_;
     const system::Commit commit_;
     const system::Guard guard_;
     SizeClass* size_classes_ = nullptr;

@@ -1,13 +1,13 @@
 #include "stackless/functions.hpp"
 
 #include <memory>
-#include <new>
 #include <utility>
 
 #include "core/reference.hpp"
 #include "interpreter/threading/threads.hpp"
 #include "python/arguments.hpp"
 #include "python/define.hpp"
+#include "stackful/heap.hpp"
 #include "stackless/operations.hpp"
 #include "stackless/run.hpp"
 #include "stackless/scheduler.hpp"
@@ -230,7 +230,8 @@ PyDoc_STRVAR(get_threads_doc,
 PyObject* get_threads(PyObject*, PyObject*) {
     Py_ssize_t expected = 0, count = 0;
     interpreter::for_each_thread([&expected](unsigned long) { ++expected; });
-    std::unique_ptr<unsigned long[]> ids(new (std::nothrow) unsigned long[static_cast<std::size_t>(expected)]);
+    std::unique_ptr<unsigned long[], stackful::Destroy> ids(
+        new (stackful::heap) unsigned long[static_cast<std::size_t>(expected)]);
     if (ids == nullptr) {
         return PyErr_NoMemory();
     }

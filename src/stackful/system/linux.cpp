@@ -10,12 +10,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
 
 #include "stackful/annotations.hpp"
+#include "stackful/first_use.hpp"
 #include "stackful/system/system.hpp"
 
 namespace stackful::system {
@@ -61,7 +62,14 @@ std::size_t number_in(const char* path, const char* name = "") noexcept {
     SystemFile file(path);
     const char* text = file.next();
     const char* place = text != nullptr ? std::strstr(text, name) : nullptr;
-    return place != nullptr ? std::strtoull(place + std::strlen(name), nullptr, 10) : 0;
+    if (place == nullptr) {
+        return 0;
+    }
+    place += std::strlen(name);
+    place += std::strspn(place, " \t");
+    std::size_t number = 0;
+    std::from_chars(place, place + std::strlen(place), number);
+    return number;
 }
 
 std::size_t lines_in(const char* path) noexcept {
@@ -153,13 +161,16 @@ std::byte* cut(std::byte* mapped, std::size_t mapped_bytes, std::byte* begin, st
 }  // namespace
 
 std::size_t page_size() noexcept {
-    static const std::size_t size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-    return size;
+    static constinit FirstUse<std::size_t> size;
+    return size.value([]() noexcept { return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)); });
 }
 
 Commit preferred_commit() noexcept {
-    static const bool counts_promises = number_in("/proc/sys/vm/overcommit_memory") == 2;
-    return counts_promises ? Commit::when_needed : Commit::at_once;
+    static constinit FirstUse<Commit> commit;
+    return commit.value([]() noexcept {
+        bool counts_promises = number_in("/proc/sys/vm/overcommit_memory") == 2;
+        return counts_promises ? Commit::when_needed : Commit::at_once;
+    });
 }
 
 // A program may have locked all its future memory (mlockall). Memory that is mapped accessible is filled with pages at
@@ -192,8 +203,8 @@ bool make_accessible(std::byte* begin, std::size_t bytes) noexcept {
 }
 
 Guard preferred_guard() noexcept {
-    static const Guard guard = can_mark() ? Guard::marked : Guard::mapped;
-    return guard;
+    static constinit FirstUse<Guard> guard;
+    return guard.value([]() noexcept { return can_mark() ? Guard::marked : Guard::mapped; });
 }
 
 bool install_guard(std::byte* begin, std::size_t bytes, Guard guard) noexcept {

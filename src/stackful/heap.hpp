@@ -1,0 +1,47 @@
+// Objects on the heap of the C library, without the C++ library's operators: an extension module that needs no
+// libstdc++ runs on systems with any version of it.
+//
+//     auto* region = new (heap) Region;    // nullptr if there is no memory
+//     destroy(region);
+
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+namespace stackful {
+
+struct Heap {};
+inline constexpr Heap heap;
+
+// Ends the life of an object that `new (heap)` made, and frees its memory. It may be nullptr.
+template <class Object>
+void destroy(Object* object) noexcept {
+    if (object != nullptr) {
+        std::destroy_at(object);
+        std::free(const_cast<std::remove_const_t<Object>*>(object));
+    }
+}
+
+// For arrays the objects need no destructor.
+struct Destroy {
+    template <class Object>
+    void operator()(Object* object) const noexcept {
+        destroy(object);
+    }
+};
+
+}  // namespace stackful
+
+inline void* operator new(std::size_t size, stackful::Heap) noexcept { return std::malloc(size); }
+inline void* operator new(std::size_t size, std::align_val_t alignment, stackful::Heap) noexcept {
+    return std::aligned_alloc(static_cast<std::size_t>(alignment), size);
+}
+inline void* operator new[](std::size_t size, stackful::Heap) noexcept { return std::malloc(size); }
+
+// The compiler wants these beside them. They are called if a constructor throws, and none does.
+inline void operator delete(void* memory, stackful::Heap) noexcept { std::free(memory); }
+inline void operator delete(void* memory, std::align_val_t, stackful::Heap) noexcept { std::free(memory); }
+inline void operator delete[](void* memory, stackful::Heap) noexcept { std::free(memory); }
