@@ -10,7 +10,7 @@ have_python = @test -n "$(PYTHON)" || { echo "CPython 3.11 to 3.15 with its head
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-engine test-python test-matrix test-clients test-native test-differential \
-    test-stress lint gate bench bench-quick drawings wheel wheels clean
+    test-stress lint gate bench bench-quick docs drawings wheel wheels clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -64,6 +64,10 @@ bench: ## measure beside the reference and other ways, and write docs/benchmarks
 bench-quick: ## the same in two minutes, shown in the terminal only
 	$(have_python)
 	@$(PYTHON) benchmarks/run.py --quick
+
+docs: ## the documentation site, in build/docs/html
+	$(have_python)
+	@$(PYTHON) -m tools docs
 
 drawings: ## make the drawings of docs/ from their text sources (needs Graphviz)
 	@for source in docs/drawings/*.dot; do dot -Tsvg "$$source" -o "$${source%.dot}.svg"; done

@@ -256,7 +256,7 @@ def page(everything: list[dict]) -> str:
             "\n",
             deep_use(content),
             "\n",
-            'docs/design.md describes how memory is released: "A greenlet\'s memory".\n\n',
+            'docs/explanation/design.md describes how memory is released: "A greenlet\'s memory".\n\n',
         ]
         for measured in everything:
             if group(measured, "memory"):

@@ -20,6 +20,8 @@ COMMANDS = {
     "stress": "run everything above and more for as long as you like",
     "sanitize": "run the tests on instrumented builds",
     "gate": "count the instructions of a switch and a spawn, and compare with the limits",
+    "docs": "build the documentation site",
+    "installation": "install the package in each way that the documentation shows",
     "lint": "check the code: ruff, clang-format, clang-tidy",
     "wheel": "build a wheel for this interpreter and system",
     "wheels": "make a source archive and wheels for others, check and try them",

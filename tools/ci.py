@@ -86,6 +86,7 @@ def main(arguments: list[str]) -> int:
     steps.add("make test", "make", "--no-print-directory", "--keep-going", "test", f"PYTHON={sys.executable}")
     steps.add("clients, the fast suites", *tools, "clients", "--fast")
     steps.add("lint", *tools, "lint")
+    steps.add("docs", *tools, "docs")
     text = providing.communicate()[0]
     steps.end("provide 3.14, 3.14-dbg and 3.15", providing.returncode == 0, text, 0)
     found = sorted(interpreters.find(), key=lambda interpreter: not interpreter.is_debug)  # the slowest first

@@ -1,11 +1,12 @@
 """Creates a virtual environment for this project's package or for the reference.
 
-usage: PYTHON -m tools environment [--variant PRESET] ours | reference | tools | lint | build | release
+usage: PYTHON -m tools environment [--variant PRESET] ours | reference | tools | lint | docs | build | release
 
     ours         this tree, built and installed, with the packages that its tests need
     reference    the package of the same name from PyPI
     tools        CMake and Ninja
     lint         the formatters and linters
+    docs         Sphinx, with what docs/requirements.txt lists
     build        what builds a wheel without network access
     release      what makes a source archive, and checks it and wheels
 
@@ -41,6 +42,7 @@ FOLDERS = {
     "reference": "reference",
     "tools": "tools",
     "lint": "lint",
+    "docs": "docs",
     "build": "build",
     "release": "release",
 }
@@ -202,6 +204,13 @@ def lint() -> Path:
 
 
 @one_at_a_time()
+def docs() -> Path:
+    """Create an environment with what builds the documentation site."""
+    lines = (ROOT / "docs" / "requirements.txt").read_text().splitlines()
+    return make(FOLDER / FOLDERS["docs"], [line for line in lines if line and not line.startswith("#")])
+
+
+@one_at_a_time()
 def build() -> Path:
     """Create an environment with all that builds a wheel."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -219,6 +228,7 @@ MAKERS = {
     "reference": reference,
     "tools": tools,
     "lint": lint,
+    "docs": docs,
     "build": build,
     "release": release,
 }

@@ -1,6 +1,21 @@
 """Greenlets: functions that run on their own stacks, and switch to each other at any call depth.
 
-``g = greenlet(run)`` creates a greenlet, and ``g.switch(...)`` switches to it; see ``help(greenlet.greenlet)``.
+``g = greenlet(run)`` creates a greenlet, and ``g.switch(...)`` switches to it; see ``help(greenlet.greenlet)``::
+
+    from greenlet import greenlet
+
+    def ask(name):
+        answer = main.switch("Who are you, " + name + "?")
+        return "So you are " + answer
+
+    main = greenlet.getcurrent()
+    g = greenlet(ask)
+    print(g.switch("stranger"))     # starts it: Who are you, stranger?
+    print(g.switch("Ada"))          # resumes it: So you are Ada
+
+Modules: `greenlet.generators` (generators that yield from any call depth), `greenlet.aio` (ordinary functions that
+await), `greenlet.stackless` (tasklets and channels) and `greenlet.inspect` (what greenlets do).
+``python -m greenlet`` prints which greenlet this is, and what it found on the system.
 """
 
 __version__ = "3.100.0"

@@ -17,7 +17,8 @@ callback can't yield at all. A generator of this module suspends a whole stack o
     for label in labels(tree):
         ...
 
-Otherwise they behave like native generators; docs/generators.md lists the differences.
+Otherwise they behave like native generators: ``send()``, ``throw()``, ``close()`` and the attributes ``gi_...`` are
+there. A generator belongs to the thread that began it.
 """
 
 import functools

@@ -1,7 +1,12 @@
 """What the greenlets of this process do: lists, stacks, trees, dumps, figures, and recordings of switches.
 
-Everything here looks without stopping anything: no greenlet is switched to, and none changes. docs/inspect.md shows how
-it is used.
+Everything here looks without stopping anything: no greenlet is switched to, and none changes::
+
+    from greenlet import inspect
+
+    inspect.dump()                  # the stacks of all greenlets, equal ones once, on standard error
+    inspect.stats().active          # how many there are
+    inspect.watch(max_block=0.1)    # from now on, report what holds its thread for longer than 0.1 s
 """
 
 import io as _io

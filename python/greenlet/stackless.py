@@ -1,7 +1,26 @@
 """Stackless Python's tasklets, channels and scheduler, on an ordinary interpreter.
 
-With ``import greenlet.stackless as stackless``, programs written for Stackless Python run here. docs/stackless.md lists
-what is the same, what is substituted, and what is not possible.
+Programs written for Stackless Python run here after ``import greenlet.stackless as stackless``. A *tasklet* is a function
+that a scheduler runs in turn with others; a *channel* passes values between tasklets::
+
+    import greenlet.stackless as stackless
+
+    def producer(c):
+        for number in range(3):
+            c.send(number)
+        c.close()
+
+    def consumer(c):
+        for number in c:
+            print(number)
+
+    c = stackless.channel()
+    stackless.tasklet(consumer)(c)
+    stackless.tasklet(producer)(c)
+    stackless.run()
+
+Tasklets that have begun can't be pickled, and there is no soft switching. Timeouts are times: the unit is 20 nanoseconds,
+for one instruction of Stackless Python.
 """
 
 import atexit as _atexit

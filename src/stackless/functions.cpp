@@ -90,6 +90,7 @@ PyObject* run(PyObject*, PyObject* args, PyObject* kwargs) {
 PyDoc_STRVAR(schedule_doc,
 "schedule($module, /, retval=<the current tasklet>)\n--\n\n"
 "Run the next tasklet. The current one moves to the end of the runnable ones.\n\n"
+"Parameters:\n    retval: what the call returns when it is the turn of the current tasklet again.\n"
 "Returns:\n"
 "    retval, or the value that the tasklet's attribute tempval was set to meanwhile.\n"
 "Raises:\n"
@@ -128,6 +129,7 @@ PyObject* schedule(PyObject*, Arguments args, Py_ssize_t count, PyObject* names)
 PyDoc_STRVAR(schedule_remove_doc,
 "schedule_remove($module, /, retval=<the current tasklet>)\n--\n\n"
 "Run the next tasklet. The current one is paused until it is inserted, run or switched to.\n\n"
+"Parameters:\n    retval: what the call returns when it is the turn of the current tasklet again.\n"
 "Returns:\n"
 "    retval, or the value that the tasklet's attribute tempval was set to meanwhile.\n"
 "Raises:\n"
@@ -256,10 +258,8 @@ PyObject* get_threads(PyObject*, PyObject*) {
 PyDoc_STRVAR(switch_trap_doc,
 "switch_trap($module, change=0, /)\n--\n\n"
 "Change the level of the trap. While it is above zero, a switch in this thread raises RuntimeError.\n\n"
-"Parameters:\n"
-"    change: what is added to the level.\n"
-"Returns:\n"
-"    The previous level.");
+"Parameters:\n    change: what is added to the level.\n"
+"Returns:\n    The previous level.");
 
 PyObject* switch_trap(PyObject*, Arguments args, Py_ssize_t count) {
     Scheduler* s = Scheduler::running();

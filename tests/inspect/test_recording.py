@@ -763,7 +763,7 @@ def test_a_switch_costs_little_more(path):
     plainly = min(nanoseconds_per_switch() for _ in range(3))
     with record(path):
         while_recording = min(nanoseconds_per_switch() for _ in range(3))
-    # Some 40 ns were measured (docs/recording.md); the limit is for a busy machine.
+    # Some 40 ns were measured (docs/how-to/recording.md); the limit is for a busy machine.
     assert while_recording - plainly < 600 * PATIENCE
 
 

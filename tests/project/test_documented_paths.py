@@ -22,7 +22,7 @@ def steps_of_comment():
 
 def steps_of_page():
     """Return each name in backticks, with the next file in parentheses after it."""
-    page = (ROOT / "docs/design.md").read_text()
+    page = (ROOT / "docs/explanation/design.md").read_text()
     paragraph = re.search(r"To follow one switch: (.*?)\n\n", page, re.DOTALL)[1]
     steps = []
     for names, file in re.findall(r"([^()]*)\(`(src/[^`]+)`\)", paragraph):
@@ -46,9 +46,13 @@ def test_a_step_of_the_path_in_the_page_exists(file, name):
     assert is_defined(name, ROOT / file)
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
+PAGES = sorted(
+    str(page.relative_to(ROOT))
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 )
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_files_that_a_page_names_exist(page):
     text = (ROOT / page).read_text()
     for path in re.findall(r"`((?:src|tests|tools|benchmarks|docs|examples|python)/[\w./-]*\w)`", text):
@@ -57,3 +61,26 @@ def test_files_that_a_page_names_exist(page):
         assert (ROOT / "tests" / path).exists(), path
     for name in re.findall(r"`(test_\w+\.py)`", text):
         assert list((ROOT / "tests").rglob(name)), name
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_a_page_lead_to_files(page):
+    """The site's links to headings are checked by `make docs`."""
+    text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)", text):
+        if not re.match(r"[a-z]+:", target):
+            assert ((ROOT / page).parent / target).exists(), target
+
+
+def test_source_files_name_pages_that_exist():
+    for folder in ("src", "python", "tools", "tests", "benchmarks", "examples"):
+        for path in (ROOT / folder).rglob("*.*"):
+            if path.suffix in (".py", ".cpp", ".hpp", ".toml", ".h", ".c"):
+                for page in re.findall(r"docs/[\w/-]+\.md", path.read_text()):
+                    assert (ROOT / page).exists(), (path, page)
+
+
+def test_docstrings_name_no_file_that_a_wheel_lacks():
+    for path in (ROOT / "python").rglob("*.py*"):
+        if path.suffix in (".py", ".pyi"):
+            assert not re.search(r"\bdocs/|\bexamples/", path.read_text()), path

@@ -1,5 +1,6 @@
 """The examples run, and print what they should."""
 
+import doctest
 import pathlib
 import platform
 import re
@@ -8,6 +9,7 @@ import sys
 
 import pytest
 from support.environment import PATIENCE, ROOT
+from support.extensions import compile_extension, load
 
 EXAMPLES = ROOT / "examples"
 
@@ -98,3 +100,16 @@ def test_the_same_driver_works_with_blocking_sockets(database):
         assert [db.append("list", item) for item in "ab"] == [1, 2]
         assert list(db.items("list")) == ["a", "b"]
         db.close()
+
+
+def test_the_c_extension_does_what_its_page_shows(tmp_path):
+    """The source is compiled as tests/capi compiles its clients, and the lines of the page are run."""
+    built = compile_extension(EXAMPLES / "c_extension" / "every.c", tmp_path)
+    page = (ROOT / "docs/how-to/c-extension.md").read_text()
+    dialogue = re.search(r"^```py\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[1]
+    test = doctest.DocTestParser().get_doctest(dialogue, {}, "c-extension.md", None, 0)
+    sys.modules["every"] = load(built)
+    try:
+        assert doctest.DocTestRunner(verbose=False).run(test).failed == 0
+    finally:
+        del sys.modules["every"]

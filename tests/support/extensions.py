@@ -34,9 +34,10 @@ def find_compiler(variable):
 
 
 def compile_extension(source, folder, include=None):
-    """Compile *source* of tests/capi as an extension module. Returns its path."""
-    is_cpp = source.endswith(".cpp")
-    target = folder / (source.split(".")[0] + sysconfig.get_config_var("EXT_SUFFIX"))
+    """Compile *source*, a path or a file of tests/capi, as an extension module. Returns its path."""
+    source = ROOT / "tests" / "capi" / source
+    is_cpp = source.suffix == ".cpp"
+    target = folder / (source.stem + sysconfig.get_config_var("EXT_SUFFIX"))
     command = [
         *find_compiler("CXX" if is_cpp else "CC"),
         "-shared",
@@ -47,7 +48,7 @@ def compile_extension(source, folder, include=None):
         "-Werror=incompatible-pointer-types" if not is_cpp else "-std=c++17",
         f"-I{include or include_folders()[0]}",
         f"-I{sysconfig.get_path('include')}",
-        str(ROOT / "tests" / "capi" / source),
+        str(source),
         "-o",
         str(target),
     ]

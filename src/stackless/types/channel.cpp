@@ -34,6 +34,8 @@ PyDoc_STRVAR(send_doc,
 "send($self, value, /)\n--\n\n"
 "Pass a value to a tasklet that receives. Wait for one if there is none.\n\n"
 "preference and schedule_all decide which of the two runs then, and which is only scheduled.\n\n"
+"Parameters:\n"
+"    value: any object.\n"
 "Raises:\n"
 "    RuntimeError: the tasklet would have to wait, and no other one can run (a deadlock) or block_trap is\n"
 "        set; or it would have to switch, and switches are trapped, see switch_trap().\n"
@@ -62,6 +64,7 @@ PyDoc_STRVAR(send_exception_doc,
 "Like send(), but receive() raises the exception exc(*args) in the other tasklet.\n\n"
 "Parameters:\n"
 "    exc: an exception class; or an exception, without args.\n"
+"    args: the arguments that the exception is made with.\n"
 "Raises:\n"
 "    TypeError: exc is neither.\n"
 "    What send() raises.");
@@ -105,6 +108,8 @@ PyObject* channel_send_throw(PyObject* self, PyObject* args, PyObject* kwargs) {
 PyDoc_STRVAR(send_sequence_doc,
 "send_sequence($self, seq, /)\n--\n\n"
 "Send each element of an iterable with send().\n\n"
+"Parameters:\n"
+"    seq: an iterable.\n"
 "Returns:\n"
 "    The number of elements.\n"
 "Raises:\n"

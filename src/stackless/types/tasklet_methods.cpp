@@ -73,6 +73,7 @@ PyObject* tasklet_bind(PyObject* self, PyObject* args, PyObject* kwargs) {
 PyDoc_STRVAR(setup_doc,
 "setup($self, /, *args, **kwargs)\n--\n\n"
 "Set the arguments of the bound function, and schedule the tasklet. A call of the tasklet does the same.\n\n"
+"Parameters:\n    args, kwargs: its arguments.\n"
 "Returns:\n"
 "    The tasklet.\n"
 "Raises:\n"
@@ -144,6 +145,7 @@ PyDoc_STRVAR(run_doc,
 "Run the tasklet at once. The current one stays scheduled.\n\n"
 "If the tasklet is runnable, those after it in the chain run next. If it is paused, the current one runs\n"
 "next. If it belongs to another thread, it is only scheduled there, as the next one.\n\n"
+"Returns:\n    None, or the value that the attribute tempval of the calling tasklet was set to meanwhile.\n"
 "Raises:\n"
 "    RuntimeError: it is blocked on a channel or not alive, or its thread has ended; or switches are\n"
 "        trapped, see switch_trap().");
@@ -170,6 +172,7 @@ PyObject* tasklet_run(PyObject* self, PyObject* const* args, Py_ssize_t count) {
 PyDoc_STRVAR(switch_doc,
 "switch($self, /)\n--\n\n"
 "Run the tasklet at once, and pause the current one.\n\n"
+"Returns:\n    None, or the value that the attribute tempval of the calling tasklet was set to meanwhile.\n"
 "Raises:\n"
 "    RuntimeError: see run(); or the tasklet belongs to another thread.");
 
@@ -212,6 +215,7 @@ PyDoc_STRVAR(throw_doc,
 "    tb: the initial traceback, or None.\n"
 "    pending: only schedule the tasklet. Otherwise it runs at once, and the current one after it. A\n"
 "        tasklet of another thread is only scheduled in any case.\n"
+"Returns:\n    None, or the value that the attribute tempval of the calling tasklet was set to meanwhile.\n"
 "Raises:\n"
 "    RuntimeError: it is not alive, and exc is not TaskletExit; its thread has ended; or switches are\n"
 "        trapped, see switch_trap().\n"
@@ -232,6 +236,10 @@ PyObject* tasklet_throw(PyObject* self, PyObject* args, PyObject* kwargs) {
 PyDoc_STRVAR(raise_exception_doc,
 "raise_exception($self, exc_class, /, *args)\n--\n\n"
 "Raise an exception in the tasklet at once, like throw(exc_class(*args)).\n\n"
+"Parameters:\n"
+"    exc_class: an exception class.\n"
+"    args: the arguments that the exception is made with.\n"
+"Returns:\n    None, or the value that the attribute tempval of the calling tasklet was set to meanwhile.\n"
 "Raises:\n"
 "    TypeError: exc_class is not an exception class.\n"
 "    What throw() raises.");
@@ -252,6 +260,7 @@ PyDoc_STRVAR(kill_doc,
 "If it has not begun to run, or its thread has ended, it ends without running.\n\n"
 "Parameters:\n"
 "    pending: see throw().\n"
+"Returns:\n    None, or the value that the attribute tempval of the calling tasklet was set to meanwhile.\n"
 "Raises:\n"
 "    RuntimeError: switches are trapped, see switch_trap().\n"
 "    TaskletExit: it is the current tasklet.");
@@ -270,6 +279,7 @@ PyObject* tasklet_kill(PyObject* self, PyObject* args, PyObject* kwargs) {
 PyDoc_STRVAR(set_atomic_doc,
 "set_atomic($self, flag, /)\n--\n\n"
 "Set whether the tasklet is atomic: the watchdog of run(timeout) does not interrupt it then.\n\n"
+"Parameters:\n    flag: a truth value.\n"
 "Returns:\n"
 "    The previous flag.");
 
@@ -290,6 +300,7 @@ PyObject* tasklet_set_atomic(PyObject* self, Arguments args, Py_ssize_t count) {
 PyDoc_STRVAR(set_ignore_nesting_doc,
 "set_ignore_nesting($self, flag, /)\n--\n\n"
 "Set a flag that has no effect here. In Stackless Python it permits interruption at any nesting_level.\n\n"
+"Parameters:\n    flag: a truth value.\n"
 "Returns:\n"
 "    The previous flag.");
 
@@ -306,6 +317,7 @@ PyObject* tasklet_set_ignore_nesting(PyObject* self, Arguments args, Py_ssize_t 
 PyDoc_STRVAR(set_context_doc,
 "set_context($self, context, /)\n--\n\n"
 "Set the contextvars.Context that the tasklet runs in. The default is the context in which it was bound.\n\n"
+"Parameters:\n    context: a contextvars.Context.\n"
 "Returns:\n"
 "    The tasklet.\n"
 "Raises:\n"
@@ -324,6 +336,7 @@ PyObject* tasklet_set_context(PyObject* self, PyObject* context) {
 PyDoc_STRVAR(context_run_doc,
 "context_run($self, callable, /, *args, **kwargs)\n--\n\n"
 "Call callable(*args, **kwargs) in the contextvars.Context of the tasklet. The current tasklet runs it.\n\n"
+"Parameters:\n    callable, args, kwargs: what is called, and with which arguments.\n"
 "Returns:\n"
 "    The result of the call.\n"
 "Raises:\n"
