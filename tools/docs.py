@@ -33,8 +33,9 @@ for module in ("greenlet", "greenlet.aio", "greenlet.generators", "greenlet.insp
         print(f"{module}.{name}")
         value = getattr(found, name)
         if isinstance(value, type):
-            for member in vars(value):
-                if not member.startswith("_") and type(vars(value)[member]).__name__ not in ("type", "_tuplegetter"):
+            for member, attribute in vars(value).items():
+                is_also_elsewhere = isinstance(attribute, type) or getattr(found, member, None) is attribute
+                if not (member.startswith("_") or is_also_elsewhere or type(attribute).__name__ == "_tuplegetter"):
                     print(f"{module}.{name}.{member}")
 """
 

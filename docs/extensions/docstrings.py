@@ -11,12 +11,14 @@ ITEM = re.compile(r"^([\w.]+(?:, [\w.]+)*): (.*)$")
 
 
 def escape(line: str) -> str:
-    """Escape asterisks that are no emphasis, such as those of `*args`, except in literals."""
+    """Escape what is no markup, such as the asterisks of `*args` and the end of `FLAGS_...`, except in literals."""
+
+    def escaped(text):
+        text = re.sub(r"(?<![\w*\\])(\*{1,2})(?=\w+\b(?!\*))", lambda match: r"\*" * len(match[1]), text)
+        return re.sub(r"(?<=\w)_(?![\w(])", r"\_", text)
+
     parts = re.split(r"(``.*?``|`.*?`)", line)
-    return "".join(
-        part if part.startswith("`") else re.sub(r"(?<![\w*\\])(\*{1,2})(?=\w+\b(?!\*))", lambda m: r"\*" * len(m[1]), part)
-        for part in parts
-    )
+    return "".join(part if part.startswith("`") else escaped(part) for part in parts)
 
 
 def items(lines: list[str]) -> list[str]:

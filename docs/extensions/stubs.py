@@ -50,6 +50,8 @@ def parameters(node, is_method: bool) -> str:
 
 
 def signature_of(app, what, name, obj, options, signature, return_annotation):
+    if what not in ("function", "method", "class", "exception"):
+        return None
     nodes = app.greenlet_stubs.get(f"{name}.__init__" if what == "class" else name)
     if nodes is None or len(nodes) > 1:
         return None  # overloads say less than the signature that the function has itself
