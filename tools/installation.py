@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 from tools import BUILD, ROOT, environment, wheel
@@ -26,6 +27,9 @@ from tools.usage import parse_names, parser
 PAGES = ("docs/installing.md", "docs/how-to/go-back.md")
 FOLDER = BUILD / "installation"
 INSTALLERS = ["uv", "poetry"]
+# Poetry asks PyPI for each version in JSON. Where a proxy has only the simple index, it is told to use that.
+VERSION = "https://pypi.org/pypi/pip/25.0/json"
+SIMPLE_INDEX = "poetry source add --quiet --priority=primary simple https://pypi.org/simple/"
 SECONDS = 600
 SHELLS = ("console", "dockerfile")
 BLOCK = re.compile(r"^```(\{code-block\} )?(\w+)\n(?::caption: (\S+)\n\n)?(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -109,6 +113,14 @@ class Session:
         return done.returncode, done.stdout, done.stderr
 
 
+def has_versions_in_json() -> bool:
+    try:
+        with urllib.request.urlopen(VERSION, timeout=30):
+            return True
+    except OSError:
+        return False
+
+
 def attempt(name: str, blocks: list[tuple[str, str | None, str]], packages: Path, installers: Path) -> bool:
     """Carry out a section. Prints what fails; returns whether nothing did."""
     session = Session(FOLDER / re.sub(r"\W+", "-", name.lower()), packages, installers)
@@ -118,6 +130,8 @@ def attempt(name: str, blocks: list[tuple[str, str | None, str]], packages: Path
     consoles = [as_commands(text) if kind == "dockerfile" else text for kind, _, text in blocks if kind in SHELLS]
     checker = doctest.OutputChecker()
     for command, expected in (each for console in consoles for each in commands(console)):
+        if command.startswith("poetry add") and not has_versions_in_json():
+            session.run(SIMPLE_INDEX)
         status, output, errors = session.run(command)
         if status != 0 or (expected and not checker.check_output(expected, output, doctest.ELLIPSIS)):
             print(f"--- {name}: $ {command}exit status {status}, output:\n{output}{errors}", flush=True)

@@ -45,7 +45,8 @@ static PyObject* every(PyObject* module, PyObject* args) {
 }
 
 static PyMethodDef methods[] = {
-    {"every", every, METH_VARARGS, "every(function, iterable): call function(item), and switch to the parent with the result."},
+    {"every", every, METH_VARARGS,
+     "every(function, iterable): call function(item), and switch to the parent with the result."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -60,7 +61,10 @@ static PyModuleDef_Slot slots[] = {
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = "every", .m_methods = methods, .m_slots = slots,
+    PyModuleDef_HEAD_INIT,
+    .m_name = "every",
+    .m_methods = methods,
+    .m_slots = slots,
 };
 
 PyMODINIT_FUNC PyInit_every(void) { return PyModuleDef_Init(&definition); }

@@ -1,7 +1,8 @@
 """Builds the example: `pip install --no-build-isolation .`, with greenlet and setuptools installed."""
 
-import greenlet
 from setuptools import Extension, setup
+
+import greenlet
 
 # The package has its header beside its modules, so `#include <greenlet/greenlet.h>` is found from one folder above.
 include = greenlet.__path__[0] + "/.."

@@ -88,9 +88,9 @@ PyObject* run(PyObject*, PyObject* args, PyObject* kwargs) {
 }
 
 PyDoc_STRVAR(schedule_doc,
-"schedule($module, /, retval=<the current tasklet>)\n--\n\n"
+"schedule($module, /, retval=...)\n--\n\n"
 "Run the next tasklet. The current one moves to the end of the runnable ones.\n\n"
-"Parameters:\n    retval: what the call returns when it is the turn of the current tasklet again.\n"
+"Parameters:\n    retval: what the call returns in the end; by default the current tasklet.\n"
 "Returns:\n"
 "    retval, or the value that the tasklet's attribute tempval was set to meanwhile.\n"
 "Raises:\n"
@@ -127,9 +127,9 @@ PyObject* schedule(PyObject*, Arguments args, Py_ssize_t count, PyObject* names)
 }
 
 PyDoc_STRVAR(schedule_remove_doc,
-"schedule_remove($module, /, retval=<the current tasklet>)\n--\n\n"
+"schedule_remove($module, /, retval=...)\n--\n\n"
 "Run the next tasklet. The current one is paused until it is inserted, run or switched to.\n\n"
-"Parameters:\n    retval: what the call returns when it is the turn of the current tasklet again.\n"
+"Parameters:\n    retval: what the call returns in the end; by default the current tasklet.\n"
 "Returns:\n"
 "    retval, or the value that the tasklet's attribute tempval was set to meanwhile.\n"
 "Raises:\n"

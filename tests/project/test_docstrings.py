@@ -6,8 +6,9 @@ import inspect
 import re
 from pathlib import Path
 
-import greenlet
 import pytest
+
+import greenlet
 
 MODULES = ["greenlet", "greenlet.aio", "greenlet.generators", "greenlet.inspect", "greenlet.stackless"]
 STUBS = {"greenlet": "_greenlet"}  # by default a stub has the name of its module

@@ -46,10 +46,7 @@ def test_a_step_of_the_path_in_the_page_exists(file, name):
     assert is_defined(name, ROOT / file)
 
 
-PAGES = sorted(
-    str(page.relative_to(ROOT))
-    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
-)
+PAGES = sorted(str(page.relative_to(ROOT)) for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 @pytest.mark.parametrize("page", PAGES)
