@@ -1,9 +1,9 @@
-"""Tries what docs/installing.md and docs/how-to/go-back.md show, each section in a clean environment.
+"""Tries what docs/installing.md and two how-to guides show, each section in a clean environment.
 
 usage: PYTHON -m tools installation [SECTION...]
 
 A section (a heading of the pages, such as "uv" or "A constraints file"; by default all) gets a folder of its own with
-a new virtual environment, and a folder `wheels` with a wheel and a source distribution of this tree. Files that the
+a new virtual environment, a folder `wheels` with a wheel and a source distribution of this tree, and the examples. Files that the
 section shows, with a caption, are written there. Then the commands of its `console` blocks are run, and what they print
 is compared with the page; `...` stands for anything. The instructions of a Dockerfile are run without Docker: COPY has
 to find its source, and ENV and RUN are carried out in the environment.
@@ -24,7 +24,7 @@ from pathlib import Path
 from tools import BUILD, ROOT, environment, wheel
 from tools.usage import parse_names, parser
 
-PAGES = ("docs/installing.md", "docs/how-to/go-back.md")
+PAGES = ("docs/installing.md", "docs/how-to/go-back.md", "docs/how-to/c-extension.md")
 FOLDER = BUILD / "installation"
 INSTALLERS = ["uv", "poetry"]
 # Poetry asks PyPI for each version in JSON. Where a proxy has only the simple index, it is told to use that.
@@ -83,6 +83,7 @@ class Session:
         self.folder = folder
         folder.mkdir(parents=True)
         shutil.copytree(packages, folder / "wheels")
+        shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("__pycache__"))
         subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
         path = os.pathsep.join([str(folder / "venv" / "bin"), str(installers), os.environ["PATH"]])
         left_out = ("PIP_", "UV_", "POETRY_", "PYTHON")
@@ -92,7 +93,7 @@ class Session:
             if not name.startswith(left_out) or "INDEX" in name or "CERT" in name or "CACHE" in name
         }
         quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"}
-        own = {"POETRY_VIRTUALENVS_IN_PROJECT": "true", "POETRY_VIRTUALENVS_CREATE": "true"}
+        own = {"POETRY_VIRTUALENVS_IN_PROJECT": "true", "UV_PYTHON": sys.executable}
         self.environment = {**kept, **quiet, **own, "PATH": path, "VIRTUAL_ENV": str(folder / "venv")}
 
     def run(self, command: str) -> tuple[int, str, str]:
