@@ -1,11 +1,11 @@
 """Builds the documentation site in build/docs/html, with Sphinx in an environment of its own.
 
-usage: PYTHON -m tools docs [--links] [--screenshots [PAGE...]]
+usage: PYTHON -m tools docs [--links] [--screenshots [PAGE...]] [--dark]
 
 A warning is an error. So are a link to a page or a heading that does not exist, and a public name of the package that
 no page of the reference describes. --links also looks at the links to other sites. --screenshots shows each PAGE (such
 as tutorial/index; by default all) in Debian's Chromium, 1280 and 390 pixels wide, and stores the pictures in
-build/docs/screenshots; a page that is wider than its window is an error.
+build/docs/screenshots; a page that is wider than its window is an error. --dark takes them in the dark colours.
 """
 
 import html
@@ -80,7 +80,7 @@ def names_are_described(python: Path) -> bool:
     return not missing
 
 
-def take_screenshots(pages: list[str]) -> bool:
+def take_screenshots(pages: list[str], is_dark: bool) -> bool:
     """Take pictures of *pages*. Returns False if one is wider than its window; raises RuntimeError without Chromium."""
     if not shutil.which("chromium"):
         debian.install("chromium")
@@ -89,13 +89,17 @@ def take_screenshots(pages: list[str]) -> bool:
         raise RuntimeError("there is no Chromium here (Debian's package chromium)")
     root, pictures = SITE / "html", SITE / "screenshots"
     pages = pages or sorted(str(path.relative_to(root).with_suffix("")) for path in root.rglob("*.html"))
+    missing = [page for page in pages if not (root / f"{page}.html").is_file()]
+    if missing:
+        raise RuntimeError(f"no such page: {', '.join(missing)}")
     pictures.mkdir(exist_ok=True)
     good = True
     with tempfile.TemporaryDirectory() as folder:
         for page in pages:
             for width in WIDTHS:
-                picture = pictures / f"{page.replace('/', '-')}-{width}.png"
-                beyond = photograph(chromium, root / f"{page}.html", width, picture, Path(folder))
+                dark = "-dark" if is_dark else ""
+                picture = pictures / f"{page.replace('/', '-')}-{width}{dark}.png"
+                beyond = photograph(chromium, root / f"{page}.html", width, picture, Path(folder), is_dark)
                 if beyond != "0":
                     print(f"{page}: {beyond} pixels wider than {width}")
                     good = False
@@ -103,13 +107,14 @@ def take_screenshots(pages: list[str]) -> bool:
     return good
 
 
-def photograph(chromium: str, page: Path, width: int, picture: Path, folder: Path) -> str:
+def photograph(chromium: str, page: Path, width: int, picture: Path, folder: Path, is_dark: bool) -> str:
     """Return by how many pixels the page is wider than its window."""
     height = 1800
     frame = folder / "frame.html"
     frame.write_text(FRAME.format(width=width, height=height, page=html.escape(page.as_uri())))
     command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files"]
     command += ["--hide-scrollbars", f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=5000"]
+    command += ["--blink-settings=preferredColorScheme=0"] if is_dark else []
     command += [f"--screenshot={picture}", f"--window-size={width + 16},{height + 16}", "--dump-dom", frame.as_uri()]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
     title = re.search("<title>(.*?)</title>", done.stdout)
@@ -120,6 +125,7 @@ def main(arguments: list[str]) -> int:
     parsed = parser(__doc__)
     parsed.add_argument("--links", action="store_true")
     parsed.add_argument("--screenshots", nargs="*", metavar="PAGE")
+    parsed.add_argument("--dark", action="store_true")
     options = parsed.parse_args(arguments)
     ours, python = environment.ours(), environment.docs()
     began = time.monotonic()
@@ -128,6 +134,6 @@ def main(arguments: list[str]) -> int:
     if options.links:
         good = sphinx(python, package, "linkcheck") and good
     if good and options.screenshots is not None:
-        good = take_screenshots(options.screenshots)
+        good = take_screenshots(options.screenshots, options.dark)
     print(f"docs: {'passed' if good else 'FAILED'}, {time.monotonic() - began:.0f} s, build/docs/html/index.html")
     return 0 if good else 1

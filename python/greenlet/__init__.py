@@ -2,13 +2,13 @@
 
 ``g = greenlet(run)`` creates a greenlet, and ``g.switch(...)`` switches to it; see ``help(greenlet.greenlet)``::
 
-    from greenlet import greenlet
+    from greenlet import getcurrent, greenlet
 
     def ask(name):
         answer = main.switch("Who are you, " + name + "?")
         return "So you are " + answer
 
-    main = greenlet.getcurrent()
+    main = getcurrent()
     g = greenlet(ask)
     print(g.switch("stranger"))     # starts it: Who are you, stranger?
     print(g.switch("Ada"))          # resumes it: So you are Ada

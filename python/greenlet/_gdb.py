@@ -4,7 +4,7 @@ gdb loads this file when it reads the symbols of the extension module, which nam
 ``.debug_gdb_scripts``, if its folder is on gdb's safe path (``set auto-load safe-path``). Otherwise: ``source`` this
 file. It runs in gdb's Python, and does not import the package.
 
-Where the fields are, a table in the extension module says (src/inspect/offsets.hpp).
+Where the fields are, a table in the extension module says.
 """
 
 import os

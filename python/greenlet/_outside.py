@@ -1,6 +1,6 @@
 """Shows the greenlets of another process, or of a core file: ``python -m greenlet ps``, ``pstree`` and ``dump``.
 
-Where its fields are the target says itself, in a table of offsets (src/inspect/offsets.hpp). The table lies in the
+Where its fields are the target says itself, in a table of offsets. The table lies in the
 memory into which the target has mapped the extension module.
 """
 

@@ -1,4 +1,4 @@
-"""The ring that a recording writes (src/inspect/recording/ring.hpp), and the trace-event file made from it."""
+"""The ring that a recording writes, and the trace-event file made from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""greenlet.inspect.dump_on_signal(): the handler is written in C++ (src/inspect/signal_dump.cpp)."""
+"""greenlet.inspect.dump_on_signal(): the handler is written in C++."""
 
 import signal
 import sys

@@ -33,6 +33,12 @@ def test_there_are_pages_with_code():
     assert len(PAGES) >= 15
 
 
+def test_no_code_is_left_out():
+    """A block that is indented, as in a list, would not be run."""
+    for page in (ROOT / "docs").rglob("*.md"):
+        assert not re.search(r"^ +```python", page.read_text(), re.MULTILINE), page
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_the_code_of_a_page_runs(page):
     if page in NEEDED:

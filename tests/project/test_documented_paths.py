@@ -1,5 +1,6 @@
 """The functions that pages and comments name exist in the files that they name."""
 
+import ast
 import re
 
 import pytest
@@ -78,6 +79,10 @@ def test_source_files_name_pages_that_exist():
 
 
 def test_docstrings_name_no_file_that_a_wheel_lacks():
-    for path in (ROOT / "python").rglob("*.py*"):
-        if path.suffix in (".py", ".pyi"):
-            assert not re.search(r"\bdocs/|\bexamples/", path.read_text()), path
+    for path in (ROOT / "python").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                assert not re.search(r"\b(docs|examples|src|tests|tools)/", ast.get_docstring(node) or ""), path
+    for path in (ROOT / "src").rglob("*.cpp"):
+        for text in re.findall(r"PyDoc_STRVAR\((.*?)\);", path.read_text(), re.DOTALL):
+            assert not re.search(r"\b(docs|examples|src|tests|tools)/", text), path
