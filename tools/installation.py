@@ -3,10 +3,10 @@
 usage: PYTHON -m tools installation [SECTION...]
 
 A section (a heading of the pages, such as "uv" or "A constraints file"; by default all) gets a folder of its own with
-a new virtual environment, a folder `wheels` with a wheel and a source distribution of this tree, and the examples. Files that the
-section shows, with a caption, are written there. Then the commands of its `console` blocks are run, and what they print
-is compared with the page; `...` stands for anything. The instructions of a Dockerfile are run without Docker: COPY has
-to find its source, and ENV and RUN are carried out in the environment.
+a new virtual environment, the examples, and a folder `wheels` with a wheel and a source distribution of this tree.
+Files that the section shows, with a caption, are written there. Then the commands of its `console` blocks are run, and
+what they print is compared with the page; `...` stands for anything. The instructions of a Dockerfile are run without
+Docker: COPY has to find its source, and ENV and RUN are carried out in the environment.
 
 It takes some minutes and downloads packages, so continuous integration does not run it.
 """
