@@ -21,7 +21,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from tools import BUILD, ROOT, environment, wheel
+from tools import BUILD, ROOT, environment
 from tools.usage import parse_names, parser
 
 PAGES = ("docs/installing.md", "docs/how-to/go-back.md", "docs/how-to/c-extension.md")
@@ -142,11 +142,11 @@ def attempt(name: str, blocks: list[tuple[str, str | None, str]], packages: Path
 
 def make_packages() -> Path:
     """Build a wheel and a source distribution. Returns the folder that has both."""
-    built = wheel.build()
     folder = FOLDER / "packages"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    shutil.copy2(built, folder)
+    make_wheel = [sys.executable, "-m", "tools", "wheel", "--to", folder]
+    subprocess.run(make_wheel, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     make = f"from scikit_build_core.build import build_sdist; build_sdist({str(folder)!r})"
     subprocess.run([environment.ours(), "-c", make], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     return folder
