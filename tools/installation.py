@@ -85,6 +85,7 @@ class Session:
         shutil.copytree(packages, folder / "wheels")
         shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("__pycache__"))
         subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
+        (folder / ".python-version").write_text(f"{sys.executable}\n")  # as `uv python pin` does, for uv's projects
         path = os.pathsep.join([str(folder / "venv" / "bin"), str(installers), os.environ["PATH"]])
         left_out = ("PIP_", "UV_", "POETRY_", "PYTHON")
         kept = {
@@ -93,7 +94,7 @@ class Session:
             if not name.startswith(left_out) or "INDEX" in name or "CERT" in name or "CACHE" in name
         }
         quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"}
-        own = {"POETRY_VIRTUALENVS_IN_PROJECT": "true", "UV_PYTHON": sys.executable}
+        own = {"POETRY_VIRTUALENVS_IN_PROJECT": "true"}
         self.environment = {**kept, **quiet, **own, "PATH": path, "VIRTUAL_ENV": str(folder / "venv")}
 
     def run(self, command: str) -> tuple[int, str, str]:
