@@ -391,7 +391,8 @@ def test_not_permitted():
             text=True,
             cwd="/",
         )
-        if "ermission denied" in done.stderr or done.returncode == 127:
+        is_unreadable = "ermission denied" in done.stderr or "No module named 'encodings'" in done.stderr
+        if is_unreadable or done.returncode == 127:
             pytest.skip("another user can't read the interpreter")
         assert done.returncode == 1
         assert f"reading the memory of process {process.pid} is not permitted: run this as the user" in done.stderr
