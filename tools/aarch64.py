@@ -49,6 +49,8 @@ def provide(name: str) -> None:
         unpacked = Path(scratch) / "root"
         for archive in archives:
             subprocess.run(["dpkg-deb", "--extract", archive, unpacked], check=True)
+        if not (unpacked / "lib").exists():  # from trixie on packages have their files in /usr alone
+            (unpacked / "lib").symlink_to("usr/lib")
         script = unpacked / python_of(name).relative_to(root)
         executable = root / "usr" / "bin" / f"python{version}"
         script.write_text(f'#!/bin/sh\nexec qemu-aarch64 -L {shlex.quote(str(root))} -0 "$0" {executable} "$@"\n')
