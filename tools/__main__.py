@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": "build, run the examples, print a timing table compared with the reference",
     "test": "run the pytest suite and the reference's own suite",
     "engine": "run the C++ tests of the stackful engine",
+    "foreign": "build for other processors, and run tests of the core under QEMU",
     "matrix": "run both Python suites on every interpreter found",
     "clients": "run the suites of gevent, eventlet, SQLAlchemy, ... here and on the reference",
     "native": "run native code of NumPy, Java, Qt, ... in greenlets and plainly",

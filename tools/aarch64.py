@@ -37,7 +37,7 @@ def python_of(name: str) -> Path:
 
 def provide(name: str) -> None:
     """Get an interpreter, its headers, the cross compiler and QEMU. Raises RuntimeError if that is not possible."""
-    if not engine.provide_aarch64():
+    if not engine.provide_foreign("aarch64"):
         raise RuntimeError("the cross compiler for AArch64 or QEMU is missing and can't be installed")
     if python_of(name).exists():
         return

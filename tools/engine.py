@@ -4,14 +4,15 @@ usage: PYTHON -m tools engine [PRESET...]
 
     release             the processor's own switch
     ucontext            the fallback for other processors
-    aarch64             for AArch64, under QEMU
-    aarch64-ucontext    the same with the fallback
     clang               as release, compiled by Clang
     asan, tsan          under AddressSanitizer and UBSan, or ThreadSanitizer
     valgrind            under Valgrind's memcheck
+    aarch64, armv7, i386, ppc64le, riscv64, s390x
+                        for another processor, under QEMU
+    PROCESSOR-ucontext  the same with the fallback
 
-Without arguments: release, ucontext and aarch64. On Debian as root, GoogleTest and the tools for AArch64 are installed
-if they are missing; without a cross compiler AArch64 is skipped. The builds are in build/engine-PRESET/.
+Without arguments: release, ucontext and aarch64. On Debian as root, GoogleTest, cross compilers and QEMU are installed
+if they are missing; a processor without a cross compiler is skipped. The builds are in build/engine-PRESET/.
 """
 
 import os
@@ -23,10 +24,22 @@ from pathlib import Path
 from tools import BUILD, ROOT, debian, environment
 from tools.usage import parse_names, parser
 
-PRESETS = ["release", "ucontext", "aarch64", "aarch64-ucontext", "clang", "asan", "tsan", "valgrind"]
+# The processors that are emulated: Debian's name of the compiler's target, and QEMU's of the processor.
+FOREIGN = {
+    "aarch64": ("aarch64-linux-gnu", "aarch64"),
+    "armv7": ("arm-linux-gnueabihf", "arm"),
+    "i386": ("i686-linux-gnu", "i386"),
+    "ppc64le": ("powerpc64le-linux-gnu", "ppc64le"),
+    "riscv64": ("riscv64-linux-gnu", "riscv64"),
+    "s390x": ("s390x-linux-gnu", "s390x"),
+}
+PRESETS = [
+    *("release", "ucontext", "clang", "asan", "tsan", "valgrind"),
+    *FOREIGN,
+    *(f"{processor}-ucontext" for processor in FOREIGN),
+]
 GOOGLETEST = ["/usr/src/googletest", "/usr/include/gtest", "/usr/local/include/gtest"]
 CLOSING_LINE = re.compile(r"\d+% tests passed|\[  PASSED  \]")
-AARCH64_PACKAGES = ["g++-aarch64-linux-gnu", "qemu-user", "libgtest-dev"]
 
 # Valgrind does not simulate rounding modes. The other tests end processes, measure memory or write to other stacks.
 NOT_UNDER_VALGRIND = [
@@ -49,13 +62,15 @@ def provide_googletest() -> None:
         raise RuntimeError("GoogleTest is missing: install it (on Debian and Ubuntu the package libgtest-dev)")
 
 
-def provide_aarch64() -> bool:
+def provide_foreign(processor: str) -> bool:
+    target, emulated = FOREIGN[processor]
+
     def is_there() -> bool:
-        commands = all(map(shutil.which, ("aarch64-linux-gnu-g++", "qemu-aarch64")))
-        return commands and os.path.isdir("/usr/aarch64-linux-gnu")
+        commands = all(map(shutil.which, (f"{target}-g++", f"qemu-{emulated}")))
+        return commands and os.path.isdir(f"/usr/{target}")
 
     if not is_there():
-        debian.install(*AARCH64_PACKAGES)
+        debian.install(f"g++-{target}", "qemu-user", "libgtest-dev")
     return is_there()
 
 
@@ -121,7 +136,8 @@ def main(arguments: list[str]) -> int:
     outcomes = {}
     for preset in presets:
         print(f"== {preset}", flush=True)
-        if preset.startswith("aarch64") and not provide_aarch64():
+        processor = preset.removesuffix("-ucontext")
+        if processor in FOREIGN and not provide_foreign(processor):
             outcomes[preset] = "skipped: the cross compiler or QEMU is missing and can't be installed"
         else:
             outcomes[preset] = "passed" if test(preset) else "FAILED"

@@ -17,6 +17,12 @@ IMPLEMENTATION = "this package, in which each greenlet has its own stack; it is 
 SWITCHES = {
     "x86_64": "assembly for x86-64",
     "aarch64": "assembly for AArch64",
+    "i386": "assembly for i386",
+    "armv7": "assembly for 32-bit Arm",
+    "riscv64": "assembly for 64-bit RISC-V",
+    "ppc64le": "assembly for 64-bit PowerPC",
+    "s390x": "assembly for s390x",
+    "loongarch64": "assembly for 64-bit LoongArch",
     "ucontext": "swapcontext() of the C library",
 }
 GUARDS = {

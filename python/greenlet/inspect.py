@@ -107,7 +107,7 @@ def dump(file=None, *, group=True, limit=None, native=False):
             frequent ones come first then.
         limit: how many of the innermost calls of a stack are shown. By default all are.
         native: whether the calls of C functions are shown too, of one greenlet of each group. Not of greenlets that
-            run in another thread, nor on processors other than x86-64 and AArch64.
+            run in another thread, nor on processors without a switch of their own.
     Raises:
         ValueError: *limit* is negative.
     """

@@ -166,8 +166,8 @@ bool environment_wants_overflow_reports() noexcept {
 }
 
 bool warn_of_environment() noexcept {
-    static std::atomic<bool> warned{false};
-    if (warned.exchange(true)) {
+    static std::atomic<int> warned{0};  // not every processor can exchange a byte
+    if (warned.exchange(1)) {
         return true;
     }
     const char* size = variable(stack_size_variable);

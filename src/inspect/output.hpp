@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -25,8 +26,7 @@ public:
         return *this;
     }
     Output& operator<<(const char* text) noexcept { return *this << std::string_view(text); }
-    Output& operator<<(std::uint64_t number) noexcept { return add(number, 10, 1); }
-    Output& operator<<(int number) noexcept { return *this << static_cast<std::uint64_t>(number); }
+    Output& operator<<(std::integral auto number) noexcept { return add(static_cast<std::uint64_t>(number), 10, 1); }
     Output& hexadecimal(std::uintptr_t number, int least_digits = 1) noexcept {
         return (*this << "0x").add(number, 16, least_digits);
     }

@@ -22,7 +22,8 @@ namespace {
 
 struct Registration {
     std::atomic<bool> is_set;
-    std::atomic<bool> is_wanted;  // a signal has arrived, and its dump has not begun
+    // A signal has arrived, and its dump has not begun. An int, because not every processor can exchange a byte.
+    std::atomic<int> is_wanted;
     bool chains;
     int file;
     struct sigaction previous;
@@ -62,7 +63,7 @@ bool is_any_wanted() noexcept {
 void write_wanted() noexcept {
     while (is_any_wanted() && begin_writing()) {
         for (int signal = 1; signal < NSIG; ++signal) {
-            if (registrations[signal].is_wanted.exchange(false)) {
+            if (registrations[signal].is_wanted.exchange(0)) {
                 write_text_dump(registrations[signal].file, signal);
             }
         }
@@ -95,7 +96,7 @@ void on_signal(int signal, siginfo_t* info, void* context) noexcept {
     int saved_errno = errno;
     Registration& registration = registrations[signal];
     if (registration.is_set.load()) {
-        registration.is_wanted.store(true);
+        registration.is_wanted.store(1);
         write_wanted();
         if (registration.chains) {
             errno = saved_errno;
@@ -145,7 +146,7 @@ bool stop_dumping_on_signal(int signal) noexcept {
         ::sigaction(signal, &registration.previous, nullptr);
     }
     registration.is_set = false;
-    registration.is_wanted = false;
+    registration.is_wanted = 0;
     return true;
 }
 

@@ -130,7 +130,8 @@ public:
     PyInterpreterState* interpreter = PyInterpreterState_Get();
     PyObject* function = nullptr;  // owned, until the thread takes over the reference
     PyObject* capsule = nullptr;   // the same; it owns the Watch
-    std::atomic<bool> is_joined{false};
+    // An int, because not every processor can exchange a byte.
+    std::atomic<int> is_joined{0};
     pid_t process = ::getpid();
 
 private:
@@ -242,7 +243,7 @@ PyObject* start_watch(PyObject*, PyObject* const* args, Py_ssize_t count) noexce
     watch->capsule = Py_NewRef(capsule.get());
     watch->function = Py_NewRef(args[1]);
     if (int error = ::pthread_create(&watch->thread, nullptr, run, watch)) {
-        watch->is_joined = true;
+        watch->is_joined = 1;
         Py_CLEAR(watch->capsule);
         Py_CLEAR(watch->function);
         errno = error;
@@ -282,7 +283,7 @@ PyObject* stop_watch(PyObject*, PyObject* object) noexcept {
         Py_RETURN_NONE;  // the thread is not in the child of a fork
     }
     watch->stop();
-    if (watch->is_joined.exchange(true)) {
+    if (watch->is_joined.exchange(1)) {
         Py_RETURN_NONE;
     }
     if (::pthread_equal(watch->thread, ::pthread_self())) {

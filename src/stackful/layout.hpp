@@ -37,9 +37,12 @@
 
 namespace stackful {
 
+// True where addresses have 32 bits: there are 3 or 4 GiB of them, for everything that a process does.
+inline constexpr bool addresses_are_scarce = sizeof(void*) < 8;
+
 // The bounds of a C stack's size, in bytes.
 inline constexpr std::size_t minimum_stack_size = std::size_t{64} << 10;
-inline constexpr std::size_t maximum_stack_size = std::size_t{1} << 36;
+inline constexpr std::size_t maximum_stack_size = std::size_t{1} << (addresses_are_scarce ? 29 : 36);
 
 // Where things are in the slots of one stack size.
 struct SlotLayout {
@@ -49,12 +52,16 @@ struct SlotLayout {
     static constexpr std::size_t large_guard_bytes = std::size_t{1} << 20;
     static constexpr std::size_t small_guard_bytes = std::size_t{64} << 10;
 
+    // Where addresses are scarce, a stack up to this size has a smaller guard.
+    static constexpr std::size_t scarce_stack = std::size_t{128} << 10;
+    static constexpr std::size_t scarce_guard_bytes = std::size_t{8} << 10;
+
     // What a page of page-table entries covers, if pages have 4 KiB. A larger page covers more, and costs more than
     // sharing it saves.
     static constexpr std::size_t table_span = std::size_t{2} << 20;
 
     // The client area is a sixteenth of the stack's size, within these bounds.
-    static constexpr std::size_t least_client_bytes = std::size_t{16} << 10;
+    static constexpr std::size_t least_client_bytes = std::size_t{addresses_are_scarce ? 12 : 16} << 10;
     static constexpr std::size_t most_client_bytes = std::size_t{64} << 10;
 
     // A stack begins at one of `line_colours` lines of a page, which is enough for the first-level caches, and in one
@@ -97,7 +104,9 @@ struct SlotLayout {
         std::size_t least_stack = std::max(minimum_stack_size, 8 * page_size);
         layout.stack_bytes = round_up(std::clamp(stack_size, least_stack, maximum_stack_size), page_size);
         bool is_large = layout.stack_bytes >= least_large_stack;
-        layout.guard_bytes = round_up(is_large ? large_guard_bytes : small_guard_bytes, page_size);
+        bool is_scarce = addresses_are_scarce && layout.stack_bytes <= scarce_stack;
+        std::size_t small_guard = is_scarce ? scarce_guard_bytes : small_guard_bytes;
+        layout.guard_bytes = round_up(is_large ? large_guard_bytes : small_guard, page_size);
         layout.page_colours = is_large ? large_page_colours : 1;
         // Three pages at least: the telltale line lies beyond the warm part, and more of the area beyond the line.
         std::size_t client_bytes = std::clamp(layout.stack_bytes / 16, least_client_bytes, most_client_bytes);

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <mutex>
 #include <optional>
 
@@ -20,22 +21,34 @@ namespace stackful {
 namespace {
 
 // The stack pointer of the interrupted code, and the address of the thread's last fault, even if the signal was sent by
-// a program since then.
+// a program since then. That address is not known on all processors.
 struct Interrupted {
     const void* stack_pointer;
     const void* last_fault;
 };
 
 Interrupted interrupted(const ucontext_t& context) noexcept {
+    auto pointer = [](auto address) { return reinterpret_cast<const void*>(static_cast<std::uintptr_t>(address)); };
+    auto& machine = context.uc_mcontext;
 #if defined(__x86_64__) && defined(__LP64__)
-    auto& registers = context.uc_mcontext.gregs;
-    return {reinterpret_cast<const void*>(registers[REG_RSP]), reinterpret_cast<const void*>(registers[REG_CR2])};
+    return {pointer(machine.gregs[REG_RSP]), pointer(machine.gregs[REG_CR2])};
+#elif defined(__i386__)
+    return {pointer(machine.gregs[REG_ESP]), pointer(machine.cr2)};
 #elif defined(__aarch64__)
-    return {reinterpret_cast<const void*>(context.uc_mcontext.sp),
-            reinterpret_cast<const void*>(context.uc_mcontext.fault_address)};
+    return {pointer(machine.sp), pointer(machine.fault_address)};
+#elif defined(__arm__)
+    return {pointer(machine.arm_sp), pointer(machine.fault_address)};
+#elif defined(__riscv)
+    return {pointer(machine.__gregs[REG_SP]), nullptr};
+#elif defined(__powerpc64__)
+    return {pointer(machine.gp_regs[1]), nullptr};
+#elif defined(__s390x__)
+    return {pointer(machine.gregs[15]), nullptr};
+#elif defined(__loongarch__)
+    return {pointer(machine.__gregs[3]), nullptr};
 #else
-    (void)context;
-    return {nullptr, nullptr};
+    static_cast<void>(machine);
+    return {pointer(0U), nullptr};
 #endif
 }
 

@@ -17,7 +17,8 @@ namespace stackful {
 using OverflowReport = void (*)(const Slot& slot) noexcept;
 
 // Turns reports on for the threads that have a signal stack, or off if `report` is nullptr. False if the system
-// refuses. Nothing is reported on processors other than x86-64 and AArch64.
+// refuses. Nothing is reported on processors without a file in arch/, nor, except on x86 and Arm, if a handler that was
+// set later passes the signal on by raising it: the system does not keep the address of the fault there.
 bool report_overflows(OverflowReport report) noexcept;
 
 // Makes sure that the running thread has an alternate signal stack: its own, or one of ours until the thread ends.

@@ -41,11 +41,13 @@ void trim_suspended(Slot& slot, const void* stack_pointer, const void* client_to
         std::uintptr_t unused_end = (address(stack_pointer) - red_zone) / page * page;
         system::discard(slot.low, unused_end - low);
     }
+    // Differences, because a sum may wrap around: with 32-bit addresses a slot may end close to the highest one.
     std::uintptr_t high = address(slot.high);
-    beyond_warm = (address(client_top) + SlotLayout::warm_bytes + page - 1) / page * page;
-    if (beyond_warm < high && !is_untouched(byte(beyond_warm))) {
-        std::uintptr_t unused_begin = (address(client_top) + page - 1) / page * page;
-        system::discard(byte(unused_begin), high - unused_begin);
+    std::uintptr_t unused = high - address(client_top);
+    std::uintptr_t spare = unused - unused % page;  // from the first page that is not used at all
+    std::uintptr_t warm_pages = (SlotLayout::warm_bytes + page - 1) / page * page;
+    if (address(client_top) < high && spare > warm_pages && !is_untouched(byte(high - (spare - warm_pages)))) {
+        system::discard(byte(high - spare), spare);
     }
 }
 

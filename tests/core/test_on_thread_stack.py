@@ -11,7 +11,7 @@ import sys
 import threading
 
 import pytest
-from support.environment import HAS_ADDRESS_SANITIZER
+from support.environment import HAS_ADDRESS_SANITIZER, HAS_OWN_SWITCH
 from support.frames import deepest
 from support.processes import output_of, run_python
 from support.stacks import in_greenlet, is_on_thread_stack, libc, needs_stack_pointer, stack_pointer, thread_stack
@@ -295,7 +295,7 @@ def test_the_tracer_of_greenlets_sees_nothing_of_it():
 
 
 @pytest.mark.skipif(not hasattr(libc, "backtrace"), reason="the C library has no backtrace()")
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "aarch64"), reason="elsewhere an unwinder ends there")
+@pytest.mark.skipif(not HAS_OWN_SWITCH, reason="an unwinder ends there")
 def test_a_native_backtrace_goes_on_to_the_frames_of_the_greenlet():
     def frames():
         return libc.backtrace((ctypes.c_void_p * 300)(), 300)
@@ -309,7 +309,7 @@ def test_a_native_backtrace_goes_on_to_the_frames_of_the_greenlet():
 
 
 @pytest.mark.skipif(shutil.which("gdb") is None, reason="gdb is not installed")
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "aarch64"), reason="elsewhere an unwinder ends there")
+@pytest.mark.skipif(not HAS_OWN_SWITCH, reason="an unwinder ends there")
 @pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="has to be loaded before gdb's own libraries")
 def test_gdb_goes_on_to_the_frames_of_the_greenlet(tmp_path):
     program = tmp_path / "program.py"

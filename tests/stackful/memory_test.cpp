@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -161,6 +162,9 @@ TEST_P(ParkedExecutions, touch_about_one_page_each_and_one_of_page_tables_at_mos
     constexpr std::size_t count = 10'000;
     StackPool pool;
     StackCache cache(GetParam(), pool);
+    if (cache.slot_bytes() > std::numeric_limits<std::size_t>::max() / count) {
+        GTEST_SKIP() << "there are not so many addresses";
+    }
     // Executions without coroutines, so that only their stacks take memory.
     static stackful::Execution here;
     static std::vector<stackful::Execution> parked;

@@ -48,7 +48,11 @@ TEST(Unwind, unwinder_reports_the_end_of_the_stack) {
     Coroutine coroutine(cache, [](Coroutine& self, void*) {
         reason = _Unwind_Backtrace(
             [](_Unwind_Context* context, void*) {
+#if defined(__arm__)
+                last_frame = reinterpret_cast<std::byte*>(_Unwind_GetGR(context, 13));
+#else
                 last_frame = reinterpret_cast<std::byte*>(_Unwind_GetCFA(context));
+#endif
                 return _URC_NO_REASON;
             },
             nullptr);
@@ -57,7 +61,11 @@ TEST(Unwind, unwinder_reports_the_end_of_the_stack) {
         return nullptr;
     });
     call_from_deep(host_depth, coroutine);
+#if defined(__arm__)
+    EXPECT_EQ(reason, _URC_FAILURE);  // it has one code for every end
+#else
     EXPECT_EQ(reason, _URC_END_OF_STACK);
+#endif
 }
 
 [[gnu::noinline]] void suspend_deep(int depth, Coroutine& self) {
@@ -99,7 +107,7 @@ TEST(Unwind, a_suspended_execution_seems_to_call_what_is_called_beside_it) {
     }
     auto in_function = std::count_if(addresses, addresses + frames, [](void* address) {
         auto offset = static_cast<std::byte*>(address) - reinterpret_cast<std::byte*>(&suspend_deep);
-        return offset > 0 && offset < 256;
+        return offset > 0 && offset < 1024;  // compilers make copies of it
     });
     EXPECT_GE(in_function, host_depth);
     coroutine.resume();

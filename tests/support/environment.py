@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from greenlet import _greenlet
+
 ROOT = Path(__file__).resolve().parents[2]
 
 IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
@@ -15,6 +17,8 @@ IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 KEEPS_CLASSES = IS_FREE_THREADED and sys.version_info < (3, 14)
 IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
 HAS_ADDRESS_SANITIZER = hasattr(ctypes.CDLL(None), "__asan_init")
+# False where a switch is the C library's swapcontext(), which an unwinder does not pass.
+HAS_OWN_SWITCH = _greenlet._about()["switch"] != "ucontext"
 RUNS_UNDER_VALGRIND = "vgpreload" in os.environ.get("LD_PRELOAD", "")
 DAEMON_THREADS_END_WELL = pytest.mark.skipif(
     HAS_ADDRESS_SANITIZER,

@@ -1,7 +1,7 @@
 // CPython 3.12 and 3.13: how many C calls may nest on a stack of a given size.
 //
 // These versions count nested C calls against a constant that suits a stack of 8 MiB. A smaller stack gets a share of
-// it.
+// it. The constant differs between processors, and between patch releases of a version.
 
 #pragma once
 
@@ -12,20 +12,21 @@
 
 namespace interpreter {
 
-// The constant of CPython 3.13 on x86-64.
-#ifdef _Py_ADDRESS_SANITIZER
-inline constexpr std::ptrdiff_t c_calls_on_8_mib = 4000;
-#else
-inline constexpr std::ptrdiff_t c_calls_on_8_mib = 10000;
-#endif
-inline constexpr std::ptrdiff_t c_stack_bytes_a_call = (std::ptrdiff_t{8} << 20) / c_calls_on_8_mib;
-
-// The constant of the running interpreter, which differs between patch releases of a version. Set at import
-// (prepare.hpp).
+// The running interpreter's constant. Set at import (prepare.hpp).
 inline int interpreter_c_recursion_limit = 1000;
 
+// How many C calls fit into 8 MiB. On x86-64 and AArch64 that is the constant of 3.13, because some releases have a
+// smaller one without need.
+#if !defined(__x86_64__) && !defined(__aarch64__)
+inline std::ptrdiff_t c_calls_on_8_mib() noexcept { return interpreter_c_recursion_limit; }
+#elif defined(_Py_ADDRESS_SANITIZER)
+constexpr std::ptrdiff_t c_calls_on_8_mib() noexcept { return 4000; }
+#else
+constexpr std::ptrdiff_t c_calls_on_8_mib() noexcept { return 10000; }
+#endif
+
 inline int c_recursion_limit(std::ptrdiff_t stack_bytes) noexcept {
-    std::ptrdiff_t share = stack_bytes / c_stack_bytes_a_call;
+    std::ptrdiff_t share = stack_bytes / ((std::ptrdiff_t{8} << 20) / c_calls_on_8_mib());
     return static_cast<int>(std::min<std::ptrdiff_t>(interpreter_c_recursion_limit, share));
 }
 

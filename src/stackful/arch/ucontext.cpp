@@ -65,6 +65,13 @@ void begin(unsigned low_half, unsigned high_half) {
     __builtin_unreachable();
 }
 
+// Where frames are chained, unwinders follow the chain, and the C library leaves the last link as it was in memory.
+void end_back_chain([[maybe_unused]] const ucontext_t& registers) noexcept {
+#if defined(__powerpc64__)
+    *reinterpret_cast<void**>(registers.uc_mcontext.gp_regs[1]) = nullptr;
+#endif
+}
+
 }  // namespace
 
 extern "C" void* stackful_switch(Context* from, Context to, void* transfer) {
@@ -102,6 +109,7 @@ extern "C" void* stackful_make_context(void* stack_base, EntryPoint entry) noexc
     auto address = reinterpret_cast<std::uintptr_t>(self);
     ::makecontext(&self->registers, reinterpret_cast<void (*)()>(begin), 2, static_cast<unsigned>(address),
                   static_cast<unsigned>(address >> 16 >> 16));
+    end_back_chain(self->registers);
     return self;
 }
 

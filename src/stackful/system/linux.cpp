@@ -136,12 +136,14 @@ void* map_address_space(std::size_t bytes) noexcept {
 #if defined(STACKFUL_THREAD_SANITIZER)
     return ::mmap(nullptr, bytes, PROT_NONE, flags, -1, 0);
 #else
-#if defined(SYS_mmap2)
-    constexpr long number = SYS_mmap2;
+#if defined(__s390__)  // its call takes the address of the arguments
+    unsigned long arguments[] = {0, bytes, PROT_NONE, flags, static_cast<unsigned long>(-1), 0};
+    return reinterpret_cast<void*>(::syscall(SYS_mmap, arguments));
+#elif defined(SYS_mmap2)
+    return reinterpret_cast<void*>(::syscall(SYS_mmap2, nullptr, bytes, PROT_NONE, flags, -1, 0));
 #else
-    constexpr long number = SYS_mmap;
+    return reinterpret_cast<void*>(::syscall(SYS_mmap, nullptr, bytes, PROT_NONE, flags, -1, 0));
 #endif
-    return reinterpret_cast<void*>(::syscall(number, nullptr, bytes, PROT_NONE, flags, -1, 0));
 #endif
 }
 
