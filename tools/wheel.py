@@ -32,9 +32,9 @@ def build(python: Path, source: Path, settings: list[str], folder: Path) -> Path
         return Path(shutil.copy2(made, folder))
 
 
-def linked_with(glibc: str, compiler: str = "gcc", name: str = "") -> list[str]:
+def linked_with(glibc: str) -> list[str]:
     """Return pip options for a build that runs on systems from a version of *glibc* on."""
-    options = " ".join(old_glibc.provide(environment.FOLDER / f"glibc-{glibc}{name}", glibc, compiler))
+    options = " ".join(old_glibc.provide(environment.FOLDER / f"glibc-{glibc}", glibc, "gcc"))
     return [f"--config-settings=cmake.define.CMAKE_MODULE_LINKER_FLAGS={options}"]
 
 

@@ -51,6 +51,8 @@ class Table:
     """The table of offsets of the process or core file."""
 
     def __init__(self):
+        if gdb.lookup_type("void").pointer().sizeof != 8:
+            raise gdb.GdbError("greenlets are shown where addresses have 64 bits")
         symbol = gdb.lookup_static_symbol("greenlet_offsets") or gdb.lookup_global_symbol("greenlet_offsets")
         try:
             address = symbol.value().address if symbol else gdb.parse_and_eval("&greenlet_offsets")

@@ -1,7 +1,7 @@
 """Shows the greenlets of another process, or of a core file: ``python -m greenlet ps``, ``pstree`` and ``dump``.
 
-Where its fields are the target says itself, in a table of offsets. The table lies in the
-memory into which the target has mapped the extension module.
+Where its fields are the target says itself, in a table of offsets. The table lies in the memory into which the target
+has mapped the extension module. Pointers in it have 64 bits.
 """
 
 import collections
@@ -20,6 +20,7 @@ MAGIC = b"greenletOffsets\0"
 # The magic word, size, version, CPython's version, the build, and the table's own address.
 HEAD = struct.Struct("=16s4IQ")
 DEBUG_BUILD, FREE_THREADED = 1, 2
+HAS_POINTERS_AS_IN_THE_TABLE = struct.calcsize("P") == 8
 
 
 class Failure(Exception):
@@ -86,6 +87,10 @@ def read_threads(source, table):
 
 def find_table(source, ranges, what):
     """Return the address of the table in one of the ranges of memory, given as (begin, end)."""
+    if not HAS_POINTERS_AS_IN_THE_TABLE:
+        raise Failure(
+            f"{what} can't be read from outside: addresses have 32 bits here. In the process, use dump_on_signal()"
+        )
     found = []
     for begin, end in ranges:
         memory = _outside.read(source, begin, end - begin)

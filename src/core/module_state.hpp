@@ -46,8 +46,8 @@ struct ModuleState {
     PyObject* name_run;  // interned strings, like the next two
     PyObject* event_switch;
     PyObject* event_throw;
-    PyObject* thread_key;  // the key of the Thread in the dictionary of its thread state
-    interpreter::SharedValue<bool> collects_at_end{true};      // an ending thread runs the garbage collector
+    PyObject* thread_key;                              // the key of the Thread in the dictionary of its thread state
+    interpreter::SharedValue<int> collects_at_end{1};  // not 0: an ending thread runs the garbage collector
     interpreter::SharedValue<std::clock_t> cleanup_clocks{0};  // the time these collections took
     interpreter::SharedValue<Py_ssize_t> main_greenlets{0};    // how many there are
     std::atomic<std::size_t> parent_changes;                   // how often a parent was set

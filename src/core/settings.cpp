@@ -31,7 +31,7 @@ const char* variable(const char* name) noexcept {
     return text != nullptr && *text != '\0' ? text : nullptr;
 }
 
-// strtol() is a function of recent C libraries only, if their headers are used.
+// Not strtoull(): with the headers of a recent glibc, a program that calls it needs that glibc (`__isoc23_strtoull`).
 template <class Number>
 std::from_chars_result read_number(const char* text, Number& number, int base) noexcept {
     return std::from_chars(text, text + std::strlen(text), number, base);

@@ -29,7 +29,9 @@ Thread* refuse_to_make() noexcept {
 }
 
 // The stack size, raised to what the interpreter needs. That may be more than the engine's minimum.
-std::size_t sufficient(std::size_t stack_size) noexcept { return std::max(stack_size, interpreter::least_stack_bytes); }
+std::size_t sufficient(std::size_t stack_size) noexcept {
+    return std::max(stack_size, interpreter::least_stack_bytes());
+}
 
 }  // namespace
 

@@ -46,7 +46,7 @@ struct Thread {
     interpreter::SharedValue<PyGreenlet*> current;          // owned; the greenlet that runs
     PyGreenlet* origin;                  // owned; the greenlet that switched away, until the next one has arrived
     Activation* finished_activation;     // of a greenlet that finished; the next one returns its stack
-    std::uint64_t switches;              // how often another greenlet became the current one
+    alignas(8) std::uint64_t switches;   // how often another greenlet became the current one
     PyObject* tracer;                    // owned; called at each switch, or nullptr
     std::atomic<unsigned> obstacles{0};  // set by any thread
     interpreter::SharedValue<unsigned> observers{0};  // of switches; set by any thread

@@ -20,7 +20,7 @@ PyDoc_STRVAR(greenlets_doc,
 
 PyDoc_STRVAR(place_doc,
 "_place(greenlet, /)\n--\n\n"
-"Return what a greenlet is, its phase, its thread's identifier or None, whether that thread is the\n"
+"Return what a greenlet is (\"main\", \"greenlet\", \"tasklet\" or a kind of coroutine), its phase, its thread's identifier or None, whether that thread is the\n"
 "running one, and the callable that the greenlet or its tasklet runs, or None.");
 
 PyDoc_STRVAR(native_stack_doc,

@@ -56,8 +56,8 @@ PyObject* describe(std::uintptr_t address) noexcept {
     bool is_known = ::dladdr(reinterpret_cast<void*>(address - 1), &found) != 0;  // in the call, not after it
     const void* base = !is_known ? nullptr : found.dli_sname != nullptr ? found.dli_saddr : found.dli_fbase;
     std::uintptr_t offset = address - reinterpret_cast<std::uintptr_t>(base);
-    return Py_BuildValue("(zzn)", is_known ? found.dli_sname : nullptr, is_known ? found.dli_fname : nullptr,
-                         static_cast<Py_ssize_t>(offset));
+    return Py_BuildValue("(zzK)", is_known ? found.dli_sname : nullptr, is_known ? found.dli_fname : nullptr,
+                         static_cast<unsigned long long>(offset));
 }
 
 }  // namespace

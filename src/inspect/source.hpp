@@ -25,7 +25,7 @@ public:
 private:
     bool read_segments(PyObject* list) noexcept;
 
-    std::unique_ptr<Segment[], stackful::Destroy> segments_;
+    std::unique_ptr<Segment[], stackful::DestroyArray> segments_;
     Memory memory_;
 };
 

@@ -73,8 +73,9 @@ PyObject* stack_usage(PyObject*, PyObject*) noexcept {
     Py_BEGIN_ALLOW_THREADS
     usage = stackful::measure_usage(stackful::StackPool::shared());
     Py_END_ALLOW_THREADS
-    return Py_BuildValue("(nnnnnn)", usage.slots, usage.slots_in_use, usage.reserved_bytes, usage.resident_bytes,
-                         usage.table_bytes, usage.deepest_bytes);
+    auto wide = [](std::size_t number) { return static_cast<unsigned long long>(number); };
+    return Py_BuildValue("(KKKKKK)", wide(usage.slots), wide(usage.slots_in_use), wide(usage.reserved_bytes),
+                         wide(usage.resident_bytes), wide(usage.table_bytes), wide(usage.deepest_bytes));
 }
 
 }  // namespace inspect

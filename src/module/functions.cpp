@@ -62,7 +62,8 @@ PyDoc_STRVAR(stack_size_doc,
 "Get or set the stack size of new greenlets, in bytes, for all threads. Unused parts take no memory.\n\n"
 "The default is a thread's stack size: the process's soft limit (RLIMIT_STACK), or 8 MiB if there is\n"
 "none, at least 1 and at most 64 MiB. Where address space or memory is limited it is halved, down to\n"
-"256 KiB, until 2,000 stacks fit into half of what is left when the package is imported. The environment\n"
+"256 KiB, until 2,000 stacks fit into half of what is left when the package is imported. Where addresses\n"
+"have 32 bits it is 128 KiB, or the least size that this version of CPython needs. The environment\n"
 "variable GREENLET_STACK_SIZE sets another size, for example 8388608, 0x800000, 8192k or 8M.\n\n"
 "The stack is for C code only. Python frames, and the guard against overflow, are outside of it.\n\n"
 "Parameters:\n"
@@ -87,9 +88,9 @@ PyObject* stack_size(PyObject*, PyObject* const* args, Py_ssize_t count) {
         int overflow = 0;
         long long size = PyLong_AsLongLongAndOverflow(index, &overflow);
         Py_DECREF(index);
+        auto bytes = static_cast<unsigned long long>(size);  // size_t may be shorter
         if (overflow != 0 || size < 0 ||
-            (size != 0 && (static_cast<std::size_t>(size) < stackful::minimum_stack_size ||
-                           static_cast<std::size_t>(size) > stackful::maximum_stack_size))) {
+            (size != 0 && (bytes < stackful::minimum_stack_size || bytes > stackful::maximum_stack_size))) {
             PyErr_Format(PyExc_ValueError, "size must be 0, or from %zu to %zu bytes", stackful::minimum_stack_size,
                          stackful::maximum_stack_size);
             return nullptr;

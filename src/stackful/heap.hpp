@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <type_traits>
 
 namespace stackful {
 
@@ -25,11 +26,20 @@ void destroy(Object* object) noexcept {
     }
 }
 
-// For arrays the objects need no destructor.
+// For std::unique_ptr<Object, Destroy>.
 struct Destroy {
     template <class Object>
     void operator()(Object* object) const noexcept {
         destroy(object);
+    }
+};
+
+// For std::unique_ptr<Object[], DestroyArray>: objects without a destructor.
+struct DestroyArray {
+    template <class Object>
+    void operator()(Object* objects) const noexcept {
+        static_assert(std::is_trivially_destructible_v<Object> && alignof(Object) <= alignof(std::max_align_t));
+        std::free(objects);
     }
 };
 

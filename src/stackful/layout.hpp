@@ -52,8 +52,10 @@ struct SlotLayout {
     static constexpr std::size_t large_guard_bytes = std::size_t{1} << 20;
     static constexpr std::size_t small_guard_bytes = std::size_t{64} << 10;
 
-    // Where addresses are scarce, a stack up to this size has a smaller guard.
+    // Where addresses are scarce: the default size, and up to which size a stack has a smaller guard. CPython 3.12 and
+    // 3.13 need a little more than the default.
     static constexpr std::size_t scarce_stack = std::size_t{128} << 10;
+    static constexpr std::size_t most_with_scarce_guard = std::size_t{160} << 10;
     static constexpr std::size_t scarce_guard_bytes = std::size_t{8} << 10;
 
     // What a page of page-table entries covers, if pages have 4 KiB. A larger page covers more, and costs more than
@@ -104,7 +106,7 @@ struct SlotLayout {
         std::size_t least_stack = std::max(minimum_stack_size, 8 * page_size);
         layout.stack_bytes = round_up(std::clamp(stack_size, least_stack, maximum_stack_size), page_size);
         bool is_large = layout.stack_bytes >= least_large_stack;
-        bool is_scarce = addresses_are_scarce && layout.stack_bytes <= scarce_stack;
+        bool is_scarce = addresses_are_scarce && layout.stack_bytes <= most_with_scarce_guard;
         std::size_t small_guard = is_scarce ? scarce_guard_bytes : small_guard_bytes;
         layout.guard_bytes = round_up(is_large ? large_guard_bytes : small_guard, page_size);
         layout.page_colours = is_large ? large_page_colours : 1;

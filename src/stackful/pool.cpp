@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <limits>
 #include <new>
 
 #include "stackful/annotations.hpp"
@@ -25,8 +26,12 @@ bool give_back(std::byte* begin, std::size_t bytes) noexcept {
     return system::unreserve(begin, bytes);
 }
 
-// Reserves address space for slots. The guards of large ones end where a span of page-table entries begins.
+// Reserves address space for slots, or returns nullptr. The guards of large ones end where a span of page-table entries
+// begins.
 std::byte* reserve_slots(const SlotLayout& layout, std::size_t count, system::Commit commit) noexcept {
+    if (count > std::numeric_limits<std::size_t>::max() / layout.size) {
+        return nullptr;
+    }
     bool is_large = layout.page_colours > 1;
     std::size_t alignment = is_large ? std::max(SlotLayout::table_span, layout.page_size) : layout.page_size;
     return system::reserve(count * layout.size, alignment, layout.guard_bytes, commit);

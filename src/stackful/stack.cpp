@@ -44,9 +44,9 @@ void trim_suspended(Slot& slot, const void* stack_pointer, const void* client_to
     // Differences, because a sum may wrap around: with 32-bit addresses a slot may end close to the highest one.
     std::uintptr_t high = address(slot.high);
     std::uintptr_t unused = high - address(client_top);
-    std::uintptr_t spare = unused - unused % page;  // from the first page that is not used at all
-    std::uintptr_t warm_pages = (SlotLayout::warm_bytes + page - 1) / page * page;
-    if (address(client_top) < high && spare > warm_pages && !is_untouched(byte(high - (spare - warm_pages)))) {
+    std::uintptr_t spare = unused / page * page;  // from the first page that is not used at all
+    std::uintptr_t beyond = unused > SlotLayout::warm_bytes ? (unused - SlotLayout::warm_bytes) / page * page : 0;
+    if (address(client_top) < high && beyond > 0 && !is_untouched(byte(high - beyond))) {
         system::discard(byte(high - spare), spare);
     }
 }

@@ -9,11 +9,15 @@ from greenlet import getcurrent, greenlet
 from greenlet.inspect import TRACEMALLOC_DOMAIN
 
 
-@pytest.fixture
-def tracing():
-    tracemalloc.start()
+@pytest.fixture(autouse=True)
+def ends():
     yield
     tracemalloc.stop()
+
+
+@pytest.fixture
+def tracing(ends):
+    tracemalloc.start()
 
 
 def stacks():
@@ -66,7 +70,6 @@ def test_nothing_is_counted_of_greenlets_started_before():
     tracemalloc.start()
     assert not stacks()
     early.switch()
-    tracemalloc.stop()
 
 
 def test_greenlets_may_finish_after_tracing_has_stopped():
@@ -77,4 +80,3 @@ def test_greenlets_may_finish_after_tracing_has_stopped():
         g.switch()
     tracemalloc.start()
     assert not stacks()
-    tracemalloc.stop()

@@ -83,11 +83,13 @@ def main():
         with subprocess.Popen(command, stdout=subprocess.PIPE) as target:
             target.stdout.readline()
             dumps = size = sent = 0
-            while sent < number and time.monotonic() < end:
+            is_last = False
+            while not is_last:
                 os.kill(target.pid, signal.SIGUSR1)
                 time.sleep(chance.random() * 0.002)
                 sent += 1
-                if sent % 500 == 0 or sent == number:
+                is_last = sent == number or time.monotonic() >= end
+                if sent % 500 == 0 or is_last:
                     time.sleep(0.2)
                     with open(path, "r+b") as file:
                         found = file.read().decode()

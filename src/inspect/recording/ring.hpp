@@ -4,7 +4,7 @@
 //     |
 //
 // The file is mapped into memory, so it is complete up to the last switch even if the process crashes. It is read by
-// python/greenlet/_recording.py, which knows this layout too.
+// python/greenlet/_recording_ring.py, which knows this layout too.
 
 #pragma once
 

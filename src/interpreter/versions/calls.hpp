@@ -1,7 +1,7 @@
 // CPython 3.11 to 3.15: the calls in progress on a thread state, and what belongs to the C stack they run on. The
 // versions differ most here, so each has a file of its own; this one chooses.
 //
-//     least_stack_bytes              stacks smaller than this are of no use
+//     least_stack_bytes()            stacks smaller than this are of no use
 //     Calls                          the innermost frame and the depth: save(), load(), running_frame(), ...
 //     CStack                         what belongs to a greenlet's C stack: save(), load(), abandon()
 //     StackLimit                     how much C stack the interpreter believes there is

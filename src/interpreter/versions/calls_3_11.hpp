@@ -13,7 +13,7 @@
 
 namespace interpreter {
 
-inline constexpr std::size_t least_stack_bytes = 0;
+constexpr std::size_t least_stack_bytes() noexcept { return 0; }
 
 // Counts that are seldom other than zero. A greenlet takes them along when it suspends, and brings them back when it
 // resumes, so a switch between greenlets that have none stores nothing here.

@@ -14,7 +14,10 @@ namespace interpreter {
 
 // The interpreter postpones every deallocation of a container where fewer than 50 more C calls may nest. While the
 // stack is in use, it does the postponed ones only where 100 more may nest.
-inline constexpr std::size_t least_stack_bytes = std::size_t{160} << 10;
+inline std::size_t least_stack_bytes() noexcept {
+    constexpr std::size_t least_calls = 195;
+    return least_calls * ((std::size_t{8} << 20) / static_cast<std::size_t>(c_calls_on_8_mib()));
+}
 
 struct Calls : CurrentFrame {
     int depth;        // Python calls in progress

@@ -19,7 +19,7 @@ inline constexpr std::size_t c_stack_margin = _PyOS_STACK_MARGIN_BYTES;
 
 // The interpreter postpones every deallocation of a container where less than two margins are left above the soft
 // limit. While the stack is in use, it does the postponed ones only where four are left.
-inline constexpr std::size_t least_stack_bytes = 10 * c_stack_margin;
+constexpr std::size_t least_stack_bytes() noexcept { return 10 * c_stack_margin; }
 
 // Where the C stack begins, and its limits, laid out as in the thread state. Different stacks have different soft
 // limits. prepare() compares them with those that CPython computes.

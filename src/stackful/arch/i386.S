@@ -9,6 +9,7 @@
 // On the left a suspended execution, on the right one that make_context has made and that was never resumed:
 //
 //                                                    +-------------------+ <- stack_base
+//                                               +44  |   unused          |   12 bytes: the argument is aligned
 //          |  frames of the    |                +40  | -                 |   will be the argument of entry
 //          |     caller        |                +36  | stackful_root     |   where entry would return to
 //          |  arguments of     |                +32  | entry             |
