@@ -66,6 +66,26 @@ TEST_P(Pool, reuses_last_in_first_out) {
     release(cache, slots);
 }
 
+TEST_P(Pool, never_has_more_slots_of_the_largest_sizes_than_addresses) {
+    for (std::size_t size : {stackful::maximum_stack_size, stackful::maximum_stack_size / 2}) {
+        StackCache cache(size, pool);
+        std::vector<Slot*> slots;
+        for (int i = 0; i < 20; ++i) {
+            Slot* slot = cache.acquire();
+            if (slot == nullptr) {
+                break;
+            }
+            slots.push_back(slot);
+            *slot->low = *(slot->high - 1) = std::byte{1};
+        }
+        std::sort(slots.begin(), slots.end());
+        for (std::size_t i = 1; i < slots.size(); ++i) {
+            EXPECT_LT(slots[i - 1]->high, slots[i]->low);
+        }
+        release(cache, slots);
+    }
+}
+
 TEST_P(Pool, decommits_free_slots_except_a_page_of_a_few) {
     StackCache cache(minimum_stack_size, pool);
     auto slots = acquire(cache, 500);
