@@ -31,7 +31,7 @@ TEST_PACKAGES = ["objgraph", "pytest", "pytest-timeout"]
 TESTS = [
     *(f"tests/core/test_{name}.py" for name in ("switch", "throw", "kill", "garbage", "killing_garbage", "threads")),
     *(f"tests/core/test_{name}.py" for name in ("start", "parent", "tracing", "attributes", "on_thread_stack")),
-    *("tests/core/test_scale.py", "tests/core/test_stack_size.py"),
+    "tests/core/test_scale.py",
     *("tests/interpreter/test_frames.py", "tests/interpreter/test_exception_state.py"),
     *(f"tests/generators/test_{name}.py" for name in ("yield", "close", "exceptions", "greenlets", "attributes")),
 ]

@@ -2,6 +2,8 @@
 
 usage: PYTHON -m tools matrix [--seconds SECONDS] [NAME...]
 
+Debug builds, which take three times as long, leave out tests/project: the documentation, examples and benchmarks.
+
 The names are those that `PYTHON -m tools interpreters` lists. Without names, all run except the free-threaded ones.
 The output of a suite goes to build/matrix/NAME-SUITE.log. A table and one closing line follow at the end; the line
 counts each of the two suites of each interpreter. A suite that still runs --seconds after the start (default: 2400)
@@ -53,7 +55,8 @@ def test_on(interpreter: Interpreter, deadline: float) -> dict[str, Outcome]:
     start = time.monotonic()
     make = [*interpreter.command, "-m", "tools", "environment", "ours"]
     python = interpreter.python()
-    commands = {"build": make, "pytest": test.pytest(python, interpreter.folder), "reference": test.reference(python)}
+    left_out = ["--ignore=tests/project"] if interpreter.is_debug else []
+    commands = {"build": make, "pytest": test.pytest(python, interpreter.folder, *left_out), "reference": test.reference(python)}
     outcomes = {}
     for suite, command in commands.items():
         log = LOGS / f"{interpreter.name}-{suite}.log"
