@@ -70,6 +70,11 @@ def provide(name: str) -> Path:
         for folder in unpacked.glob("usr/lib*"):  # from Debian 13 on only base-files has these links
             if not (unpacked / folder.name).exists():
                 (unpacked / folder.name).symlink_to(Path("usr") / folder.name)
+        for link in unpacked.glob("lib*/*"):  # the emulator follows the host's links
+            if link.is_symlink() and os.readlink(link).startswith("/"):
+                place = os.path.relpath(os.readlink(link), "/" / link.parent.relative_to(unpacked))
+                link.unlink()
+                link.symlink_to(place)
         emulator = f"qemu-{engine.FOREIGN[target.processor][1]}"
         executable = root / "usr" / "bin" / f"python{target.version}"
         script = unpacked / "usr" / "bin" / python.name

@@ -67,6 +67,9 @@ TEST_P(Pool, reuses_last_in_first_out) {
 }
 
 TEST_P(Pool, never_has_more_slots_of_the_largest_sizes_than_addresses) {
+    if (!stackful::addresses_are_scarce) {
+        GTEST_SKIP() << "addresses have 64 bits, and no number of slots comes near their end";
+    }
     for (std::size_t size : {stackful::maximum_stack_size, stackful::maximum_stack_size / 2}) {
         StackCache cache(size, pool);
         std::vector<Slot*> slots;
