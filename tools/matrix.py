@@ -56,7 +56,11 @@ def test_on(interpreter: Interpreter, deadline: float) -> dict[str, Outcome]:
     make = [*interpreter.command, "-m", "tools", "environment", "ours"]
     python = interpreter.python()
     left_out = ["--ignore=tests/project"] if interpreter.is_debug else []
-    commands = {"build": make, "pytest": test.pytest(python, interpreter.folder, *left_out), "reference": test.reference(python)}
+    commands = {
+        "build": make,
+        "pytest": test.pytest(python, interpreter.folder, *left_out),
+        "reference": test.reference(python),
+    }
     outcomes = {}
     for suite, command in commands.items():
         log = LOGS / f"{interpreter.name}-{suite}.log"
