@@ -1,62 +1,34 @@
-"""CPython for AArch64 under QEMU, and wheels for it.
+"""Wheels for AArch64, built and tried with Debian's CPython under QEMU.
 
-The interpreters are Debian's packages for arm64, unpacked in folders of their own. A script beside each runs it by
-qemu-user and is its sys.executable, so that it can start itself. The compiler and CMake are those of this machine.
+The compiler and CMake are those of this machine.
 """
 
 import os
-import shlex
 import shutil
 import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
 
-from tools import CACHE, ROOT, debian, engine, environment, old_glibc, processes
+from tools import environment, old_glibc, processes
+from tools.emulated import TEST_PACKAGES, Interpreter
 
 # Which release of Debian has which CPython. None has 3.12, or a free-threaded one.
 SUITES = {"3.11": "bookworm", "3.13": "trixie", "3.14": "sid", "3.15": "sid"}
-NAMES = [f"aarch64-{version}" for version in SUITES]
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+INTERPRETERS = {
+    f"aarch64-{version}": Interpreter("aarch64", "arm64", "aarch64-linux-gnu", version, suite)
+    for version, suite in SUITES.items()
+}
+NAMES = list(INTERPRETERS)
 COMPILERS = {"C": "aarch64-linux-gnu-gcc", "CXX": "aarch64-linux-gnu-g++", "ASM": "aarch64-linux-gnu-gcc"}
 # What builds the package, without what is compiled for a processor.
 BUILDERS = ["scikit-build-core>=0.11"]
-TEST_PACKAGES = ["objgraph", "pytest", "pytest-timeout"]
 # Of tests/core these run under user-mode emulation: the others look at memory, signals or processes.
 TESTS = ["switch", "throw", "kill", "garbage", "threads", "start", "parent", "tracing", "attributes"]
 
 
-def root_of(name: str) -> Path:
-    return CACHE / f"arm64-python{name.removeprefix('aarch64-')}"
-
-
-def python_of(name: str) -> Path:
-    """Return the script that runs an interpreter."""
-    return root_of(name) / "usr" / "bin" / "python-by-qemu"
-
-
 def provide(name: str) -> None:
-    """Get an interpreter, its headers, the cross compiler and QEMU. Raises RuntimeError if that is not possible."""
-    if not engine.provide_foreign("aarch64"):
-        raise RuntimeError("the cross compiler for AArch64 or QEMU is missing and can't be installed")
-    if python_of(name).exists():
-        return
-    version, root = name.removeprefix("aarch64-"), root_of(name)
-    packages = [f"python{version}", f"libpython{version}-dev", "libgcc-s1"]
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
-        archives = debian.download(Path(scratch), SUITES[version], "arm64", packages, KEYRING)
-        unpacked = Path(scratch) / "root"
-        for archive in archives:
-            subprocess.run(["dpkg-deb", "--extract", archive, unpacked], check=True)
-        if not (unpacked / "lib").exists():  # from trixie on packages have their files in /usr alone
-            (unpacked / "lib").symlink_to("usr/lib")
-        script = unpacked / python_of(name).relative_to(root)
-        executable = root / "usr" / "bin" / f"python{version}"
-        script.write_text(f'#!/bin/sh\nexec qemu-aarch64 -L {shlex.quote(str(root))} -0 "$0" {executable} "$@"\n')
-        script.chmod(0o755)
-        shutil.rmtree(root, ignore_errors=True)
-        unpacked.rename(root)
+    INTERPRETERS[name].provide()
 
 
 def folder_of(name: str) -> Path:
@@ -66,7 +38,7 @@ def folder_of(name: str) -> Path:
 
 def install(name: str, target: Path, *arguments: object) -> None:
     """Install packages in the folder *target*, by the running interpreter's pip, as pip for AArch64 would."""
-    version = name.removeprefix("aarch64-")
+    version = INTERPRETERS[name].version
     # pip takes wheels for exactly these platforms; one of a Debian system accepts many more.
     glibcs = [f"--platform=manylinux_2_{minor}_aarch64" for minor in range(17, 37)]
     environment.pip(
@@ -79,32 +51,28 @@ def install(name: str, target: Path, *arguments: object) -> None:
 
 def build(name: str, sdist: Path, glibc: str) -> Path:
     """Build the wheel from a source archive. Returns its path; raises RuntimeError."""
-    folder, root, version = folder_of(name), root_of(name), name.removeprefix("aarch64-")
+    folder, interpreter = folder_of(name), INTERPRETERS[name]
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     install(name, folder / "site", *BUILDERS)
     with tarfile.open(sdist) as archive:
         archive.extractall(folder / "source", filter="data")
     [source] = (folder / "source").iterdir()
-    # The headers for all processors include those for this one by a path that has its name.
-    headers = folder / "headers" / "aarch64-linux-gnu"
-    headers.mkdir(parents=True)
-    headers.joinpath(f"python{version}").symlink_to(root / "usr/include/aarch64-linux-gnu" / f"python{version}")
     link = " ".join(old_glibc.provide(folder / "glibc", glibc, COMPILERS["C"]))
     settings = {
         "CMAKE_SYSTEM_NAME": "Linux",
         "CMAKE_SYSTEM_PROCESSOR": "aarch64",
         **{f"CMAKE_{language}_COMPILER": command for language, command in COMPILERS.items()},
-        "CMAKE_CXX_FLAGS": f"-isystem {headers.parent}",
+        "CMAKE_CXX_FLAGS": f"-isystem {interpreter.headers_in(folder / 'headers')}",
         "CMAKE_MODULE_LINKER_FLAGS": link,
-        "Python_EXECUTABLE": str(python_of(name)),
-        "Python_INCLUDE_DIR": str(root / "usr/include" / f"python{version}"),
+        "Python_EXECUTABLE": str(interpreter.python),
+        "Python_INCLUDE_DIR": str(interpreter.include),
     }
     options = {f"cmake.define.{key}": value for key, value in settings.items()}
     program = f"from scikit_build_core.build import build_wheel; build_wheel({str(folder / 'wheel')!r}, {options!r})"
     tools = environment.build().parent  # CMake and Ninja
     done = subprocess.run(
-        [python_of(name), "-c", program],
+        [interpreter.python, "-c", program],
         cwd=source,
         env={
             **os.environ,
@@ -122,13 +90,13 @@ def build(name: str, sdist: Path, glibc: str) -> Path:
     return made
 
 
-def try_wheel(name: str, platform: str, dist: Path = ROOT / "dist") -> None:
+def try_wheel(name: str, dist: Path) -> None:
     """Install the wheel from *dist*, and run the trial and tests of the core under QEMU. Raises RuntimeError."""
     target = folder_of(name) / "trial"
     install(name, target, "--no-index", "--find-links", dist, "greenlet")
     install(name, target, *TEST_PACKAGES)
     variables = {"PYTHONPATH": str(target), "PATH": str(Path(shutil.which("qemu-aarch64")).parent)}
-    python = [python_of(name), "-P"]
+    python = [INTERPRETERS[name].python, "-P"]
     tests = [f"tests/core/test_{test}.py" for test in TESTS]
     for command in (
         [*python, "tools/wheel_trial.py"],

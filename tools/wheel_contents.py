@@ -14,6 +14,7 @@ from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
 
 from tools import ROOT
+from tools.old_glibc import parse_version
 
 PERMITTED_LIBRARIES = {"libc.so.6", "libpthread.so.0", "librt.so.1", "libdl.so.2", "libgcc_s.so.1"}
 LOADERS = re.compile(r"ld-linux[\w.-]*\.so\.\d")
@@ -39,10 +40,6 @@ class Extension:
     undefined: set[str]  # symbols without a version
 
 
-def number(text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split(".")))
-
-
 def read_extension(path: Path) -> Extension:
     def readelf(*options: str) -> str:
         return subprocess.check_output(["readelf", "--wide", *options, path], text=True)
@@ -50,7 +47,7 @@ def read_extension(path: Path) -> Extension:
     symbols = readelf("--dyn-syms")
     versions: dict[str, tuple[int, ...]] = {}
     for name, version in re.findall(r" UND \S+?@([A-Z]+)_([\d.]+)", symbols):
-        versions[name] = max(versions.get(name, ()), number(version))
+        versions[name] = max(versions.get(name, ()), parse_version(version))
     return Extension(
         set(re.findall(r"\(NEEDED\).*\[(.+?)\]", readelf("--dynamic"))),
         set(re.findall(r"^\s*\[ *\d+\] (\.\S+)", readelf("--sections"), re.MULTILINE)),
@@ -68,7 +65,7 @@ def complaints_of_extension(extension: Extension, glibc: str | None = None) -> I
         yield f"has no section {section}"
     if glibc is None:
         return
-    if extension.versions.get("GLIBC", ()) > number(glibc):
+    if extension.versions.get("GLIBC", ()) > parse_version(glibc):
         yield f"needs glibc {'.'.join(map(str, extension.versions['GLIBC']))}"
     # Of a library for linking that lacks a symbol the linker says nothing, because the interpreter's are missing too.
     for symbol in sorted(extension.undefined - OPTIONAL):

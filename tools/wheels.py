@@ -143,7 +143,7 @@ def main(arguments: list[str]) -> int:
         else:
             aarch64.provide(name)
             made.append(audit(release, aarch64.build(name, sdist, GLIBC), "aarch64"))
-            aarch64.try_wheel(name, f"{PLATFORM}_aarch64")
+            aarch64.try_wheel(name, DIST)
         say(f"made and tried {made[-1].name}")
     if names == every:
         try_sdist(sdist)

@@ -20,8 +20,9 @@ PyDoc_STRVAR(greenlets_doc,
 
 PyDoc_STRVAR(place_doc,
 "_place(greenlet, /)\n--\n\n"
-"Return what a greenlet is (\"main\", \"greenlet\", \"tasklet\" or a kind of coroutine), its phase, its thread's identifier or None, whether that thread is the\n"
-"running one, and the callable that the greenlet or its tasklet runs, or None.");
+"Return what a greenlet is (\"main\", \"greenlet\", \"tasklet\" or a kind of coroutine), its phase, its\n"
+"thread's identifier or None, whether that thread is the running one, and the callable that the greenlet\n"
+"or its tasklet runs, or None.");
 
 PyDoc_STRVAR(native_stack_doc,
 "_native_stack(greenlet, /)\n--\n\n"

@@ -232,7 +232,7 @@ PyDoc_STRVAR(get_threads_doc,
 PyObject* get_threads(PyObject*, PyObject*) {
     Py_ssize_t expected = 0, count = 0;
     interpreter::for_each_thread([&expected](unsigned long) { ++expected; });
-    std::unique_ptr<unsigned long[], stackful::Destroy> ids(
+    std::unique_ptr<unsigned long[], stackful::DestroyArray> ids(
         new (stackful::heap) unsigned long[static_cast<std::size_t>(expected)]);
     if (ids == nullptr) {
         return PyErr_NoMemory();

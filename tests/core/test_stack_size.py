@@ -6,7 +6,7 @@ import re
 import sys
 
 import pytest
-from support.environment import ADDRESSES_ARE_SCARCE, HAS_ADDRESS_SANITIZER, HAS_ADDRESSES, IS_FREE_THREADED
+from support.environment import ADDRESSES_ARE_SCARCE, HAS_ADDRESS_SANITIZER, IS_FREE_THREADED, NEEDS_64_BIT_ADDRESSES
 from support.greenlets import suspended
 from support.processes import output_of, run_python
 from support.threads import in_thread
@@ -40,7 +40,7 @@ def default_with(limit, soft):
     )
 
 
-@HAS_ADDRESSES
+@NEEDS_64_BIT_ADDRESSES
 @pytest.mark.skipif(sys.platform != "linux", reason="the limits are those of Linux")
 @pytest.mark.parametrize(
     ("soft", "default"),
@@ -57,7 +57,7 @@ def test_the_default_is_what_a_thread_has_within_bounds(soft, default):
     assert default_with("RLIMIT_STACK", soft) == default
 
 
-@HAS_ADDRESSES
+@NEEDS_64_BIT_ADDRESSES
 @pytest.mark.skipif(sys.platform != "linux", reason="the limits are those of Linux")
 def test_the_default_is_8_mebibytes_where_threads_have_no_limit():
     try:
@@ -78,7 +78,7 @@ def test_the_default_is_small_where_addresses_are_scarce(soft):
     )
 
 
-@HAS_ADDRESSES
+@NEEDS_64_BIT_ADDRESSES
 @pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="needs much address space itself")
 @pytest.mark.parametrize("limit", ["RLIMIT_AS", "RLIMIT_DATA"])
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_the_environment_variable_sets_the_default():
         ("3m", 3 * MEBIBYTE),
         ("256k", MEBIBYTE // 4),
         ("256K", MEBIBYTE // 4),
-        pytest.param("1G", GIBIBYTE, marks=HAS_ADDRESSES),
+        pytest.param("1G", GIBIBYTE, marks=NEEDS_64_BIT_ADDRESSES),
         ("0x100k", MEBIBYTE // 4),
         ("0100000", 100_000),
     ],
@@ -355,7 +355,7 @@ def test_is_a_function_of_the_package():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts resident memory as Linux reports it")
-@HAS_ADDRESSES
+@NEEDS_64_BIT_ADDRESSES
 @pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="takes memory itself, an eighth of the stack")
 def test_only_what_is_used_of_a_large_stack_takes_memory():
     resident = output_of(

@@ -20,7 +20,9 @@ HAS_ADDRESS_SANITIZER = hasattr(ctypes.CDLL(None), "__asan_init")
 # False where a switch is the C library's swapcontext(), which an unwinder does not pass.
 HAS_OWN_SWITCH = _greenlet._about()["switch"] != "ucontext"
 ADDRESSES_ARE_SCARCE = sys.maxsize < 1 << 32
-HAS_ADDRESSES = pytest.mark.skipif(ADDRESSES_ARE_SCARCE, reason="addresses have 32 bits, and stacks another size")
+NEEDS_64_BIT_ADDRESSES = pytest.mark.skipif(
+    ADDRESSES_ARE_SCARCE, reason="addresses have 32 bits, and stacks another size"
+)
 RUNS_UNDER_VALGRIND = "vgpreload" in os.environ.get("LD_PRELOAD", "")
 DAEMON_THREADS_END_WELL = pytest.mark.skipif(
     HAS_ADDRESS_SANITIZER,
