@@ -53,7 +53,8 @@ def greenlets(thread=None):
     """Return the active greenlets: those that have started and not finished.
 
     A thread has a main greenlet from when it first uses greenlets. Greenlets of a thread that has ended are listed as
-    long as something refers to them, although nothing can resume them.
+    long as something refers to them, although nothing can resume them; but not for a *thread*, because another thread
+    may have the same ``ident`` by then.
 
     Parameters:
         thread: a ``threading.Thread`` or the ``ident`` of one. By default all threads of this interpreter are meant.

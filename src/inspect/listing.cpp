@@ -20,12 +20,14 @@ using core::ModuleState;
 using core::Reference;
 using core::Thread;
 
-// Which threads are meant.
+// Which threads are meant. An identifier is not of a thread that has ended: it may be another one's by now.
 struct Selection {
     bool is_all = true;
     unsigned long identity = 0;
 
-    bool includes(const Thread& thread) const noexcept { return is_all || thread.identity == identity; }
+    bool includes(const Thread& thread) const noexcept {
+        return is_all || (thread.identity == identity && thread.thread_state != nullptr);
+    }
 };
 
 // Without a GIL, other threads have to stand still while their greenlets are listed. 3.13 can't stop them.

@@ -104,6 +104,14 @@ class TestGreenlets:
         del left[:]
         gc.collect()
 
+    @needs_other_threads
+    def test_those_that_an_ended_thread_has_left_are_not_of_one_with_the_same_identifier(self):
+        number, left = in_thread(lambda: (ident(), suspended()))
+        assert left in inspect.greenlets()
+        assert inspect.greenlets(number) == []
+        with Parked() as parked:  # most systems give it the same identifier
+            assert left not in inspect.greenlets(parked.thread)
+
     @pytest.mark.parametrize("thread", ["main", 1.5, True, object()])
     def test_not_a_thread(self, thread):
         with pytest.raises(TypeError, match=r"threading\.Thread or its ident"):

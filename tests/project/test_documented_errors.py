@@ -1,5 +1,6 @@
 """The messages in docs/reference/errors.md are those of the source."""
 
+import functools
 import re
 
 import pytest
@@ -17,6 +18,7 @@ def messages():
     return [re.sub(r"^[\w.]*(Error|error|Warning): ", "", cell) for cell in cells]
 
 
+@functools.cache
 def source():
     """Return all string literals of the source; those that follow each other are joined."""
     files = [*(ROOT / "src").rglob("*.cpp"), *(ROOT / "python").rglob("*.py")]
