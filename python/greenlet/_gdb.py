@@ -33,6 +33,9 @@ SAVED = {
         176,
     ),
 }
+# Registers that hold a signed address on a processor with pointer authentication, and the bits that are the address.
+SIGNED = {"pc", "x30"}
+ADDRESS = (1 << 48) - 1
 
 
 def number(address, kind="Q"):
@@ -152,7 +155,10 @@ class Suspended(gdb.unwinder.Unwinder):
         info.add_saved_register(stack_name, gdb.Value(self.stack_pointer + size).cast(like.type))
         for name, offset in offsets.items():
             register = pending.read_register(name)
-            info.add_saved_register(name, gdb.Value(number(self.stack_pointer + offset)).cast(register.type))
+            value = number(self.stack_pointer + offset)
+            if name in SIGNED:
+                value &= ADDRESS
+            info.add_saved_register(name, gdb.Value(value).cast(register.type))
         return info
 
     def while_showing(self, stack_pointer, command):

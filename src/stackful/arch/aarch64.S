@@ -44,14 +44,33 @@
 // Unwinders look a return address up one instruction before it, in the `bl`, so stackful_begin and stackful_root start
 // with a `nop` in its place.
 //
-// Protection. `bti c` marks what may be called through a pointer. stackful_begin reaches entry through x16, which such
-// a mark allows. The object file says so. Return addresses are not signed here. A caller that signs its own (PAC) does
-// so with its stack pointer, which is the same when it is resumed. The shadow call stack in x18 is not supported.
+// Protection. The instructions for it are hints: processors without the features ignore them. The object file says that
+// it has both.
+//
+//   - Branch target identification. `bti c` marks what may be called through a pointer; `paciasp` is such a mark too.
+//     stackful_begin reaches entry through x16, which such a mark allows.
+//   - Pointer authentication. Each return address that lies on a stack is signed, with the stack pointer that the caller
+//     had. It is the same when an execution is resumed, and all threads of a process have the same keys. Whoever
+//     overwrites the return address of a suspended execution makes the resumption end in a trap.
+//
+// The shadow call stack in x18 and the guarded control stack are not supported.
 
         .text
 
+        // Signs the return address; authenticate undoes it, or traps if the address is not the one that was signed.
+        .macro  sign
+        hint    #25                             // paciasp
+        .cfi_negate_ra_state
+        .endm
+
+        .macro  authenticate
+        hint    #29                             // autiasp
+        .cfi_negate_ra_state
+        .endm
+
         // Stores the registers of the execution that leaves, but for FPCR.
         .macro  save_registers
+        sign
         stp     x29, x30, [sp, #-176]!
         .cfi_adjust_cfa_offset 176
         .cfi_rel_offset x29, 0
@@ -119,6 +138,7 @@
         .cfi_restore d13
         .cfi_restore d14
         .cfi_restore d15
+        authenticate
         .endm
 
 // void* stackful_switch(Context* from, Context to, void* transfer)
@@ -129,7 +149,6 @@
         .p2align 6
 stackful_switch:
         .cfi_startproc
-        hint    #34                             // bti c
         save_registers
         mrs     x3, fpcr
         str     x3, [sp, #160]
@@ -163,7 +182,6 @@ stackful_suspended:
         .p2align 6
 stackful_switch_arriving:
         .cfi_startproc
-        hint    #34                             // bti c
         save_registers
         mrs     x6, fpcr
         str     x6, [sp, #160]
@@ -192,10 +210,12 @@ stackful_switch_arriving:
 stackful_make_context:
         .cfi_startproc
         hint    #34                             // bti c
-        adr     x2, .Lbegin
+        mov     x16, x0
+        adr     x17, .Lbegin
+        hint    #8                              // pacia1716: as `paciasp` at the stack's base
         mrs     x3, fpcr
         sub     x0, x0, #176
-        stp     xzr, x2, [x0]
+        stp     xzr, x17, [x0]
         str     x1, [x0, #16]
         str     x3, [x0, #160]
         ret
@@ -224,7 +244,7 @@ stackful_make_context:
         .p2align 4
 stackful_call_on:
         .cfi_startproc
-        hint    #34                             // bti c
+        sign
         stp     x29, x30, [sp, #-16]!
         .cfi_adjust_cfa_offset 16
         .cfi_rel_offset x29, 0
@@ -236,6 +256,7 @@ stackful_call_on:
         .cfi_def_cfa sp, 0
         .cfi_restore x29
         .cfi_restore x30
+        authenticate
         ret
         .cfi_endproc
         .size   stackful_call_on, . - stackful_call_on
@@ -245,6 +266,7 @@ stackful_call_on:
 stackful_go_below:
         .cfi_startproc
         .cfi_signal_frame
+        sign
         stp     x29, x30, [sp, #-16]!
         .cfi_adjust_cfa_offset 16
         .cfi_rel_offset x29, 0
@@ -260,6 +282,7 @@ stackful_go_below:
         .cfi_def_cfa sp, 0
         .cfi_restore x29
         .cfi_restore x30
+        authenticate
         ret
         .cfi_endproc
         .size   stackful_go_below, . - stackful_go_below
@@ -275,7 +298,7 @@ stackful_go_below:
         .p2align 4
 stackful_call_beside:
         .cfi_startproc
-        hint    #34                             // bti c
+        sign
         stp     x29, x30, [sp, #-32]!
         .cfi_adjust_cfa_offset 32
         .cfi_rel_offset x29, 0
@@ -306,6 +329,7 @@ stackful_call_beside:
         .cfi_def_cfa sp, 0
         .cfi_restore x29
         .cfi_restore x30
+        authenticate
         ret
         .cfi_endproc
         .size   stackful_call_beside, . - stackful_call_beside
@@ -339,6 +363,6 @@ stackful_root:
         .long   4, 16, 5                        // length of the name, of the contents; NT_GNU_PROPERTY_TYPE_0
         .asciz  "GNU"
         .long   0xc0000000, 4                   // GNU_PROPERTY_AARCH64_FEATURE_1_AND, its length
-        .long   1, 0                            // BTI; padding
+        .long   3, 0                            // BTI and PAC; padding
 
         .section .note.GNU-stack, "", %progbits
