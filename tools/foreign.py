@@ -2,16 +2,17 @@
 
 usage: PYTHON -m tools foreign [PROCESSOR...] [--tests PATH...]
 
+    arm64       64-bit Arm
     armhf       32-bit Arm
     i386        32-bit x86
     ppc64el     64-bit PowerPC, little-endian
     riscv64     64-bit RISC-V
     s390x       64-bit IBM Z
 
-Without names: all of them. CPython 3.11 is Debian 12's; riscv64 has 3.13 of Debian 13. The packages are unpacked in
-the cache outside of the tree. On Debian as root, the cross compilers and QEMU are installed if they are missing. The
-builds are in build/foreign-PROCESSOR/. User-mode emulation has no place for tests of memory, signals and processes;
-TESTS lists those that are run.
+Without names: all of them. CPython 3.11 is Debian 12's; riscv64 has 3.13 of Debian 13, arm64 3.14 of sid. The packages
+are unpacked in the cache outside of the tree. On Debian as root, the cross compilers and QEMU are installed if they are
+missing. The builds are in build/foreign-PROCESSOR/. User-mode emulation has no place for tests of memory, signals and
+processes; TESTS lists those that are run. A QEMU from 10.2 on also has Arm's shadow stacks, which one of them needs.
 """
 
 import os
@@ -29,6 +30,7 @@ TESTS = [
     *(f"tests/core/test_{name}.py" for name in ("start", "parent", "tracing", "attributes", "on_thread_stack")),
     "tests/core/test_scale.py",
     *("tests/interpreter/test_frames.py", "tests/interpreter/test_exception_state.py"),
+    "tests/module/test_shadow_stack.py",
     *(f"tests/generators/test_{name}.py" for name in ("yield", "close", "exceptions", "greenlets", "attributes")),
 ]
 
@@ -36,6 +38,7 @@ TESTS = [
 TARGETS = {
     each.architecture: each
     for each in (
+        Interpreter("aarch64", "arm64", "aarch64-linux-gnu", "3.14", "sid"),
         Interpreter("armv7", "armhf", "arm-linux-gnueabihf"),
         Interpreter("i386", "i386", "i386-linux-gnu"),
         Interpreter("ppc64le", "ppc64el", "powerpc64le-linux-gnu"),

@@ -11,6 +11,7 @@
 #include "inspect/inspect.hpp"
 #include "inspect/recording/recorder.hpp"
 #include "module/parts.hpp"
+#include "stackful/shadow_stack.hpp"
 #include "stackless/layer.hpp"
 
 namespace module {
@@ -98,8 +99,22 @@ void explain_failure() noexcept {
     }
 }
 
+// A switch would end the process.
+bool check_shadow_stack() noexcept {
+    if (stackful::has_shadow_stack()) {
+        PyErr_SetString(PyExc_ImportError,
+                        "greenlets can't be used in a process with a shadow stack (Intel CET or Arm GCS): start it "
+                        "without glibc.cpu.x86_shstk or glibc.cpu.aarch64_gcs in GLIBC_TUNABLES");
+        return false;
+    }
+    return true;
+}
+
 // The state is made first, because tools may find the module and call its functions while it is being imported.
 PyObject* create(PyObject* spec, PyModuleDef*) {
+    if (!check_shadow_stack()) {
+        return nullptr;
+    }
     if (ensure_state() == nullptr) {
         explain_failure();
         return nullptr;

@@ -20,7 +20,7 @@ FOLDERS = ["stackful", "interpreter", "core|python", "coroutines", "stackless|ge
 # A file may include and call those of its own floor and of the floors before it.
 FLOORS = {
     "stackful": [
-        "tools|layout|heap|mutex",
+        "tools|layout|heap|mutex|shadow_stack",
         "first_use",
         "annotations|region|system",
         "stack|limits|context|arch",

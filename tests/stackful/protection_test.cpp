@@ -43,9 +43,8 @@ class ProtectionDeathTest : public testing::TestWithParam<bool> {
         }
     }
 };
-INSTANTIATE_TEST_SUITE_P(Executions, ProtectionDeathTest, testing::Bool(), [](const auto& info) {
-    return info.param ? "suspended" : "not_begun";
-});
+INSTANTIATE_TEST_SUITE_P(Executions, ProtectionDeathTest, testing::Bool(),
+                         [](const auto& info) { return info.param ? "suspended" : "not_begun"; });
 
 TEST_P(ProtectionDeathTest, return_address_that_was_overwritten_is_not_returned_to) {
     EXPECT_EXIT(resume_elsewhere(GetParam()), [](int status) { return WIFSIGNALED(status); }, "");
