@@ -1,6 +1,7 @@
 """greenlet.inspect.watch(): which greenlet held its thread for too long."""
 
 import atexit
+import os
 import sys
 import traceback
 import weakref
@@ -57,18 +58,23 @@ class Watch:
     """What watch() returns. As a context manager it ends with the block.
 
     Attributes:
-        found: how many blocks were reported.
+        found: how many blocks were reported in this process.
     """
 
     def __init__(self, max_block, on_block, waits):
-        self.found = 0
+        self._nanoseconds = int(max_block * 1e9)
         self._on_block = on_block
         self._waits = frozenset(waits)
-        self._handle = _inspect._start_watch(int(max_block * 1e9), self._run)
+        self._start()
         _watches.add(self)
+
+    def _start(self):
+        self.found = 0
+        self._handle = _inspect._start_watch(self._nanoseconds, self._run)
 
     def stop(self):
         """End the watch. A call of ``on_block`` that is in progress is waited for."""
+        _watches.discard(self)
         _inspect._stop_watch(self._handle)
 
     def __enter__(self):
@@ -78,7 +84,8 @@ class Watch:
         self.stop()
 
     def _run(self, handle):
-        while (blocks := _inspect._wait_for_blocks(handle)) is not None:
+        process = os.getpid()  # on_block may fork, and the child has a watch of its own
+        while os.getpid() == process and (blocks := _inspect._wait_for_blocks(handle)) is not None:
             for block in blocks:
                 try:
                     self._tell(*block)
@@ -102,7 +109,8 @@ def watch(max_block=0.1, on_block=None, *, waits=()):
 
     A thread of its own looks at counters of switches four times in *max_block*, so switching costs nothing more. It is
     one of the system's threads, not one of ``threading``, which libraries replace. A block is reported once. Threads
-    without a second greenlet are not watched, nor is a thread whose innermost call is one that waits for events.
+    without a second greenlet are not watched, nor is a thread whose innermost call is one that waits for events. The
+    child of an ``os.fork()`` is watched as its parent was.
 
     Parameters:
         max_block: how long a greenlet may hold its thread, in seconds, at least 0.001.
@@ -131,6 +139,16 @@ _watches: weakref.WeakSet = weakref.WeakSet()
 def _stop_all():
     for each in list(_watches):
         each.stop()
+
+
+# The child of a fork has only the thread that forked.
+def _start_again():
+    for each in list(_watches):
+        each._start()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_again)
 
 
 def _write(block):

@@ -18,6 +18,8 @@ from greenlet import getcurrent, greenlet, inspect
 
 LONG = 0.05 * PATIENCE
 NEVER = 0.4 * PATIENCE  # the limit where nothing may be reported: a busy machine may stop any thread for a while
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork() here")
 with_gil = pytest.mark.skipif(IS_FREE_THREADED, reason="there is no GIL to keep")
 
 
@@ -221,22 +223,78 @@ def test_the_program_ends_while_it_is_watched():
     )
 
 
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_fork(other):
-    blocks = Blocks()
-    watch = inspect.watch(LONG, blocks)
+def status_of_child(function):
+    """Fork, and return what *function* returns in the child; 255 if it raises an exception."""
     child = os.fork()
     if child == 0:
-        status = 1
+        status = 255
         try:
-            suspended()
-            hold_the_thread(seconds=3 * LONG)
-            watch.stop()
-            status = 0 if in_thread(lambda: suspended().dead) is False and not blocks else 2
+            status = function()
         finally:
             os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    watch.stop()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@needs_fork
+class TestFork:
+    def test_the_child_is_watched(self, other):
+        blocks = Blocks()
+
+        def child():
+            blocks.clear()
+            hold_the_thread(lambda: blocks)
+            return 100 + watch.found
+
+        with inspect.watch(LONG, blocks) as watch:
+            hold_the_thread(lambda: blocks)
+            assert status_of_child(child) == 101
+            assert names(blocks[0])[-1] == "hold_the_thread"
+
+    def test_the_child_of_the_child_is_watched(self, other):
+        blocks = Blocks()
+
+        def grandchild():
+            hold_the_thread(lambda: blocks)
+            return len(blocks)
+
+        with inspect.watch(LONG, blocks):
+            assert status_of_child(lambda: 100 + status_of_child(grandchild)) == 101
+
+    def test_the_child_can_stop_it(self, other):
+        blocks = Blocks()
+
+        def child():
+            watch.stop()
+            hold_the_thread(seconds=3 * LONG)
+            return 100 + len(blocks)
+
+        with inspect.watch(LONG, blocks) as watch:
+            assert status_of_child(child) == 100
+
+    def test_a_stopped_watch_stays_stopped(self, other):
+        blocks = Blocks()
+
+        def child():
+            hold_the_thread(seconds=3 * LONG)
+            return 100 + len(blocks)
+
+        with inspect.watch(LONG, blocks):
+            pass
+        assert status_of_child(child) == 100
+
+    def test_in_on_block(self, other):
+        statuses = []
+
+        def on_block(block):
+            statuses.append(status_of_child(lambda: 100))
+
+        with inspect.watch(LONG, on_block):
+            hold_the_thread(lambda: statuses)
+        assert statuses == [100]
+
+    def test_greenlets_of_the_child(self, other):
+        with inspect.watch(LONG, Blocks()):
+            assert status_of_child(lambda: in_thread(lambda: 100 + suspended().dead)) == 100
 
 
 @pytest.mark.parametrize("max_block", [0, -1, 0.0001, float("nan"), float("inf")])
