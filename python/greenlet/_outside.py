@@ -8,6 +8,7 @@ import collections
 import contextlib
 import dataclasses
 import os
+import platform
 import struct
 import sys
 
@@ -170,6 +171,11 @@ def not_permitted(process):
 
 def threads_of_process(process):
     """Return the threads of a process that have greenlets. Raises Failure."""
+    if not _outside.READS_OTHER_PROCESSES:
+        raise Failure(
+            f"the memory of another process can't be read on {platform.system()}: call "
+            "greenlet.inspect.dump_on_signal() in that process"
+        )
     ranges = mapped_ranges(process)
     if not ranges:
         raise Failure(f"there are no greenlets in process {process}: it has not imported greenlet")

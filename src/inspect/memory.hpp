@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "inspect/system/system.hpp"
+
 namespace inspect {
 
 using Address = std::uintptr_t;
@@ -28,7 +30,6 @@ public:
     explicit Memory(pid_t process) noexcept : process_(process) {}
     Memory(const Memory&) = delete;
     Memory& operator=(const Memory&) = delete;
-    ~Memory();
 
     void open(pid_t process) noexcept { process_ = process; }
     // Segments in the order of their addresses, which must outlive this.
@@ -50,14 +51,12 @@ public:
 
 private:
     std::size_t read_some(Address from, void* to, std::size_t bytes) noexcept;
-    std::size_t read_process(Address from, void* to, std::size_t bytes) noexcept;
     std::size_t read_segment(Address from, void* to, std::size_t bytes) const noexcept;
 
     pid_t process_ = 0;
     const Segment* segments_ = nullptr;
     std::size_t count_ = 0;
-    int file_ = -1;  // /proc/PID/mem, where the system call does not work
-    bool needs_file_ = false;
+    system::ProcessMemory of_processes_;
 };
 
 }  // namespace inspect

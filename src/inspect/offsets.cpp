@@ -7,6 +7,7 @@
 
 // gdb reads this section with the symbols, and loads the commands for greenlets: python/greenlet/_gdb.py, which is
 // installed beside the extension module. The first byte says that a script follows, the first line is its name.
+#ifdef __ELF__
 asm(R"(
         .pushsection .debug_gdb_scripts, "MS", %progbits, 1
         .byte   4
@@ -16,6 +17,7 @@ asm(R"(
         .byte   0
         .popsection
 )");
+#endif
 
 namespace inspect {
 
@@ -45,7 +47,7 @@ static_assert(sizeof(interpreter::SharedValue<Thread*>) == sizeof(Thread*) &&
 
 }  // namespace
 
-extern "C" [[gnu::used, gnu::section(".greenlet_offsets")]] constinit const Offsets greenlet_offsets{
+extern "C" [[gnu::used]] constinit const Offsets greenlet_offsets{
     .magic = "greenletOffsets",
     .size = sizeof(Offsets),
     .version = table_version,

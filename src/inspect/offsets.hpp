@@ -52,6 +52,12 @@ struct Offsets {
     } activation;
 };
 
-extern "C" [[gnu::visibility("default")]] const Offsets greenlet_offsets;
+#ifdef __ELF__
+#define GREENLET_OFFSETS_SECTION gnu::section(".greenlet_offsets")
+#else
+#define GREENLET_OFFSETS_SECTION  // found by its magic word alone
+#endif
+
+extern "C" [[gnu::visibility("default"), GREENLET_OFFSETS_SECTION]] const Offsets greenlet_offsets;
 
 }  // namespace inspect

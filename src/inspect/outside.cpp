@@ -7,6 +7,7 @@
 #include "core/settings.hpp"
 #include "inspect/signal_dump.hpp"
 #include "inspect/source.hpp"
+#include "inspect/system/system.hpp"
 #include "inspect/walker.hpp"
 #include "interpreter/frames/copied.hpp"
 #include "python/arguments.hpp"
@@ -107,7 +108,8 @@ PyDoc_STRVAR(walk_doc,
 "    (file, qualified name, line), the innermost first.\n"
 "Raises:\n"
 "    ValueError: there is no table at this address, or it is of another version.\n"
-"    OSError: the memory can't be read.");
+"    OSError: the memory can't be read.\n"
+"    NotImplementedError: the system has no way to read the memory of another process.");
 
 PyObject* walk(PyObject*, PyObject* args) {
     PyObject* named;
@@ -137,7 +139,9 @@ PyDoc_STRVAR(read_doc,
 "    address: where to begin.\n"
 "    size: in bytes.\n"
 "Returns:\n"
-"    The bytes, or None if not all of them are readable.");
+"    The bytes, or None if not all of them are readable.\n"
+"Raises:\n"
+"    NotImplementedError: the system has no way to read the memory of another process.");
 
 PyObject* read(PyObject*, PyObject* args) {
     PyObject* named;
@@ -215,7 +219,7 @@ PyMethodDef functions[] = {
 int add_outside_to(PyObject* module) noexcept {
     Reference names = Reference::steal(
         python::add_namespace(module, "outside", "greenlet._greenlet.outside", functions));
-    if (!names) {
+    if (!names || PyModule_AddIntConstant(names.get(), "READS_OTHER_PROCESSES", system::reads_other_processes) < 0) {
         return -1;
     }
     dump_on_signal_from_environment();

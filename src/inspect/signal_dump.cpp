@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -12,6 +11,7 @@
 #include "core/settings.hpp"
 #include "inspect/output.hpp"
 #include "inspect/text_dump.hpp"
+#include "interpreter/versions/cpython.hpp"
 #include "stackful/first_use.hpp"
 #include "stackful/mutex.hpp"
 #include "stackful/overflow.hpp"
@@ -37,7 +37,7 @@ constinit stackful::Mutex registering;
 std::atomic<std::uint64_t> writer{0};
 
 std::uint64_t this_thread() noexcept {
-    return static_cast<std::uint64_t>(::getpid()) << 32 | static_cast<std::uint32_t>(::syscall(SYS_gettid));
+    return static_cast<std::uint64_t>(::getpid()) << 32 | static_cast<std::uint32_t>(PyThread_get_thread_native_id());
 }
 
 // True if the running thread may write. A process that was forked in the middle of a dump has no thread that ends it.
@@ -80,8 +80,8 @@ void call_previous(int signal, siginfo_t* info, void* context) noexcept {
         struct sigaction ours;
         ::sigaction(signal, &previous, &ours);
         sigset_t only;
-        ::sigemptyset(&only);
-        ::sigaddset(&only, signal);
+        sigemptyset(&only);
+        sigaddset(&only, signal);
         ::raise(signal);
         ::pthread_sigmask(SIG_UNBLOCK, &only, nullptr);  // here it takes effect
         ::pthread_sigmask(SIG_BLOCK, &only, nullptr);
@@ -120,7 +120,7 @@ bool dump_on_signal(int signal, int file, bool chains) noexcept {
     struct sigaction ours{};
     ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
     ours.sa_sigaction = on_signal;
-    ::sigemptyset(&ours.sa_mask);
+    sigemptyset(&ours.sa_mask);
     // The handler may run before sigaction() returns.
     if (::sigaction(signal, nullptr, &registration.previous) != 0) {
         return false;

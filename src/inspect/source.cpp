@@ -1,7 +1,10 @@
 #include "inspect/source.hpp"
 
+#include <unistd.h>
+
 #include <cstring>
 
+#include "inspect/system/system.hpp"
 #include "interpreter/frames/copied.hpp"
 
 namespace inspect {
@@ -22,6 +25,12 @@ bool Source::open(PyObject* named) noexcept {
     if (PyLong_Check(named)) {
         long process = PyLong_AsLong(named);
         if (process > 0 && process <= INT32_MAX) {
+            if (process != ::getpid() && !system::reads_other_processes) {
+                PyErr_SetString(PyExc_NotImplementedError,
+                                "the memory of another process can't be read on this system; "
+                                "in that process, use greenlet.inspect.dump_on_signal()");
+                return false;
+            }
             memory_.open(static_cast<pid_t>(process));
             return true;
         }

@@ -4,10 +4,8 @@
 
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-
 #include "inspect/memory.hpp"
+#include "inspect/system/system.hpp"
 
 namespace inspect {
 
@@ -25,17 +23,12 @@ public:
     bool lasts() const noexcept;
 
 private:
-    struct Look {
-        bool is_still;           // it waits or is stopped
-        std::uint64_t switches;  // how often it left a processor
-    };
-
-    Look look() const noexcept;
+    system::ThreadLook look() const noexcept;
 
     pid_t process_;
     unsigned long native_id_;
     Buffer& buffer_;
-    Look first_;
+    system::ThreadLook first_;
 };
 
 }  // namespace inspect

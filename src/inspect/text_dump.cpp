@@ -1,12 +1,12 @@
 #include "inspect/text_dump.hpp"
 
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <new>
 
 #include "inspect/output.hpp"
 #include "inspect/walker.hpp"
+#include "interpreter/versions/cpython.hpp"
 
 namespace inspect {
 
@@ -113,7 +113,7 @@ void write_text_dump(int file, int signal) noexcept {
         auto& walker = *new (walker_place) Walker(memory, greenlet_offsets);
         output << "Greenlets of process " << static_cast<int>(::getpid()) << " on signal " << signal
                << ", most recent call first:\n";
-        TextVisitor visitor(output, static_cast<unsigned long>(::syscall(SYS_gettid)));
+        TextVisitor visitor(output, PyThread_get_thread_native_id());
         if (!walker.walk(visitor)) {
             output << "(the memory of this process can't be read)\n";
         }

@@ -39,32 +39,45 @@ nanoseconds time_now() noexcept {
     return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
 }
 
-// Wakes the threads that wait for it.
-class Condition {
+// Ends the waits of threads, once and for all. It is a lock of CPython's that is held until then, because what C
+// libraries have for waits by the monotonic clock differs.
+class Stop {
 public:
-    Condition() noexcept {
-        pthread_condattr_t attributes;
-        ::pthread_condattr_init(&attributes);
-        ::pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-        ::pthread_cond_init(&native_, &attributes);
-        ::pthread_condattr_destroy(&attributes);
+    Stop() noexcept {
+        if (lock_ != nullptr) {
+            PyThread_acquire_lock(lock_, WAIT_LOCK);
+        }
     }
-    ~Condition() { ::pthread_cond_destroy(&native_); }
-    Condition(const Condition&) = delete;
-    Condition& operator=(const Condition&) = delete;
+    ~Stop() {
+        if (lock_ != nullptr) {
+            PyThread_free_lock(lock_);
+        }
+    }
+    Stop(const Stop&) = delete;
+    Stop& operator=(const Stop&) = delete;
 
-    // Unlocks the mutex until wake_all() or a time. It may also return earlier.
-    void wait(stackful::Mutex& mutex, nanoseconds until) noexcept {
-        auto seconds = std::chrono::duration_cast<std::chrono::seconds>(until);
-        timespec time{.tv_sec = static_cast<std::time_t>(seconds.count()),
-                      .tv_nsec = static_cast<long>((until - seconds).count())};
-        ::pthread_cond_timedwait(&native_, mutex.native(), &time);
+    // False if memory ran out.
+    bool is_made() const noexcept { return lock_ != nullptr; }
+
+    // Waits for so long, or for request(). True if that was called.
+    bool wait(nanoseconds time) noexcept {
+        auto microseconds = std::chrono::ceil<std::chrono::microseconds>(time).count();
+        bool is_requested = PyThread_acquire_lock_timed(lock_, microseconds, 0) == PY_LOCK_ACQUIRED;
+        if (is_requested) {
+            PyThread_release_lock(lock_);  // for other threads
+        }
+        return is_requested;
     }
 
-    void wake_all() noexcept { ::pthread_cond_broadcast(&native_); }
+    void request() noexcept {
+        if (!is_requested_.exchange(1)) {
+            PyThread_release_lock(lock_);
+        }
+    }
 
 private:
-    pthread_cond_t native_;
+    PyThread_type_lock lock_ = PyThread_allocate_lock();
+    std::atomic<int> is_requested_{0};  // not every processor can exchange a byte
 };
 
 // What was last seen of a thread.
@@ -94,13 +107,11 @@ public:
 
     // Needs no GIL. False after stop().
     bool wait() noexcept {
-        std::lock_guard lock(mutex_);
         nanoseconds period = std::clamp<nanoseconds>(limit_ / 4, shortest_period, longest_period);
-        while (!stops_) {
+        for (nanoseconds pause{}; !stop_.wait(pause); pause = period) {
             if (look(time_now())) {
                 return true;
             }
-            changed_.wait(mutex_, time_now() + period);
         }
         return false;
     }
@@ -120,11 +131,8 @@ public:
         return true;
     }
 
-    void stop() noexcept {
-        std::lock_guard lock(mutex_);
-        stops_ = true;
-        changed_.wake_all();
-    }
+    bool is_made() const noexcept { return stop_.is_made(); }
+    void stop() noexcept { stop_.request(); }
 
     pthread_t thread{};
     PyInterpreterState* interpreter = PyInterpreterState_Get();
@@ -149,6 +157,7 @@ private:
 
     // True if a thread has not switched for too long.
     bool look(nanoseconds now) noexcept {
+        std::lock_guard lock(mutex_);
         std::size_t number = 0;
         bool found = false;
         core::ThreadList::for_each(module_, [&](const Thread& thread) {
@@ -186,8 +195,7 @@ private:
     const ModuleState& module_;
     const nanoseconds limit_;
     stackful::Mutex mutex_;
-    Condition changed_;
-    bool stops_ = false;
+    Stop stop_;
     Seen* seen_ = nullptr;  // by the order of the list of threads
     std::size_t count_ = 0;
 };
@@ -232,7 +240,8 @@ PyObject* start_watch(PyObject*, PyObject* const* args, Py_ssize_t count) noexce
         return nullptr;
     }
     auto* watch = new (stackful::heap) Watch(*module, nanoseconds(limit));
-    if (watch == nullptr) {
+    if (watch == nullptr || !watch->is_made()) {
+        stackful::destroy(watch);
         return PyErr_NoMemory();
     }
     Reference capsule = Reference::steal(PyCapsule_New(watch, capsule_name, release));

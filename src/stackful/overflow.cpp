@@ -140,7 +140,7 @@ bool install(HandledSignal& handled) noexcept {
     struct sigaction ours{};
     ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
     ours.sa_sigaction = on_signal;
-    ::sigemptyset(&ours.sa_mask);
+    sigemptyset(&ours.sa_mask);
     handled.is_installed = ::sigaction(handled.number, &ours, nullptr) == 0;
     return handled.is_installed;
 }

@@ -1,11 +1,10 @@
 #include "stackless/watchdog.hpp"
 
-#include <unistd.h>
 #include <csignal>
-#include <ctime>
 
 #include "core/reference.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "stackless/system/alarm.hpp"
 
 namespace stackless::watchdog {
 
@@ -13,22 +12,13 @@ namespace {
 
 using core::Reference;
 
-// Global, because signals, timers and the main thread belong to the process. Only the main thread uses these.
-timer_t timer;
-pid_t timer_owner = 0;  // a child process does not inherit the timer
+// Global, because signals belong to the process. Only the main thread uses it.
 int alarm_signal = 0;
-
-// The nanoseconds from one signal to the next. There is more than one because CPython 3.11 and 3.12 can overlook a
-// signal that arrives while they check for pending signals, until another one arrives.
-constexpr long interval = 5'000'000;
 
 // The interpreter restores the default actions of signals before it ends a run() that is in progress. An alarm after
 // that would end the process.
 PyObject* disable(PyObject*, PyObject*) {
-    if (timer_owner == getpid()) {
-        timer_delete(timer);
-    }
-    timer_owner = 0;
+    alarm::destroy();
     alarm_signal = 0;
     core::ModuleState* module = core::ModuleState::of_interpreter();
     if (module == nullptr) {
@@ -47,52 +37,34 @@ bool register_disable() noexcept {
     return module && function && Reference::steal(PyObject_CallMethod(module.get(), "register", "O", function.get()));
 }
 
-// Installs a handler for a real-time signal that has none. False with an exception if that fails.
+// Installs a handler for a signal that has none. False with an exception if that fails.
 bool install(PyMethodDef& function) noexcept {
     Reference module = Reference::steal(PyImport_ImportModule("signal"));
     Reference handler = Reference::steal(PyCFunction_New(&function, nullptr));
     if (!module || !handler) {
         return false;
     }
-    for (int number = SIGRTMAX - 1; number > SIGRTMIN; --number) {
+    for (int number = 0; int signal = alarm::candidate(number); ++number) {
         struct sigaction action;
-        if (sigaction(number, nullptr, &action) != 0 || action.sa_handler != SIG_DFL) {
+        if (sigaction(signal, nullptr, &action) != 0 || action.sa_handler != SIG_DFL) {
             continue;
         }
-        Reference previous = Reference::steal(PyObject_CallMethod(module.get(), "signal", "iO", number, handler.get()));
+        Reference previous = Reference::steal(PyObject_CallMethod(module.get(), "signal", "iO", signal, handler.get()));
         Reference restarts = Reference::steal(
-            previous ? PyObject_CallMethod(module.get(), "siginterrupt", "ii", number, 0) : nullptr);
+            previous ? PyObject_CallMethod(module.get(), "siginterrupt", "ii", signal, 0) : nullptr);
         if (!restarts) {
             return false;
         }
-        alarm_signal = number;
+        alarm_signal = signal;
         return true;
     }
     PyErr_SetString(PyExc_RuntimeError, "no signal is free");
     return false;
 }
 
-bool make_timer() noexcept {
-    if (timer_owner == getpid()) {
-        return true;
-    }
-    struct sigevent event = {};
-    event.sigev_notify = SIGEV_SIGNAL;
-    event.sigev_signo = alarm_signal;
-    if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) {
-        return false;
-    }
-    timer_owner = getpid();
-    return true;
-}
-
 }  // namespace
 
-std::int64_t now() noexcept {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
-}
+std::int64_t now() noexcept { return alarm::now(); }
 
 bool prepare(const State& state, PyMethodDef& handler) noexcept {
     if (state.is_alarm_disabled) {
@@ -110,18 +82,9 @@ bool prepare(const State& state, PyMethodDef& handler) noexcept {
         is_main = register_disable() && install(handler);
     }
     PyErr_Clear();
-    return is_main && make_timer();
+    return is_main && alarm::make(alarm_signal);
 }
 
-void set_alarm(std::int64_t time) noexcept {
-    if (timer_owner != getpid()) {
-        return;
-    }
-    struct itimerspec when = {};
-    when.it_value.tv_sec = time / 1'000'000'000;
-    when.it_value.tv_nsec = time % 1'000'000'000;
-    when.it_interval.tv_nsec = interval;
-    timer_settime(timer, TIMER_ABSTIME, &when, nullptr);
-}
+void set_alarm(std::int64_t time) noexcept { alarm::set(time); }
 
 }  // namespace stackless::watchdog

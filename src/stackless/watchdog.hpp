@@ -1,7 +1,7 @@
 // The alarm clock of run(timeout). It calls a handler while other Python code runs.
 //
 // CPython runs the handlers of signals between two instructions of the main thread, on the stack of the running code.
-// So the alarm is a POSIX timer that sends an unused signal. Other threads run no handlers; in them a timeout is
+// So the alarm is an unused signal (system/alarm.hpp). Other threads run no handlers; in them a timeout is
 // noticed at the next switch.
 
 #pragma once

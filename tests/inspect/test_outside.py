@@ -16,6 +16,7 @@ from support.processes import output_of_stress
 from support.targets import BLOCKED, PARKED, PARKED_STACK, blocked, calls, greenlets_of, running, show, waiting
 
 from greenlet import _greenlet, _outside
+from greenlet.__main__ import main
 
 pytestmark = pytest.mark.skipif(RUNS_UNDER_VALGRIND, reason="Valgrind's memory is not the program's")
 
@@ -368,6 +369,15 @@ def test_a_process_without_memory():
     with subprocess.Popen(["true"]) as process:
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert "it has ended" in error_of("dump", process.pid)
+
+
+def test_a_system_without_access_to_other_processes_says_what_to_do(monkeypatch, capsys):
+    monkeypatch.setattr(_greenlet.outside, "READS_OTHER_PROCESSES", 0)
+    assert main(["ps", str(os.getpid())]) == 1
+    assert re.search(
+        r"the memory of another process can't be read on \w+: call greenlet.inspect.dump_on_signal\(\) in that process",
+        capsys.readouterr().err,
+    )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a process that another user may not read")

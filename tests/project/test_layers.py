@@ -66,7 +66,7 @@ FLOORS = {
         "aio",
     ],
     "stackless": [
-        "lock|outcome|ring",
+        "lock|outcome|ring|system",
         "hooks|refusal",
         "tasklet|state",
         "channel|runnable|watchdog",
@@ -81,10 +81,11 @@ FLOORS = {
         "layer",
     ],
     "inspect": [
+        "system",
         "recording/ring",
         "recording/names",
         "recording/recorder",
-        "argument|listing|native|statistics|watch|recording/functions|offsets|path|output",
+        "argument|listing|native|statistics|watch|recording/functions|offsets|output",
         "memory",
         "copy|lines|objects|stillness|source",
         "frames",

@@ -1,12 +1,13 @@
 #include "inspect/recording/ring.hpp"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+
+#include "inspect/system/system.hpp"
 
 namespace inspect::recording {
 
@@ -27,8 +28,7 @@ std::int64_t read(clockid_t clock) noexcept {
 std::int64_t now() noexcept { return read(CLOCK_MONOTONIC); }
 
 int Ring::open(int descriptor, std::size_t size) noexcept {
-    // A store into a page that the file system has no room for would be a SIGBUS.
-    if (int error = posix_fallocate(descriptor, 0, static_cast<off_t>(size))) {
+    if (int error = system::allocate(descriptor, size)) {
         return error;
     }
     void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
