@@ -55,6 +55,8 @@
 //
 // The shadow call stack in x18 and the guarded control stack are not supported.
 
+#include "stackful/arch/mach_o.h"
+
         .text
 
         // Signs the return address; authenticate undoes it, or traps if the address is not the one that was signed.
@@ -157,9 +159,11 @@ stackful_switch:
         str     x4, [x0]
         mov     sp, x1                          // from here on we are on the other stack
 
+#if defined(__ELF__)
         .globl  stackful_suspended
         .hidden stackful_suspended
 stackful_suspended:
+#endif
         mov     x0, x2                          // the result of stackful_switch, or the argument of an entry function
         ldr     x4, [sp, #160]
         cmp     x3, x4
@@ -211,7 +215,7 @@ stackful_make_context:
         .cfi_startproc
         hint    #34                             // bti c
         mov     x16, x0
-        adr     x17, .Lbegin
+        adr     x17, LOCAL(begin)
         hint    #8                              // pacia1716: as `paciasp` at the stack's base
         mrs     x3, fpcr
         sub     x0, x0, #176
@@ -337,27 +341,28 @@ stackful_call_beside:
 // Nothing calls these two. They are return addresses.
         .type   stackful_begin, %function
         .p2align 4
+stackful_begin:
         .cfi_startproc
         .cfi_undefined x30
-stackful_begin:
         nop
-.Lbegin:
+LOCAL(begin):
         mov     x16, x19
-        adr     x30, .Lroot
+        adr     x30, LOCAL(root)
         br      x16
         .cfi_endproc
         .size   stackful_begin, . - stackful_begin
 
         .type   stackful_root, %function
+stackful_root:
         .cfi_startproc
         .cfi_undefined x30
-stackful_root:
         nop
-.Lroot:
+LOCAL(root):
         brk     #1
         .cfi_endproc
         .size   stackful_root, . - stackful_root
 
+#if defined(__ELF__)
         .section .note.gnu.property, "a"
         .p2align 3
         .long   4, 16, 5                        // length of the name, of the contents; NT_GNU_PROPERTY_TYPE_0
@@ -366,3 +371,4 @@ stackful_root:
         .long   3, 0                            // BTI and PAC; padding
 
         .section .note.GNU-stack, "", %progbits
+#endif

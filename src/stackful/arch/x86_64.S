@@ -69,6 +69,8 @@
 // address is marked notrack, and the object file says so. It does not claim support for shadow stacks, because each
 // stack would need one of its own. So the system leaves them off for the program.
 
+#include "stackful/arch/mach_o.h"
+
         .text
 
         // Pushes the registers and the control words of the execution that leaves.
@@ -91,7 +93,7 @@
         pushq   %r15
         .cfi_adjust_cfa_offset 8
         .cfi_rel_offset %r15, 0
-        subq    $8, %rsp
+        subq    $(8), %rsp
         .cfi_adjust_cfa_offset 8
         stmxcsr (%rsp)
         fnstcw  4(%rsp)
@@ -106,7 +108,7 @@
         movq    40(%rsp), %rbx
         movq    48(%rsp), %rbp
         .cfi_remember_state
-        addq    $56, %rsp
+        addq    $(56), %rsp
         .cfi_adjust_cfa_offset -56
         .cfi_restore %r15
         .cfi_restore %r14
@@ -138,9 +140,11 @@ stackful_switch:
         movq    %rsp, (%rdi)
         movq    %rsi, %rsp                      // from here on we are on the other stack
 
+#if defined(__ELF__)
         .globl  stackful_suspended
         .hidden stackful_suspended
 stackful_suspended:
+#endif
         movq    56(%rsp), %r9                   // its return address
         movq    %rdx, %rax                      // the result of stackful_switch,
         movq    %rdx, %rdi                      // or the argument of an entry function
@@ -219,8 +223,8 @@ stackful_switch_arriving_by_jump:
 stackful_make_context:
         .cfi_startproc
         endbr64
-        leaq    .Lroot(%rip), %rax
-        leaq    .Lbegin(%rip), %rcx
+        leaq    LOCAL(root)(%rip), %rax
+        leaq    LOCAL(begin)(%rip), %rcx
         movq    %rax, -8(%rdi)
         movq    %rsi, -16(%rdi)
         movq    %rcx, -24(%rdi)
@@ -327,25 +331,26 @@ stackful_call_beside:
 // Nothing calls these two. They are return addresses.
         .type   stackful_begin, @function
         .p2align 4
+stackful_begin:
         .cfi_startproc
         .cfi_undefined %rip
-stackful_begin:
         nop
-.Lbegin:
+LOCAL(begin):
         ret
         .cfi_endproc
         .size   stackful_begin, . - stackful_begin
 
         .type   stackful_root, @function
+stackful_root:
         .cfi_startproc
         .cfi_undefined %rip
-stackful_root:
         nop
-.Lroot:
+LOCAL(root):
         ud2
         .cfi_endproc
         .size   stackful_root, . - stackful_root
 
+#if defined(__ELF__)
         .section .note.gnu.property, "a"
         .p2align 3
         .long   4, 16, 5                        // length of the name, of the contents; NT_GNU_PROPERTY_TYPE_0
@@ -354,3 +359,4 @@ stackful_root:
         .long   1, 0                            // IBT; padding
 
         .section .note.GNU-stack, "", @progbits
+#endif
