@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <ucontext.h>
 
 #include <atomic>
 #include <cerrno>
@@ -30,7 +29,15 @@ struct Interrupted {
 Interrupted interrupted(const ucontext_t& context) noexcept {
     auto pointer = [](auto address) { return reinterpret_cast<const void*>(static_cast<std::uintptr_t>(address)); };
     auto& machine = context.uc_mcontext;
-#if defined(__x86_64__) && defined(__LP64__)
+#if defined(__APPLE__) && defined(__x86_64__)
+    return {pointer(machine->__ss.__rsp), pointer(machine->__es.__faultvaddr)};
+#elif defined(__APPLE__) && defined(__aarch64__)
+    return {pointer(__darwin_arm_thread_state64_get_sp(machine->__ss)), pointer(machine->__es.__far)};
+#elif defined(__FreeBSD__) && defined(__x86_64__)
+    return {pointer(machine.mc_rsp), pointer(machine.mc_addr)};
+#elif defined(__FreeBSD__) && defined(__aarch64__)
+    return {pointer(machine.mc_gpregs.gp_sp), nullptr};
+#elif defined(__x86_64__) && defined(__LP64__)
     return {pointer(machine.gregs[REG_RSP]), pointer(machine.gregs[REG_CR2])};
 #elif defined(__i386__)
     return {pointer(machine.gregs[REG_ESP]), pointer(machine.cr2)};
@@ -60,6 +67,9 @@ bool is_running_on(const Slot& slot, const void* stack_pointer) noexcept {
     return pointer >= slot.begin() - others_client_bytes && pointer <= slot.stack_base();
 }
 
+// False for a signal that a program sent: Linux has numbers below these for that, macOS and FreeBSD greater ones.
+bool is_fault(const siginfo_t& info) noexcept { return info.si_code > 0 && info.si_code < 0x10000; }
+
 bool is_within(const stack_t& stack, const void* address) noexcept {
     auto* begin = static_cast<const std::byte*>(stack.ss_sp);
     return address >= begin && address < begin + stack.ss_size;
@@ -78,7 +88,7 @@ static_assert(std::atomic<OverflowReport>::is_always_lock_free);
 
 void pass_on(const HandledSignal& handled, siginfo_t* info, void* context) noexcept {
     const struct sigaction& previous = handled.previous;
-    bool was_sent = info->si_code <= 0;
+    bool was_sent = !is_fault(*info);
     if ((previous.sa_flags & SA_SIGINFO) != 0) {
         previous.sa_sigaction(handled.number, info, context);
     }
@@ -100,7 +110,7 @@ void on_signal(int number, siginfo_t* info, void* context) noexcept {
     if (report != nullptr) {
         const ucontext_t& interrupted_context = *static_cast<const ucontext_t*>(context);
         Interrupted code = interrupted(interrupted_context);
-        if (info->si_code > 0) {
+        if (is_fault(*info)) {
             const Slot* slot = slot_guarding(info->si_addr);
             if (slot != nullptr && is_running_on(*slot, code.stack_pointer)) {
                 report(*slot);

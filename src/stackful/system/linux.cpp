@@ -11,12 +11,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cstdint>
 #include <cstring>
-#include <limits>
 
 #include "stackful/annotations.hpp"
 #include "stackful/first_use.hpp"
+#include "stackful/system/posix.hpp"
 #include "stackful/system/system.hpp"
 
 namespace stackful::system {
@@ -81,20 +80,7 @@ std::size_t lines_in(const char* path) noexcept {
     return lines;
 }
 
-constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 constexpr std::size_t kibibyte = 1024;
-
-template <class Resource>  // an enumeration of the C library's, or int
-std::size_t soft_limit(Resource resource) noexcept {
-    rlimit limit{};
-    bool is_limited = ::getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
-    return is_limited ? std::min<std::size_t>(limit.rlim_cur, no_limit) : no_limit;
-}
-
-// What is left of a limit.
-std::size_t left_of(std::size_t limit, std::size_t used) noexcept {
-    return limit == no_limit ? no_limit : limit - std::min(limit, used);
-}
 
 constexpr const char* status = "/proc/self/status";
 
@@ -147,25 +133,7 @@ void* map_address_space(std::size_t bytes) noexcept {
 #endif
 }
 
-// Unmaps the part of a reservation that is not needed. If that fails, for lack of mappings, the part is lost.
-std::byte* cut(std::byte* mapped, std::size_t mapped_bytes, std::byte* begin, std::size_t bytes) noexcept {
-    if (begin != mapped) {
-        ::munmap(mapped, static_cast<std::size_t>(begin - mapped));
-    }
-    std::byte* end = begin + bytes;
-    std::byte* mapped_end = mapped + mapped_bytes;
-    if (end != mapped_end) {
-        ::munmap(end, static_cast<std::size_t>(mapped_end - end));
-    }
-    return begin;
-}
-
 }  // namespace
-
-std::size_t page_size() noexcept {
-    static constinit FirstUse<std::size_t> size;
-    return size.value([]() noexcept { return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)); });
-}
 
 Commit preferred_commit() noexcept {
     static constinit FirstUse<Commit> commit;
@@ -178,14 +146,11 @@ Commit preferred_commit() noexcept {
 // A program may have locked all its future memory (mlockall). Memory that is mapped accessible is filled with pages at
 // once then; so it is mapped without access, unlocked, and only then made accessible.
 std::byte* reserve(std::size_t bytes, std::size_t alignment, std::size_t offset, Commit commit) noexcept {
-    std::size_t mapped_bytes = bytes + alignment - page_size();
-    void* memory = map_address_space(mapped_bytes);
+    void* memory = map_address_space(bytes_to_align(bytes, alignment));
     if (memory == MAP_FAILED) {
         return nullptr;
     }
-    auto* mapped = static_cast<std::byte*>(memory);
-    auto misaligned = static_cast<std::size_t>(-(reinterpret_cast<std::uintptr_t>(mapped) + offset)) % alignment;
-    std::byte* begin = cut(mapped, mapped_bytes, mapped + misaligned, bytes);
+    std::byte* begin = cut_to_align(static_cast<std::byte*>(memory), bytes, alignment, offset);
     ::munlock(begin, bytes);
     // With a huge page the first touch of a stack would cost 2 MiB. Fails harmlessly where there are none.
     ::madvise(begin, bytes, MADV_NOHUGEPAGE);
@@ -196,12 +161,6 @@ std::byte* reserve(std::size_t bytes, std::size_t alignment, std::size_t offset,
         return nullptr;
     }
     return begin;
-}
-
-bool unreserve(std::byte* begin, std::size_t bytes) noexcept { return ::munmap(begin, bytes) == 0; }
-
-bool make_accessible(std::byte* begin, std::size_t bytes) noexcept {
-    return ::mprotect(begin, bytes, PROT_READ | PROT_WRITE) == 0;
 }
 
 Guard preferred_guard() noexcept {
