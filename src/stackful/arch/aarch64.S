@@ -55,7 +55,7 @@
 //
 // The shadow call stack in x18 and the guarded control stack are not supported.
 
-#include "stackful/arch/mach_o.h"
+#include "stackful/arch/mach_o.inc"
 
         .text
 

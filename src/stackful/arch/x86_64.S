@@ -69,7 +69,7 @@
 // address is marked notrack, and the object file says so. It does not claim support for shadow stacks, because each
 // stack would need one of its own. So the system leaves them off for the program.
 
-#include "stackful/arch/mach_o.h"
+#include "stackful/arch/mach_o.inc"
 
         .text
 

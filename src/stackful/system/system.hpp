@@ -40,7 +40,8 @@ bool unreserve(std::byte* begin, std::size_t bytes) noexcept;
 // Makes part of a `when_needed` reservation readable and writable. False if the system does not grant the memory.
 [[nodiscard]] bool make_accessible(std::byte* begin, std::size_t bytes) noexcept;
 
-// Makes every access to an accessible range end in SIGSEGV, on macOS in SIGBUS. False if there is no memory or no mapping left for that.
+// Makes every access to an accessible range end in SIGSEGV, on macOS in SIGBUS. False if there is no memory or no
+// mapping left for that.
 [[nodiscard]] bool install_guard(std::byte* begin, std::size_t bytes, Guard guard) noexcept;
 
 // The running thread's own stack. Empty if it is not known.
