@@ -247,13 +247,13 @@ def show_tree(threads, options):
 
 
 def show_stacks(threads, options):
-    """Print the stacks of each thread, equal ones once, the most frequent first."""
+    """Print the stacks of each thread, equal ones once: the running greenlet's, then the most frequent ones."""
     for number, thread in enumerate(threads):
         print(("\n" if number else "") + heading(thread) + ", most recent call first")
         groups = collections.defaultdict(list)
         for greenlet in thread.greenlets:
             groups[greenlet.frames, greenlet.more, greenlet.state].append(greenlet)
-        ordered = sorted(groups.items(), key=lambda item: -len(item[1]))
+        ordered = sorted(groups.items(), key=lambda item: (not item[1][0].is_current, -len(item[1])))
         for (frames, more, state), alike in ordered[: options.limit]:
             show_group(frames, more, state, alike)
         if options.limit is not None and len(ordered) > options.limit:

@@ -122,7 +122,8 @@ std::string_view type_name_of(Memory& memory, Address object, Texts& texts) noex
 
 std::string_view callable_name_of(Memory& memory, const Offsets& offsets, Address object, Texts& texts) noexcept {
     Address function = object;
-    if (is_of_type(memory, object, offsets.method_type)) {
+    bool is_method = is_of_type(memory, object, offsets.method_type);
+    if (is_method) {
         read_field(memory, object, offsetof(PyMethodObject, im_func), function);
     }
     Address name;
@@ -130,7 +131,7 @@ std::string_view callable_name_of(Memory& memory, const Offsets& offsets, Addres
         read_field(memory, function, offsetof(PyFunctionObject, func_qualname), name)) {
         return text_of(memory, offsets, name, texts);
     }
-    return type_name_of(memory, object, texts);
+    return is_method ? std::string_view() : type_name_of(memory, object, texts);
 }
 
 }  // namespace inspect

@@ -38,7 +38,8 @@ std::string_view text_of(Memory& memory, const Offsets& offsets, Address object,
 // The name of the type of an object, as in repr().
 std::string_view type_name_of(Memory& memory, Address object, Texts& texts) noexcept;
 
-// The qualified name of a function or a method; of another object the name of its type.
+// The qualified name of a function, or of a method that is one; of another callable the name of its type. Nothing of
+// another method, such as a compiled one of gevent's: its type tells nothing.
 std::string_view callable_name_of(Memory& memory, const Offsets& offsets, Address object, Texts& texts) noexcept;
 
 // True if the object's type is at `type`.
