@@ -13,7 +13,6 @@
 #include <system_error>
 
 #include "interpreter/versions/cpython.hpp"
-#include "stackful/first_use.hpp"
 #include "stackful/layout.hpp"
 #include "stackful/limits.hpp"
 
@@ -121,19 +120,18 @@ std::size_t first_stack_size() noexcept {
 constexpr std::size_t signal_stacks_wanted = ~(~std::size_t{0} >> 1);
 static_assert(stackful::maximum_stack_size < signal_stacks_wanted);
 
-std::atomic<std::size_t>& settings() noexcept {
-    static constinit stackful::FirstUse<std::atomic<std::size_t>> settings;
-    return settings.value(first_stack_size);
-}
-
 void change_settings(std::size_t kept, std::size_t added) noexcept {
     std::size_t before = stack_settings();
-    while (!settings().compare_exchange_weak(before, (before & kept) | added, std::memory_order_relaxed)) {}
+    while (!settings.compare_exchange_weak(before, (before & kept) | added, std::memory_order_relaxed)) {}
 }
 
 }  // namespace
 
-std::size_t stack_settings() noexcept { return settings().load(std::memory_order_relaxed); }
+std::size_t find_settings() noexcept {
+    std::size_t unknown = 0;
+    settings.compare_exchange_strong(unknown, first_stack_size(), std::memory_order_relaxed);
+    return settings.load(std::memory_order_relaxed);
+}
 
 std::size_t stack_size() noexcept { return stack_settings() & ~signal_stacks_wanted; }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 
 namespace core {
@@ -16,8 +17,16 @@ void set_stack_size(std::size_t bytes) noexcept;
 bool wants_signal_stacks() noexcept;
 void set_signal_stacks(bool wanted) noexcept;
 
-// Both settings in one number, so that a thread that starts a greenlet compares once.
-std::size_t stack_settings() noexcept;
+// Both settings in one number, so that a thread that starts a greenlet compares once. 0 before the first use.
+inline constinit std::atomic<std::size_t> settings{0};
+
+// Reads the environment.
+std::size_t find_settings() noexcept;
+
+inline std::size_t stack_settings() noexcept {
+    std::size_t known = settings.load(std::memory_order_relaxed);
+    return known != 0 ? known : find_settings();
+}
 
 // A variable of the environment that this package reads.
 struct Variable {

@@ -198,16 +198,4 @@ stackful::Slot* Thread::acquire_slot() noexcept {
     return slot;
 }
 
-void Thread::release_slot(stackful::Slot* slot) noexcept {
-    if (interpreter::traces_memory()) [[unlikely]] {
-        interpreter::untrace_memory(stack_memory_domain, slot);
-    }
-    stacks.release(slot);
-}
-
-void Thread::return_stack(Activation& activation) noexcept {
-    stackful::retire(activation.greenlet->pimpl->execution);
-    release_slot(activation.slot);
-}
-
 }  // namespace core

@@ -17,6 +17,7 @@
 #include "core/greenlet.hpp"
 #include "core/notes.hpp"
 #include "core/traversal_order.hpp"
+#include "interpreter/memory_tracing.hpp"
 #include "interpreter/thread_state.hpp"
 #include "interpreter/threading/shared_count.hpp"
 #include "stackful/cache.hpp"
@@ -78,10 +79,18 @@ struct Thread {
     stackful::Slot* acquire_slot() noexcept;
 
     // Returns a slot that nothing runs on.
-    void release_slot(stackful::Slot* slot) noexcept;
+    void release_slot(stackful::Slot* slot) noexcept {
+        if (interpreter::traces_memory()) [[unlikely]] {
+            interpreter::untrace_memory(stack_memory_domain, slot);
+        }
+        stacks.release(slot);
+    }
 
     // Returns the stack of a greenlet that finished or was abandoned.
-    void return_stack(Activation& activation) noexcept;
+    [[gnu::always_inline]] void return_stack(Activation& activation) noexcept {
+        stackful::retire(activation.greenlet->pimpl->execution);
+        release_slot(activation.slot);
+    }
 
     // The record of the running thread, made at the first call. nullptr with an exception.
     static Thread* running() noexcept;
