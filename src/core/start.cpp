@@ -224,6 +224,9 @@ PyObject* call_run(Thread& thread, PyGreenlet* self, Start& start) {
 
     // From here on other code may run: the trace function, and the destructor of a `run` attribute that was not used.
     PyObject* attribute = interpreter::SharedReference(as_object(self), self->pimpl->run).exchange(nullptr);
+    if (thread.finished_activation != nullptr) [[unlikely]] {
+        thread.return_finished_stack();  // its end has begun this greenlet; `start` lay there
+    }
     PyObject* result = arrive(thread, message.is_exception ? nullptr : Py_None);
     Py_XDECREF(attribute);
     if (result != nullptr) {

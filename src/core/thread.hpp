@@ -87,10 +87,11 @@ struct Thread {
     }
 
     // Returns the stack of a greenlet that finished or was abandoned.
-    [[gnu::always_inline]] void return_stack(Activation& activation) noexcept {
+    void return_stack(Activation& activation) noexcept {
         stackful::retire(activation.greenlet->pimpl->execution);
         release_slot(activation.slot);
     }
+    void return_finished_stack() noexcept { return_stack(*std::exchange(finished_activation, nullptr)); }
 
     // The record of the running thread, made at the first call. nullptr with an exception.
     static Thread* running() noexcept;

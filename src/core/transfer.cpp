@@ -53,16 +53,26 @@ namespace {
     return awaited_otherwise(coroutine, thread, arrive(thread, value), was_in_ring);
 }
 
-}  // namespace
-
-PyObject* resumed(Thread& thread, Activation& self, PyObject* value) {
-    stackful::arrived(self.greenlet->pimpl->execution);
+[[gnu::always_inline]] inline PyObject* go_on(Thread& thread, Activation& self, PyObject* value) {
     self.critical_sections.resume(thread.thread_state);
     if (self.state.awaits) {
         return resumed_otherwise(thread, self, value);
     }
     interpreter::adapt_frames(thread.thread_state, self.state, thread.module->restart_events);
     return arrive(thread, value);
+}
+
+}  // namespace
+
+PyObject* resumed(Thread& thread, Activation& self, PyObject* value) {
+    stackful::arrived(self.greenlet->pimpl->execution);
+    return go_on(thread, self, value);
+}
+
+PyObject* resumed_by_last_switch(Thread& thread, Activation& self, PyObject* value) {
+    stackful::arrived(self.greenlet->pimpl->execution);
+    thread.return_finished_stack();
+    return go_on(thread, self, value);
 }
 
 PyObject* transfer(Thread& thread, PyGreenlet* target, PyObject* value, interpreter::CallInProgress call) noexcept {

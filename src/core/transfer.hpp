@@ -39,9 +39,6 @@ PyObject* observe(Thread& thread, PyGreenlet* origin, PyObject* value);
 // exception.
 inline PyObject* arrive(Thread& thread, PyObject* value) {
     PyGreenlet* origin = thread.origin;
-    if (thread.finished_activation != nullptr) [[unlikely]] {
-        thread.return_stack(*std::exchange(thread.finished_activation, nullptr));
-    }
     if (thread.observers != 0) [[unlikely]] {
         value = observe(thread, origin, value);
     }
@@ -64,6 +61,9 @@ inline void set_current(Thread& thread, Reference target) {
 // returns what this returns.
 PyObject* resumed(Thread& thread, Activation& self, PyObject* value);
 
+// The same, if a greenlet that has finished resumes it. Returns that one's stack too.
+PyObject* resumed_by_last_switch(Thread& thread, Activation& self, PyObject* value);
+
 // Exchanges the stacks, and what the thread state has of each greenlet. `to` begins with a Start, or is active and is
 // resumed() with a value. Returns what `from` is resumed with; never returns if that leaves permanently.
 template <stackful::Leaving leaving = stackful::Leaving::temporarily,
@@ -83,7 +83,8 @@ template <stackful::Leaving leaving = stackful::Leaving::temporarily,
     }
     else {
         auto arrival = [](void* t, void* self, void* value) -> void* {
-            return resumed(*static_cast<Thread*>(t), *static_cast<Activation*>(self), static_cast<PyObject*>(value));
+            constexpr auto go_on = leaving == stackful::Leaving::permanently ? resumed_by_last_switch : resumed;
+            return go_on(*static_cast<Thread*>(t), *static_cast<Activation*>(self), static_cast<PyObject*>(value));
         };
         received = stackful::switch_arriving<returning>(from.execution, to.execution, arrival, &thread, &to_activation,
                                                         payload, leaving);
