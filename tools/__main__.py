@@ -14,6 +14,7 @@ COMMANDS = {
     "test": "run the pytest suite and the reference's own suite",
     "engine": "run the C++ tests of the stackful engine",
     "foreign": "build for other processors, and run tests of the core under QEMU",
+    "cross": "compile and link for macOS and FreeBSD, where nothing can be run here",
     "matrix": "run both Python suites on every interpreter found",
     "clients": "run the suites of gevent, eventlet, SQLAlchemy, ... here and on the reference",
     "native": "run native code of NumPy, Java, Qt, ... in greenlets and plainly",
