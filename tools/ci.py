@@ -5,8 +5,9 @@ usage: PYTHON -m tools ci [--seconds SECONDS]
 PYTHON is the default interpreter. It runs all tests, the fast suites of the libraries that use greenlet, the
 differential programs and the gate, builds the documentation, and compiles for macOS and FreeBSD. The Python-level tests
 also run on every other interpreter from 3.11 to 3.15 that the machine has or tools/provide-pythons can install. The
-output of a step, with its runner's closing line at the end, is shown when the step ends. The exit status is 1 if a step failed. A step that still
-runs after --seconds (default: 2520) is ended and counts as failed, and so does one that did not start.
+output of a step, with its runner's closing line at the end, is shown when the step ends. The exit status is 1 if a step
+failed. A step that still runs after --seconds (default: 2520) is ended and counts as failed, and so does one that did
+not start.
 """
 
 import subprocess

@@ -14,8 +14,8 @@ CPython are those of PYTHON, with what `configure` would find there. Checked are
                  the compiler's own library for C, and CPython's
 
 With --quick, only the first target has a module; of the others only the engine is compiled, and what each layer asks of
-the system. The files are in build/cross-TARGET-PYTHON/. Two things that a build there might show go unnoticed: a missing
-#include of one of the headers in PRECOMPILED, and what optimization across files finds.
+the system. The files are in build/cross-TARGET-PYTHON/. Two things that a build there might show go unnoticed here: a
+missing #include of one of the headers in PRECOMPILED, and what optimization across files finds.
 """
 
 import json
