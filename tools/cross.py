@@ -79,6 +79,15 @@ def configure_header(text: str, target: str) -> str:
     return text
 
 
+def own_configuration() -> str:
+    """Return pyconfig.h of the running CPython. Debian's includes one of those of all processors."""
+    path = Path(sysconfig.get_config_h_filename())
+    text = path.read_text()
+    triplet = sysconfig.get_config_var("MULTIARCH")
+    found = triplet and re.search(rf"^#\s*include <({re.escape(triplet)}/[^>]+)>", text, re.MULTILINE)
+    return (path.parent.parent / found[1]).read_text() if found else text
+
+
 def headers_for(target: str, folder: Path) -> Path:
     """Return a folder with the headers of the running CPython, for another system."""
     source, made = Path(sysconfig.get_path("include")), folder / "headers"
@@ -86,7 +95,7 @@ def headers_for(target: str, folder: Path) -> Path:
     for path in source.iterdir():
         if path.name != "pyconfig.h" and not (made / path.name).exists():
             (made / path.name).symlink_to(path)
-    header = configure_header(Path(sysconfig.get_config_h_filename()).read_text(), target)
+    header = configure_header(own_configuration(), target)
     (made / "pyconfig.h").write_text(header)
     checks = "\n".join(
         f'static_assert({size} == sizeof({kind}), "{kind}");'
