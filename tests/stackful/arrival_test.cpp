@@ -1,4 +1,3 @@
-#include <execinfo.h>
 #include <gtest/gtest.h>
 
 #include <cfenv>
@@ -6,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "backtrace.hpp"
 #include "coroutine.hpp"
 
 namespace {
@@ -133,7 +133,7 @@ TYPED_TEST(Arrival, has_the_frames_of_the_resumed_one_above_it) {
     auto counting = [](void* x, void* y, void* transfer) -> void* {
         void* addresses[100];
         void* result = Pair::arrive(x, y, transfer);
-        frames = backtrace(addresses, 100);
+        frames = find_calls(addresses, 100);
         return result;
     };
     stackful::switch_arriving<TypeParam::returning>(pair.first, pair.second, counting, &pair, &pair.second, nullptr);

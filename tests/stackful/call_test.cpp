@@ -1,6 +1,5 @@
 // Calls on the thread's own stack, from an execution on another stack.
 
-#include <execinfo.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
 
@@ -9,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "backtrace.hpp"
 #include "coroutine.hpp"
 #include "stackful/system/system.hpp"
 
@@ -71,6 +71,42 @@ TEST(CallBelow, has_all_of_the_stack_of_the_thread) {
     EXPECT_EQ(coroutine.resume(), reinterpret_cast<void*>(most));
 }
 
+// Whether a stack holds a frame so many KiB below the caller's.
+[[gnu::noinline]] bool holds_deep_frame(const stackful::system::Bounds& stack, std::size_t kibibytes) {
+    volatile char frame[1024];
+    frame[0] = 1;
+    return kibibytes == 0 ? stack.holds(const_cast<char*>(frame))
+                          : holds_deep_frame(stack, kibibytes - 1) && frame[0] == 1;
+}
+
+TEST(ThreadStack, of_the_process_is_what_it_may_grow_to) {
+    if (with_sanitizer) {
+        GTEST_SKIP() << "the sanitizer makes frames larger";
+    }
+    stackful::system::Bounds stack = stackful::system::thread_stack();
+    EXPECT_TRUE(stack.holds(__builtin_frame_address(0)));
+    EXPECT_TRUE(holds_deep_frame(stack, 4 << 10));
+}
+
+TEST(ThreadStack, of_another_thread_has_the_size_that_was_asked_for) {
+    static constexpr std::size_t asked_for = 192 << 10;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    ASSERT_EQ(pthread_attr_setstacksize(&attributes, asked_for), 0);
+    static stackful::system::Bounds stack;
+    pthread_t thread;
+    auto look = [](void*) -> void* {
+        stack = stackful::system::thread_stack();
+        EXPECT_TRUE(stack.holds(__builtin_frame_address(0)));
+        return nullptr;
+    };
+    ASSERT_EQ(pthread_create(&thread, &attributes, look, nullptr), 0);
+    ASSERT_EQ(pthread_join(thread, nullptr), 0);
+    pthread_attr_destroy(&attributes);
+    EXPECT_GE(stack.base - stack.low, static_cast<std::ptrdiff_t>(asked_for));
+    EXPECT_LT(stack.base - stack.low, static_cast<std::ptrdiff_t>(asked_for) + (64 << 10));
+}
+
 TEST(CallBelow, leaves_the_frames_above_it_alone) {
     StackCache cache(small_stack);
     volatile char kept[4096];
@@ -121,7 +157,7 @@ constexpr int depth_of_caller = 40;
                                    self,
                                    [](void*) -> void* {
                                        void* addresses[200];
-                                       auto frames = static_cast<std::intptr_t>(backtrace(addresses, 200));
+                                       auto frames = static_cast<std::intptr_t>(find_calls(addresses, 200));
                                        return reinterpret_cast<void*>(frames);
                                    },
                                    nullptr);

@@ -1,4 +1,3 @@
-#include <execinfo.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
 #include <unwind.h>
@@ -10,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "backtrace.hpp"
 #include "coroutine.hpp"
 
 namespace {
@@ -33,7 +33,7 @@ TEST(Unwind, backtrace_stops_at_the_first_function_of_the_stack) {
     static int frames;
     Coroutine coroutine(cache, [](Coroutine&, void*) {
         void* addresses[200];
-        frames = backtrace(addresses, 200);
+        frames = find_calls(addresses, 200);
         return nullptr;
     });
     call_from_deep(host_depth, coroutine);
@@ -97,7 +97,7 @@ TEST(Unwind, a_suspended_execution_seems_to_call_what_is_called_beside_it) {
         void* result = stackful::call_beside(
             coroutine.execution(),
             [](void* number) -> void* {
-                frames = backtrace(addresses, 200);
+                frames = find_calls(addresses, 200);
                 return number;
             },
             &argument);
@@ -206,7 +206,11 @@ TEST(Unwind, pthread_exit_on_a_slot_ends_only_the_thread) {
     void* result = nullptr;
     ASSERT_EQ(pthread_join(thread, &result), 0);
     EXPECT_EQ(result, shared);
+#if defined(__GLIBC__)
     EXPECT_TRUE(shared->unwound);
+#else
+    EXPECT_FALSE(shared->unwound);  // musl ends the thread without unwinding its frames
+#endif
     delete shared->coroutine;
     delete shared;
 }
