@@ -187,7 +187,7 @@ def thread_of(greenlet):
     for thread in gdb.selected_inferior().threads():
         try:
             handle = int.from_bytes(thread.handle(), "little")
-        except gdb.error:
+        except RuntimeError:  # gdb knows the threads of glibc, not of musl
             continue
         if handle == greenlet.identity:
             return thread

@@ -10,6 +10,7 @@ import warnings
 import weakref
 
 import pytest
+from support.environment import NEEDS_SSL
 
 from greenlet.aio import async_, await_, ensure_portal, has_portal, iter_, portal, run
 from greenlet.generators import generator
@@ -86,6 +87,7 @@ def test_a_background_task_of_starlette():
     assert done == [7, 8, 9]
 
 
+@NEEDS_SSL
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_task_groups_of_anyio_start_them(backend):
     anyio = pytest.importorskip("anyio")

@@ -5,6 +5,7 @@ import contextlib
 import contextvars
 
 import pytest
+from support.environment import NEEDS_SSL
 from support.event_loops import Asyncio
 
 from greenlet.aio import await_, run, with_
@@ -192,6 +193,7 @@ def test_a_task_group_whose_child_fails(loop):
     assert log == ["group"]
 
 
+@NEEDS_SSL
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_anyio(backend):
     anyio = pytest.importorskip("anyio")

@@ -3,7 +3,7 @@
 import importlib.util
 
 import pytest
-from support.environment import DAEMON_THREADS_END_WELL
+from support.environment import DAEMON_THREADS_END_WELL, NEEDS_SSL
 from support.processes import output_of
 
 
@@ -131,6 +131,7 @@ class TestGevent:
             == "False\n"
         )
 
+    @NEEDS_SSL
     def test_patched_sockets_and_threads(self):
         assert (
             output_of(

@@ -89,7 +89,7 @@ def test_the_frames_of_a_suspended_one():
     assert re.search(r"^#\d+ .*\bstackful_root\b", text, re.MULTILINE)
     assert "corrupt" not in text
     assert [line.split(", in ")[1] for line in text.splitlines() if ", in " in line] == ["wait", "worker"]
-    assert "main" in of_main
+    assert "main" in of_main or "ld-musl" in of_main  # musl, in which it waits, has no call-frame information
 
 
 def test_apply_all():

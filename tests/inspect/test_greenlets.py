@@ -7,7 +7,7 @@ import threading
 import traceback
 
 import pytest
-from support.environment import IS_FREE_THREADED
+from support.environment import IS_FREE_THREADED, NEEDS_SSL
 from support.greenlets import collect, suspended
 from support.processes import output_of
 from support.threads import in_thread
@@ -366,6 +366,7 @@ class TestStatistics:
         assert ended not in [thread.ident for thread in inspect.stats().threads if thread.name]
 
 
+@NEEDS_SSL
 def test_under_the_monkey_patching_of_gevent():
     pytest.importorskip("gevent", exc_type=ImportError)
     text = output_of(

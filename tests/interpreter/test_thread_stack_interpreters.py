@@ -7,7 +7,16 @@ import sysconfig
 import pytest
 from support.environment import HAS_ADDRESS_SANITIZER
 from support.processes import output_of
-from support.stacks import in_greenlet, is_on_thread_stack, needs_stack_pointer, stack_pointer, thread_stack
+from support.stacks import (
+    STORES,
+    STORING,
+    in_greenlet,
+    is_on_thread_stack,
+    libc,
+    needs_stack_pointer,
+    stack_pointer,
+    thread_stack,
+)
 
 needs_interpreters = pytest.mark.skipif(
     sys.version_info < (3, 12), reason="this CPython can't run other interpreters from Python"
@@ -19,8 +28,9 @@ import ctypes, platform, sys, threading
 from greenlet import error, getcurrent, greenlet, on_thread_stack
 """
     + "\n".join(inspect.getsource(f) for f in (stack_pointer, thread_stack, is_on_thread_stack, in_greenlet))
-    + """
+    + f"""
 libc = ctypes.CDLL(None)
+STORING, STORES = {STORING!r}, {STORES!r}
 """
 )
 
@@ -97,15 +107,13 @@ kind = {kind!r}
     reason="the collector of 3.13t scans the main greenlet's stack",
 )
 @pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="the tool warns about makecontext()")
+@pytest.mark.skipif(not hasattr(libc, "makecontext"), reason="the C library has no makecontext()")
 def test_it_is_refused_where_the_main_greenlet_runs_on_a_stack_that_is_not_the_threads():
     # Switches to another stack with the C library's swapcontext().
     assert (
         output_of(
             STACKS
             + """
-if not hasattr(libc, "makecontext"):
-    print("refused")
-    sys.exit()
 outcome = []
 
 @ctypes.CFUNCTYPE(None)

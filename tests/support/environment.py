@@ -1,6 +1,7 @@
 """Facts about the interpreter and the tools that tests run under."""
 
 import ctypes
+import importlib.util
 import os
 import sys
 import sysconfig
@@ -20,6 +21,9 @@ HAS_ADDRESS_SANITIZER = hasattr(ctypes.CDLL(None), "__asan_init")
 # False where a switch is the C library's swapcontext(), which an unwinder does not pass.
 HAS_OWN_SWITCH = _greenlet._about()["switch"] != "ucontext"
 ADDRESSES_ARE_SCARCE = sys.maxsize < 1 << 32
+# The package does not use it, but many clients do.
+HAS_SSL = importlib.util.find_spec("_ssl") is not None
+NEEDS_SSL = pytest.mark.skipif(not HAS_SSL, reason="the client needs ssl, which this CPython lacks")
 NEEDS_64_BIT_ADDRESSES = pytest.mark.skipif(
     ADDRESSES_ARE_SCARCE, reason="addresses have 32 bits, and stacks another size"
 )

@@ -11,19 +11,26 @@ from greenlet import greenlet
 
 libc = ctypes.CDLL(None)
 
-CAN_TELL_STACKS = hasattr(libc, "getcontext") and platform.machine() in ("x86_64", "aarch64")
+# Functions of the C library that store the stack pointer, and where: glibc's setjmp() encrypts it, musl has no
+# getcontext().
+STORING = {
+    "getcontext": {"x86_64": 160, "aarch64": 432},
+    "setjmp": {"x86_64": 48, "aarch64": 104},
+}
+STORES = next((name for name in STORING if hasattr(libc, name)), None)
+CAN_TELL_STACKS = STORES is not None and platform.machine() in STORING[STORES]
 
 needs_stack_pointer = pytest.mark.skipif(
-    not CAN_TELL_STACKS, reason="getcontext() does not show the stack pointer here"
+    not CAN_TELL_STACKS, reason="no function of the C library tells the stack pointer here"
 )
 
 
 def stack_pointer():
     """Return the current stack pointer."""
-    context = ctypes.create_string_buffer(8192)
-    libc.getcontext(context)
-    offset = {"x86_64": 160, "aarch64": 432}[platform.machine()]
-    return int.from_bytes(context.raw[offset : offset + 8], sys.byteorder)
+    stored = ctypes.create_string_buffer(8192)
+    getattr(libc, STORES)(stored)
+    offset = STORING[STORES][platform.machine()]
+    return int.from_bytes(stored.raw[offset : offset + 8], sys.byteorder)
 
 
 def thread_stack():
