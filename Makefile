@@ -9,7 +9,7 @@ PYTHON ?= $(shell tools/default-python)
 have_python = @test -n "$(PYTHON)" || { echo "CPython 3.11 to 3.15 with its headers is needed"; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engine test-python test-matrix test-clients test-native test-differential \
+.PHONY: help demo test test-engine test-python test-matrix test-clients test-native test-musl test-differential \
     test-stress lint gate bench bench-quick docs drawings wheel wheels clean
 
 help: ## this list
@@ -40,6 +40,10 @@ test-clients: ## the suites of gevent, eventlet, SQLAlchemy, ... here and on the
 test-native: ## native code of NumPy, pydantic, lxml, Java, Qt, ... in greenlets and plainly; LIBRARY=name runs one
 	$(have_python)
 	@$(PYTHON) -m tools native $(LIBRARY)
+
+test-musl: ## all tests with musl, the C library of Alpine Linux; builds CPython with it first
+	$(have_python)
+	@$(PYTHON) -m tools musl
 
 test-differential: ## 100,000 random operations on this package and on the reference, compared
 	$(have_python)

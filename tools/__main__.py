@@ -15,6 +15,7 @@ COMMANDS = {
     "engine": "run the C++ tests of the stackful engine",
     "foreign": "build for other processors, and run tests of the core under QEMU",
     "cross": "compile and link for macOS and FreeBSD, where nothing can be run here",
+    "musl": "build for the C library of Alpine Linux, and run all tests",
     "matrix": "run both Python suites on every interpreter found",
     "clients": "run the suites of gevent, eventlet, SQLAlchemy, ... here and on the reference",
     "native": "run native code of NumPy, Java, Qt, ... in greenlets and plainly",

@@ -3,14 +3,11 @@
 The compiler and CMake are those of this machine.
 """
 
-import os
 import shutil
-import subprocess
 import tarfile
-import tempfile
 from pathlib import Path
 
-from tools import environment, old_glibc, processes
+from tools import cross_wheel, environment, old_glibc, processes
 from tools.emulated import TEST_PACKAGES, Interpreter
 
 # Which release of Debian has which CPython. None has 3.12, or a free-threaded one.
@@ -21,8 +18,6 @@ INTERPRETERS = {
 }
 NAMES = list(INTERPRETERS)
 COMPILERS = {"C": "aarch64-linux-gnu-gcc", "CXX": "aarch64-linux-gnu-g++", "ASM": "aarch64-linux-gnu-gcc"}
-# What builds the package, without what is compiled for a processor.
-BUILDERS = ["scikit-build-core>=0.11"]
 # Of tests/core these run under user-mode emulation: the others look at memory, signals or processes.
 TESTS = ["switch", "throw", "kill", "garbage", "threads", "start", "parent", "tracing", "attributes"]
 
@@ -36,17 +31,11 @@ def folder_of(name: str) -> Path:
     return environment.BUILD / f"python-{name}"
 
 
-def install(name: str, target: Path, *arguments: object) -> None:
-    """Install packages in the folder *target*, by the running interpreter's pip, as pip for AArch64 would."""
-    version = INTERPRETERS[name].version
+def install(name: str, folder: Path, *arguments: object) -> None:
+    """Install packages in *folder*, by the running interpreter's pip, as pip for AArch64 would."""
     # pip takes wheels for exactly these platforms; one of a Debian system accepts many more.
-    glibcs = [f"--platform=manylinux_2_{minor}_aarch64" for minor in range(17, 37)]
-    environment.pip(
-        environment.release(),
-        *("install", "--only-binary", ":all:", "--target", target, f"--python-version={version}"),
-        *("--implementation=cp", f"--abi=cp{version.replace('.', '')}", "--abi=abi3", "--abi=none"),
-        *(*glibcs, "--platform=manylinux2014_aarch64", *arguments),
-    )
+    platforms = [*(f"manylinux_2_{minor}_aarch64" for minor in range(17, 37)), "manylinux2014_aarch64"]
+    cross_wheel.install(INTERPRETERS[name].version, platforms, folder, *arguments)
 
 
 def build(name: str, sdist: Path, glibc: str) -> Path:
@@ -54,7 +43,7 @@ def build(name: str, sdist: Path, glibc: str) -> Path:
     folder, interpreter = folder_of(name), INTERPRETERS[name]
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    install(name, folder / "site", *BUILDERS)
+    install(name, folder / "site", *cross_wheel.BUILDERS)
     with tarfile.open(sdist) as archive:
         archive.extractall(folder / "source", filter="data")
     [source] = (folder / "source").iterdir()
@@ -68,26 +57,7 @@ def build(name: str, sdist: Path, glibc: str) -> Path:
         "Python_EXECUTABLE": str(interpreter.python),
         "Python_INCLUDE_DIR": str(interpreter.include),
     }
-    options = {f"cmake.define.{key}": value for key, value in settings.items()}
-    program = f"from scikit_build_core.build import build_wheel; build_wheel({str(folder / 'wheel')!r}, {options!r})"
-    tools = environment.build().parent  # CMake and Ninja
-    done = subprocess.run(
-        [interpreter.python, "-c", program],
-        cwd=source,
-        env={
-            **os.environ,
-            "PATH": os.pathsep.join([str(tools), os.environ.get("PATH", os.defpath)]),
-            "PYTHONPATH": str(folder / "site"),
-        },
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"the wheel of {name} can't be built\n{done.stdout}")
-    [made] = (folder / "wheel").glob("*.whl")
-    return made
+    return cross_wheel.build(interpreter.python, folder / "site", source, folder / "wheel", settings)
 
 
 def try_wheel(name: str, dist: Path) -> None:
@@ -102,7 +72,4 @@ def try_wheel(name: str, dist: Path) -> None:
         [*python, "tools/wheel_trial.py"],
         [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--assert=plain", *tests],
     ):
-        with tempfile.TemporaryFile("w+") as log:
-            if processes.run(command, 1200, log, variables) != 0:
-                log.seek(0)
-                raise RuntimeError(f"{' '.join(map(str, command))}\n{log.read()}")
+        processes.check(command, 1200, variables)

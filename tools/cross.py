@@ -115,7 +115,7 @@ class Compiler:
 
     def __init__(self, target: str, folder: Path) -> None:
         self.target, self.folder = target, folder
-        (self.zig,) = environment.cross().parent.parent.glob("lib/python*/site-packages/ziglang/zig")
+        (self.zig,) = environment.zig().parent.parent.glob("lib/python*/site-packages/ziglang/zig")
         self.warnings: list[str] = []
 
     def run(self, *command: object, cwd: Path = ROOT) -> None:

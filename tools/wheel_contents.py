@@ -1,7 +1,7 @@
 """What a wheel or a source archive has to be: its files, and the extension module in it.
 
-An extension module may need glibc and libgcc's unwinder, but not libstdc++; it has its symbol table, and the sections
-that debuggers read.
+An extension module may need glibc and libgcc's unwinder, or musl alone, but not libstdc++; it has its symbol table, and
+the sections that debuggers read.
 """
 
 import re
@@ -18,6 +18,7 @@ from tools.old_glibc import parse_version
 
 PERMITTED_LIBRARIES = {"libc.so.6", "libpthread.so.0", "librt.so.1", "libdl.so.2", "libgcc_s.so.1"}
 LOADERS = re.compile(r"ld-linux[\w.-]*\.so\.\d")
+MUSL = re.compile(r"libc\.musl-\w+\.so\.1")
 # The symbol table, for perf, gdb and py-spy; gdb's commands; what another process needs to find greenlets.
 KEPT_SECTIONS = {".symtab", ".debug_gdb_scripts", ".greenlet_offsets"}
 # What only the C++ and C runtimes of the system may define: weak, and absent without harm.
@@ -56,21 +57,36 @@ def read_extension(path: Path) -> Extension:
     )
 
 
-def complaints_of_extension(extension: Extension, glibc: str | None = None) -> Iterator[str]:
-    """Yield what is wrong with an extension module that shall run from a version of *glibc* on."""
-    for library in sorted(extension.libraries - PERMITTED_LIBRARIES):
-        if not LOADERS.fullmatch(library):
-            yield f"needs {library}"
+def complaints_of_extension(extension: Extension, glibc: str | None = None, musl: Path | None = None) -> Iterator[str]:
+    """Yield what is wrong with an extension module.
+
+    Parameters:
+        extension: what was read of it.
+        glibc: the oldest version that it shall run with, such as 2.17.
+        musl: the path of the oldest C library that it shall run with.
+    """
+    if any(MUSL.fullmatch(library) for library in extension.libraries):
+        unwanted = {library for library in extension.libraries if not MUSL.fullmatch(library)}
+    else:
+        unwanted = {each for each in extension.libraries - PERMITTED_LIBRARIES if not LOADERS.fullmatch(each)}
+    for library in sorted(unwanted):
+        yield f"needs {library}"
     for section in sorted(KEPT_SECTIONS - extension.sections):
         yield f"has no section {section}"
-    if glibc is None:
-        return
-    if extension.versions.get("GLIBC", ()) > parse_version(glibc):
+    if glibc is not None and extension.versions.get("GLIBC", ()) > parse_version(glibc):
         yield f"needs glibc {'.'.join(map(str, extension.versions['GLIBC']))}"
     # Of a library for linking that lacks a symbol the linker says nothing, because the interpreter's are missing too.
-    for symbol in sorted(extension.undefined - OPTIONAL):
-        if not re.match(r"_?_?Py", symbol):
-            yield f"needs {symbol}, which glibc {glibc} does not have"
+    missing = {symbol for symbol in extension.undefined - OPTIONAL if not re.match(r"_?_?Py", symbol)}
+    if glibc is not None:
+        yield from (f"needs {symbol}, which glibc {glibc} does not have" for symbol in sorted(missing))
+    if musl is not None:
+        yield from (f"needs {symbol}, which {musl} does not have" for symbol in sorted(missing - defined_by(musl)))
+
+
+def defined_by(library: Path) -> set[str]:
+    """Return the names of the symbols that a library defines."""
+    text = subprocess.check_output(["readelf", "--wide", "--dyn-syms", library], text=True)
+    return set(re.findall(r"^ *\d+: .* (?!UND)\S+ ([^@\s]+)(?:@\S+)?$", text, re.MULTILINE))
 
 
 def python_files() -> set[str]:
@@ -80,8 +96,8 @@ def python_files() -> set[str]:
     return {path.relative_to(folder).as_posix() for path in files}
 
 
-def complaints_of_wheel(path: Path, glibc: str | None = None) -> Iterator[str]:
-    """Yield what is wrong with the files of a wheel, and with its extension module."""
+def complaints_of_wheel(path: Path, glibc: str | None = None, musl: Path | None = None) -> Iterator[str]:
+    """Yield what is wrong with the files of a wheel, and with its extension module (complaints_of_extension())."""
     project, version = path.name.split("-")[:2]
     info = f"{project}-{version}.dist-info"
     with zipfile.ZipFile(path) as wheel:
@@ -108,7 +124,7 @@ def complaints_of_wheel(path: Path, glibc: str | None = None) -> Iterator[str]:
         temporary = path.with_suffix(".so")
         try:
             temporary.write_bytes(wheel.read(name))
-            yield from complaints_of_extension(read_extension(temporary), glibc)
+            yield from complaints_of_extension(read_extension(temporary), glibc, musl)
         finally:
             temporary.unlink(missing_ok=True)
 

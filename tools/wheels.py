@@ -4,13 +4,16 @@ usage: PYTHON -m tools wheels [--quick] [NAME...]
 
     3.11, 3.13t, ...    a wheel for that interpreter (`python -m tools interpreters` lists those found)
     aarch64-3.11, ...   a wheel for AArch64, compiled here and tried under QEMU
+    musl-x86_64-3.13, musl-aarch64-3.13
+                        a wheel for systems with musl, such as Alpine Linux (tools/musl.py)
 
-Without names: for every release and free-threaded interpreter found, and for AArch64 with each CPython that Debian has;
-and the source archive is installed by pip.
-The wheels are built from the source archive. Each is linked for glibc 2.17 (tools/old_glibc.py), auditwheel confirms
-its tag and tools/wheel_contents.py checks its files. It is installed from dist/ in an environment without a compiler,
-which runs tools/wheel_trial.py and then tests/core. The one for the running interpreter also meets the published
-wheels of gevent and SQLAlchemy. --quick makes one wheel, for the running interpreter, and runs only the trial.
+Without names: for every release and free-threaded interpreter found, for AArch64 with each CPython that Debian has, and
+for musl; and the source archive is installed by pip.
+The wheels are built from the source archive. Each is linked for glibc 2.17 (tools/old_glibc.py) or musl 1.2, auditwheel
+confirms its tag and tools/wheel_contents.py checks its files. It is installed from dist/ in an environment without a
+compiler, which runs tools/wheel_trial.py and then tests/core. The one for the running interpreter also meets the
+published wheels of gevent and SQLAlchemy. --quick makes one wheel, for the running interpreter, and runs only the
+trial.
 """
 
 import os
@@ -22,7 +25,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from tools import BUILD, ROOT, aarch64, environment, interpreters, wheel_contents
+from tools import BUILD, ROOT, aarch64, environment, interpreters, musl, wheel_contents
 from tools.interpreters import Interpreter
 from tools.usage import parse_names, parser
 from tools.wheel import DIST
@@ -66,16 +69,20 @@ def make_sdist(release: Path) -> Path:
     return sdist
 
 
-def audit(release: Path, built: Path, machine: str) -> Path:
-    """Give a wheel the oldest tag of manylinux that auditwheel confirms, and check it. Returns the path in dist/."""
+def audit(release: Path, built: Path, platform: str, **oldest: object) -> Path:
+    """Give a wheel the oldest tag that auditwheel confirms, which has to be *platform*, and check it.
+
+    *oldest* is the oldest C library that it has to run with, as wheel_contents.complaints_of_wheel() takes it. Returns
+    the path in dist/.
+    """
     with tempfile.TemporaryDirectory() as folder:
         run(
             *(release, "-m", "auditwheel", "repair", "--plat", "auto", "--wheel-dir", folder, built),
             PATH=os.pathsep.join([str(release.parent), os.environ.get("PATH", os.defpath)]),
         )
         [made] = Path(folder).glob("*.whl")
-        refuse(made, [] if f"{PLATFORM}_{machine}" in made.name else [f"is not for {PLATFORM}_{machine}"])
-        refuse(made, wheel_contents.complaints_of_wheel(made, GLIBC))
+        refuse(made, [] if platform in made.name else [f"is not for {platform}"])
+        refuse(made, wheel_contents.complaints_of_wheel(made, **oldest))
         return Path(shutil.copy2(made, DIST))
 
 
@@ -85,7 +92,7 @@ def make_wheel(release: Path, interpreter: Interpreter, sdist: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     run(*interpreter.command, "-m", "tools", "wheel", "--glibc", GLIBC, "--to", folder, sdist)
     [built] = folder.glob("*.whl")
-    return audit(release, built, os.uname().machine)
+    return audit(release, built, f"{PLATFORM}_{os.uname().machine}", glibc=GLIBC)
 
 
 def install(interpreter: Interpreter) -> list[str]:
@@ -123,7 +130,7 @@ def main(arguments: list[str]) -> int:
     parsed = parser(__doc__)
     parsed.add_argument("--quick", action="store_true")
     found = {each.name: each for each in interpreters.find() if not each.is_debug}
-    every = [*found, *aarch64.NAMES]
+    every = [*found, *aarch64.NAMES, *musl.WHEELS]
     options = parse_names(parsed, arguments, every)
     names = [name for name in options.names if not options.quick or name in found and found[name].is_current]
     DIST.mkdir(exist_ok=True)
@@ -137,12 +144,17 @@ def main(arguments: list[str]) -> int:
     say(f"made {sdist.name}")
     made = [sdist]
     for name in names:
-        if name in found:
+        if name in musl.WHEELS:
+            target = musl.WHEELS[name]
+            built = musl.build_from_sdist(target, sdist)
+            made.append(audit(release, built, musl.platform(target), musl=target.oldest))
+            musl.try_wheel(target, DIST)
+        elif name in found:
             made.append(make_wheel(release, found[name], sdist))
             try_wheel(found[name], options.quick)
         else:
             aarch64.provide(name)
-            made.append(audit(release, aarch64.build(name, sdist, GLIBC), "aarch64"))
+            made.append(audit(release, aarch64.build(name, sdist, GLIBC), f"{PLATFORM}_aarch64", glibc=GLIBC))
             aarch64.try_wheel(name, DIST)
         say(f"made and tried {made[-1].name}")
     if names == every:

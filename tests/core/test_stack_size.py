@@ -140,6 +140,25 @@ def test_it_is_for_all_threads(stack_size):
     assert stack_size() == 1 << 19
 
 
+@NEEDS_64_BIT_ADDRESSES
+def test_it_does_not_depend_on_the_stack_of_the_thread():
+    # musl gives a thread 128 KiB.
+    output = output_of("""
+        import sys, threading
+        from greenlet import greenlet
+
+        def deep(depth):
+            return max(map(deep, [depth - 1])) + 1 if depth else 0
+
+        sys.setrecursionlimit(10_000)
+        threading.stack_size(128 << 10)
+        thread = threading.Thread(target=lambda: print(greenlet(deep).switch(2000)))
+        thread.start()
+        thread.join()
+        """)
+    assert output == "2000\n"
+
+
 @pytest.mark.parametrize("size", [1, 4096, MINIMUM - 1, -1, -MINIMUM, 1 << 50, 1 << 63, 1 << 64, -(1 << 64)])
 def test_bad_sizes_are_a_value_error(size, stack_size):
     before = stack_size()

@@ -34,7 +34,7 @@ needs_compiler = pytest.mark.skipif(
 )
 def test_the_extension_needs_no_library_of_the_compiler():
     extension = wheel_contents.read_extension(Path(_greenlet.__file__))
-    assert "libc.so.6" in extension.libraries
+    assert any(re.fullmatch(r"libc\.so\.6|libc\.musl-\w+\.so\.1", library) for library in extension.libraries)
     assert list(wheel_contents.complaints_of_extension(extension)) == []
 
 
@@ -97,6 +97,28 @@ def test_a_library_of_the_compiler_is_noticed(tmp_path):
     assert "needs libm.so.6" in complaints
 
 
+def extension_for_musl(*libraries, undefined=()):
+    return wheel_contents.Extension(
+        {"libc.musl-x86_64.so.1", *libraries}, wheel_contents.KEPT_SECTIONS, {}, set(undefined)
+    )
+
+
+def test_with_musl_every_other_library_is_noticed():
+    assert list(wheel_contents.complaints_of_extension(extension_for_musl())) == []
+    complaints = wheel_contents.complaints_of_extension(extension_for_musl("libgcc_s.so.1", "libc.so.6"))
+    assert list(complaints) == ["needs libc.so.6", "needs libgcc_s.so.1"]
+
+
+@needs_compiler
+def test_a_symbol_that_the_oldest_musl_lacks_is_noticed(tmp_path):
+    (tmp_path / "libc.c").write_text("void* malloc(unsigned long size) { return 0; } int errors;")
+    musl = tmp_path / "libc.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-nostdlib", "-o", musl, tmp_path / "libc.c"], check=True)
+    extension = extension_for_musl(undefined=["malloc", "errors", "qsort_r", "PyList_New", "__gmon_start__"])
+    complaints = wheel_contents.complaints_of_extension(extension, musl=musl)
+    assert list(complaints) == [f"needs qsort_r, which {musl} does not have"]
+
+
 def test_files_of_an_sdist_are_compared_with_the_tree(tmp_path):
     path = tmp_path / "greenlet-1.tar.gz"
     with tarfile.open(path, "w:gz") as archive:
@@ -131,7 +153,7 @@ def test_the_metadata_names_the_versions_that_are_built():
     named = [text for text in project["project"]["classifiers"] if re.search(r":: 3\.\d+$", text)]
     assert named == [f"Programming Language :: Python :: 3.{minor}" for minor in minors]
     assert project["project"]["requires-python"] == f">=3.{minors[0]}"
-    assert project["tool"]["cibuildwheel"]["build"].startswith(f"cp31[{minors[0] % 10}-{minors[-1] % 10}]*-manylinux_")
+    assert project["tool"]["cibuildwheel"]["build"].startswith(f"cp31[{minors[0] % 10}-{minors[-1] % 10}]*-")
     metadata = importlib.metadata.metadata("greenlet")
     assert (metadata["License-Expression"], metadata["License-File"]) == ("MIT", "LICENSE")
     assert metadata["Requires-Python"] == ">=3.11"
