@@ -83,11 +83,11 @@ void stackful_bounce_bare(void*) {
 void stackful_bare(benchmark::State& state) {
     stackful::StackCache cache{stackful::minimum_stack_size};
     stackful::Slot* slot = cache.acquire();
-    stackful::prepare(there, slot->low, slot->stack_base(), stackful_bounce_bare);
+    stackful::prepare(there, *slot, stackful_bounce_bare);
     for (auto _ : state) {
         stackful::switch_to(here, there, nullptr);
     }
-    stackful::retire(there);
+    stackful::retire(there, *slot);
     cache.release(slot);
     report(state);
 }
@@ -102,12 +102,12 @@ void stackful_bounce_nested(void*) {
 void stackful_nested(benchmark::State& state) {
     stackful::StackCache cache{stackful::minimum_stack_size};
     stackful::Slot* slot = cache.acquire();
-    stackful::prepare(there, slot->low, slot->stack_base(), stackful_bounce_nested);
+    stackful::prepare(there, *slot, stackful_bounce_nested);
     StackfulSwitch forth{here, there};
     while (state.KeepRunningBatch(batch)) {
         nested_many_times(forth, unknown(batch));
     }
-    stackful::retire(there);
+    stackful::retire(there, *slot);
     cache.release(slot);
     report(state);
 }
@@ -130,9 +130,9 @@ void stackful_start_and_finish_nested(benchmark::State& state) {
     stackful::StackCache cache{stackful::minimum_stack_size};
     auto life = [&cache] {
         stackful::Slot* slot = cache.acquire();
-        stackful::prepare(there, slot->low, slot->stack_base(), live_and_die);
+        stackful::prepare(there, *slot, live_and_die);
         switch_at_one_place(here, there, nullptr);
-        stackful::retire(there);
+        stackful::retire(there, *slot);
         cache.release(slot);
     };
     while (state.KeepRunningBatch(batch)) {

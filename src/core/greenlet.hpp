@@ -94,7 +94,7 @@ struct Greenlet {
 
 // Decommits memory that a suspended greenlet used when its calls were nested deeper.
 inline void trim(Activation& suspended) noexcept {
-    stackful::trim_suspended(*suspended.slot, suspended.greenlet->pimpl->execution.context.stack_pointer,
+    stackful::trim_suspended(*suspended.slot, suspended.greenlet->pimpl->execution.context,
                              suspended.state.first_chunk_top());
 }
 

@@ -1,7 +1,5 @@
 #include "core/overflow.hpp"
 
-#include <unistd.h>
-
 #include <cstdint>
 
 #include "core/greenlet.hpp"
@@ -34,7 +32,7 @@ public:
         add(first);
     }
 
-    void write_to(int file) const noexcept { [[maybe_unused]] ssize_t written = ::write(file, text_, length_); }
+    void write() const noexcept { stackful::system::write_error(text_, length_); }
 
 private:
     char text_[400];
@@ -52,7 +50,7 @@ void report(const stackful::Slot& slot) noexcept {
     line.add("> overflowed. Its size is ");
     line.add_number(slot.layout->stack_bytes, 10);
     line.add(" bytes: greenlet.stack_size() sets that of new ones.\n");
-    line.write_to(STDERR_FILENO);
+    line.write();
 }
 
 }  // namespace

@@ -1,8 +1,5 @@
 #include "core/settings.hpp"
 
-#include <signal.h>
-#include <strings.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cctype>
@@ -10,11 +7,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <string_view>
 #include <system_error>
 
 #include "interpreter/versions/cpython.hpp"
 #include "stackful/layout.hpp"
 #include "stackful/limits.hpp"
+#include "stackful/system/signals.hpp"
 
 namespace core {
 
@@ -62,37 +61,26 @@ std::optional<std::size_t> parse_size(const char* text) noexcept {
     return number >= stackful::minimum_stack_size ? std::optional<std::size_t>(number) : std::nullopt;
 }
 
+char lower(char letter) noexcept { return static_cast<char>(std::tolower(static_cast<unsigned char>(letter))); }
+
+bool is_same_word(std::string_view text, std::string_view word) noexcept {
+    return std::equal(text.begin(), text.end(), word.begin(), word.end(),
+                      [](char one, char other) { return lower(one) == lower(other); });
+}
+
 std::optional<bool> parse_switch(const char* text) noexcept {
     for (const char* word : {"1", "yes", "true", "on"}) {
-        if (::strcasecmp(text, word) == 0) {
+        if (is_same_word(text, word)) {
             return true;
         }
     }
     for (const char* word : {"0", "no", "false", "off"}) {
-        if (::strcasecmp(text, word) == 0) {
+        if (is_same_word(text, word)) {
             return false;
         }
     }
     return std::nullopt;
 }
-
-struct NamedSignal {
-    const char* name;
-    int number;
-};
-
-constexpr NamedSignal signals[] = {
-    {"HUP", SIGHUP},   {"INT", SIGINT},     {"QUIT", SIGQUIT}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2},
-    {"ALRM", SIGALRM}, {"TERM", SIGTERM},   {"CONT", SIGCONT}, {"TSTP", SIGTSTP}, {"TTIN", SIGTTIN},
-    {"TTOU", SIGTTOU}, {"URG", SIGURG},     {"XCPU", SIGXCPU}, {"XFSZ", SIGXFSZ}, {"VTALRM", SIGVTALRM},
-    {"PROF", SIGPROF}, {"WINCH", SIGWINCH}, {"IO", SIGIO},
-#ifdef SIGPWR
-    {"PWR", SIGPWR},
-#endif
-#ifdef SIGINFO
-    {"INFO", SIGINFO},
-#endif
-};
 
 // A signal by its number, or by its name with or without SIG.
 std::optional<int> parse_signal(const char* text) noexcept {
@@ -102,13 +90,18 @@ std::optional<int> parse_signal(const char* text) noexcept {
         bool is_one = error == std::errc() && *end == '\0' && may_dump_on(number);
         return is_one ? std::optional<int>(number) : std::nullopt;
     }
-    const char* name = ::strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text;
-    for (const NamedSignal& signal : signals) {
-        if (::strcasecmp(name, signal.name) == 0) {
-            return signal.number;
-        }
+    std::string_view name(text);
+    if (is_same_word(name.substr(0, 3), "SIG")) {
+        name.remove_prefix(3);
     }
-    return std::nullopt;
+    char upper_case[8];
+    if (name.size() > sizeof upper_case) {
+        return std::nullopt;
+    }
+    std::transform(name.begin(), name.end(), upper_case,
+                   [](char letter) { return static_cast<char>(std::toupper(static_cast<unsigned char>(letter))); });
+    int number = stackful::system::signal_named({upper_case, name.size()});
+    return number != 0 ? std::optional<int>(number) : std::nullopt;
 }
 
 std::size_t first_stack_size() noexcept {
@@ -157,12 +150,7 @@ int environment_dump_signal() noexcept {
     return text != nullptr ? parse_signal(text).value_or(0) : 0;
 }
 
-// Faults happen again when a handler returns, and the system lets nobody handle SIGKILL and SIGSTOP.
-bool may_dump_on(int signal) noexcept {
-    constexpr int refused[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGKILL, SIGSTOP};
-    return signal > 0 && signal < NSIG &&
-           std::find(std::begin(refused), std::end(refused), signal) == std::end(refused);
-}
+bool may_dump_on(int signal) noexcept { return stackful::system::may_be_handled(signal); }
 
 bool environment_wants_overflow_reports() noexcept {
     const char* text = variable(report_variable);

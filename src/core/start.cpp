@@ -130,7 +130,7 @@ bool activate(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
         activation->state.nest_in(thread.thread_state);
         g->pimpl->resumer->pimpl->activation->bodies += 1;
     }
-    stackful::prepare(g->pimpl->execution, slot.low, slot.stack_base(), run_greenlet);
+    stackful::prepare(g->pimpl->execution, slot, run_greenlet);
     thread.share();
     thread.add_active(*activation);
     g->pimpl->thread = &thread;

@@ -88,7 +88,7 @@ struct Thread {
 
     // Returns the stack of a greenlet that finished or was abandoned.
     void return_stack(Activation& activation) noexcept {
-        stackful::retire(activation.greenlet->pimpl->execution);
+        stackful::retire(activation.greenlet->pimpl->execution, *activation.slot);
         release_slot(activation.slot);
     }
     void return_finished_stack() noexcept { return_stack(*std::exchange(finished_activation, nullptr)); }

@@ -1,7 +1,5 @@
 #include "core/thread_list.hpp"
 
-#include <pthread.h>
-
 #include "stackful/heap.hpp"
 
 namespace core {
@@ -12,7 +10,7 @@ constinit stackful::Mutex ThreadList::leaving_;
 // A fork while another thread holds the mutex would leave it locked permanently in the child.
 struct ThreadList::ForkHandlers {
     ForkHandlers() noexcept {
-        ::pthread_atfork([] { leaving_.lock(); }, [] { leaving_.unlock(); }, [] { leaving_.unlock(); });
+        stackful::system::at_fork([] { leaving_.lock(); }, [] { leaving_.unlock(); }, [] { leaving_.unlock(); });
     }
 };
 

@@ -1,8 +1,8 @@
 #include "inspect/memory.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
+
+#include "inspect/system/files.hpp"
 
 namespace inspect {
 
@@ -35,8 +35,7 @@ std::size_t Memory::read_segment(Address from, void* to, std::size_t bytes) cons
     }
     const Segment& segment = after[-1];
     std::size_t wanted = std::min<std::size_t>(bytes, segment.end - from);
-    ssize_t copied = ::pread(segment.file, to, wanted, segment.offset + static_cast<off_t>(from - segment.begin));
-    return copied > 0 ? static_cast<std::size_t>(copied) : 0;
+    return system::read_at(segment.file, to, wanted, segment.offset + static_cast<std::int64_t>(from - segment.begin));
 }
 
 }  // namespace inspect

@@ -5,8 +5,6 @@
 
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
 #include <cstdint>
 
@@ -21,7 +19,7 @@ struct Segment {
     Address begin;
     Address end;
     int file;
-    off_t offset;  // of `begin` in the file
+    std::int64_t offset;  // of `begin` in the file
 };
 
 class Memory {

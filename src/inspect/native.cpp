@@ -1,11 +1,9 @@
 #include "inspect/native.hpp"
 
-#include <dlfcn.h>
-#include <unwind.h>
-
 #include "core/reference.hpp"
 #include "core/thread.hpp"
 #include "inspect/argument.hpp"
+#include "inspect/system/calls.hpp"
 
 namespace inspect {
 
@@ -20,18 +18,9 @@ struct Calls {
     std::uintptr_t addresses[most];
     std::size_t count = 0;
 
-    static _Unwind_Reason_Code add(_Unwind_Context* context, void* calls) {
-        auto& self = *static_cast<Calls*>(calls);
-        std::uintptr_t address = _Unwind_GetIP(context);
-        if (self.count == most || address == 0) {
-            return _URC_END_OF_STACK;
-        }
-        self.addresses[self.count++] = address;
-        return _URC_NO_REASON;
-    }
-
     static void* collect(void* calls) {
-        _Unwind_Backtrace(add, calls);
+        auto& self = *static_cast<Calls*>(calls);
+        self.count = system::collect_calls(self.addresses);
         return calls;
     }
 };
@@ -52,12 +41,9 @@ bool collect(const PyGreenlet* g, Calls& calls) noexcept {
 
 // (function or None, file or None, offset)
 PyObject* describe(std::uintptr_t address) noexcept {
-    Dl_info found{};
-    bool is_known = ::dladdr(reinterpret_cast<void*>(address - 1), &found) != 0;  // in the call, not after it
-    const void* base = !is_known ? nullptr : found.dli_sname != nullptr ? found.dli_saddr : found.dli_fbase;
-    std::uintptr_t offset = address - reinterpret_cast<std::uintptr_t>(base);
-    return Py_BuildValue("(zzK)", is_known ? found.dli_sname : nullptr, is_known ? found.dli_fname : nullptr,
-                         static_cast<unsigned long long>(offset));
+    system::Place place = system::place_of(address - 1);  // in the call, not after it
+    std::uintptr_t offset = address - place.base;
+    return Py_BuildValue("(zzK)", place.function, place.file, static_cast<unsigned long long>(offset));
 }
 
 }  // namespace

@@ -2,13 +2,12 @@
 
 #pragma once
 
-#include <unistd.h>
-
-#include <cerrno>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+
+#include "inspect/system/files.hpp"
 
 namespace inspect {
 
@@ -33,18 +32,7 @@ public:
 
     // What can't be written is lost.
     void flush() noexcept {
-        const char* place = text_;
-        while (length_ > 0) {
-            ssize_t written = ::write(file_, place, length_);
-            if (written <= 0) {
-                if (written < 0 && errno == EINTR) {
-                    continue;
-                }
-                break;
-            }
-            place += written;
-            length_ -= static_cast<std::size_t>(written);
-        }
+        system::write_all(file_, text_, length_);
         length_ = 0;
     }
 

@@ -1,11 +1,10 @@
 #include "inspect/source.hpp"
 
-#include <unistd.h>
-
 #include <cstring>
 
 #include "inspect/system/system.hpp"
 #include "interpreter/frames/copied.hpp"
+#include "stackful/system/threads.hpp"
 
 namespace inspect {
 
@@ -25,7 +24,7 @@ bool Source::open(PyObject* named) noexcept {
     if (PyLong_Check(named)) {
         long process = PyLong_AsLong(named);
         if (process > 0 && process <= INT32_MAX) {
-            if (process != ::getpid() && !system::reads_other_processes) {
+            if (process != stackful::system::process_id() && !system::reads_other_processes) {
                 PyErr_SetString(PyExc_NotImplementedError,
                                 "the memory of another process can't be read on this system; "
                                 "in that process, use greenlet.inspect.dump_on_signal()");
@@ -64,7 +63,7 @@ bool Source::read_segments(PyObject* list) noexcept {
             }
             return false;
         }
-        segments_[i] = {static_cast<Address>(begin), static_cast<Address>(end), file, static_cast<off_t>(offset)};
+        segments_[i] = {static_cast<Address>(begin), static_cast<Address>(end), file, offset};
     }
     memory_.open(segments_.get(), count);
     return true;

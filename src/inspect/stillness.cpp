@@ -1,8 +1,7 @@
 #include "inspect/stillness.hpp"
 
-#include <unistd.h>
-
 #include "interpreter/versions/cpython.hpp"
+#include "stackful/system/threads.hpp"
 
 namespace inspect {
 
@@ -18,7 +17,7 @@ bool Stillness::lasts() const noexcept {
 }
 
 system::ThreadLook Stillness::look() const noexcept {
-    bool is_own = process_ == ::getpid() && native_id_ == PyThread_get_thread_native_id();
+    bool is_own = process_ == stackful::system::process_id() && native_id_ == PyThread_get_thread_native_id();
     if (process_ == 0 || is_own) {
         return {.is_still = true, .switches = 0};
     }

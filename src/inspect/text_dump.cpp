@@ -1,12 +1,11 @@
 #include "inspect/text_dump.hpp"
 
-#include <unistd.h>
-
 #include <new>
 
 #include "inspect/output.hpp"
 #include "inspect/walker.hpp"
 #include "interpreter/versions/cpython.hpp"
+#include "stackful/system/threads.hpp"
 
 namespace inspect {
 
@@ -107,12 +106,12 @@ alignas(Output) std::byte output_place[sizeof(Output)];
 }  // namespace
 
 void write_text_dump(int file, int signal) noexcept {
+    std::int64_t process = stackful::system::process_id();
     auto& output = *new (output_place) Output(file);
     {
-        Memory memory(::getpid());
+        Memory memory(static_cast<pid_t>(process));
         auto& walker = *new (walker_place) Walker(memory, greenlet_offsets);
-        output << "Greenlets of process " << static_cast<int>(::getpid()) << " on signal " << signal
-               << ", most recent call first:\n";
+        output << "Greenlets of process " << process << " on signal " << signal << ", most recent call first:\n";
         TextVisitor visitor(output, PyThread_get_thread_native_id());
         if (!walker.walk(visitor)) {
             output << "(the memory of this process can't be read)\n";

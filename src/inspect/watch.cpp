@@ -4,15 +4,11 @@
 
 #include "inspect/watch.hpp"
 
-#include <pthread.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <ctime>
 #include <mutex>
 #include <new>
 #include <span>
@@ -33,11 +29,7 @@ using core::Thread;
 using std::chrono::nanoseconds;
 
 // On the monotonic clock.
-nanoseconds time_now() noexcept {
-    timespec time;
-    ::clock_gettime(CLOCK_MONOTONIC, &time);
-    return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
-}
+nanoseconds time_now() noexcept { return nanoseconds(stackful::system::monotonic_time()); }
 
 // Ends the waits of threads, once and for all. It is a lock of CPython's that is held until then, because what C
 // libraries have for waits by the monotonic clock differs.
@@ -134,13 +126,13 @@ public:
     bool is_made() const noexcept { return stop_.is_made(); }
     void stop() noexcept { stop_.request(); }
 
-    pthread_t thread{};
+    stackful::system::NativeThread thread;
     PyInterpreterState* interpreter = PyInterpreterState_Get();
     PyObject* function = nullptr;  // owned, until the thread takes over the reference
     PyObject* capsule = nullptr;   // the same; it owns the Watch
     // An int, because not every processor can exchange a byte.
     std::atomic<int> is_joined{0};
-    pid_t process = ::getpid();
+    std::int64_t process = stackful::system::process_id();
 
 private:
     static constexpr nanoseconds shortest_period = std::chrono::milliseconds(1);
@@ -251,7 +243,7 @@ PyObject* start_watch(PyObject*, PyObject* const* args, Py_ssize_t count) noexce
     }
     watch->capsule = Py_NewRef(capsule.get());
     watch->function = Py_NewRef(args[1]);
-    if (int error = ::pthread_create(&watch->thread, nullptr, run, watch)) {
+    if (int error = watch->thread.start(run, watch)) {
         watch->is_joined = 1;
         Py_CLEAR(watch->capsule);
         Py_CLEAR(watch->function);
@@ -288,19 +280,19 @@ PyObject* stop_watch(PyObject*, PyObject* object) noexcept {
     if (watch == nullptr) {
         return nullptr;
     }
-    if (watch->process != ::getpid()) {
+    if (watch->process != stackful::system::process_id()) {
         Py_RETURN_NONE;  // the thread is not in the child of a fork
     }
     watch->stop();
     if (watch->is_joined.exchange(1)) {
         Py_RETURN_NONE;
     }
-    if (::pthread_equal(watch->thread, ::pthread_self())) {
-        ::pthread_detach(watch->thread);
+    if (watch->thread.is_running_one()) {
+        watch->thread.detach();
     }
     else {
         Py_BEGIN_ALLOW_THREADS
-        ::pthread_join(watch->thread, nullptr);
+        watch->thread.join();
         Py_END_ALLOW_THREADS
     }
     Py_RETURN_NONE;

@@ -14,6 +14,7 @@ bool StackCache::fill() noexcept {
     if (tally_ == nullptr && (tally_ = pool_.add_tally()) == nullptr) {
         return false;
     }
+    system::note_thread_stack();
     if (size_class_ == nullptr) {
         size_class_ = pool_.size_class(stack_size_);
         if (size_class_ == nullptr) {
@@ -59,7 +60,7 @@ void StackCache::release_slowly(Slot* slot) noexcept {
         }
     }
     if (was_used_beyond_warm(*slot, *layout_)) {
-        if (untrimmed_ < most_untrimmed && is_untouched(slot->stack_base() - layout_->deep_below)) {
+        if (untrimmed_ < most_untrimmed && !was_used_at(*slot, slot->stack_base() - layout_->deep_below)) {
             slot->untrimmed = true;
             ++untrimmed_;
         }

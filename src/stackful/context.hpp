@@ -19,11 +19,11 @@
 //
 // The life of an execution on a stack of its own:
 //
-//     prepare(e, low, base, entry)          nothing runs yet
+//     prepare(e, slot, entry)               nothing runs yet (stack.hpp)
 //     switch_to(here, e, value)             entry(value) begins on the stack; it calls entered() first
 //     switch_to(e, here, value) ...         back and forth, any number of times
 //     finish(e, here, value)                from within e, which never runs again
-//     retire(e)                             from another execution; now the stack may be used for something else
+//     retire(e, slot)                       from another execution; now the stack may be used for something else
 //
 // A default-constructed Execution stands for the thread's own stack, and needs neither prepare() nor retire().
 //
@@ -45,8 +45,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#if defined(STACKFUL_HAS_BOUNDS)
+#include <cstring>
+#endif
 
 #include "stackful/annotations.hpp"
+#include "stackful/system/system.hpp"
 
 namespace stackful {
 
@@ -83,8 +87,12 @@ void* stackful_switch_arriving(void* x, void* y, void* transfer, Context* from, 
 void* stackful_switch_arriving_by_jump(void* x, void* y, void* transfer, Context* from, Context to, Arrival arrival);
 #endif
 
-// The stack pointer for make_context().
+// The stack pointer for make_context(). Where the system keeps the bounds of the running stack, a context has them too.
+#if defined(STACKFUL_HAS_BOUNDS)
+void* stackful_make_context(void* stack_base, EntryPoint entry, void* low, void* limit) noexcept;
+#else
 void* stackful_make_context(void* stack_base, EntryPoint entry) noexcept;
+#endif
 
 // Calls function(argument) on the stack that grows down from `stack_pointer` (16-byte aligned), and returns its result.
 // A context is saved there, which must not be resumed meanwhile. C++ exceptions, and whatever else unwinds the stack,
@@ -99,10 +107,32 @@ void* stackful_call_beside(void* stack_pointer, Function function, void* argumen
 }
 
 // The context of an execution that begins with entry(transfer) when it is first switched to, on the stack that grows
-// down from `stack_base` (16-byte aligned). It takes over the floating-point control words of the caller.
-inline Context make_context(void* stack_base, EntryPoint entry) noexcept {
-    return Context{stackful_make_context(stack_base, entry)};
+// down from `base` (16-byte aligned) to `low`. It takes over the floating-point control words of the caller.
+inline Context make_context([[maybe_unused]] std::byte* low, std::byte* base, EntryPoint entry,
+                            [[maybe_unused]] system::Extent extent = {}) noexcept {
+#if defined(STACKFUL_HAS_BOUNDS)
+    return Context{stackful_make_context(base, entry, low, extent.limit != nullptr ? extent.limit : low)};
+#else
+    return Context{stackful_make_context(base, entry)};
+#endif
 }
+
+// How far the stack of a suspended execution is accessible: its context remembers it.
+#if defined(STACKFUL_HAS_BOUNDS)
+inline constexpr std::size_t offset_of_extent = 168;
+
+inline system::Extent extent_of(Context suspended) noexcept {
+    system::Extent extent;
+    std::memcpy(&extent, static_cast<std::byte*>(suspended.stack_pointer) + offset_of_extent, sizeof extent);
+    return extent;
+}
+inline void set_extent(Context suspended, system::Extent extent) noexcept {
+    std::memcpy(static_cast<std::byte*>(suspended.stack_pointer) + offset_of_extent, &extent, sizeof extent);
+}
+#else
+inline system::Extent extent_of(Context) noexcept { return {}; }
+inline void set_extent(Context, system::Extent) noexcept {}
+#endif
 
 // One thread of control, and what the tools know about it. Must not be moved between prepare() and retire().
 struct Execution {
@@ -114,9 +144,10 @@ struct Execution {
 enum class Leaving { temporarily, permanently };
 
 // Prepares `execution` to begin at `entry` on the stack [low, base).
-inline void prepare(Execution& execution, std::byte* low, std::byte* base, EntryPoint entry) noexcept {
+inline void prepare(Execution& execution, std::byte* low, std::byte* base, EntryPoint entry,
+                    system::Extent extent = {}) noexcept {
     execution.fiber.create(low, base);
-    execution.context = make_context(base, entry);
+    execution.context = make_context(low, base, entry, extent);
 }
 
 // The first thing an entry function calls.

@@ -12,6 +12,8 @@
 #include <new>
 #include <type_traits>
 
+#include "stackful/system/aligned_memory.hpp"
+
 namespace stackful {
 
 struct Heap {};
@@ -22,7 +24,13 @@ template <class Object>
 void destroy(Object* object) noexcept {
     if (object != nullptr) {
         std::destroy_at(object);
-        std::free(const_cast<std::remove_const_t<Object>*>(object));
+        auto* memory = const_cast<std::remove_const_t<Object>*>(object);
+        if constexpr (alignof(Object) > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
+            system::free_aligned(memory);
+        }
+        else {
+            std::free(memory);
+        }
     }
 }
 
@@ -47,11 +55,13 @@ struct DestroyArray {
 
 inline void* operator new(std::size_t size, stackful::Heap) noexcept { return std::malloc(size); }
 inline void* operator new(std::size_t size, std::align_val_t alignment, stackful::Heap) noexcept {
-    return std::aligned_alloc(static_cast<std::size_t>(alignment), size);
+    return stackful::system::allocate_aligned(size, static_cast<std::size_t>(alignment));
 }
 inline void* operator new[](std::size_t size, stackful::Heap) noexcept { return std::malloc(size); }
 
 // The compiler wants these beside them. They are called if a constructor throws, and none does.
 inline void operator delete(void* memory, stackful::Heap) noexcept { std::free(memory); }
-inline void operator delete(void* memory, std::align_val_t, stackful::Heap) noexcept { std::free(memory); }
+inline void operator delete(void* memory, std::align_val_t, stackful::Heap) noexcept {
+    stackful::system::free_aligned(memory);
+}
 inline void operator delete[](void* memory, stackful::Heap) noexcept { std::free(memory); }

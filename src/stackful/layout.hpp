@@ -133,6 +133,16 @@ struct SlotLayout {
         return shared_page - number * page_stride % page_colours * page_size + least_shared_stack +
                number * line_stride % line_colours * line;
     }
+
+    // The end of the client area, likewise.
+    constexpr std::size_t high_of(std::size_t number) const noexcept {
+        return base_of(number) / page_size * page_size + client_bytes;
+    }
+
+    // The begin of the warm part of the stack, likewise.
+    constexpr std::size_t warm_low_of(std::size_t number) const noexcept {
+        return (base_of(number) - warm_below) / page_size * page_size + page_size;
+    }
 };
 
 }  // namespace stackful

@@ -1,7 +1,5 @@
 #include "stackful/pool.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <cassert>
 #include <limits>
@@ -49,8 +47,8 @@ struct StackPool::ForkHandlers {
     // A fork while another thread holds the mutex would leave it locked permanently in the child.
     ForkHandlers() noexcept {
         system::page_size();  // its first use
-        ::pthread_atfork([] { shared().mutex_.lock(); }, [] { shared().mutex_.unlock(); },
-                         [] { shared().mutex_.unlock(); });
+        system::at_fork([] { shared().mutex_.lock(); }, [] { shared().mutex_.unlock(); },
+                        [] { shared().mutex_.unlock(); });
     }
 };
 
@@ -191,16 +189,26 @@ void StackPool::give(Slot* first, Slot* last, std::size_t count) noexcept {
 
 namespace {
 
-Slot* make_header(Region& region, std::size_t number) noexcept {
+// Lays out the header of a slot, whose memory is accessible.
+Slot* make_header(Region& region, std::size_t number, system::Extent extent = {}) noexcept {
     const SlotLayout& layout = *region.layout;
     std::byte* begin = region.begin_of(number);
-    std::size_t base = layout.base_of(number);
-    return ::new (begin + base) Slot{.next_free = nullptr,
-                                     .layout = &layout,
-                                     .region = &region,
-                                     .low = begin + layout.guard_bytes,
-                                     .high = begin + base / layout.page_size * layout.page_size + layout.client_bytes,
-                                     .untrimmed = false};
+    return ::new (begin + layout.base_of(number)) Slot{.next_free = nullptr,
+                                                       .layout = &layout,
+                                                       .region = &region,
+                                                       .low = begin + layout.guard_bytes,
+                                                       .high = begin + layout.high_of(number),
+                                                       .untrimmed = false,
+                                                       .extent = extent};
+}
+
+// Makes the memory of a new or cold slot accessible whose stack the system extends: the client area, and the warm part
+// of the stack.
+bool begin_stack(Region& region, std::size_t number, system::Extent& extent) noexcept {
+    const SlotLayout& layout = *region.layout;
+    std::byte* begin = region.begin_of(number);
+    return system::begin_stack(begin + layout.guard_bytes, begin + layout.warm_low_of(number),
+                               begin + layout.high_of(number), extent);
 }
 
 }  // namespace
@@ -225,7 +233,12 @@ void StackPool::decommit() noexcept {
 void StackPool::decommit(SizeClass& size_class, Slot& slot) noexcept {
     Region& region = *slot.region;
     std::size_t number = region.number_of(slot.begin());
-    system::discard(slot.low, static_cast<std::size_t>(slot.high - slot.low));  // the header too
+    if constexpr (system::extends_stacks) {
+        system::withdraw(slot.low, slot.high);  // the header too
+    }
+    else {
+        system::discard(slot.low, static_cast<std::size_t>(slot.high - slot.low));
+    }
     region.mark_cold(number);
     ++size_class.cold_count;
     if (region.is_all_cold()) {
@@ -255,8 +268,7 @@ Slot* StackPool::make_slot(SizeClass& size_class) noexcept {
         if (region->cold_count == 0) {
             region = find_region(size_class, [](const Region& each) { return each.cold_count > 0; });
         }
-        --size_class.cold_count;
-        return make_header(*region, region->take_cold());
+        return warm_up(size_class, *region);
     }
     if (region == nullptr || !region->has_room()) {
         region = size_class.room > 0 ? find_region(size_class, [](const Region& each) { return each.has_room(); })
@@ -265,18 +277,38 @@ Slot* StackPool::make_slot(SizeClass& size_class) noexcept {
     return region != nullptr ? carve(size_class, *region) : nullptr;
 }
 
+Slot* StackPool::warm_up(SizeClass& size_class, Region& region) noexcept {
+    std::size_t number = region.take_cold();
+    system::Extent extent;
+    if constexpr (system::extends_stacks) {
+        if (!begin_stack(region, number, extent)) {
+            region.mark_cold(number);
+            return nullptr;
+        }
+    }
+    --size_class.cold_count;
+    return make_header(region, number, extent);
+}
+
 Slot* StackPool::carve(SizeClass& size_class, Region& region) noexcept {
     const SlotLayout& layout = size_class.layout;
     std::size_t number = region.carved.load(std::memory_order_relaxed);
     std::byte* begin = region.begin_of(number);
     // Memory that is not made accessible serves as a guard.
-    bool is_ready = commit_ == system::Commit::at_once
-                        ? system::install_guard(begin, layout.guard_bytes, guard_)
-                        : system::make_accessible(begin + layout.guard_bytes, layout.size - layout.guard_bytes);
+    system::Extent extent;
+    bool is_ready;
+    if constexpr (system::extends_stacks) {
+        is_ready = begin_stack(region, number, extent);
+    }
+    else {
+        is_ready = commit_ == system::Commit::at_once
+                       ? system::install_guard(begin, layout.guard_bytes, guard_)
+                       : system::make_accessible(begin + layout.guard_bytes, layout.size - layout.guard_bytes);
+    }
     if (!is_ready) {
         return nullptr;
     }
-    Slot* slot = make_header(region, number);
+    Slot* slot = make_header(region, number, extent);
     region.carved.store(number + 1, std::memory_order_release);
     ++size_class.carved;
     --size_class.room;

@@ -63,7 +63,7 @@ public:
     // Another one, for tests. When it is destroyed, its caches must be gone and all slots released.
     explicit StackPool(system::Commit commit = system::preferred_commit(),
                        system::Guard guard = system::preferred_guard()) noexcept
-        : commit_(commit), guard_(guard) {}
+        : commit_(system::extends_stacks ? system::Commit::when_needed : commit), guard_(guard) {}
     ~StackPool();
     StackPool(const StackPool&) = delete;
     StackPool& operator=(const StackPool&) = delete;
@@ -107,6 +107,7 @@ private:
     void give(Slot* first, Slot* last, std::size_t count) noexcept;  // a list of slots of one size
 
     Slot* make_slot(SizeClass& size_class) noexcept;
+    Slot* warm_up(SizeClass& size_class, Region& region) noexcept;
     Slot* carve(SizeClass& size_class, Region& region) noexcept;
     void decommit(SizeClass& size_class, Slot& slot) noexcept;
     void unmap(SizeClass& size_class, Region& region) noexcept;

@@ -1,5 +1,6 @@
 #include "stackful/stack.hpp"
 
+#include "stackful/context.hpp"
 #include "stackful/system/system.hpp"
 
 namespace stackful {
@@ -11,24 +12,47 @@ std::byte* page_of(std::byte* address) noexcept {
     return address - reinterpret_cast<std::uintptr_t>(address) % system::page_size();
 }
 
+// Gives back the memory of a stack below an address.
+void discard_below(Slot& slot, std::byte* limit, system::Extent& extent) noexcept {
+    if constexpr (!system::extends_stacks) {
+        system::discard(slot.low, static_cast<std::size_t>(limit - slot.low));
+    }
+    else if (limit != slot.low && extent.reaches(limit - 1)) {
+        system::shorten_stack(slot.low, limit, extent);
+    }
+}
+
 }  // namespace
 
 void trim(Slot& slot) noexcept {
     const SlotLayout& layout = *slot.layout;
     std::byte* warm_low = page_of(slot.stack_base() - layout.warm_below) + layout.page_size;
     std::byte* warm_high = page_of(slot.stack_base() + layout.warm_above);
-    system::discard(slot.low, static_cast<std::size_t>(warm_low - slot.low));
+    discard_below(slot, warm_low, slot.extent);
     system::discard(warm_high, static_cast<std::size_t>(slot.high - warm_high));
 }
 
 void trim_to_shared_page(Slot& slot) noexcept {
     std::byte* shared_page = page_of(slot.stack_base());
-    system::discard(slot.low, static_cast<std::size_t>(shared_page - slot.low));
+    discard_below(slot, shared_page, slot.extent);
     std::byte* beyond = shared_page + system::page_size();
     system::discard(beyond, static_cast<std::size_t>(slot.high - beyond));
 }
 
-void trim_suspended(Slot& slot, const void* stack_pointer, const void* client_top) noexcept {
+namespace {
+
+// True if a suspended execution's stack was used at a line or below it.
+bool was_used_at(Context suspended, const std::byte* line) noexcept {
+    if constexpr (system::extends_stacks) {
+        return extent_of(suspended).reaches(line);
+    }
+    return !is_untouched(line);
+}
+
+}  // namespace
+
+void trim_suspended(Slot& slot, Context suspended, const void* client_top) noexcept {
+    const void* stack_pointer = suspended.stack_pointer;
     auto address = [](const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); };
     auto byte = [](std::uintptr_t place) { return reinterpret_cast<std::byte*>(place); };
     std::uintptr_t page = system::page_size();
@@ -37,9 +61,11 @@ void trim_suspended(Slot& slot, const void* stack_pointer, const void* client_to
     constexpr std::uintptr_t red_zone = 256;
     std::uintptr_t low = address(slot.low);
     std::uintptr_t beyond_warm = (address(stack_pointer) - SlotLayout::warm_bytes) / page * page;
-    if (slot.has_on_stack(stack_pointer) && beyond_warm > low && !is_untouched(byte(beyond_warm) - 64)) {
+    if (slot.has_on_stack(stack_pointer) && beyond_warm > low && was_used_at(suspended, byte(beyond_warm) - 64)) {
         std::uintptr_t unused_end = (address(stack_pointer) - red_zone) / page * page;
-        system::discard(slot.low, unused_end - low);
+        system::Extent extent = extent_of(suspended);
+        discard_below(slot, byte(unused_end), extent);
+        set_extent(suspended, extent);
     }
     // Differences, because a sum may wrap around: with 32-bit addresses a slot may end close to the highest one.
     std::uintptr_t high = address(slot.high);

@@ -15,7 +15,9 @@
 #include <cstdint>
 
 #include "stackful/annotations.hpp"
+#include "stackful/context.hpp"
 #include "stackful/layout.hpp"
+#include "stackful/system/system.hpp"
 
 namespace stackful {
 
@@ -23,12 +25,13 @@ struct Region;
 
 // The header of a slot, at its base. It fills a cache line, so that what the client uses most begins another one.
 struct alignas(64) Slot {
-    Slot* next_free;           // while free
-    const SlotLayout* layout;  // owned by the pool, so all slots of one size have the same pointer
-    Region* region;            // the pool's region that it was carved from
-    std::byte* low;            // lowest address of the stack, above the guard
-    std::byte* high;           // end of the client area
-    bool untrimmed;            // while free: not trimmed though it was used beyond its warm part
+    Slot* next_free;                              // while free
+    const SlotLayout* layout;                     // owned by the pool, so all slots of one size have the same pointer
+    Region* region;                               // the pool's region that it was carved from
+    std::byte* low;                               // lowest address of the stack, above the guard
+    std::byte* high;                              // end of the client area
+    bool untrimmed;                               // while free: not trimmed though it was used beyond its warm part
+    [[no_unique_address]] system::Extent extent;  // of the stack, while no execution is on it
 
     // Where the stack begins, growing down. Aligned to cache lines.
     std::byte* stack_base() noexcept { return reinterpret_cast<std::byte*>(this); }
@@ -56,6 +59,17 @@ struct alignas(64) Slot {
 static_assert(sizeof(Slot) == SlotLayout::line, "the header must not make a parked execution take a second page");
 static_assert(SlotLayout::least_shared_stack % SlotLayout::line == 0, "the header starts a cache line");
 
+// Prepares `execution` to begin at `entry` on the slot.
+inline void prepare(Execution& execution, Slot& slot, EntryPoint entry) noexcept {
+    prepare(execution, slot.low, slot.stack_base(), entry, slot.extent);
+}
+
+// Retires an execution that was prepared on the slot.
+inline void retire(Execution& execution, Slot& slot) noexcept {
+    slot.extent = extent_of(execution.context);
+    retire(execution);
+}
+
 // Gives back everything beyond the warm part. No execution may be running or suspended on the slot.
 void trim(Slot& slot) noexcept;
 
@@ -65,7 +79,7 @@ void trim_to_shared_page(Slot& slot) noexcept;
 // For a slot on which an execution is suspended and stays so meanwhile. Gives back what lies below its stack pointer,
 // if it seems to have been used more than a warm part further down, and likewise what lies above the client's
 // `client_top`. The stack is left alone if the stack pointer is not on it.
-void trim_suspended(Slot& slot, const void* stack_pointer, const void* client_top) noexcept;
+void trim_suspended(Slot& slot, Context suspended, const void* client_top) noexcept;
 
 // True if a cache line holds only zeros. It may be on a stack, below the stack pointer, or unused.
 __attribute__((no_sanitize("address", "thread"))) inline bool is_untouched(const std::byte* line) noexcept {
@@ -75,9 +89,19 @@ __attribute__((no_sanitize("address", "thread"))) inline bool is_untouched(const
     return (word[0] | word[1] | word[2] | word[3] | word[4] | word[5] | word[6] | word[7]) == 0;
 }
 
+// True if a line of a stack was used, or memory below it. Where the system extends stacks it says so, and memory that
+// it has not made accessible must not be read.
+inline bool was_used_at(const Slot& slot, const std::byte* line) noexcept {
+    if constexpr (system::extends_stacks) {
+        return slot.extent.reaches(line);
+    }
+    return !is_untouched(line);
+}
+
 // True if a telltale line says that the slot was used beyond its warm part. `layout` is the slot's.
 inline bool was_used_beyond_warm(const Slot& slot, const SlotLayout& layout) noexcept {
-    return !is_untouched(slot.stack_base() - layout.warm_below) || !is_untouched(slot.stack_base() + layout.warm_above);
+    return was_used_at(slot, slot.stack_base() - layout.warm_below) ||
+           !is_untouched(slot.stack_base() + layout.warm_above);
 }
 
 }  // namespace stackful

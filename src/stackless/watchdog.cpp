@@ -1,7 +1,5 @@
 #include "stackless/watchdog.hpp"
 
-#include <csignal>
-
 #include "core/reference.hpp"
 #include "interpreter/pending_exception.hpp"
 #include "stackless/system/alarm.hpp"
@@ -45,14 +43,15 @@ bool install(PyMethodDef& function) noexcept {
         return false;
     }
     for (int number = 0; int signal = alarm::candidate(number); ++number) {
-        struct sigaction action;
-        if (sigaction(signal, nullptr, &action) != 0 || action.sa_handler != SIG_DFL) {
+        if (!alarm::is_free(signal)) {
             continue;
         }
         Reference previous = Reference::steal(PyObject_CallMethod(module.get(), "signal", "iO", signal, handler.get()));
-        Reference restarts = Reference::steal(
-            previous ? PyObject_CallMethod(module.get(), "siginterrupt", "ii", signal, 0) : nullptr);
-        if (!restarts) {
+        if (!previous) {
+            return false;
+        }
+        if (PyObject_HasAttrString(module.get(), "siginterrupt") &&
+            !Reference::steal(PyObject_CallMethod(module.get(), "siginterrupt", "ii", signal, 0))) {
             return false;
         }
         alarm_signal = signal;

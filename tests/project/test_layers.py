@@ -20,12 +20,14 @@ FOLDERS = ["stackful", "interpreter", "core|python", "coroutines", "stackless|ge
 # A file may include and call those of its own floor and of the floors before it.
 FLOORS = {
     "stackful": [
-        "tools|layout|heap|mutex|shadow_stack",
+        "tools|layout|shadow_stack|system/aligned_memory|system/threads|system/threads_posix"
+        "|system/threads_windows|system/windows_header",
+        "heap|mutex",
         "first_use",
         "annotations|region|system",
         "stack|limits|context|arch",
         "pool",
-        "cache|overflow|usage",
+        "cache|overflow|usage|system/overflow_posix|system/overflow_windows",
     ],
     "interpreter": [
         "versions/cpython",
@@ -92,7 +94,7 @@ FLOORS = {
         "stack_reader",
         "walker",
         "text_dump",
-        "signal_dump",
+        "signal_dump|system/signal_dump_posix|system/signal_dump_windows",
         "outside",
         "inspect",
     ],

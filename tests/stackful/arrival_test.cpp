@@ -7,6 +7,7 @@
 
 #include "backtrace.hpp"
 #include "coroutine.hpp"
+#include "observed.hpp"
 
 namespace {
 
@@ -24,11 +25,11 @@ struct Pair {
     const char* refusal = nullptr;  // what an arrival throws
 
     explicit Pair(stackful::EntryPoint entry) {
-        stackful::prepare(second, slot->low, slot->stack_base(), entry);
+        stackful::prepare(second, *slot, entry);
         stackful::begin_arriving(first, second, this);
     }
     ~Pair() {
-        stackful::retire(second);
+        stackful::retire(second, *slot);
         cache.release(slot);
     }
     Pair(const Pair&) = delete;

@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <cstdint>
+#include <cstring>
 #include <functional>
 #include <utility>
 
@@ -23,9 +25,43 @@ inline constexpr bool with_emulator = false;
 inline constexpr std::size_t small_stack = std::size_t{256} << 10;
 inline constexpr std::size_t large_stack = std::size_t{8} << 20;
 
-// How many bytes of a slot may be accessed below its base.
+// How many bytes of a slot may be accessed below its base. Where the system extends stacks it keeps some pages for
+// handlers of an overflow.
 inline std::size_t bytes_below(const stackful::Slot& slot) {
-    return static_cast<std::size_t>(slot.stack_base() - slot.low);
+    constexpr std::size_t kept = stackful::system::extends_stacks ? std::size_t{32} << 10 : 0;
+    return static_cast<std::size_t>(slot.stack_base() - slot.low) - kept;
+}
+
+// Writes to each page of the stack of a free slot, down to so many bytes below its base.
+inline void use_stack(stackful::Slot& slot, std::size_t bytes) {
+    if constexpr (!stackful::system::extends_stacks) {
+        std::memset(slot.stack_base() - bytes, 1, bytes);
+        return;
+    }
+    // Only what runs on a stack can extend it.
+    struct Use {
+        stackful::Execution here;
+        stackful::Execution there;
+        std::byte* end;
+
+        [[gnu::noinline]] static void touch(const std::byte* end) {
+            volatile std::byte frame[1024];
+            frame[0] = std::byte{1};
+            if (reinterpret_cast<std::uintptr_t>(frame) > reinterpret_cast<std::uintptr_t>(end) + 2048) {
+                touch(end);
+            }
+            frame[1] = std::byte{1};
+        }
+    } use;
+    use.end = slot.stack_base() - bytes;
+    stackful::prepare(use.there, slot, [](void* passed) {
+        stackful::entered();
+        auto& use = *static_cast<Use*>(passed);
+        Use::touch(use.end);
+        stackful::finish(use.there, use.here, nullptr);
+    });
+    stackful::switch_to(use.here, use.there, &use);
+    stackful::retire(use.there, slot);
 }
 
 class Coroutine {
@@ -34,10 +70,10 @@ public:
     using Body = std::function<void*(Coroutine& self, void* value)>;
 
     Coroutine(stackful::StackCache& cache, Body body) : body_(std::move(body)), cache_(cache), slot_(cache.acquire()) {
-        stackful::prepare(execution_, slot_->low, slot_->stack_base(), entry);
+        stackful::prepare(execution_, *slot_, entry);
     }
     ~Coroutine() {
-        stackful::retire(execution_);
+        stackful::retire(execution_, *slot_);
         cache_.release(slot_);
     }
     Coroutine(const Coroutine&) = delete;

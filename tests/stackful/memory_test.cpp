@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "coroutine.hpp"
+#include "observed.hpp"
 #include "stackful/system/system.hpp"
 
 namespace {
@@ -23,26 +24,20 @@ using stackful::StackPool;
 
 std::size_t resident_pages(Slot* slot) {
     std::size_t page_size = stackful::system::page_size();
-    std::vector<unsigned char> resident(static_cast<std::size_t>(slot->high - slot->low) / page_size);
-    EXPECT_EQ(mincore(slot->low, resident.size() * page_size, resident.data()), 0);
-    std::size_t pages = 0;
-    for (unsigned char each : resident) {
-        pages += each & 1;
-    }
-    return pages;
+    auto pages = pages_in_memory(slot->low, static_cast<std::size_t>(slot->high - slot->low) / page_size, page_size);
+    EXPECT_FALSE(pages.empty());
+    return static_cast<std::size_t>(std::count(pages.begin(), pages.end(), 1));
 }
 
 std::size_t warm_pages(Slot* slot) {
     return (slot->layout->warm_below + slot->layout->warm_above) / stackful::system::page_size();
 }
 
-void use_stack(Slot* slot, std::size_t bytes) { std::memset(slot->stack_base() - bytes, 1, bytes); }
-
 TEST(Memory, slot_that_ran_very_deep_gives_its_pages_back) {
     StackPool pool;
     StackCache cache(large_stack, pool);
     Slot* slot = cache.acquire();
-    use_stack(slot, 512 << 10);
+    use_stack(*slot, 512 << 10);
     EXPECT_GE(resident_pages(slot), (512u << 10) / stackful::system::page_size());
     cache.release(slot);
     EXPECT_LE(resident_pages(slot), warm_pages(slot) + 2);
@@ -70,7 +65,7 @@ TEST(Memory, few_slots_are_left_untrimmed) {
     std::vector<Slot*> slots(100);
     for (Slot*& slot : slots) {
         slot = cache.acquire();
-        use_stack(slot, 64 << 10);
+        use_stack(*slot, 64 << 10);
     }
     for (Slot* slot : slots) {
         cache.release(slot);
@@ -91,7 +86,7 @@ TEST(Memory, slot_used_deep_again_and_again_is_left_as_it_is) {
     StackCache cache(large_stack, pool);
     Slot* slot = cache.acquire();
     for (int i = 0; i < 10; ++i) {
-        use_stack(slot, 64 << 10);
+        use_stack(*slot, 64 << 10);
         cache.release(slot);
         EXPECT_GE(resident_pages(slot), (64u << 10) / stackful::system::page_size());
         ASSERT_EQ(cache.acquire(), slot);
@@ -103,7 +98,7 @@ TEST(Memory, frame_that_skipped_the_telltale_line_is_found_in_time) {
     StackPool pool;
     StackCache cache(large_stack, pool);
     Slot* slot = cache.acquire();
-    use_stack(slot, 512 << 10);
+    use_stack(*slot, 512 << 10);
     std::memset(slot->stack_base() - slot->layout->warm_below, 0, 64);
     for (std::size_t i = 0; i <= StackCache::trim_period; ++i) {
         cache.release(slot);
@@ -117,7 +112,7 @@ TEST(Memory, release_of_another_size_trims) {
     StackPool pool;
     StackCache cache(large_stack, pool);
     Slot* slot = cache.acquire();
-    use_stack(slot, 100 << 10);
+    use_stack(*slot, 100 << 10);
     cache.set_stack_size(stackful::minimum_stack_size);
     cache.release(slot);
     EXPECT_LE(resident_pages(slot), warm_pages(slot));
@@ -177,7 +172,7 @@ TEST_P(ParkedExecutions, touch_about_one_page_each_and_one_of_page_tables_at_mos
     for (running = 0; running < count; ++running) {
         slots[running] = cache.acquire();
         ASSERT_NE(slots[running], nullptr);
-        stackful::prepare(parked[running], slots[running]->low, slots[running]->stack_base(), [](void*) {
+        stackful::prepare(parked[running], *slots[running], [](void*) {
             stackful::entered();
             for (;;) {
                 stackful::switch_to(parked[running], here, nullptr);
@@ -196,7 +191,7 @@ TEST_P(ParkedExecutions, touch_about_one_page_each_and_one_of_page_tables_at_mos
         EXPECT_EQ(resident_pages(slots[i]), 1u);
     }
     for (std::size_t i = 0; i < count; ++i) {
-        stackful::retire(parked[i]);
+        stackful::retire(parked[i], *slots[i]);
         cache.release(slots[i]);
     }
 }

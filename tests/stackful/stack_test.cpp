@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "coroutine.hpp"
+#include "observed.hpp"
 #include "stackful/limits.hpp"
 #include "stackful/system/system.hpp"
 
@@ -150,10 +150,9 @@ TEST(Slot, is_writable_over_its_whole_range) {
         Slot* slot = cache.acquire();
         ASSERT_NE(slot, nullptr);
         EXPECT_LE(slot->low, slot->stack_end());
-        std::memset(slot->low, 0xAB, bytes_below(*slot));
+        use_stack(*slot, bytes_below(*slot));
         std::memset(slot->client_begin(), 0xCD, slot->client_bytes());
         EXPECT_EQ(slot->client_begin() + slot->client_bytes(), slot->client_end());
-        EXPECT_EQ(slot->low[0], std::byte{0xAB});
         EXPECT_EQ(slot->client_end()[-1], std::byte{0xCD});
         cache.release(slot);
     }
@@ -169,19 +168,15 @@ TEST(Slot, is_aligned) {
 
 std::size_t resident_pages(std::byte* begin, std::byte* end) {
     std::size_t page_size = stackful::system::page_size();
-    std::vector<unsigned char> resident(static_cast<std::size_t>(end - begin) / page_size);
-    EXPECT_EQ(mincore(begin, resident.size() * page_size, resident.data()), 0);
-    std::size_t pages = 0;
-    for (unsigned char each : resident) {
-        pages += each & 1;
-    }
-    return pages;
+    auto pages = pages_in_memory(begin, static_cast<std::size_t>(end - begin) / page_size, page_size);
+    EXPECT_FALSE(pages.empty());
+    return static_cast<std::size_t>(std::count(pages.begin(), pages.end(), 1));
 }
 
 TEST(Trim, gives_back_everything_beyond_the_warm_part) {
     StackCache cache(large_stack);
     Slot* slot = cache.acquire();
-    std::memset(slot->low, 1, bytes_below(*slot));
+    use_stack(*slot, bytes_below(*slot));
     std::memset(slot->client_begin(), 1, slot->client_bytes());
     stackful::trim(*slot);
     std::size_t least = 2 * SlotLayout::warm_bytes / stackful::system::page_size();
@@ -218,7 +213,7 @@ TEST(Trim, of_a_suspended_execution_keeps_what_it_uses) {
     }
     std::byte* client = coroutine.slot()->client_begin();
     std::memset(client, 7, coroutine.slot()->client_bytes());
-    stackful::trim_suspended(*coroutine.slot(), coroutine.execution().context.stack_pointer, client + 100);
+    stackful::trim_suspended(*coroutine.slot(), coroutine.execution().context, client + 100);
     EXPECT_EQ(client[99], std::byte{7});
     if (!with_address_sanitizer) {
         EXPECT_LE(resident_pages(coroutine.slot()->low, coroutine.slot()->high), 8192 / page_size + 4);

@@ -201,7 +201,7 @@ TEST(Switch, preserves_vector_registers) {
     }
 }
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(_WIN32)
 // All six registers at once, independent of the compiler.
 TEST(Switch, preserves_each_callee_saved_register) {
     static stackful::Execution host;
@@ -211,7 +211,7 @@ TEST(Switch, preserves_each_callee_saved_register) {
     }
     StackCache cache(large_stack);
     stackful::Slot* slot = cache.acquire();
-    stackful::prepare(guest, slot->low, slot->stack_base(), [](void*) {
+    stackful::prepare(guest, *slot, [](void*) {
         for (;;) {
             asm volatile(
                 "xor %%ebx, %%ebx; xor %%r12d, %%r12d; xor %%r13d, %%r13d;"
@@ -242,7 +242,7 @@ TEST(Switch, preserves_each_callee_saved_register) {
         :
         : "rbx", "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc");
     EXPECT_EQ(changed, 0);
-    stackful::retire(guest);
+    stackful::retire(guest, *slot);
     cache.release(slot);
 }
 #endif
@@ -273,7 +273,7 @@ TEST(Switch, gives_each_execution_its_own_rounding_mode) {
     EXPECT_EQ(std::fegetround(), FE_TONEAREST);
 }
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(_WIN32)
 unsigned short x87_control_word() {
     unsigned short word;
     asm volatile("fnstcw %0" : "=m"(word));

@@ -1,7 +1,5 @@
 #include "inspect/recording/recorder.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <new>
@@ -9,6 +7,7 @@
 #include "core/describe.hpp"
 #include "core/thread_list.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "stackful/first_use.hpp"
 
 namespace inspect::recording {
 
@@ -27,9 +26,11 @@ namespace {
 std::atomic<unsigned> forks{0};
 
 void count_forks() noexcept {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once,
-                 [] { pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); }); });
+    static constinit stackful::FirstUse<bool> once;
+    once.value([]() noexcept {
+        stackful::system::at_fork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+        return true;
+    });
 }
 
 // The number of the name "", which is the first name of each recording: a main greenlet's, and a thread's that has

@@ -1,13 +1,9 @@
 #include "inspect/recording/ring.hpp"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstring>
 #include <ctime>
 
-#include "inspect/system/system.hpp"
+#include "stackful/system/threads.hpp"
 
 namespace inspect::recording {
 
@@ -17,33 +13,26 @@ constexpr char magic[16] = "greenlet switch";
 
 static_assert(sizeof(RingHeader) == 104 && sizeof(RingRecord) == 32);  // _recording_ring.py relies on it
 
-std::int64_t read(clockid_t clock) noexcept {
-    timespec time;
-    clock_gettime(clock, &time);
+// In nanoseconds since 1970.
+std::int64_t date_now() noexcept {
+    std::timespec time;
+    static_cast<void>(std::timespec_get(&time, TIME_UTC));
     return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
 }  // namespace
 
-std::int64_t now() noexcept { return read(CLOCK_MONOTONIC); }
+std::int64_t now() noexcept { return stackful::system::monotonic_time(); }
 
 int Ring::open(int descriptor, std::size_t size) noexcept {
-    if (int error = system::allocate(descriptor, size)) {
+    if (int error = file_.map(descriptor, size)) {
         return error;
     }
-    void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
-    if (memory == MAP_FAILED) {
-        return errno;
-    }
-#ifdef MADV_POPULATE_WRITE
-    madvise(memory, size, MADV_POPULATE_WRITE);  // a failure means page faults later
-#endif
     std::size_t before = header_room + names_room;
-    header_ = static_cast<RingHeader*>(memory);
+    header_ = static_cast<RingHeader*>(file_.memory());
     records_ = reinterpret_cast<RingRecord*>(bytes() + before);
     next_ = 0;
     capacity_ = (size - before) / sizeof(RingRecord);
-    size_ = size;
     *header_ = {.magic = {},
                 .version = ring_version,
                 .record_bytes = sizeof(RingRecord),
@@ -53,7 +42,7 @@ int Ring::open(int descriptor, std::size_t size) noexcept {
                 .capacity = capacity_,
                 .written = 0,
                 .switches = 0,
-                .process = getpid(),
+                .process = stackful::system::process_id(),
                 .begin_time = 0,
                 .begin_date = 0,
                 .end_time = 0};
@@ -63,7 +52,7 @@ int Ring::open(int descriptor, std::size_t size) noexcept {
 
 void Ring::begin() noexcept {
     header_->begin_time = now();
-    header_->begin_date = read(CLOCK_REALTIME);
+    header_->begin_date = date_now();
 }
 
 void Ring::close(std::int64_t end_time) noexcept {
@@ -73,7 +62,7 @@ void Ring::close(std::int64_t end_time) noexcept {
     if (end_time != 0) {
         header_->end_time = end_time;
     }
-    munmap(header_, size_);
+    file_.unmap();
     *this = Ring();
 }
 

@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "inspect/system/files.hpp"
+
 namespace inspect::recording {
 
 inline constexpr std::uint32_t ring_version = 1;
@@ -86,7 +88,7 @@ private:
     RingRecord* records_ = nullptr;
     std::size_t next_ = 0;
     std::size_t capacity_ = 0;
-    std::size_t size_ = 0;
+    system::MappedFile file_;
 };
 
 // The time by the monotonic clock, in nanoseconds.

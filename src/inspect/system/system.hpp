@@ -10,6 +10,10 @@
 #include <cstdint>
 #include <span>
 
+#if defined(_MSC_VER)
+using pid_t = int;
+#endif
+
 namespace inspect::system {
 
 // False on systems where a process can't read the memory of another one.

@@ -136,7 +136,7 @@ void make_call(void* transfer) {
 extern "C" void* stackful_call_on(void* stack_pointer, Function function, void* argument) {
     constexpr std::size_t frames_of_swapcontext = 1024;
     CallInProgress call{function, argument, {}, {}};
-    Context callee = make_context(static_cast<std::byte*>(stack_pointer) - frames_of_swapcontext, make_call);
+    Context callee{stackful_make_context(static_cast<std::byte*>(stack_pointer) - frames_of_swapcontext, make_call)};
     return stackful_switch(&call.caller, callee, &call);
 }
 

@@ -41,4 +41,8 @@ bool make_accessible(std::byte* begin, std::size_t bytes) noexcept {
     return ::mprotect(begin, bytes, PROT_READ | PROT_WRITE) == 0;
 }
 
+void write_error(const char* text, std::size_t bytes) noexcept {
+    [[maybe_unused]] ssize_t written = ::write(STDERR_FILENO, text, bytes);
+}
+
 }  // namespace stackful::system

@@ -34,6 +34,35 @@ Guard preferred_guard() noexcept;
 // begin is a multiple of `alignment`, which is a power of two and at least a page. nullptr if there is no room.
 std::byte* reserve(std::size_t bytes, std::size_t alignment, std::size_t offset, Commit commit) noexcept;
 
+// How far down a stack is accessible, where the system extends stacks as they grow (Windows): the pages above `limit`
+// are. The one below it is marked: when it is touched, the system makes it accessible and marks the next one. An access
+// further down ends the process. Elsewhere all of a stack is accessible, and there is nothing to know.
+#if defined(_WIN32)
+inline constexpr bool extends_stacks = true;
+
+struct Extent {
+    std::byte* limit = nullptr;  // nullptr: all of the stack is accessible
+
+    bool reaches(const std::byte* address) const noexcept { return limit <= address; }
+};
+#else
+inline constexpr bool extends_stacks = false;
+
+struct Extent {
+    static constexpr bool reaches(const std::byte*) noexcept { return true; }
+};
+#endif
+
+// Makes [limit, end) of a `when_needed` reservation accessible, whose stack [low, limit) is extended from there.
+// False if the system does not grant the memory. Only where the system extends stacks; so are the next two.
+[[nodiscard]] bool begin_stack(std::byte* low, std::byte* limit, std::byte* end, Extent& extent) noexcept;
+
+// Gives back the memory of a stack below `limit`, from where the system extends it again.
+void shorten_stack(std::byte* low, std::byte* limit, Extent& extent) noexcept;
+
+// Gives the memory back, and makes it inaccessible until begin_stack().
+void withdraw(std::byte* begin, std::byte* end) noexcept;
+
 // Undoes reserve(). False if the system lacks the mappings for that.
 bool unreserve(std::byte* begin, std::size_t bytes) noexcept;
 
@@ -52,6 +81,14 @@ struct Bounds {
     bool holds(const void* address) const noexcept { return address >= low && address < base; }
 };
 Bounds thread_stack() noexcept;
+
+// To be called before a thread runs on another stack than its own for the first time. Some systems remember only the
+// stack that a thread runs on.
+#if defined(_WIN32)
+void note_thread_stack() noexcept;
+#else
+inline void note_thread_stack() noexcept {}
+#endif
 
 // The size of the stack that the process gives a thread: its soft limit. 0 if it has none, or if it is not known.
 std::size_t stack_limit() noexcept;
@@ -78,5 +115,9 @@ Obstacle find_obstacle(std::size_t bytes, Commit commit) noexcept;
 
 // Gives the memory of the pages back. They stay accessible and read as zero.
 void discard(std::byte* begin, std::size_t bytes) noexcept;
+
+// Writes a text to the process's standard error. For handlers of signals and faults: it uses nothing that may be
+// locked.
+void write_error(const char* text, std::size_t bytes) noexcept;
 
 }  // namespace stackful::system

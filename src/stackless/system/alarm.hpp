@@ -11,6 +11,9 @@ namespace stackless::alarm {
 // The signals that it may send, in the order in which to try them: the first, the second, ... 0 after the last.
 int candidate(int number) noexcept;
 
+// True if the program has set no action for the signal.
+bool is_free(int signal) noexcept;
+
 // Makes the clock, unless there is one. A child process does not inherit it. False if the system refuses.
 bool make(int signal) noexcept;
 

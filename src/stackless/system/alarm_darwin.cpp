@@ -105,6 +105,11 @@ int candidate(int number) noexcept {
     return static_cast<std::size_t>(number) < std::size(signals) ? signals[number] : 0;
 }
 
+bool is_free(int signal) noexcept {
+    struct sigaction action;
+    return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_DFL;
+}
+
 bool make(int signal) noexcept {
     if (own_clock() != nullptr) {
         return true;

@@ -21,6 +21,11 @@ int candidate(int number) noexcept {
     return signal > SIGRTMIN ? signal : 0;
 }
 
+bool is_free(int signal) noexcept {
+    struct sigaction action;
+    return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_DFL;
+}
+
 bool make(int signal) noexcept {
     if (owner == ::getpid()) {
         return true;

@@ -1,17 +1,16 @@
-#include "stackful/overflow.hpp"
+// Reports of overflows by handlers of signals.
 
-#include <pthread.h>
 #include <signal.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <mutex>
-#include <optional>
 
 #include "stackful/first_use.hpp"
 #include "stackful/heap.hpp"
 #include "stackful/mutex.hpp"
+#include "stackful/overflow.hpp"
 #include "stackful/pool.hpp"
 #include "stackful/system/system.hpp"
 
@@ -219,17 +218,14 @@ private:
 // The signal stack of the running thread, which owns it until it ends. A thread-local variable would not do, because
 // the C library has little room for those of libraries that are loaded late.
 SignalStack* signal_stack_of_thread() noexcept {
-    static constinit FirstUse<std::optional<pthread_key_t>> first_use;
-    const std::optional<pthread_key_t>& key = first_use.value([]() noexcept {
-        pthread_key_t made;
-        bool is_made = ::pthread_key_create(&made, [](void* stack) { destroy(static_cast<SignalStack*>(stack)); }) == 0;
-        return is_made ? std::optional(made) : std::nullopt;
+    static constinit FirstUse<system::ThreadValue> first_use;
+    const auto& owned = first_use.value([]() noexcept {
+        system::ThreadValue value;
+        value.create([](void* stack) { destroy(static_cast<SignalStack*>(stack)); });
+        return value;
     });
-    if (!key) {
-        return nullptr;
-    }
-    auto* stack = static_cast<SignalStack*>(::pthread_getspecific(*key));
-    if (stack == nullptr && (stack = new (heap) SignalStack) != nullptr && ::pthread_setspecific(*key, stack) != 0) {
+    auto* stack = static_cast<SignalStack*>(owned.get());
+    if (stack == nullptr && (stack = new (heap) SignalStack) != nullptr && !owned.set(stack)) {
         destroy(stack);
         stack = nullptr;
     }

@@ -1,5 +1,3 @@
-#include "inspect/signal_dump.hpp"
-
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -10,6 +8,7 @@
 
 #include "core/settings.hpp"
 #include "inspect/output.hpp"
+#include "inspect/signal_dump.hpp"
 #include "inspect/text_dump.hpp"
 #include "interpreter/versions/cpython.hpp"
 #include "stackful/first_use.hpp"

@@ -1,0 +1,60 @@
+// What the tests ask of the system, beside the engine.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#if defined(_WIN32)
+#include <psapi.h>
+#include "stackful/system/windows_header.hpp"
+#else
+#include <execinfo.h>
+#include <sys/mman.h>
+#endif
+
+// Which of the pages that begin at an address are in memory; empty if the range is not mapped.
+inline std::vector<unsigned char> pages_in_memory(std::byte* begin, std::size_t count, std::size_t page_size) {
+    std::vector<unsigned char> pages(count);
+#if defined(_WIN32)
+    for (std::size_t i = 0; i < count; ++i) {
+        PSAPI_WORKING_SET_EX_INFORMATION page{};
+        page.VirtualAddress = begin + i * page_size;
+        K32QueryWorkingSetEx(GetCurrentProcess(), &page, sizeof page);
+        pages[i] = page.VirtualAttributes.Valid;
+    }
+    MEMORY_BASIC_INFORMATION memory{};
+    bool is_mapped = VirtualQuery(begin, &memory, sizeof memory) != 0 && memory.State != MEM_FREE;
+#else
+    bool is_mapped = ::mincore(begin, count * page_size, pages.data()) == 0;
+    for (unsigned char& page : pages) {
+        page &= 1;
+    }
+#endif
+    return is_mapped ? pages : std::vector<unsigned char>{};
+}
+
+#if defined(_WIN32)
+// As that of glibc.
+inline int backtrace(void** addresses, int most) {
+    CONTEXT context;
+    RtlCaptureContext(&context);
+    int count = 0;
+    while (count < most) {
+        DWORD64 image;
+        RUNTIME_FUNCTION* entry = RtlLookupFunctionEntry(context.Rip, &image, nullptr);
+        if (entry == nullptr) {
+            break;
+        }
+        void* data;
+        DWORD64 frame;
+        RtlVirtualUnwind(UNW_FLAG_NHANDLER, image, context.Rip, entry, &context, &data, &frame, nullptr);
+        if (context.Rip == 0) {
+            break;
+        }
+        addresses[count++] = reinterpret_cast<void*>(context.Rip);
+    }
+    return count;
+}
+#endif
