@@ -9,7 +9,8 @@ PYTHON ?= $(shell tools/default-python)
 have_python = @test -n "$(PYTHON)" || { echo "CPython 3.11 to 3.15 with its headers is needed"; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engine test-python test-matrix test-clients test-native test-musl test-differential \
+.PHONY: help demo test test-engine test-python test-matrix test-clients test-native test-musl test-windows \
+    test-differential \
     test-stress lint gate bench bench-quick docs drawings wheel wheels clean
 
 help: ## this list
@@ -36,6 +37,10 @@ test-matrix: ## the same on every interpreter found (tools/provide-pythons gets 
 test-clients: ## the suites of gevent, eventlet, SQLAlchemy, ... here and on the reference; CLIENT=name runs one
 	$(have_python)
 	@$(PYTHON) -m tools clients $(CLIENT)
+
+test-windows: ## build for Windows by MinGW-w64, and run its tests under Wine
+	$(have_python)
+	@$(PYTHON) -m tools windows
 
 test-native: ## native code of NumPy, pydantic, lxml, Java, Qt, ... in greenlets and plainly; LIBRARY=name runs one
 	$(have_python)

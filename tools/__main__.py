@@ -16,6 +16,7 @@ COMMANDS = {
     "foreign": "build for other processors, and run tests of the core under QEMU",
     "cross": "compile and link for macOS and FreeBSD, where nothing can be run here",
     "musl": "build for the C library of Alpine Linux, and run all tests",
+    "windows": "build for Windows, and run tests of it under Wine",
     "matrix": "run both Python suites on every interpreter found",
     "clients": "run the suites of gevent, eventlet, SQLAlchemy, ... here and on the reference",
     "native": "run native code of NumPy, Java, Qt, ... in greenlets and plainly",

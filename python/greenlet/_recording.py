@@ -14,6 +14,9 @@ from ._recording_ring import read_ring, write_trace
 
 DEFAULT_SIZE = 8 << 20
 
+# Not every system has both.
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
 
 class Recording:
     """A recording of switches, which ``record()`` has begun. As a context manager it ends with the block.
@@ -32,7 +35,7 @@ class Recording:
         self._seconds = seconds
         existed = os.path.exists(self.path)
         # Opened now, so that an error comes before the recording. The old content is kept until stop().
-        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | _FLAGS, 0o666)
         try:
             self.ring = self._start(size)
         except BaseException:
@@ -48,10 +51,10 @@ class Recording:
         try:
             self._number = _inspect._start_recording(descriptor, size)
         except BaseException:
+            os.close(descriptor)
             os.unlink(ring)
             raise
-        finally:
-            os.close(descriptor)
+        os.close(descriptor)
         return ring
 
     def stop(self) -> None:

@@ -5,10 +5,11 @@ import sys
 
 from . import _greenlet
 
+_DEFAULT = getattr(signal, "SIGUSR1", 0)  # Windows has no such signal
 _files: dict[int, object] = {}  # by signal: keeps a file open
 
 
-def dump_on_signal(signum=signal.SIGUSR1, file=None, *, chain=False):
+def dump_on_signal(signum=_DEFAULT, file=None, *, chain=False):
     """Write the stacks of all greenlets of the process to a file whenever a signal arrives.
 
     The handler is written in C++. It allocates nothing, takes no lock and does not need the GIL, so it answers while C
@@ -23,6 +24,7 @@ def dump_on_signal(signum=signal.SIGUSR1, file=None, *, chain=False):
     Raises:
         ValueError: there is no such signal, or it ends the process (SIGSEGV, SIGKILL and the like).
         OSError: the handler can't be set.
+        NotImplementedError: no process can send another one a signal (Windows).
         RuntimeError: `file` is not given, and the program has no standard error.
     """
     if file is None:
@@ -36,7 +38,7 @@ def dump_on_signal(signum=signal.SIGUSR1, file=None, *, chain=False):
     _files[signum] = file
 
 
-def stop_dumping_on_signal(signum=signal.SIGUSR1):
+def stop_dumping_on_signal(signum=_DEFAULT):
     """Undo `dump_on_signal()`: set the handler that was set before it.
 
     Parameters:
@@ -45,6 +47,7 @@ def stop_dumping_on_signal(signum=signal.SIGUSR1):
         False if dump_on_signal() was not called for this signal.
     Raises:
         ValueError: there is no such signal.
+        NotImplementedError: no process can send another one a signal (Windows).
     """
     stopped = _greenlet.outside.stop_dumping_on_signal(signum)
     _files.pop(signum, None)

@@ -91,7 +91,7 @@ std::optional<int> parse_signal(const char* text) noexcept {
         return is_one ? std::optional<int>(number) : std::nullopt;
     }
     std::string_view name(text);
-    if (is_same_word(name.substr(0, 3), "SIG")) {
+    if (name.size() > 3 && is_same_word(std::string_view(text, 3), "SIG")) {
         name.remove_prefix(3);
     }
     char upper_case[8];

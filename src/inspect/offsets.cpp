@@ -19,6 +19,13 @@ asm(R"(
 )");
 #endif
 
+// On Windows the addresses of CPython's objects are found when the module is loaded.
+#if defined(_WIN32)
+#define GREENLET_CONSTINIT
+#else
+#define GREENLET_CONSTINIT constinit
+#endif
+
 namespace inspect {
 
 namespace {
@@ -47,7 +54,7 @@ static_assert(sizeof(interpreter::SharedValue<Thread*>) == sizeof(Thread*) &&
 
 }  // namespace
 
-extern "C" [[gnu::used]] constinit const Offsets greenlet_offsets{
+extern "C" [[gnu::used]] GREENLET_CONSTINIT const Offsets greenlet_offsets{
     .magic = "greenletOffsets",
     .size = sizeof(Offsets),
     .version = table_version,

@@ -13,6 +13,7 @@
 #include "python/arguments.hpp"
 #include "python/define.hpp"
 #include "stackful/heap.hpp"
+#include "stackful/system/signals.hpp"
 
 namespace inspect {
 
@@ -171,6 +172,10 @@ PyObject* table(PyObject*, PyObject*) {
 }
 
 bool check_signal(int signal) noexcept {
+    if (!stackful::system::has_signals()) {
+        PyErr_SetString(PyExc_NotImplementedError, "no process can send another one a signal on this system");
+        return false;
+    }
     if (!core::may_dump_on(signal)) {
         PyErr_Format(PyExc_ValueError, "greenlets can't be dumped on signal %d", signal);
         return false;

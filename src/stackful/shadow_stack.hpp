@@ -12,7 +12,7 @@ namespace stackful {
 
 // True if the running thread has one. Linux gives it to all threads of a process or to none.
 inline bool has_shadow_stack() noexcept {
-#if defined(__linux__) && defined(__x86_64__)
+#if (defined(__linux__) || defined(_WIN32)) && defined(__x86_64__)
     std::uint64_t pointer = 0;
     asm volatile(".byte 0xf3, 0x48, 0x0f, 0x1e, 0xc8" : "+a"(pointer));  // rdsspq rax. Does nothing without one
     return pointer != 0;

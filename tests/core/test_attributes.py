@@ -8,6 +8,7 @@ import re
 import weakref
 
 import pytest
+from support.environment import ADDRESS
 from support.greenlets import suspended
 from support.threads import in_thread
 
@@ -186,9 +187,9 @@ def wait():
 
 
 class TestRepr:
-    form = r"<%s object at 0x[0-9a-f]+ \(otid=%s\) %s>"
+    form = rf"<%s object at {ADDRESS} \(otid=%s\) %s>"
 
-    def check(self, g, status, name=r"greenlet\.greenlet", thread="0x[0-9a-f]+"):
+    def check(self, g, status, name=r"greenlet\.greenlet", thread=ADDRESS):
         assert re.fullmatch(self.form % (name, thread, status), repr(g))
 
     def test_of_an_unstarted_one(self):

@@ -5,7 +5,7 @@ import re
 import threading
 
 import pytest
-from support.environment import IS_FREE_THREADED
+from support.environment import ADDRESS, IS_FREE_THREADED, address_of
 from support.greenlets import suspended
 from support.scheduler import WITH_A_SCHEDULER
 from support.threads import in_thread
@@ -155,8 +155,8 @@ class TestDeadlocks:
         stackless.run()
         text = str(failure_of(c.receive, type=RuntimeError))
         waiting = {
-            f"{reads.__qualname__} waits to receive from the channel at {id(c):#x}",
-            f"{writes.__qualname__} waits to send on the channel at {id(d):#x}",
+            f"{reads.__qualname__} waits to receive from the channel at {address_of(c)}",
+            f"{writes.__qualname__} waits to send on the channel at {address_of(d)}",
         }
         assert text.startswith("Deadlock: the last runnable tasklet cannot be blocked. These wait: ") and text.endswith(
             "."
@@ -193,35 +193,35 @@ class TestRepr:
     def test_of_tasklets(self):
         def function():
             self.check(
-                stackless.getcurrent(), rf".*tasklet object at 0x[0-9a-f]+: {re.escape(function.__qualname__)}, current"
+                stackless.getcurrent(), rf".*tasklet object at {ADDRESS}: {re.escape(function.__qualname__)}, current"
             )
 
         t = stackless.tasklet(function)
-        self.check(t, rf".*tasklet object at 0x[0-9a-f]+: {re.escape(function.__qualname__)}, not alive")
+        self.check(t, rf".*tasklet object at {ADDRESS}: {re.escape(function.__qualname__)}, not alive")
         t()
-        self.check(t, rf".*tasklet object at 0x[0-9a-f]+: {re.escape(function.__qualname__)}, runnable")
+        self.check(t, rf".*tasklet object at {ADDRESS}: {re.escape(function.__qualname__)}, runnable")
         stackless.run()
-        self.check(t, r".*tasklet object at 0x[0-9a-f]+: .*not alive")
+        self.check(t, rf".*tasklet object at {ADDRESS}: .*not alive")
 
     def test_of_one_that_waits(self):
         c = stackless.channel()
         t = stackless.tasklet(c.receive)()
         stackless.run()
-        self.check(t, rf".*tasklet object at 0x[0-9a-f]+: receive waits to receive from the channel at {id(c):#x}")
-        self.check(c, r".*channel object at 0x[0-9a-f]+: balance -1, tasklets wait to receive")
+        self.check(t, rf".*tasklet object at {ADDRESS}: receive waits to receive from the channel at {address_of(c)}")
+        self.check(c, rf".*channel object at {ADDRESS}: balance -1, tasklets wait to receive")
         t.kill()
         c.close()
-        self.check(c, r".*channel object at 0x[0-9a-f]+: balance 0, nobody waits, clos(ing|ed)")
+        self.check(c, rf".*channel object at {ADDRESS}: balance 0, nobody waits, clos(ing|ed)")
 
     def test_of_the_main_tasklet(self):
-        self.check(stackless.getmain(), r".*tasklet object at 0x[0-9a-f]+: the main tasklet, current")
+        self.check(stackless.getmain(), rf".*tasklet object at {ADDRESS}: the main tasklet, current")
 
     def test_of_a_channel_with_senders(self):
         c = stackless.channel()
         for value in range(2):
             stackless.tasklet(c.send)(value)
         stackless.run()
-        self.check(c, r".*channel object at 0x[0-9a-f]+: balance 2, tasklets wait to send")
+        self.check(c, rf".*channel object at {ADDRESS}: balance 2, tasklets wait to send")
         assert c.receive() == 0 and c.receive() == 1
         stackless.run()
 

@@ -198,11 +198,11 @@ class TestExit:
         assert (
             output_of(
                 """
-            import os, signal
+            import signal
             from greenlet import greenlet
             signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
             def run():
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
                 for _ in range(1000):
                     pass
             try:

@@ -96,6 +96,7 @@ def test_the_default_is_small_where_addresses_are_scarce(soft):
         ),
     ],
 )
+@pytest.mark.skipif(sys.platform != "linux", reason="the limits are those of Linux")
 def test_the_default_is_smaller_where_there_is_no_room_for_thousands(limit, room, default):
     assert default_with(limit, room) == default
 
@@ -400,6 +401,8 @@ def test_only_what_is_used_of_a_large_stack_takes_memory():
 
 
 def can_name_mappings():
+    if sys.platform != "linux":
+        return False
     memory = mmap.mmap(-1, mmap.PAGESIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
     pr_set_vma = 0x53564D41
@@ -407,7 +410,7 @@ def can_name_mappings():
     return ctypes.CDLL(None).prctl(pr_set_vma, number(0), number(address), number(len(memory)), b"anything") == 0
 
 
-@pytest.mark.skipif(not can_name_mappings(), reason="this kernel gives mappings no names (CONFIG_ANON_VMA_NAME)")
+@pytest.mark.skipif(not can_name_mappings(), reason="this system gives mappings no names (Linux: CONFIG_ANON_VMA_NAME)")
 def test_stacks_have_a_name_in_the_list_of_mappings():
     assert (
         output_of("""

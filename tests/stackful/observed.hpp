@@ -7,7 +7,6 @@
 #include <vector>
 
 #if defined(_WIN32)
-#include <psapi.h>
 #include "stackful/system/windows_header.hpp"
 #else
 #include <execinfo.h>

@@ -1,8 +1,10 @@
 """greenlet.stackless: channels between threads."""
 
+import sys
 import threading
 import time
 
+import pytest
 from support.processes import output_of
 from support.scheduler import WITH_A_SCHEDULER
 
@@ -139,6 +141,7 @@ def test_a_deadlock_of_all_threads_is_noticed_by_one():
     )
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="os.kill() ends a process there")
 def test_waiting_for_other_threads_can_be_interrupted():
     assert (
         output_of("""

@@ -63,7 +63,7 @@ def main() -> int:
         f"many_threads: {number} threads, {len(alive)} objects and {left} main greenlets left, "
         f"{grown // 1024} KiB more in the second half"
     )
-    keeps_freed_memory = hasattr(ctypes.CDLL(None), "__asan_init")
+    keeps_freed_memory = sys.platform != "win32" and hasattr(ctypes.CDLL(None), "__asan_init")
     return bool(len(alive) or left or (grown > 2_000_000 and not keeps_freed_memory))
 
 

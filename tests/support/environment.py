@@ -17,7 +17,8 @@ IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 # CPython 3.13t never frees functions; once a second thread has started, it never frees classes either.
 KEEPS_CLASSES = IS_FREE_THREADED and sys.version_info < (3, 14)
 IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
-HAS_ADDRESS_SANITIZER = hasattr(ctypes.CDLL(None), "__asan_init")
+IS_WINDOWS = sys.platform == "win32"
+HAS_ADDRESS_SANITIZER = not IS_WINDOWS and hasattr(ctypes.CDLL(None), "__asan_init")
 # False where a switch is the C library's swapcontext(), which an unwinder does not pass.
 HAS_OWN_SWITCH = _greenlet._about()["switch"] != "ucontext"
 ADDRESSES_ARE_SCARCE = sys.maxsize < 1 << 32
@@ -32,6 +33,14 @@ DAEMON_THREADS_END_WELL = pytest.mark.skipif(
     HAS_ADDRESS_SANITIZER,
     reason="CPython's daemon threads read freed memory when the process ends, also without greenlets",
 )
+
+# How the C library, and with it repr(), writes an address: of any object, and of a certain one.
+ADDRESS = "0x[0-9A-F]{16}" if IS_WINDOWS else "0x[0-9a-f]+"
+
+
+def address_of(object):
+    return f"0x{id(object):016X}" if IS_WINDOWS else f"{id(object):#x}"
+
 
 # How often a test lets threads race. With a GIL few repetitions are enough.
 RACES = 100 if IS_FREE_THREADED else 10

@@ -9,10 +9,11 @@ import pytest
 
 from greenlet import greenlet
 
-libc = ctypes.CDLL(None)
+libc = None if sys.platform == "win32" else ctypes.CDLL(None)
 
 # Functions of the C library that store the stack pointer, and where: glibc's setjmp() encrypts it, musl has no
-# getcontext().
+# getcontext(). Windows tells the bounds of the stack that runs, not of the thread's own:
+# tests/stackful/windows_test.cpp looks there.
 STORING = {
     "getcontext": {"x86_64": 160, "aarch64": 432},
     "setjmp": {"x86_64": 48, "aarch64": 104},

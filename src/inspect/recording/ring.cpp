@@ -1,7 +1,6 @@
 #include "inspect/recording/ring.hpp"
 
 #include <cstring>
-#include <ctime>
 
 #include "stackful/system/threads.hpp"
 
@@ -12,13 +11,6 @@ namespace {
 constexpr char magic[16] = "greenlet switch";
 
 static_assert(sizeof(RingHeader) == 104 && sizeof(RingRecord) == 32);  // _recording_ring.py relies on it
-
-// In nanoseconds since 1970.
-std::int64_t date_now() noexcept {
-    std::timespec time;
-    static_cast<void>(std::timespec_get(&time, TIME_UTC));
-    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
 
 }  // namespace
 
@@ -52,7 +44,7 @@ int Ring::open(int descriptor, std::size_t size) noexcept {
 
 void Ring::begin() noexcept {
     header_->begin_time = now();
-    header_->begin_date = date_now();
+    header_->begin_date = stackful::system::date();
 }
 
 void Ring::close(std::int64_t end_time) noexcept {

@@ -9,6 +9,7 @@
 #include <cstddef>
 
 #include "interpreter/versions/cpython.hpp"
+#include "stackful/system/system.hpp"
 
 namespace interpreter {
 
@@ -17,7 +18,13 @@ inline int interpreter_c_recursion_limit = 1000;
 
 // How many C calls fit into 8 MiB. On x86-64 and AArch64 that is the constant of 3.13, because some releases have a
 // smaller one without need.
-#if !defined(__x86_64__) && !defined(__aarch64__)
+#if defined(_WIN32)  // the constant is for the stack that the executable asks for
+inline std::ptrdiff_t c_calls_on_8_mib() noexcept {
+    auto stack = static_cast<std::ptrdiff_t>(stackful::system::stack_limit());
+    return stack > 0 ? interpreter_c_recursion_limit * (std::ptrdiff_t{8} << 20) / stack
+                     : interpreter_c_recursion_limit;
+}
+#elif !defined(__x86_64__) && !defined(__aarch64__)
 inline std::ptrdiff_t c_calls_on_8_mib() noexcept { return interpreter_c_recursion_limit; }
 #elif defined(_Py_ADDRESS_SANITIZER)
 constexpr std::ptrdiff_t c_calls_on_8_mib() noexcept { return 4000; }

@@ -47,9 +47,11 @@
 //
 // What an unwinder needs. Each function has a table entry (.seh_proc) that says in which order its prologue saves what.
 // Within an epilogue the unwinder reads the instructions themselves: `add` to rsp, pops, and a `ret` or a jump. So the
-// registers are popped, and nothing stands between the pops and the end. A debugger that is given
+// registers are popped, and nothing stands between the pops and the end. It knows a jump to a register by its REX.W
+// prefix, which no assembler has a common name for. A debugger that is given
 // sp = Context::stack_pointer and pc = stackful_suspended shows the frames of a suspended execution. stackful_root has
-// seemingly been called from address 0, where an unwinder stops.
+// seemingly been called from address 0, where an unwinder stops. Its handler (system/windows.cpp) does with an exception
+// that nobody has handled what the first function of a thread does.
 //
 // Exceptions do not pass from a function that stackful_call_on has called to its caller, because the dispatcher refuses
 // frames on another stack.
@@ -191,7 +193,7 @@ stackful_suspended:
         ret
 2:      pop_registers
         popq    %r10
-        rex.W jmp *%r10
+        .byte   0x49, 0xff, 0xe2                // jmp *%r10
         load_x87
         .seh_endproc
 
@@ -222,7 +224,7 @@ stackful_suspended:
 stackful_switch_arriving:
         change_stacks
         pop_registers
-        rex.W jmp *%r11                         // which returns to the other execution
+        .byte   0x49, 0xff, 0xe3                // jmp *%r11, which returns to the other execution
         load_x87
         .seh_endproc
 
@@ -248,7 +250,7 @@ stackful_return_by_jump:
         call    *%r11
         addq    $40, %rsp
         popq    %rcx                            // the other execution's return address
-        rex.W jmp *%rcx
+        .byte   0x48, 0xff, 0xe1                // jmp *%rcx
         .seh_endproc
 
 // void* stackful_make_context(void* stack_base, EntryPoint entry, void* low, void* limit)
@@ -381,6 +383,7 @@ stackful_begin_aligned:
 
         .p2align 4
         .seh_proc stackful_root
+        .seh_handler stackful_unhandled, @except
 stackful_root:
         subq    $32, %rsp                       // never runs
         .seh_stackalloc 32

@@ -6,6 +6,9 @@
 
 namespace stackful::system {
 
+// False where no process can send another one a signal.
+bool has_signals() noexcept;
+
 // The number of the signal with a name such as USR1. 0 if there is none.
 int signal_named(std::string_view name) noexcept;
 

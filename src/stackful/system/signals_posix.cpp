@@ -29,6 +29,8 @@ constexpr NamedSignal signals[] = {
 
 }  // namespace
 
+bool has_signals() noexcept { return true; }
+
 int signal_named(std::string_view name) noexcept {
     auto* found = std::find_if(std::begin(signals), std::end(signals),
                                [name](const NamedSignal& signal) { return signal.name == name; });

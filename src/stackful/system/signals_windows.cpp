@@ -2,7 +2,7 @@
 
 namespace stackful::system {
 
-// No process sends another one a signal.
+bool has_signals() noexcept { return false; }
 int signal_named(std::string_view) noexcept { return 0; }
 bool may_be_handled(int) noexcept { return false; }
 

@@ -9,6 +9,7 @@
 //     at_fork(before, in_parent, in_child)   registers functions that are called at each fork; there may be none
 //     process_id()                           of this process
 //     monotonic_time()                       in nanoseconds
+//     date()                                 in nanoseconds since 1970
 
 #pragma once
 

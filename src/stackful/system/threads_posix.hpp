@@ -67,10 +67,13 @@ inline void at_fork(ForkHandler before, ForkHandler in_parent, ForkHandler in_ch
 
 inline std::int64_t process_id() noexcept { return ::getpid(); }
 
-inline std::int64_t monotonic_time() noexcept {
+inline std::int64_t time_by(clockid_t clock) noexcept {
     timespec time;
-    ::clock_gettime(CLOCK_MONOTONIC, &time);
+    ::clock_gettime(clock, &time);
     return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
+
+inline std::int64_t monotonic_time() noexcept { return time_by(CLOCK_MONOTONIC); }
+inline std::int64_t date() noexcept { return time_by(CLOCK_REALTIME); }
 
 }  // namespace stackful::system

@@ -75,4 +75,12 @@ std::int64_t monotonic_time() noexcept {
            count.QuadPart % frequency.QuadPart * second / frequency.QuadPart;
 }
 
+std::int64_t date() noexcept {
+    constexpr std::int64_t unit = 100;
+    constexpr std::int64_t units_until_1970 = 116'444'736'000'000'000;  // since 1601
+    FILETIME time;
+    ::GetSystemTimePreciseAsFileTime(&time);
+    return ((static_cast<std::int64_t>(time.dwHighDateTime) << 32 | time.dwLowDateTime) - units_until_1970) * unit;
+}
+
 }  // namespace stackful::system

@@ -65,5 +65,6 @@ inline void at_fork(ForkHandler, ForkHandler, ForkHandler) noexcept {}
 
 std::int64_t process_id() noexcept;
 std::int64_t monotonic_time() noexcept;
+std::int64_t date() noexcept;
 
 }  // namespace stackful::system

@@ -5,8 +5,6 @@
 // (arch/x86_64_windows.S). When the mark has come to the lowest page but one, the next access is a stack overflow.
 
 #include "stackful/system/windows_header.hpp"
-// It needs the types of windows.h.
-#include <psapi.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -188,5 +186,29 @@ void discard(std::byte* begin, std::size_t bytes) noexcept {
     ::VirtualAlloc(begin, bytes, MEM_RESET, PAGE_READWRITE);
     ::VirtualUnlock(begin, bytes);  // of memory that is not locked: takes it from the working set
 }
+
+namespace {
+
+// For an exception that no frame of a stack has handled: the handler that SetUnhandledExceptionFilter() has set, and
+// then the end of the process.
+extern "C" [[gnu::used]] EXCEPTION_DISPOSITION stackful_unhandled(EXCEPTION_RECORD* record, void*, CONTEXT* context,
+                                                                  void*) {
+    if ((record->ExceptionFlags & EXCEPTION_UNWIND) != 0) {
+        return ExceptionContinueSearch;
+    }
+    EXCEPTION_POINTERS exception{record, context};
+    switch (::UnhandledExceptionFilter(&exception)) {
+        case EXCEPTION_CONTINUE_EXECUTION:
+            return ExceptionContinueExecution;
+        case EXCEPTION_EXECUTE_HANDLER:
+            ::TerminateProcess(::GetCurrentProcess(), record->ExceptionCode);
+            break;
+        default:
+            break;
+    }
+    return ExceptionContinueSearch;
+}
+
+}  // namespace
 
 }  // namespace stackful::system

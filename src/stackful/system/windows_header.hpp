@@ -1,4 +1,4 @@
-// <windows.h> without what nobody here needs. For the source files of this folder.
+// <windows.h> without what nobody here needs. For source files of folders `system`.
 
 #pragma once
 
@@ -11,3 +11,5 @@
 #define _WIN32_WINNT 0x0602  // Windows 8, which CPython 3.9 and later need
 #endif
 #include <windows.h>
+// It needs the types of the other one.
+#include <psapi.h>
