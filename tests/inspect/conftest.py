@@ -1,7 +1,6 @@
 """Fixtures of the tests of greenlet.inspect."""
 
 import contextlib
-import resource
 
 import pytest
 from support.targets import PARKED, waiting
@@ -10,6 +9,7 @@ from support.targets import PARKED, waiting
 @pytest.fixture(scope="session")
 def core(tmp_path_factory):
     """Return the path of a core file that the system wrote of a process with parked greenlets."""
+    resource = pytest.importorskip("resource")  # Windows has none
     folder = tmp_path_factory.mktemp("core")
     with open("/proc/sys/kernel/core_pattern") as file:
         pattern = file.read().strip()

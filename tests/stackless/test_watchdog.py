@@ -3,6 +3,7 @@
 import signal
 import time
 
+import pytest
 from support.processes import output_of
 from support.scheduler import WITH_A_SCHEDULER, let_begin
 from support.threads import in_thread
@@ -214,6 +215,7 @@ def test_in_other_threads_a_timeout_is_noticed_at_switches():
     assert in_thread(in_the_thread)
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="there is no such signal")
 def test_handlers_of_signals_of_the_program_are_left_alone():
     seen = []
     before = signal.signal(signal.SIGALRM, lambda *args: seen.append(1))
