@@ -10,8 +10,7 @@ have_python = @test -n "$(PYTHON)" || { echo "CPython 3.11 to 3.15 with its head
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-engine test-python test-matrix test-clients test-native test-musl test-windows \
-    test-differential \
-    test-stress lint gate bench bench-quick docs drawings wheel wheels clean
+    test-differential test-stress lint gate bench bench-quick docs drawings wheel wheels clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
