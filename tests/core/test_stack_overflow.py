@@ -1,6 +1,5 @@
 """Native overflow of a greenlet's stack ends the process; greenlet.report_stack_overflow() reports it."""
 
-import ctypes
 import inspect
 import platform
 import re
@@ -9,6 +8,7 @@ import signal
 import pytest
 from support.environment import HAS_ADDRESS_SANITIZER
 from support.processes import output_of, run_python
+from support.stacks import libc
 
 import greenlet as package
 
@@ -18,7 +18,7 @@ pytestmark = [
         reason="distinguishing overflows from other faults is not implemented here",
     ),
     pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="AddressSanitizer handles the signal itself"),
-    pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "tdestroy"), reason="the C library has no tdestroy()"),
+    pytest.mark.skipif(not hasattr(libc, "tdestroy"), reason="the C library has no tdestroy()"),
 ]
 
 PROGRAM = """

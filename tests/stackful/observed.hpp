@@ -9,7 +9,6 @@
 #if defined(_WIN32)
 #include "stackful/system/windows_header.hpp"
 #else
-#include <execinfo.h>
 #include <sys/mman.h>
 #endif
 
@@ -33,27 +32,3 @@ inline std::vector<unsigned char> pages_in_memory(std::byte* begin, std::size_t 
 #endif
     return is_mapped ? pages : std::vector<unsigned char>{};
 }
-
-#if defined(_WIN32)
-// As that of glibc.
-inline int backtrace(void** addresses, int most) {
-    CONTEXT context;
-    RtlCaptureContext(&context);
-    int count = 0;
-    while (count < most) {
-        DWORD64 image;
-        RUNTIME_FUNCTION* entry = RtlLookupFunctionEntry(context.Rip, &image, nullptr);
-        if (entry == nullptr) {
-            break;
-        }
-        void* data;
-        DWORD64 frame;
-        RtlVirtualUnwind(UNW_FLAG_NHANDLER, image, context.Rip, entry, &context, &data, &frame, nullptr);
-        if (context.Rip == 0) {
-            break;
-        }
-        addresses[count++] = reinterpret_cast<void*>(context.Rip);
-    }
-    return count;
-}
-#endif
