@@ -202,13 +202,16 @@ Slot* make_header(Region& region, std::size_t number, system::Extent extent = {}
                                                        .extent = extent};
 }
 
-// Makes the memory of a new or cold slot accessible whose stack the system extends: the client area, and the warm part
-// of the stack.
-bool begin_stack(Region& region, std::size_t number, system::Extent& extent) noexcept {
-    const SlotLayout& layout = *region.layout;
-    std::byte* begin = region.begin_of(number);
-    return system::begin_stack(begin + layout.guard_bytes, begin + layout.warm_low_of(number),
-                               begin + layout.high_of(number), extent);
+// Where the system extends stacks: makes the client area and the warm part of the stack of a new or cold slot accessible.
+bool begin_stack([[maybe_unused]] Region& region, [[maybe_unused]] std::size_t number,
+                 [[maybe_unused]] system::Extent& extent) noexcept {
+    if constexpr (system::extends_stacks) {
+        const SlotLayout& layout = *region.layout;
+        std::byte* begin = region.begin_of(number);
+        return system::begin_stack(begin + layout.guard_bytes, begin + layout.warm_low_of(number),
+                                   begin + layout.high_of(number), extent);
+    }
+    return true;
 }
 
 }  // namespace
