@@ -76,9 +76,11 @@ def windows_path(path: Path) -> str:
 
 def run_python(*arguments: str | Path, seconds: float | None = None, folders: tuple[Path, ...] = ()) -> int:
     """Run CPython under Wine and print what pytest prints. Returns 0 if it ended and every test passed."""
-    # By a .pth file, because some tests start the interpreter with -I.
+    # By a .pth file, because some tests start the interpreter with -I. Its last line is run: Wine lacks the function, and
+    # a call of it ends the process. Without it, shutil has another way.
     packages = PYTHON_HOME / "Lib" / "site-packages"
-    (packages / "tree.pth").write_text("".join(f"{windows_path(folder)}\n" for folder in folders))
+    lines = [*map(windows_path, folders), "import _winapi; vars(_winapi).pop('CopyFile2', None)"]
+    (packages / "tree.pth").write_text("\n".join(lines) + "\n")
     # Wine takes a pipe for a standard stream, but no file and no /dev/null.
     command = [
         *(["timeout", "--kill-after=10", str(seconds)] if seconds is not None else []),

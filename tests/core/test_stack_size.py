@@ -143,7 +143,7 @@ def test_it_is_for_all_threads(stack_size):
 
 @NEEDS_64_BIT_ADDRESSES
 def test_it_does_not_depend_on_the_stack_of_the_thread():
-    # musl gives a thread 128 KiB.
+    # musl gives a thread 128 KiB. CPython 3.12 has a limit of 500 calls on any stack.
     output = output_of("""
         import sys, threading
         from greenlet import greenlet
@@ -153,11 +153,12 @@ def test_it_does_not_depend_on_the_stack_of_the_thread():
 
         sys.setrecursionlimit(10_000)
         threading.stack_size(128 << 10)
-        thread = threading.Thread(target=lambda: print(greenlet(deep).switch(2000)))
+        depth = 400 if sys.version_info[:2] == (3, 12) else 2000
+        thread = threading.Thread(target=lambda: print(greenlet(deep).switch(depth) == depth))
         thread.start()
         thread.join()
         """)
-    assert output == "2000\n"
+    assert output == "True\n"
 
 
 @pytest.mark.parametrize("size", [1, 4096, MINIMUM - 1, -1, -MINIMUM, 1 << 50, 1 << 63, 1 << 64, -(1 << 64)])
