@@ -76,8 +76,8 @@ def windows_path(path: Path) -> str:
 
 def run_python(*arguments: str | Path, seconds: float | None = None, folders: tuple[Path, ...] = ()) -> int:
     """Run CPython under Wine and print what pytest prints. Returns 0 if it ended and every test passed."""
-    # By a .pth file, because some tests start the interpreter with -I. Its last line is run: Wine lacks the function, and
-    # a call of it ends the process. Without it, shutil has another way.
+    # By a .pth file, because some tests start the interpreter with -I. Its last line is run: Wine lacks the function,
+    # and a call of it ends the process. Without it, shutil has another way.
     packages = PYTHON_HOME / "Lib" / "site-packages"
     lines = [*map(windows_path, folders), "import _winapi; vars(_winapi).pop('CopyFile2', None)"]
     (packages / "tree.pth").write_text("\n".join(lines) + "\n")
@@ -152,10 +152,12 @@ def build() -> bool:
         print(f"{module.name} needs {', '.join(complaints)}")
         return False
     shutil.copytree(ROOT / "python" / "greenlet", SITE / "greenlet", dirs_exist_ok=True)
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    information = SITE / f"greenlet-{version}.dist-info"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    fields = {"Metadata-Version": "2.1", "Name": "greenlet", "Version": project["version"]}
+    fields["Summary"] = project["description"]
+    information = SITE / f"greenlet-{project['version']}.dist-info"
     information.mkdir()
-    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: greenlet\nVersion: {version}\n")
+    (information / "METADATA").write_text("".join(f"{name}: {value}\n" for name, value in fields.items()))
     print(f"{module.relative_to(ROOT)}: {module.stat().st_size} bytes; needs only CPython and the system", flush=True)
     return True
 

@@ -16,6 +16,7 @@ from . import _greenlet, _outside
 IMPLEMENTATION = "this package, in which each greenlet has its own stack; it is not PyPI's greenlet, but replaces it"
 SWITCHES = {
     "x86_64": "assembly for x86-64",
+    "x86_64_windows": "assembly for x86-64",
     "aarch64": "assembly for AArch64",
     "i386": "assembly for i386",
     "armv7": "assembly for 32-bit Arm",
@@ -29,6 +30,8 @@ GUARDS = {
     "MADV_GUARD_INSTALL": "MADV_GUARD_INSTALL: takes no mapping",
     "mprotect": "mprotect: takes two mappings a stack, because this kernel has no MADV_GUARD_INSTALL (Linux 6.13 on)",
 }
+if sys.platform != "linux":
+    GUARDS["mprotect"] = "pages without access"
 MEMORY = {
     "at_once": "pages count when they are touched",
     "when_needed": "the system does not overcommit memory (vm.overcommit_memory=2): stacks count when they are created",

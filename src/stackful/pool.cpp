@@ -202,7 +202,8 @@ Slot* make_header(Region& region, std::size_t number, system::Extent extent = {}
                                                        .extent = extent};
 }
 
-// Where the system extends stacks: makes the client area and the warm part of the stack of a new or cold slot accessible.
+// Where the system extends stacks: makes the client area and the warm part of the stack of a new or cold slot
+// accessible.
 bool begin_stack([[maybe_unused]] Region& region, [[maybe_unused]] std::size_t number,
                  [[maybe_unused]] system::Extent& extent) noexcept {
     if constexpr (system::extends_stacks) {
@@ -283,11 +284,9 @@ Slot* StackPool::make_slot(SizeClass& size_class) noexcept {
 Slot* StackPool::warm_up(SizeClass& size_class, Region& region) noexcept {
     std::size_t number = region.take_cold();
     system::Extent extent;
-    if constexpr (system::extends_stacks) {
-        if (!begin_stack(region, number, extent)) {
-            region.mark_cold(number);
-            return nullptr;
-        }
+    if (!begin_stack(region, number, extent)) {
+        region.mark_cold(number);
+        return nullptr;
     }
     --size_class.cold_count;
     return make_header(region, number, extent);

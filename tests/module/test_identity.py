@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.environment import HAS_ADDRESS_SANITIZER, IS_DEBUG_BUILD, ROOT, RUNS_UNDER_VALGRIND
+from support.environment import HAS_ADDRESS_SANITIZER, IS_DEBUG_BUILD, IS_WINDOWS, ROOT, RUNS_UNDER_VALGRIND
 
 import greenlet
 from greenlet import _greenlet
@@ -76,6 +76,7 @@ def test_the_environment_is_explained():
     assert "GREENLET_REPORT_STACK_OVERFLOW='maybe', which is not understood and ignored\n" in output
 
 
+@pytest.mark.skipif(IS_WINDOWS, reason="there is no ulimit")
 @pytest.mark.parametrize("limit, size", [("2048", "2 MiB"), ("131072", "64 MiB")])
 def test_the_size_follows_the_limit_for_threads(limit, size):
     hard = subprocess.run(
