@@ -269,6 +269,43 @@ TEST(Process, exhausted_address_space_yields_no_slot_and_does_no_harm) {
     EXPECT_EQ(code, 0);
 }
 
+#if defined(__GLIBC__) && defined(__LP64__)  // musl knows no more than the limit
+// 0 if what is taken for the stack of the process lies above all other mappings. 77 if its limit can't be raised.
+int compare_stack_with_other_mappings() {
+    rlimit limit;
+    getrlimit(RLIMIT_STACK, &limit);
+    rlim_t wanted = rlim_t{1} << 40;
+    limit.rlim_cur = limit.rlim_max == RLIM_INFINITY ? wanted : std::min(wanted, limit.rlim_max);
+    if (limit.rlim_cur != wanted || setrlimit(RLIMIT_STACK, &limit) != 0) {
+        return 77;
+    }
+    stackful::system::Bounds stack = stackful::system::thread_stack();
+    std::FILE* maps = std::fopen("/proc/self/maps", "r");
+    char line[512];
+    unsigned long begin, end;
+    int code = 1;
+    while (std::fgets(line, sizeof line, maps) != nullptr && std::sscanf(line, "%lx-%lx", &begin, &end) == 2) {
+        if (stack.holds(reinterpret_cast<void*>(end - 1))) {
+            code = std::strstr(line, "[stack]") != nullptr ? 0 : 2;
+            break;
+        }
+    }
+    std::fclose(maps);
+    return code;
+}
+
+TEST(Process, stack_does_not_reach_into_other_mappings_when_its_limit_is_raised) {
+    if (with_sanitizer || with_emulator) {
+        GTEST_SKIP() << "the mappings are those of a tool";
+    }
+    int code = exit_code_of_child(compare_stack_with_other_mappings);
+    if (code == 77) {
+        GTEST_SKIP() << "the limit can't be raised here";
+    }
+    EXPECT_EQ(code, 0);
+}
+#endif
+
 unsigned long kibibytes_of(const char* name) {
     std::FILE* file = std::fopen("/proc/self/status", "r");
     char line[256];

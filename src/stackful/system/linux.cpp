@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -13,6 +12,9 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#if !defined(__GLIBC__)
+#include <sys/auxv.h>
+#endif
 
 #include "stackful/annotations.hpp"
 #include "stackful/first_use.hpp"
@@ -25,9 +27,6 @@ namespace {
 // Not yet in the C library's headers.
 constexpr int madv_populate_read = 22;   // Linux 5.14 on
 constexpr int madv_guard_install = 102;  // Linux 6.13 on: marks page-table entries as guards, which takes no mapping
-
-// How much of the process's own stack is taken for its stack if it may grow without limit.
-constexpr std::size_t without_limit = std::size_t{8} << 20;
 
 constexpr int pr_set_vma = 0x53564d41;  // Linux 5.17 on
 constexpr unsigned long pr_set_vma_anon_name = 0;
@@ -137,6 +136,12 @@ void* map_address_space(std::size_t bytes) noexcept {
 #endif
 }
 
+#if defined(__GLIBC__)
+Bounds with_room_to_grow(const Bounds& stack) noexcept { return stack; }  // glibc has found out
+#else
+// How much of the process's own stack is taken for its stack if it may grow without limit.
+constexpr std::size_t without_limit = std::size_t{8} << 20;
+
 // True for the stack that the system gave the process. The kernel puts 16 random bytes on it, next to the arguments.
 bool is_stack_of_process(const Bounds& stack) noexcept {
     constexpr std::size_t most_arguments = std::size_t{6} << 20;
@@ -144,6 +149,16 @@ bool is_stack_of_process(const Bounds& stack) noexcept {
     return on_it >= reinterpret_cast<std::uintptr_t>(stack.low) &&
            on_it < reinterpret_cast<std::uintptr_t>(stack.base) + most_arguments;
 }
+
+// musl tells how much of the process's own stack there is so far. It grows when it is used.
+Bounds with_room_to_grow(const Bounds& stack) noexcept {
+    if (!is_stack_of_process(stack)) {
+        return stack;
+    }
+    std::size_t limit = std::min(stack_limit(), reinterpret_cast<std::uintptr_t>(stack.base));
+    return {std::min(stack.low, stack.base - (limit != 0 ? limit : without_limit)), stack.base};
+}
+#endif
 
 }  // namespace
 
@@ -203,13 +218,7 @@ Bounds thread_stack() noexcept {
     std::size_t size = 0;
     ::pthread_attr_getstack(&attributes, &low, &size);
     ::pthread_attr_destroy(&attributes);
-    Bounds bounds{static_cast<std::byte*>(low), static_cast<std::byte*>(low) + size};
-    if (is_stack_of_process(bounds)) {
-        // musl tells how much of it there is so far. It grows when it is used.
-        std::size_t limit = std::min(stack_limit(), reinterpret_cast<std::uintptr_t>(bounds.base));
-        bounds.low = std::min(bounds.low, bounds.base - (limit != 0 ? limit : without_limit));
-    }
-    return bounds;
+    return with_room_to_grow({static_cast<std::byte*>(low), static_cast<std::byte*>(low) + size});
 }
 
 std::size_t stack_limit() noexcept {
