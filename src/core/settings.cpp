@@ -87,21 +87,19 @@ std::optional<int> parse_signal(const char* text) noexcept {
     if (std::isdigit(static_cast<unsigned char>(*text))) {
         int number = 0;
         auto [end, error] = read_number(text, number, 10);
-        bool is_one = error == std::errc() && *end == '\0' && may_dump_on(number);
+        bool is_one = error == std::errc() && *end == '\0' && stackful::system::may_be_handled(number);
         return is_one ? std::optional<int>(number) : std::nullopt;
     }
     std::string_view name(text);
     if (name.size() > 3 && is_same_word(std::string_view(text, 3), "SIG")) {
         name.remove_prefix(3);
     }
-    char upper_case[8];
-    if (name.size() > sizeof upper_case) {
-        return std::nullopt;
+    for (const stackful::system::NamedSignal& signal : stackful::system::signals()) {
+        if (is_same_word(name, signal.name)) {
+            return signal.number;
+        }
     }
-    std::transform(name.begin(), name.end(), upper_case,
-                   [](char letter) { return static_cast<char>(std::toupper(static_cast<unsigned char>(letter))); });
-    int number = stackful::system::signal_named({upper_case, name.size()});
-    return number != 0 ? std::optional<int>(number) : std::nullopt;
+    return std::nullopt;
 }
 
 std::size_t first_stack_size() noexcept {
@@ -149,8 +147,6 @@ int environment_dump_signal() noexcept {
     const char* text = variable(dump_variable);
     return text != nullptr ? parse_signal(text).value_or(0) : 0;
 }
-
-bool may_dump_on(int signal) noexcept { return stackful::system::may_be_handled(signal); }
 
 bool environment_wants_overflow_reports() noexcept {
     const char* text = variable(report_variable);

@@ -42,9 +42,6 @@ bool environment_wants_overflow_reports() noexcept;
 // The signal that GREENLET_DUMP_ON_SIGNAL names; 0 for none.
 int environment_dump_signal() noexcept;
 
-// True if a dump of greenlets can be written on this signal, and the program goes on.
-bool may_dump_on(int signal) noexcept;
-
 // Issues a RuntimeWarning for each variable of the environment that is not understood, once in a process. False with an
 // exception if the program turns warnings into exceptions.
 bool warn_of_environment() noexcept;

@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "core/reference.hpp"
-#include "core/settings.hpp"
 #include "inspect/signal_dump.hpp"
 #include "inspect/source.hpp"
 #include "inspect/system/system.hpp"
@@ -172,11 +171,11 @@ PyObject* table(PyObject*, PyObject*) {
 }
 
 bool check_signal(int signal) noexcept {
-    if (!stackful::system::has_signals()) {
+    if (stackful::system::signals().empty()) {
         PyErr_SetString(PyExc_NotImplementedError, "no process can send another one a signal on this system");
         return false;
     }
-    if (!core::may_dump_on(signal)) {
+    if (!stackful::system::may_be_handled(signal)) {
         PyErr_Format(PyExc_ValueError, "greenlets can't be dumped on signal %d", signal);
         return false;
     }

@@ -7,8 +7,8 @@
 
 namespace inspect {
 
-// Sets the handler of a signal, for which core::may_dump_on() is true. The dump goes to the file descriptor `file`.
-// `chains`: the handler that was set before is called afterwards. False with errno.
+// Sets the handler of a signal, for which stackful::system::may_be_handled() is true. The dump goes to the file
+// descriptor `file`. `chains`: the handler that was set before is called afterwards. False with errno.
 bool dump_on_signal(int signal, int file, bool chains) noexcept;
 
 // Sets the handler that was set before. False if dump_on_signal() was not called for the signal.

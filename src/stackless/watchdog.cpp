@@ -2,6 +2,8 @@
 
 #include "core/reference.hpp"
 #include "interpreter/pending_exception.hpp"
+#include "stackful/system/signals.hpp"
+#include "stackful/system/threads.hpp"
 #include "stackless/system/alarm.hpp"
 
 namespace stackless::watchdog {
@@ -43,7 +45,7 @@ bool install(PyMethodDef& function) noexcept {
         return false;
     }
     for (int number = 0; int signal = alarm::candidate(number); ++number) {
-        if (!alarm::is_free(signal)) {
+        if (!stackful::system::has_default_action(signal)) {
             continue;
         }
         Reference previous = Reference::steal(PyObject_CallMethod(module.get(), "signal", "iO", signal, handler.get()));
@@ -63,7 +65,7 @@ bool install(PyMethodDef& function) noexcept {
 
 }  // namespace
 
-std::int64_t now() noexcept { return alarm::now(); }
+std::int64_t now() noexcept { return stackful::system::monotonic_time(); }
 
 bool prepare(const State& state, PyMethodDef& handler) noexcept {
     if (state.is_alarm_disabled) {

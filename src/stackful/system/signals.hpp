@@ -1,16 +1,21 @@
-// Signals that programs send, by name and number. A system may have none.
+// Signals: those that programs send, by name and number, and what the process does about them.
 
 #pragma once
 
-#include <string_view>
+#include <span>
 
 namespace stackful::system {
 
-// False where no process can send another one a signal.
-bool has_signals() noexcept;
+struct NamedSignal {
+    const char* name;  // such as USR1
+    int number;
+};
 
-// The number of the signal with a name such as USR1. 0 if there is none.
-int signal_named(std::string_view name) noexcept;
+// None where no process can send another one a signal.
+std::span<const NamedSignal> signals() noexcept;
+
+// True if the program has set no action for the signal.
+bool has_default_action(int signal) noexcept;
 
 // True if there may be a handler that returns for the signal. Faults happen again when a handler returns, and the
 // system lets nobody handle SIGKILL and SIGSTOP.

@@ -9,12 +9,7 @@ namespace stackful::system {
 
 namespace {
 
-struct NamedSignal {
-    std::string_view name;
-    int number;
-};
-
-constexpr NamedSignal signals[] = {
+constexpr NamedSignal named_signals[] = {
     {"HUP", SIGHUP},   {"INT", SIGINT},     {"QUIT", SIGQUIT}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2},
     {"ALRM", SIGALRM}, {"TERM", SIGTERM},   {"CONT", SIGCONT}, {"TSTP", SIGTSTP}, {"TTIN", SIGTTIN},
     {"TTOU", SIGTTOU}, {"URG", SIGURG},     {"XCPU", SIGXCPU}, {"XFSZ", SIGXFSZ}, {"VTALRM", SIGVTALRM},
@@ -29,12 +24,11 @@ constexpr NamedSignal signals[] = {
 
 }  // namespace
 
-bool has_signals() noexcept { return true; }
+std::span<const NamedSignal> signals() noexcept { return named_signals; }
 
-int signal_named(std::string_view name) noexcept {
-    auto* found = std::find_if(std::begin(signals), std::end(signals),
-                               [name](const NamedSignal& signal) { return signal.name == name; });
-    return found != std::end(signals) ? found->number : 0;
+bool has_default_action(int signal) noexcept {
+    struct sigaction action;
+    return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_DFL;
 }
 
 bool may_be_handled(int signal) noexcept {

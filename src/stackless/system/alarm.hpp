@@ -11,9 +11,6 @@ namespace stackless::alarm {
 // The signals that it may send, in the order in which to try them: the first, the second, ... 0 after the last.
 int candidate(int number) noexcept;
 
-// True if the program has set no action for the signal.
-bool is_free(int signal) noexcept;
-
 // Makes the clock, unless there is one. A child process does not inherit it. False if the system refuses.
 bool make(int signal) noexcept;
 
@@ -21,9 +18,6 @@ bool make(int signal) noexcept;
 void set(std::int64_t time) noexcept;
 
 void destroy() noexcept;
-
-// The time on the monotonic clock, in nanoseconds.
-std::int64_t now() noexcept;
 
 // The nanoseconds from one signal to the next. There is more than one because CPython 3.11 and 3.12 can overlook a
 // signal that arrives while they check for pending signals, until another one arrives.

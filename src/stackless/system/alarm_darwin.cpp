@@ -9,6 +9,7 @@
 #include <iterator>
 #include <new>
 
+#include "stackful/system/threads.hpp"
 #include "stackless/system/alarm.hpp"
 
 namespace stackless::alarm {
@@ -58,10 +59,10 @@ private:
     void run() noexcept {
         ::pthread_mutex_lock(&mutex_);
         while (!ends_) {
-            std::int64_t left = time_ != 0 ? time_ - now() : second;
+            std::int64_t left = time_ != 0 ? time_ - stackful::system::monotonic_time() : second;
             if (left <= 0) {
                 ::pthread_kill(main_thread_, signal_);
-                time_ = now() + interval;
+                time_ = stackful::system::monotonic_time() + interval;
                 continue;
             }
             wait(left);
@@ -105,11 +106,6 @@ int candidate(int number) noexcept {
     return static_cast<std::size_t>(number) < std::size(signals) ? signals[number] : 0;
 }
 
-bool is_free(int signal) noexcept {
-    struct sigaction action;
-    return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_DFL;
-}
-
 bool make(int signal) noexcept {
     if (own_clock() != nullptr) {
         return true;
@@ -131,7 +127,5 @@ void destroy() noexcept {
     }
     owner = 0;
 }
-
-std::int64_t now() noexcept { return static_cast<std::int64_t>(::clock_gettime_nsec_np(CLOCK_MONOTONIC)); }
 
 }  // namespace stackless::alarm

@@ -21,11 +21,6 @@ int candidate(int number) noexcept {
     return signal > SIGRTMIN ? signal : 0;
 }
 
-bool is_free(int signal) noexcept {
-    struct sigaction action;
-    return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_DFL;
-}
-
 bool make(int signal) noexcept {
     if (owner == ::getpid()) {
         return true;
@@ -56,12 +51,6 @@ void destroy() noexcept {
         ::timer_delete(timer);
     }
     owner = 0;
-}
-
-std::int64_t now() noexcept {
-    struct timespec time;
-    ::clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
 }
 
 }  // namespace stackless::alarm

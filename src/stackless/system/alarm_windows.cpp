@@ -54,11 +54,11 @@ private:
         if (time_ == 0) {
             return INFINITE;
         }
-        std::int64_t left = time_ - now();
+        std::int64_t left = time_ - stackful::system::monotonic_time();
         if (left <= 0) {
             PyErr_SetInterruptEx(signal_);
             left = interval;
-            time_ = now() + left;
+            time_ = stackful::system::monotonic_time() + left;
         }
         std::int64_t milliseconds = (left + millisecond - 1) / millisecond;
         return static_cast<DWORD>(milliseconds < longest ? milliseconds : longest);
@@ -83,8 +83,6 @@ int candidate(int number) noexcept {
     return static_cast<std::size_t>(number) < std::size(signals) ? signals[number] : 0;
 }
 
-bool is_free(int signal) noexcept { return std::signal(signal, SIG_GET) == SIG_DFL; }
-
 bool make(int signal) noexcept {
     if (clock_of_process == nullptr) {
         auto* clock = ::new (place) Clock;
@@ -100,7 +98,5 @@ void set(std::int64_t time) noexcept {
 }
 
 void destroy() noexcept { set(0); }
-
-std::int64_t now() noexcept { return stackful::system::monotonic_time(); }
 
 }  // namespace stackless::alarm
