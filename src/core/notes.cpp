@@ -16,11 +16,7 @@ constinit thread_local Notes* Notes::notes = &Notes::nothing;
 
 Notes* Notes::allocate() noexcept {
     static constinit stackful::FirstUse<stackful::system::ThreadValue> first_use;
-    const auto& owner = first_use.value([]() noexcept {
-        stackful::system::ThreadValue value;
-        value.create(&Notes::free);
-        return value;
-    });
+    const auto& owner = first_use.value([]() noexcept { return stackful::system::ThreadValue(&Notes::free); });
     auto* made = new (stackful::heap) Notes{};
     if (made != nullptr) {
         notes = made;

@@ -219,11 +219,8 @@ private:
 // the C library has little room for those of libraries that are loaded late.
 SignalStack* signal_stack_of_thread() noexcept {
     static constinit FirstUse<system::ThreadValue> first_use;
-    const auto& owned = first_use.value([]() noexcept {
-        system::ThreadValue value;
-        value.create([](void* stack) { destroy(static_cast<SignalStack*>(stack)); });
-        return value;
-    });
+    const auto& owned = first_use.value(
+        []() noexcept { return system::ThreadValue([](void* stack) { destroy(static_cast<SignalStack*>(stack)); }); });
     auto* stack = static_cast<SignalStack*>(owned.get());
     if (stack == nullptr && (stack = new (heap) SignalStack) != nullptr && !owned.set(stack)) {
         destroy(stack);

@@ -27,12 +27,9 @@ class ThreadValue {
 public:
     constexpr ThreadValue() noexcept = default;
 
-    // To be called once, before the others. `destructor` is called with a thread's value when the thread ends, unless
-    // it is nullptr. False if the system has no room: then nobody has a value.
-    bool create(void (*destructor)(void*)) noexcept {
-        has_key_ = ::pthread_key_create(&key_, destructor) == 0;
-        return has_key_;
-    }
+    // `destructor` is called with a thread's value when the thread ends, unless it is nullptr. If the system has no
+    // room, nobody has a value.
+    explicit ThreadValue(void (*destructor)(void*)) noexcept : has_key_(::pthread_key_create(&key_, destructor) == 0) {}
 
     void* get() const noexcept { return has_key_ ? ::pthread_getspecific(key_) : nullptr; }
     bool set(void* value) const noexcept { return has_key_ && ::pthread_setspecific(key_, value) == 0; }

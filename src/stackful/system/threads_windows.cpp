@@ -30,10 +30,8 @@ DWORD WINAPI run_thread(void* passed) noexcept {
 void Mutex::lock() noexcept { ::AcquireSRWLockExclusive(as_lock(&native_)); }
 void Mutex::unlock() noexcept { ::ReleaseSRWLockExclusive(as_lock(&native_)); }
 
-bool ThreadValue::create(void (*destructor)(void*)) noexcept {
+ThreadValue::ThreadValue(void (*destructor)(void*)) noexcept : index_(::FlsAlloc(destructor)) {
     static_assert(none == FLS_OUT_OF_INDEXES);
-    index_ = ::FlsAlloc(destructor);
-    return index_ != none;
 }
 
 void* ThreadValue::get() const noexcept { return index_ != none ? ::FlsGetValue(index_) : nullptr; }

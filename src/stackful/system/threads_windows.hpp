@@ -23,9 +23,9 @@ class ThreadValue {
 public:
     constexpr ThreadValue() noexcept = default;
 
-    // To be called once, before the others. `destructor` is called with a thread's value when the thread ends, unless
-    // it is nullptr. False if the system has no room: then nobody has a value.
-    bool create(void (*destructor)(void*)) noexcept;
+    // `destructor` is called with a thread's value when the thread ends, unless it is nullptr. If the system has no
+    // room, nobody has a value.
+    explicit ThreadValue(void (*destructor)(void*)) noexcept;
 
     void* get() const noexcept;
     bool set(void* value) const noexcept;

@@ -42,11 +42,7 @@ bool mark(std::byte* page) noexcept {
 // The StackBase of a thread's own stack.
 ThreadValue& own_bases() noexcept {
     static constinit FirstUse<ThreadValue> first_use;
-    return first_use.value([]() noexcept {
-        ThreadValue value;
-        value.create(nullptr);
-        return value;
-    });
+    return first_use.value([]() noexcept { return ThreadValue(nullptr); });
 }
 
 }  // namespace
