@@ -60,7 +60,7 @@ void StackCache::release_slowly(Slot* slot) noexcept {
         }
     }
     if (was_used_beyond_warm(*slot, *layout_)) {
-        if (untrimmed_ < most_untrimmed && !was_used_at(*slot, slot->stack_base() - layout_->deep_below)) {
+        if (untrimmed_ < most_untrimmed && !was_used_at(slot->extent, slot->stack_base() - layout_->deep_below)) {
             slot->untrimmed = true;
             ++untrimmed_;
         }

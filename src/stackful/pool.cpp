@@ -202,17 +202,13 @@ Slot* make_header(Region& region, std::size_t number, system::Extent extent = {}
                                                        .extent = extent};
 }
 
-// Where the system extends stacks: makes the client area and the warm part of the stack of a new or cold slot
-// accessible.
-bool begin_stack([[maybe_unused]] Region& region, [[maybe_unused]] std::size_t number,
-                 [[maybe_unused]] system::Extent& extent) noexcept {
-    if constexpr (system::extends_stacks) {
-        const SlotLayout& layout = *region.layout;
-        std::byte* begin = region.begin_of(number);
-        return system::begin_stack(begin + layout.guard_bytes, begin + layout.warm_low_of(number),
-                                   begin + layout.high_of(number), extent);
-    }
-    return true;
+// Makes the client area and the warm part of the stack of a new or cold slot accessible, where the system extends
+// stacks.
+bool begin_stack(Region& region, std::size_t number, system::Extent& extent) noexcept {
+    const SlotLayout& layout = *region.layout;
+    std::byte* begin = region.begin_of(number);
+    return system::begin_stack(begin + layout.guard_bytes, begin + layout.warm_low_of(number),
+                               begin + layout.high_of(number), extent);
 }
 
 }  // namespace
@@ -237,12 +233,7 @@ void StackPool::decommit() noexcept {
 void StackPool::decommit(SizeClass& size_class, Slot& slot) noexcept {
     Region& region = *slot.region;
     std::size_t number = region.number_of(slot.begin());
-    if constexpr (system::extends_stacks) {
-        system::withdraw(slot.low, slot.high);  // the header too
-    }
-    else {
-        system::discard(slot.low, static_cast<std::size_t>(slot.high - slot.low));
-    }
+    system::withdraw(slot.low, slot.high);  // the header too
     region.mark_cold(number);
     ++size_class.cold_count;
     if (region.is_all_cold()) {
@@ -299,7 +290,7 @@ Slot* StackPool::carve(SizeClass& size_class, Region& region) noexcept {
     // Memory that is not made accessible serves as a guard.
     system::Extent extent;
     bool is_ready;
-    if constexpr (system::extends_stacks) {
+    if (system::extends_stacks) {
         is_ready = begin_stack(region, number, extent);
     }
     else {

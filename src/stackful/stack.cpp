@@ -14,10 +14,7 @@ std::byte* page_of(std::byte* address) noexcept {
 
 // Gives back the memory of a stack below an address.
 void discard_below(Slot& slot, std::byte* limit, system::Extent& extent) noexcept {
-    if constexpr (!system::extends_stacks) {
-        system::discard(slot.low, static_cast<std::size_t>(limit - slot.low));
-    }
-    else if (limit != slot.low && extent.reaches(limit - 1)) {
+    if (limit != slot.low && extent.reaches(limit - 1)) {
         system::shorten_stack(slot.low, limit, extent);
     }
 }
@@ -39,18 +36,6 @@ void trim_to_shared_page(Slot& slot) noexcept {
     system::discard(beyond, static_cast<std::size_t>(slot.high - beyond));
 }
 
-namespace {
-
-// True if a suspended execution's stack was used at a line or below it.
-bool was_used_at(Context suspended, const std::byte* line) noexcept {
-    if constexpr (system::extends_stacks) {
-        return extent_of(suspended).reaches(line);
-    }
-    return !is_untouched(line);
-}
-
-}  // namespace
-
 void trim_suspended(Slot& slot, Context suspended, const void* client_top) noexcept {
     const void* stack_pointer = suspended.stack_pointer;
     auto address = [](const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); };
@@ -61,7 +46,8 @@ void trim_suspended(Slot& slot, Context suspended, const void* client_top) noexc
     constexpr std::uintptr_t red_zone = 256;
     std::uintptr_t low = address(slot.low);
     std::uintptr_t beyond_warm = (address(stack_pointer) - SlotLayout::warm_bytes) / page * page;
-    if (slot.has_on_stack(stack_pointer) && beyond_warm > low && was_used_at(suspended, byte(beyond_warm) - 64)) {
+    if (slot.has_on_stack(stack_pointer) && beyond_warm > low &&
+        was_used_at(extent_of(suspended), byte(beyond_warm) - 64)) {
         std::uintptr_t unused_end = (address(stack_pointer) - red_zone) / page * page;
         system::Extent extent = extent_of(suspended);
         discard_below(slot, byte(unused_end), extent);

@@ -91,16 +91,13 @@ __attribute__((no_sanitize("address", "thread"))) inline bool is_untouched(const
 
 // True if a line of a stack was used, or memory below it. Where the system extends stacks it says so, and memory that
 // it has not made accessible must not be read.
-inline bool was_used_at(const Slot& slot, const std::byte* line) noexcept {
-    if constexpr (system::extends_stacks) {
-        return slot.extent.reaches(line);
-    }
-    return !is_untouched(line);
+inline bool was_used_at(const system::Extent& stack, const std::byte* line) noexcept {
+    return system::extends_stacks ? stack.reaches(line) : !is_untouched(line);
 }
 
 // True if a telltale line says that the slot was used beyond its warm part. `layout` is the slot's.
 inline bool was_used_beyond_warm(const Slot& slot, const SlotLayout& layout) noexcept {
-    return was_used_at(slot, slot.stack_base() - layout.warm_below) ||
+    return was_used_at(slot.extent, slot.stack_base() - layout.warm_below) ||
            !is_untouched(slot.stack_base() + layout.warm_above);
 }
 

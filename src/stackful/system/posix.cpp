@@ -41,6 +41,12 @@ bool make_accessible(std::byte* begin, std::size_t bytes) noexcept {
     return ::mprotect(begin, bytes, PROT_READ | PROT_WRITE) == 0;
 }
 
+bool begin_stack(std::byte*, std::byte*, std::byte*, Extent&) noexcept { return true; }
+
+void shorten_stack(std::byte* low, std::byte* limit, Extent&) noexcept { withdraw(low, limit); }
+
+void withdraw(std::byte* begin, std::byte* end) noexcept { discard(begin, static_cast<std::size_t>(end - begin)); }
+
 void write_error(const char* text, std::size_t bytes) noexcept {
     [[maybe_unused]] ssize_t written = ::write(STDERR_FILENO, text, bytes);
 }

@@ -54,13 +54,14 @@ struct Extent {
 #endif
 
 // Makes [limit, end) of a `when_needed` reservation accessible, whose stack [low, limit) is extended from there.
-// False if the system does not grant the memory. Only where the system extends stacks; so are the next two.
+// False if the system does not grant the memory. Where the system does not extend stacks, all of it is accessible
+// already.
 [[nodiscard]] bool begin_stack(std::byte* low, std::byte* limit, std::byte* end, Extent& extent) noexcept;
 
 // Gives back the memory of a stack below `limit`, from where the system extends it again.
 void shorten_stack(std::byte* low, std::byte* limit, Extent& extent) noexcept;
 
-// Gives the memory back, and makes it inaccessible until begin_stack().
+// Gives the memory back, and where the system extends stacks makes it inaccessible until begin_stack().
 void withdraw(std::byte* begin, std::byte* end) noexcept;
 
 // Undoes reserve(). False if the system lacks the mappings for that.
