@@ -172,15 +172,14 @@ class Compiler:
 
     def compile(self, commands: list[list[str]]) -> list[Path]:
         """Compile everything. Returns the paths of the objects."""
-        if not any(command[-1].endswith("src/core/kill.cpp") for command in commands):
+        of_layer = next((command for command in commands if command[-1].endswith("src/core/kill.cpp")), None)
+        if of_layer is None:
             return self.compile_all(commands, None)
         header, precompiled = self.folder / "precompiled.hpp", self.folder / "precompiled.pch"
         header.write_text("".join(f"#include {name}\n" for name in PRECOMPILED))
-        of_layer = next(command for command in commands if command[-1].endswith("src/core/kill.cpp"))
         precompiled.unlink(missing_ok=True)
         self.run(*of_layer[:-4], "-x", "c++-header", header, "-o", precompiled)
         self.run(*of_layer[:-4], "-o", self.folder / "checks.o", "-c", self.folder / "checks.cpp")
-
         return self.compile_all(commands, precompiled)
 
     def compile_all(self, commands: list[list[str]], precompiled: Path | None) -> list[Path]:

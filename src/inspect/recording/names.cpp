@@ -23,7 +23,7 @@ void Names::clear() noexcept {
 }
 
 std::uint16_t Names::number_of(std::string_view name, Ring& ring) noexcept {
-    name.remove_suffix(name.size() - std::min(name.size(), longest));
+    name.remove_suffix(name.size() - std::min(name.size(), longest));  // substr() would need the C++ library, to throw
     std::uint64_t hash = hash_of(name);
     std::size_t i = hash % places;
     while (places_[i].number != 0 && places_[i].hash != hash) {

@@ -21,7 +21,6 @@ public:
     void unmap() noexcept;
 
     void* memory() const noexcept { return memory_; }
-    std::size_t bytes() const noexcept { return bytes_; }
 
 private:
     void* memory_ = nullptr;
