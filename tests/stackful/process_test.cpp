@@ -285,7 +285,9 @@ int compare_stack_with_other_mappings() {
     unsigned long begin, end;
     int code = 1;
     while (std::fgets(line, sizeof line, maps) != nullptr && std::sscanf(line, "%lx-%lx", &begin, &end) == 2) {
-        if (stack.holds(reinterpret_cast<void*>(end - 1))) {
+        bool overlap = begin < reinterpret_cast<std::uintptr_t>(stack.base) &&
+                       end > reinterpret_cast<std::uintptr_t>(stack.low);
+        if (overlap) {  // the arguments and the environment lie above the stack's base, in the same mapping
             code = std::strstr(line, "[stack]") != nullptr ? 0 : 2;
             break;
         }
