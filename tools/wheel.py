@@ -32,6 +32,12 @@ def build(python: Path, source: Path, settings: list[str], folder: Path) -> Path
         return Path(shutil.copy2(made, folder))
 
 
+def build_here(folder: Path = DIST) -> Path:
+    """Build the wheel of this tree for this system. Returns its path; raises RuntimeError if it can't be built."""
+    # With the build files of this environment, which is there usually.
+    return build(environment.ours(), ROOT, environment.build_settings(), folder)
+
+
 def linked_with(glibc: str) -> list[str]:
     """Return pip options for a build that runs on systems from a version of *glibc* on."""
     options = " ".join(old_glibc.provide(environment.FOLDER / f"glibc-{glibc}", glibc, "gcc"))
@@ -48,7 +54,6 @@ def main(arguments: list[str]) -> int:
     if settings or options.source:
         made = build(environment.build(), (options.source or ROOT).resolve(), settings, options.to)
     else:
-        # With the build files of this environment, which is there usually.
-        made = build(environment.ours(), ROOT, environment.build_settings(), options.to)
+        made = build_here(options.to)
     print(made.relative_to(ROOT) if made.is_relative_to(ROOT) else made)
     return 0

@@ -50,7 +50,7 @@ def make_ours_alone() -> dict[str, Path]:
 
 
 def _install_ours(python: Path) -> None:
-    environment.pip(python, "install", "--no-index", "--no-deps", "--force-reinstall", wheel.build())
+    environment.pip(python, "install", "--no-index", "--no-deps", "--force-reinstall", wheel.build_here())
 
 
 def _build_extension(python: Path) -> None:
