@@ -249,7 +249,9 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(greenlet->parent);
     Py_VISIT(greenlet->resumer);
     Py_VISIT(greenlet->run);
-    Py_VISIT(greenlet->context);
+    if (greenlet->phase != Phase::active) {
+        Py_VISIT(greenlet->context);
+    }
     // A full collection is a good time to decommit free stacks. The main greenlet is an old object, so a collection
     // that visits it is mostly a full one.
     bool has_thread_to_itself = interpreter::stops_others_to_traverse;

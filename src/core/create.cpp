@@ -70,12 +70,12 @@ PyGreenlet* create_main(Thread& thread) noexcept {
     *g->pimpl = Greenlet{.thread = &thread,
                          .activation = &thread.main_activation,
                          .execution = {},
+                         .context = nullptr,
                          .phase = Phase::active,
                          .fault = Fault::none,
                          .role = Role::main,
                          .parent = nullptr,
-                         .run = nullptr,
-                         .context = nullptr};
+                         .run = nullptr};
     PyObject_GC_Track(as_object(g));
     return g;
 }

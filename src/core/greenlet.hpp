@@ -80,6 +80,10 @@ struct Greenlet {
     interpreter::SharedValue<Thread*> thread;          // owned; nullptr while unstarted
     interpreter::SharedValue<Activation*> activation;  // while active
     stackful::Execution execution;                     // registers, while suspended
+    union {                                            // in the object's next line
+        PyObject* context;                             // owned; the contextvars.Context, while not active
+        const void* to_prefetch;  // while active: the frame that it was suspended in last; maybe gone since
+    };
     interpreter::SharedValue<Phase> phase;
     Fault fault;
     Role role = Role::plain;
@@ -87,7 +91,6 @@ struct Greenlet {
     bool holds_itself = false;  // it survived being killed: owns a reference to itself until it finishes
     PyGreenlet* parent;         // owned; nullptr for a main greenlet and after garbage collection
     PyObject* run;              // owned; while unstarted the callable, in the kill queue the next greenlet of the queue
-    PyObject* context;          // owned; the contextvars.Context, while not active
     Coroutine* coroutine = nullptr;  // of a body: its coroutine; nullptr once that is gone
     PyGreenlet* resumer = nullptr;   // of a body that runs: owned; the greenlet that it runs on behalf of
 };

@@ -173,6 +173,7 @@ namespace {
 Activation* take_activation(PyGreenlet* g) noexcept {
     interpreter::ObjectLock lock(as_object(g));  // another thread may be looking at its frames
     g->pimpl->phase = Phase::finished;
+    g->pimpl->context = nullptr;
     return g->pimpl->activation.exchange(nullptr);
 }
 

@@ -101,6 +101,7 @@ void Thread::leave_thread_state() noexcept {
     }
     main->pimpl->phase = Phase::finished;
     main->pimpl->activation = nullptr;
+    main->pimpl->context = nullptr;
     thread_state = nullptr;
 }
 

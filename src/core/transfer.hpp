@@ -8,6 +8,7 @@
 #include "core/greenlet.hpp"
 #include "core/reference.hpp"
 #include "core/thread.hpp"
+#include "interpreter/frames/prefetch.hpp"
 #include "interpreter/thread_state.hpp"
 
 namespace core {
@@ -71,6 +72,14 @@ template <stackful::Leaving leaving = stackful::Leaving::temporarily,
 [[gnu::always_inline]] inline PyObject* exchange(Thread& thread, Greenlet& from, Activation& from_activation,
                                                  Greenlet& to, Payload&& payload) {
     Activation& to_activation = *to.activation;
+    // If the greenlet has waited for long, its frame is in no cache. The address of the frame is in its Activation too,
+    // but that is in no cache either.
+    if constexpr (!std::is_same_v<std::remove_reference_t<Payload>, Start>) {
+        interpreter::prefetch_variables(to.to_prefetch);
+    }
+    if constexpr (leaving == stackful::Leaving::temporarily) {
+        from.to_prefetch = interpreter::Calls::running_frame(thread.thread_state);
+    }
     if constexpr (leaving == stackful::Leaving::permanently) {
         interpreter::State::leave(thread.thread_state, from_activation.state, to_activation.state);
     }

@@ -14,6 +14,12 @@
 
 namespace interpreter {
 
+// Fetches what the interpreter reads first when it goes on with a frame. The frame need not be there any more. Without
+// always_inline, GCC takes the call for one without effect.
+[[gnu::always_inline]] inline void prefetch_variables(const void* frame) noexcept {
+    __builtin_prefetch(static_cast<const std::byte*>(frame) + offsetof(Frame, localsplus));
+}
+
 // Fetches frames from the innermost one outwards. In a chunk of the data stack they lie one below the other. Only those
 // in the newest chunk are fetched.
 class Prefetch {

@@ -61,11 +61,12 @@ PyObject* greenlet_switch(PyObject* self, PyObject* const* args, Py_ssize_t coun
     if (!core::is_plain_switch(g)) {
         return switch_otherwise(g, args, count, names);
     }
-    // Most switches take this shortest way, without a Message.
+    // Most switches take this shortest way, without a Message. core::transfer() does the same, but here it
+    // must be inlined.
     if (count <= 1 && names == nullptr) [[likely]] {
         Thread& thread = *g->pimpl->thread;
         PyObject* value = Py_NewRef(count == 1 ? args[0] : thread.module->no_arguments);
-        return core::transfer(thread, g, value, {args, count, nullptr});
+        return core::suspend(thread, core::Reference::to(self), value, {args, count, nullptr});
     }
     return switch_with(g, args, count, names);
 }
