@@ -11,6 +11,7 @@ from ._greenlet import inspect as _inspect
 
 WAITS = (
     "asyncio.runners.Runner.run",
+    "asyncio.windows_events.IocpProactor._poll",
     "concurrent.futures.thread._worker",
     "eventlet.hubs.epolls.Hub.do_poll",
     "eventlet.hubs.poll.Hub.do_poll",
@@ -21,9 +22,11 @@ WAITS = (
     "gevent.hub.Hub.run",
     "selectors.EpollSelector.select",
     "selectors.PollSelector.select",
+    "selectors.SelectSelector._select",
     "selectors.SelectSelector.select",
     "selectors._PollLikeSelector.select",
     "trio._core._io_epoll.EpollIOManager.get_events",
+    "trio._core._io_windows.WindowsIOManager.get_events",
 )
 
 
