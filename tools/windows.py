@@ -35,9 +35,10 @@ WINE_PREFIX = CACHE / "wine"
 FOLDER = BUILD / "windows"
 SITE = FOLDER / "site"
 PACKAGES = FOLDER / "packages"
-TEST_PACKAGES = ["colorama", "objgraph", "psutil", "pytest", "pytest-timeout"]
+TEST_PACKAGES = ["anyio", "colorama", "objgraph", "psutil", "pytest", "pytest-timeout", "starlette"]
 CLIENTS = ["aiosqlite", "gevent", "sqlalchemy[asyncio]"]
-TESTS = [f"tests/{name}" for name in ("core", "interpreter", "module", "generators", "aio", "stackless", "inspect")]
+FOLDERS = ["core", "interpreter", "module", "coroutines", "generators", "aio", "stackless", "inspect"]
+TESTS = [f"tests/{name}" for name in FOLDERS]
 # What the extension module may need: CPython, and the system's own libraries.
 LIBRARIES = re.compile(r"python313\.dll|KERNEL32\.dll|api-ms-win-crt-[\w-]+\.dll")
 
