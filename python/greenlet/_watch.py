@@ -20,6 +20,7 @@ WAITS = (
     "gevent._threading._Condition.wait",
     "gevent._threading.acquire_with_timeout",
     "gevent.hub.Hub.run",
+    "gevent.libuv.loop.loop.run",
     "selectors.EpollSelector.select",
     "selectors.PollSelector.select",
     "selectors.SelectSelector._select",
