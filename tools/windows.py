@@ -35,22 +35,18 @@ WINE_PREFIX = CACHE / "wine"
 FOLDER = BUILD / "windows"
 SITE = FOLDER / "site"
 PACKAGES = FOLDER / "packages"
-TEST_PACKAGES = ["colorama", "objgraph", "psutil", "pytest", "pytest-timeout"]
+TEST_PACKAGES = ["anyio", "colorama", "objgraph", "psutil", "pytest", "pytest-timeout", "starlette"]
 CLIENTS = ["aiosqlite", "gevent", "sqlalchemy[asyncio]"]
-# Those of aio, stackless and inspect have some tests that fail there, and one that hangs.
-TESTS = [f"tests/{name}" for name in ("core", "interpreter", "module", "generators")]
+FOLDERS = ["core", "interpreter", "module", "coroutines", "generators", "aio", "stackless", "inspect"]
+TESTS = [f"tests/{name}" for name in FOLDERS]
 # What the extension module may need: CPython, and the system's own libraries.
 LIBRARIES = re.compile(r"python313\.dll|KERNEL32\.dll|api-ms-win-crt-[\w-]+\.dll")
 
 
 def provide() -> None:
     """Get the compiler, Wine and CPython. Raises RuntimeError."""
-    commands = [f"{TARGET}-g++-posix", f"{TARGET}-g++-win32", "wine"]
-    if not all(map(shutil.which, commands)):
-        debian.install(f"g++-{TARGET.replace('_', '-')}", "wine", "wine64")
-    missing = [command for command in commands if shutil.which(command) is None]
-    if missing:
-        raise RuntimeError(f"missing, and can't be installed: {', '.join(missing)}")
+    compiler = "g++-mingw-w64-x86-64"
+    debian.install_commands({f"{TARGET}-g++-posix": compiler, f"{TARGET}-g++-win32": compiler, "wine": "wine"})
     os.environ.update(WINEPREFIX=str(WINE_PREFIX), WINEDEBUG="-all")
     if not PYTHON_HOME.exists():
         CACHE.mkdir(parents=True, exist_ok=True)

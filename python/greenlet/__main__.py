@@ -30,12 +30,16 @@ GUARDS = {
     "MADV_GUARD_INSTALL": "MADV_GUARD_INSTALL: takes no mapping",
     "mprotect": "mprotect: takes two mappings a stack, because this kernel has no MADV_GUARD_INSTALL (Linux 6.13 on)",
 }
-if sys.platform != "linux":
-    GUARDS["mprotect"] = "pages without access"
 MEMORY = {
     "at_once": "pages count when they are touched",
     "when_needed": "the system does not overcommit memory (vm.overcommit_memory=2): stacks count when they are created",
 }
+LIMIT = "ulimit -s"
+if sys.platform != "linux":
+    GUARDS["mprotect"] = "pages without access"
+if sys.platform == "win32":
+    MEMORY["when_needed"] = "stacks count as they grow"
+    LIMIT = "python.exe"
 
 
 def installed_version() -> str | None:
@@ -51,6 +55,8 @@ def installed_version() -> str | None:
 
 def most_mappings() -> int | None:
     """Return the maximum number of memory mappings of a process, or None if it is unknown."""
+    if sys.platform != "linux":
+        return None
     try:
         with open("/proc/sys/vm/max_map_count") as file:
             return int(file.read())
@@ -87,7 +93,7 @@ def reason(found) -> str:
     if variable is not None and variable[1]:
         return "set by GREENLET_STACK_SIZE"
     limit = "unlimited" if found["stack_limit"] is None else size(found["stack_limit"])
-    return f"from the limit for threads (ulimit -s: {limit}) and the available memory"
+    return f"from the limit for threads ({LIMIT}: {limit}) and the available memory"
 
 
 def variables(environment) -> str:

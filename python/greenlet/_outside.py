@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import os
 import platform
+import signal
 import struct
 import sys
 
@@ -22,6 +23,8 @@ MAGIC = b"greenletOffsets\0"
 HEAD = struct.Struct("=16s4IQ")
 DEBUG_BUILD, FREE_THREADED = 1, 2
 HAS_POINTERS_AS_IN_THE_TABLE = struct.calcsize("P") == 8
+# Windows has no signals that another process could send.
+INSTEAD = f"call greenlet.inspect.{'dump_on_signal' if hasattr(signal, 'SIGUSR1') else 'dump'}() in that process"
 
 
 class Failure(Exception):
@@ -89,9 +92,7 @@ def read_threads(source, table):
 def find_table(source, ranges, what):
     """Return the address of the table in one of the ranges of memory, given as (begin, end)."""
     if not HAS_POINTERS_AS_IN_THE_TABLE:
-        raise Failure(
-            f"{what} can't be read from outside: addresses have 32 bits here. In the process, use dump_on_signal()"
-        )
+        raise Failure(f"{what} can't be read from outside, because addresses have 32 bits here: {INSTEAD}")
     found = []
     for begin, end in ranges:
         memory = _outside.read(source, begin, end - begin)
@@ -172,10 +173,7 @@ def not_permitted(process):
 def threads_of_process(process):
     """Return the threads of a process that have greenlets. Raises Failure."""
     if not _outside.READS_OTHER_PROCESSES:
-        raise Failure(
-            f"the memory of another process can't be read on {platform.system()}: call "
-            "greenlet.inspect.dump_on_signal() in that process"
-        )
+        raise Failure(f"the memory of another process can't be read on {platform.system()}: {INSTEAD}")
     ranges = mapped_ranges(process)
     if not ranges:
         raise Failure(f"there are no greenlets in process {process}: it has not imported greenlet")

@@ -249,7 +249,7 @@ def render_threads(threads: list[str]) -> str:
 def render(trace: Trace) -> str:
     facts, duration = trace.facts, trace.end - trace.begin
     shown, rest = trace.rows[:ROWS], trace.rows[ROWS:]
-    date = datetime.datetime.fromtimestamp(facts.get("begin", 0)).astimezone()
+    date = datetime.datetime.fromtimestamp(facts.get("begin", 0), datetime.UTC).astimezone()
     summary = " · ".join(
         [
             f"{time(duration)}",

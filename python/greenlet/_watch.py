@@ -11,6 +11,7 @@ from ._greenlet import inspect as _inspect
 
 WAITS = (
     "asyncio.runners.Runner.run",
+    "asyncio.windows_events.IocpProactor._poll",
     "concurrent.futures.thread._worker",
     "eventlet.hubs.epolls.Hub.do_poll",
     "eventlet.hubs.poll.Hub.do_poll",
@@ -19,11 +20,14 @@ WAITS = (
     "gevent._threading._Condition.wait",
     "gevent._threading.acquire_with_timeout",
     "gevent.hub.Hub.run",
+    "gevent.libuv.loop.loop.run",
     "selectors.EpollSelector.select",
     "selectors.PollSelector.select",
+    "selectors.SelectSelector._select",
     "selectors.SelectSelector.select",
     "selectors._PollLikeSelector.select",
     "trio._core._io_epoll.EpollIOManager.get_events",
+    "trio._core._io_windows.WindowsIOManager.get_events",
 )
 
 

@@ -4,6 +4,7 @@
 
 #include "inspect/system/system.hpp"
 #include "interpreter/frames/copied.hpp"
+#include "stackful/system/signals.hpp"
 #include "stackful/system/threads.hpp"
 
 namespace inspect {
@@ -25,9 +26,10 @@ bool Source::open(PyObject* named) noexcept {
         long process = PyLong_AsLong(named);
         if (process > 0 && process <= INT32_MAX) {
             if (process != stackful::system::process_id() && !system::reads_other_processes) {
-                PyErr_SetString(PyExc_NotImplementedError,
-                                "the memory of another process can't be read on this system; "
-                                "in that process, use greenlet.inspect.dump_on_signal()");
+                PyErr_Format(PyExc_NotImplementedError,
+                             "the memory of another process can't be read on this system; "
+                             "in that process, use greenlet.inspect.%s()",
+                             stackful::system::signals().empty() ? "dump" : "dump_on_signal");
                 return false;
             }
             memory_.open(static_cast<pid_t>(process));

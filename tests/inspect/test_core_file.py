@@ -65,13 +65,20 @@ def test_files_that_are_no_core_files(tmp_path):
     other = tmp_path / "file"
     other.write_text("text")
     assert re.search(r"file is not a core file that can be read: it is no ELF file$", error_of(other).strip())
-    assert "it is an ELF file of another kind" in error_of(os.path.realpath(sys.executable))
     assert error_of(tmp_path / "none").endswith("none: No such file or directory\n")
     other.write_bytes(b"\x7fELF\x01\x01" + bytes(60))
     assert "only those of 64 bits" in error_of(other)
     header = _core_file.HEADER.pack(b"\x7fELF\x02\x01" + bytes(10), 4, 62, 1, 0, 64, 0, 0, 64, 56, 3, 0, 0, 0)
     other.write_bytes(header)
     assert "it is cut off" in error_of(other)
+    header = header[:16] + struct.pack("=H", 2) + header[18:]
+    other.write_bytes(header)
+    assert "it is an ELF file of another kind" in error_of(other)
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="a program is no ELF file there")
+def test_a_program_is_no_core_file():
+    assert "it is an ELF file of another kind" in error_of(os.path.realpath(sys.executable))
 
 
 def test_a_core_file_without_greenlets(tmp_path):

@@ -3,7 +3,6 @@
 import ctypes
 import os
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -11,7 +10,7 @@ import sys
 import time
 
 import pytest
-from support.environment import HAS_ADDRESS_SANITIZER, PATIENCE, RUNS_UNDER_VALGRIND
+from support.environment import HAS_ADDRESS_SANITIZER, IS_WINDOWS, PATIENCE, RUNS_UNDER_VALGRIND
 from support.processes import output_of_stress
 from support.targets import BLOCKED, PARKED, PARKED_STACK, blocked, calls, greenlets_of, running, show, waiting
 
@@ -19,6 +18,9 @@ from greenlet import _greenlet, _outside
 from greenlet.__main__ import main
 
 pytestmark = pytest.mark.skipif(RUNS_UNDER_VALGRIND, reason="Valgrind's memory is not the program's")
+reads_other_processes = pytest.mark.skipif(
+    not _greenlet.outside.READS_OTHER_PROCESSES, reason="the memory of another process can't be read on this system"
+)
 
 
 def own_greenlets():
@@ -167,6 +169,7 @@ sys.stdin.read()
 """
 
 
+@reads_other_processes
 @pytest.mark.parametrize("name", AS_TRACEBACK_SAYS)
 def test_a_stack_is_as_traceback_says(name):
     import textwrap
@@ -180,6 +183,7 @@ def test_a_stack_is_as_traceback_says(name):
         assert (seen.reading, seen.is_current) == ("right", False)
 
 
+@reads_other_processes
 def test_the_running_greenlet_of_a_waiting_thread():
     with waiting(
         "def wait():\n    print('ready', flush=True)\n    sys.stdin.read()\nimport greenlet\ngreenlet.getcurrent()\nwait()"
@@ -210,6 +214,7 @@ BODY_THAT_RUNS = """
 """
 
 
+@reads_other_processes
 def test_a_body_that_runs_ends_at_its_link():
     with waiting(BODY_THAT_RUNS) as process:
         time.sleep(0.2)
@@ -219,6 +224,7 @@ def test_a_body_that_runs_ends_at_its_link():
         assert by_name["values"].is_current and by_name["values"].resumer == by_name["main"].address
 
 
+@reads_other_processes
 def test_labels_and_types():
     source = """
         import functools, types
@@ -244,12 +250,14 @@ def test_labels_and_types():
         }
 
 
+@reads_other_processes
 def test_many_frames_are_counted():
     with waiting(PARKED.replace("switch(2)", "switch(500)"), 1) as process:
         (deep,) = (g for g in greenlets_of(process) if not g.is_main)
         assert len(deep.frames) == 200 and len(deep.frames) + deep.more == 502
 
 
+@reads_other_processes
 def test_dump_groups_equal_stacks():
     with waiting(PARKED, 5) as process:
         output = show("dump", process.pid).stdout
@@ -262,6 +270,7 @@ def test_dump_groups_equal_stacks():
         assert limited.endswith("\n  and 5 greenlets with 1 stack more\n") and ", current: main" in limited
 
 
+@reads_other_processes
 def test_ps_and_pstree():
     source = (
         PARKED
@@ -283,9 +292,11 @@ def test_ps_and_pstree():
         assert tree[2].startswith("    outer 0x") and tree[3].startswith("      worker 0x")
 
 
+@reads_other_processes
 @pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="10,000 greenlets take too long")
 def test_ten_thousand_greenlets_in_time():
     with waiting(PARKED, 10_000, GREENLET_STACK_SIZE="64k") as process:
+        resource = pytest.importorskip("resource")
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         output = show("dump", process.pid).stdout
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -294,12 +305,14 @@ def test_ten_thousand_greenlets_in_time():
         assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 6 * PATIENCE
 
 
+@reads_other_processes
 @pytest.mark.skipif(HAS_ADDRESS_SANITIZER, reason="the program is too slow")
 def test_no_reading_of_a_switching_process_is_wrong():
     found = re.search(r"(\d+) right \((\d+) checked\)", output_of_stress("outside.py", 4))
     assert int(found[2]) > 100
 
 
+@reads_other_processes
 def test_the_stack_of_one_greenlet():
     with waiting(PARKED) as process:
         wanted = next(g for g in greenlets_of(process) if not g.is_main)
@@ -311,6 +324,7 @@ def test_the_stack_of_one_greenlet():
     assert "there is no active greenlet at 0x10" in missing.stderr
 
 
+@reads_other_processes
 @pytest.mark.parametrize("name", BLOCKED)
 def test_a_process_that_blocks(name):
     with running(blocked(name)) as process:
@@ -321,6 +335,7 @@ def test_a_process_that_blocks(name):
         assert found["main"] == ("suspended", [("<module>", 11)])
 
 
+@reads_other_processes
 def test_a_process_that_is_stopped_while_it_runs():
     source = """
         from greenlet import getcurrent, greenlet
@@ -364,15 +379,18 @@ def error_of(*arguments, **options):
     return done.stderr
 
 
+@reads_other_processes
 def test_no_such_process():
     assert error_of("ps", 2**22 + 1) == "python -m greenlet ps: there is no process 4194305\n"
 
 
+@reads_other_processes
 def test_no_greenlets_there():
     with running("print('ready', flush=True)\nimport sys\nsys.stdin.read()") as process:
         assert error_of("dump", process.pid).endswith("it has not imported greenlet\n")
 
 
+@reads_other_processes
 def test_a_process_without_memory():
     with subprocess.Popen(["true"]) as process:
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
@@ -382,13 +400,24 @@ def test_a_process_without_memory():
 def test_a_system_without_access_to_other_processes_says_what_to_do(monkeypatch, capsys):
     monkeypatch.setattr(_greenlet.outside, "READS_OTHER_PROCESSES", 0)
     assert main(["ps", str(os.getpid())]) == 1
+    instead = "dump" if IS_WINDOWS else "dump_on_signal"
     assert re.search(
-        r"the memory of another process can't be read on \w+: call greenlet.inspect.dump_on_signal\(\) in that process",
+        rf"the memory of another process can't be read on \w+: call greenlet.inspect.{instead}\(\) in that process\n",
         capsys.readouterr().err,
     )
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a process that another user may not read")
+@pytest.mark.skipif(_greenlet.outside.READS_OTHER_PROCESSES, reason="this system has access to other processes")
+def test_so_does_the_function_that_reads():
+    instead = "dump" if IS_WINDOWS else "dump_on_signal"
+    with pytest.raises(NotImplementedError, match=rf"in that process, use greenlet.inspect.{instead}\(\)$"):
+        _greenlet.outside.read(os.getpid() + 1, 8, 8)
+
+
+@reads_other_processes
+@pytest.mark.skipif(
+    not IS_WINDOWS and os.geteuid() != 0, reason="only root can start a process that another user may not read"
+)
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
 def test_not_permitted():
     with waiting(PARKED) as process:

@@ -37,7 +37,7 @@ def trace(tmp_path):
 def made(trace):
     target = trace.with_suffix(".html")
     page(trace, target)
-    return target.read_text()
+    return target.read_text(encoding="utf-8")
 
 
 def table_rows(text):
@@ -158,7 +158,7 @@ def test_a_recording_object(tmp_path):
         with pytest.raises(ValueError, match="running"):
             page(recording, tmp_path / "t.html")
     page(recording, tmp_path / "t.html")
-    assert (tmp_path / "t.html").read_text().startswith("<!DOCTYPE html>")
+    assert (tmp_path / "t.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"traceEvents": []}', '{"traceEvents": [{}], "otherData": {}}'])
@@ -183,12 +183,12 @@ def test_the_command_makes_the_page(trace):
     done = command(trace)
     target = trace.with_suffix(".html")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{target}\n", "")
-    assert target.read_text() == made(trace)
+    assert target.read_text(encoding="utf-8") == made(trace)
 
 
 def test_the_command_takes_the_name_of_the_page(trace, tmp_path):
     assert command(trace, "-o", tmp_path / "other").returncode == 0
-    assert (tmp_path / "other").read_text() == made(trace)
+    assert (tmp_path / "other").read_text(encoding="utf-8") == made(trace)
 
 
 def test_the_command_reads_what_a_crash_has_left(tmp_path):
@@ -202,9 +202,9 @@ def test_the_command_reads_what_a_crash_has_left(tmp_path):
     """)
     (ring,) = tmp_path.glob("*.ring")
     assert command(ring, "-o", tmp_path / "new.json").returncode == 0
-    assert json.loads((tmp_path / "new.json").read_text())["otherData"]["switches"] == 2
+    assert json.loads((tmp_path / "new.json").read_text(encoding="utf-8"))["otherData"]["switches"] == 2
     assert command(ring, "-o", tmp_path / "new.html").returncode == 0
-    assert "The process ended before the recording did" in (tmp_path / "new.html").read_text()
+    assert "The process ended before the recording did" in (tmp_path / "new.html").read_text(encoding="utf-8")
 
 
 def test_the_command_says_what_is_wrong(tmp_path):

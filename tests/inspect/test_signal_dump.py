@@ -7,11 +7,14 @@ import sys
 import time
 
 import pytest
-from support.environment import HAS_ADDRESS_SANITIZER
+from support.environment import HAS_ADDRESS_SANITIZER, IS_WINDOWS
 from support.processes import output_of, output_of_stress, run_python
 from support.targets import BLOCKED, PARKED, PARKED_STACK, blocked, running, waiting
 
 from greenlet import inspect
+
+if IS_WINDOWS:
+    pytest.skip("no process can send another one a signal there (test_no_signals.py)", allow_module_level=True)
 
 FRAME = re.compile(r'^    File "([^"]+)", line (\d+) in (\S+)$', re.MULTILINE)
 

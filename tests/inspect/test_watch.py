@@ -1,15 +1,17 @@
 """greenlet.inspect.watch(): blocks are reported, and nothing else is."""
 
+import contextlib
 import ctypes
 import importlib.util
 import os
 import selectors
+import socket
 import sys
 import threading
 import time
 
 import pytest
-from support.environment import HAS_SSL, IS_FREE_THREADED, PATIENCE
+from support.environment import HAS_SSL, IS_FREE_THREADED, IS_WINDOWS, PATIENCE
 from support.greenlets import suspended
 from support.processes import output_of, run_python
 from support.threads import in_thread, wait_for
@@ -37,6 +39,15 @@ def hold_the_thread(condition=lambda: False, seconds=10 * PATIENCE):
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         pass
+
+
+@contextlib.contextmanager
+def waiting_selector():
+    """A selector of a socket at which nothing arrives: select() of Windows takes nothing else, and not nothing."""
+    with socket.socket(type=socket.SOCK_DGRAM) as quiet, selectors.DefaultSelector() as selector:
+        quiet.bind(("127.0.0.1", 0))
+        selector.register(quiet, selectors.EVENT_READ)
+        yield selector
 
 
 @pytest.fixture
@@ -111,8 +122,7 @@ def test_a_thread_that_has_ended_is_none():
 
 def test_waiting_for_events_is_none(other):
     blocks = Blocks()
-    selector = selectors.DefaultSelector()
-    with inspect.watch(NEVER, blocks):
+    with waiting_selector() as selector, inspect.watch(NEVER, blocks):
         selector.select(2 * NEVER)
     assert blocks == []
 
@@ -130,10 +140,13 @@ def test_a_function_that_waits_can_be_named(other):
 @with_gil
 def test_c_code_that_keeps_the_gil(other):
     blocks = Blocks()
-    library = ctypes.PyDLL(None)
-    microseconds = int(5 * LONG * 1e6)
+    seconds = 5 * LONG
+    if IS_WINDOWS:
+        sleep, duration = ctypes.PyDLL("kernel32").Sleep, int(seconds * 1e3)
+    else:
+        sleep, duration = ctypes.PyDLL(None).usleep, int(seconds * 1e6)
     with inspect.watch(LONG, blocks):
-        library.usleep(microseconds)
+        sleep(duration)
         for _ in range(5):
             greenlet(int).switch()
         hold_the_thread(lambda: blocks)
@@ -150,9 +163,8 @@ def test_another_thread(other):
         kept.switch()
 
     thread = threading.Thread(target=work)
-    with inspect.watch(LONG, blocks):
+    with waiting_selector() as selector, inspect.watch(LONG, blocks):
         thread.start()
-        selector = selectors.DefaultSelector()
         wait_for(lambda: selector.select(0.01) or blocks)
         thread.join()
     assert blocks[0].thread == thread.ident

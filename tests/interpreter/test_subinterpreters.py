@@ -50,15 +50,7 @@ def run(source):
     return output_of(PRELUDE + f"USE = {USE!r}\n" + source)
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(
-            "isolated", marks=pytest.mark.skipif(sys.platform == "win32", reason="WinError 1359: an error of Wine's")
-        ),
-        "legacy",
-    ],
-)
+@pytest.mark.parametrize("kind", ["isolated", "legacy"])
 def test_the_package_can_be_imported_and_used(kind):
     assert run(f"run(USE, {kind!r}); print('fine')") == "fine\n"
 

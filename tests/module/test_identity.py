@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -89,6 +90,13 @@ def test_the_size_follows_the_limit_for_threads(limit, size):
     if "cannot modify limit" in hard.stderr:
         pytest.skip("this process may not have a stack so large")
     assert f"stack        {size} each, from the limit for threads (ulimit -s: {int(limit) >> 10} MiB)" in hard.stdout
+
+
+@pytest.mark.skipif(not IS_WINDOWS, reason="the text is of another system")
+def test_it_speaks_of_what_windows_has():
+    output = about()[0]
+    assert re.search(r"from the limit for threads \(python\.exe: [\d,]+ \w+\) and the available memory\n", output)
+    assert "memory       stacks count as they grow; pages of 4 KiB\n" in output
 
 
 def test_a_package_installed_over_this_one_is_noticed(tmp_path):

@@ -1,6 +1,7 @@
 """greenlet.stackless: tasklets whose thread, process or interpreter ends."""
 
 import contextlib
+import os
 import threading
 import time
 
@@ -234,6 +235,7 @@ def test_a_tasklet_sees_the_end_of_the_interpreter():
     )
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork() here")
 def test_a_fork_leaves_tasklets_usable():
     assert (
         output_of("""

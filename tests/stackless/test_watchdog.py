@@ -185,9 +185,9 @@ def test_the_pump():
     done = []
 
     def work(n):
-        total = 0
-        for i in range(200_000):
-            total += i
+        end = time.monotonic() + 0.1  # Windows has timers of 16 ms
+        while time.monotonic() < end:
+            pass
         done.append(n)
 
     for n in range(3):
@@ -241,8 +241,11 @@ def test_a_timeout_does_not_outlive_the_handlers_of_signals():
         import greenlet.stackless as stackless
 
         class EndsLate:
-            def __del__(self, sleep=time.sleep, write=os.write):
-                sleep(0.05)
+            # On Windows sleep() waits for an event that CPython has closed by then.
+            def __del__(self, now=time.monotonic, write=os.write):
+                end = now() + 0.05
+                while now() < end:
+                    pass
                 write(1, b"late")
 
         main = greenlet.getcurrent()

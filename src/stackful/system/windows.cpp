@@ -39,6 +39,23 @@ bool mark(std::byte* page) noexcept {
     return ::VirtualProtect(page, page_size(), PAGE_READWRITE | PAGE_GUARD, &before) != 0;
 }
 
+bool find_resident_of_committed(std::byte* begin, std::size_t count, unsigned char* pages) noexcept {
+    PSAPI_WORKING_SET_EX_INFORMATION part[64];
+    for (std::size_t first = 0; first < count; first += std::size(part)) {
+        std::size_t number = std::min(std::size(part), count - first);
+        for (std::size_t i = 0; i < number; ++i) {
+            part[i].VirtualAddress = begin + (first + i) * page_size();
+        }
+        if (!::K32QueryWorkingSetEx(::GetCurrentProcess(), part, static_cast<DWORD>(number * sizeof part[0]))) {
+            return false;
+        }
+        for (std::size_t i = 0; i < number; ++i) {
+            pages[first + i] = part[i].VirtualAttributes.Valid;
+        }
+    }
+    return true;
+}
+
 // The StackBase of a thread's own stack.
 ThreadValue& own_bases() noexcept {
     static constinit FirstUse<ThreadValue> first_use;
@@ -150,19 +167,23 @@ std::size_t room(Commit) noexcept {
 Obstacle find_obstacle(std::size_t, Commit) noexcept { return Obstacle::memory; }
 
 bool find_resident(std::byte* begin, std::size_t bytes, unsigned char* pages) noexcept {
-    PSAPI_WORKING_SET_EX_INFORMATION part[64];
-    std::size_t count = bytes / page_size();
-    for (std::size_t first = 0; first < count; first += std::size(part)) {
-        std::size_t number = std::min(std::size(part), count - first);
-        for (std::size_t i = 0; i < number; ++i) {
-            part[i].VirtualAddress = begin + (first + i) * page_size();
-        }
-        if (!::K32QueryWorkingSetEx(::GetCurrentProcess(), part, static_cast<DWORD>(number * sizeof part[0]))) {
+    std::byte* end = begin + bytes;
+    while (begin < end) {
+        // Most of a stack is not committed. Windows is asked about such a range once, and not about each page.
+        MEMORY_BASIC_INFORMATION memory{};
+        if (::VirtualQuery(begin, &memory, sizeof memory) == 0) {
             return false;
         }
-        for (std::size_t i = 0; i < number; ++i) {
-            pages[first + i] = part[i].VirtualAttributes.Valid;
+        std::byte* next = std::min(static_cast<std::byte*>(memory.BaseAddress) + memory.RegionSize, end);
+        std::size_t count = static_cast<std::size_t>(next - begin) / page_size();
+        if (memory.State != MEM_COMMIT) {
+            std::memset(pages, 0, count);
         }
+        else if (!find_resident_of_committed(begin, count, pages)) {
+            return false;
+        }
+        pages += count;
+        begin = next;
     }
     return true;
 }
