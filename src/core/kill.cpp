@@ -173,8 +173,11 @@ namespace {
 Activation* take_activation(PyGreenlet* g) noexcept {
     interpreter::ObjectLock lock(as_object(g));  // another thread may be looking at its frames
     g->pimpl->phase = Phase::finished;
-    g->pimpl->context = nullptr;
-    return g->pimpl->activation.exchange(nullptr);
+    Activation* activation = g->pimpl->activation.exchange(nullptr);
+    if (activation != nullptr) {
+        g->pimpl->context = nullptr;  // there was the address of its frame
+    }
+    return activation;
 }
 
 // Unlinks an activation from its thread's list. True if the greenlet owned a reference to itself, which passes to the

@@ -135,7 +135,6 @@ bool activate(Thread& thread, PyGreenlet* g, stackful::Slot& slot) {
     thread.add_active(*activation);
     g->pimpl->thread = &thread;
     g->pimpl->activation = activation;
-    g->pimpl->to_prefetch = chunk;
     g->pimpl->phase = Phase::active;
     return true;
 }

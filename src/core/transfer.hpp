@@ -77,13 +77,11 @@ template <stackful::Leaving leaving = stackful::Leaving::temporarily,
     if constexpr (!std::is_same_v<std::remove_reference_t<Payload>, Start>) {
         interpreter::prefetch_variables(to.to_prefetch);
     }
-    if constexpr (leaving == stackful::Leaving::temporarily) {
-        from.to_prefetch = interpreter::Calls::running_frame(thread.thread_state);
-    }
     if constexpr (leaving == stackful::Leaving::permanently) {
         interpreter::State::leave(thread.thread_state, from_activation.state, to_activation.state);
     }
     else {
+        from.to_prefetch = interpreter::Calls::running_frame(thread.thread_state);
         interpreter::State::exchange(thread.thread_state, from_activation.state, to_activation.state);
     }
     void* received;
