@@ -1,8 +1,9 @@
 """Builds the package for 64-bit Windows with MinGW-w64, and runs it on CPython for Windows under Wine.
 
-usage: PYTHON -m tools windows [--tests PATH...] [--seconds N] [build | engine | test | clients | wheel]...
+usage: PYTHON -m tools windows [--tests PATH...] [--seconds N] [build | dialect | engine | test | clients | wheel]...
 
     build       the package for CPython 3.13, checked for what it needs
+    dialect     whether Clang takes the source as C++ for Microsoft's compiler (tools/microsoft.py)
     engine      the engine's C++ tests
     test        our suite: TESTS, or the paths after --tests
     clients     the published wheels of gevent and SQLAlchemy: tests/clients/test_published_clients.py
@@ -24,7 +25,7 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-from tools import BUILD, CACHE, ROOT, debian, engine, environment
+from tools import BUILD, CACHE, ROOT, debian, engine, environment, microsoft
 from tools.usage import parse_names, parser
 from tools.wheel import DIST
 
@@ -39,6 +40,7 @@ TEST_PACKAGES = ["anyio", "colorama", "objgraph", "psutil", "pytest", "pytest-ti
 CLIENTS = ["aiosqlite", "gevent", "sqlalchemy[asyncio]"]
 FOLDERS = ["core", "interpreter", "module", "coroutines", "generators", "aio", "stackless", "inspect"]
 TESTS = [f"tests/{name}" for name in FOLDERS]
+CLIENT_TESTS = ["tests/clients/test_published_clients.py"]
 # What the extension module may need: CPython, and the system's own libraries.
 LIBRARIES = re.compile(r"python313\.dll|KERNEL32\.dll|api-ms-win-crt-[\w-]+\.dll")
 
@@ -173,15 +175,9 @@ def pytest(tests: list[str], seconds: float) -> bool:
 
 
 def test(tests: list[str], seconds: float) -> bool:
-    if not (PACKAGES / "pytest").exists():
-        install_packages(*TEST_PACKAGES)
-    return (SITE.exists() or build()) and pytest(tests, seconds)
-
-
-def clients(seconds: float) -> bool:
     if not (PACKAGES / "gevent").exists():
         install_packages(*TEST_PACKAGES, *CLIENTS)
-    return (SITE.exists() or build()) and pytest(["tests/clients/test_published_clients.py"], seconds)
+    return (SITE.exists() or build()) and pytest(tests, seconds)
 
 
 def wheel() -> bool:
@@ -217,18 +213,23 @@ def test_engine() -> bool:
     return engine.test("windows")
 
 
+def dialect() -> bool:
+    return (SITE.exists() or build()) and microsoft.read(FOLDER / "cmake", f"{TARGET}-g++-win32")
+
+
 def main(arguments: list[str]) -> int:
     parsed = parser(__doc__)
     parsed.add_argument("--tests", nargs="+", default=TESTS)
     parsed.add_argument("--seconds", type=float, default=1500)
-    options = parse_names(parsed, arguments, ["engine", "build", "test", "clients", "wheel"])
+    options = parse_names(parsed, arguments, ["engine", "build", "dialect", "test", "clients", "wheel"])
     os.environ["PATH"] = os.pathsep.join([str(environment.tools().parent), os.environ.get("PATH", os.defpath)])
     provide()
     steps = {
         "engine": test_engine,
         "build": build,
+        "dialect": dialect,
         "test": lambda: test(options.tests, options.seconds),
-        "clients": lambda: clients(options.seconds),
+        "clients": lambda: test(CLIENT_TESTS, options.seconds),
         "wheel": wheel,
     }
     outcomes = {}

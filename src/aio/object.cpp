@@ -96,7 +96,8 @@ PyGetSetDef attributes[] = {
     {},
 };
 
-constexpr coroutines::Class description{
+// Not constexpr: Windows looks up the address of a function of another library at load time.
+const coroutines::Class description{
     .name = "greenlet.aio.Coroutine",
     .documentation = coroutine_doc,
     .methods = methods,

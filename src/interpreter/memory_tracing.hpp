@@ -23,8 +23,8 @@ namespace tracemalloc {
 
 // The header of some versions declares them for C only.
 extern "C" {
-int PyTraceMalloc_Track(unsigned domain, std::uintptr_t begin, std::size_t bytes);
-int PyTraceMalloc_Untrack(unsigned domain, std::uintptr_t begin);
+PyAPI_FUNC(int) PyTraceMalloc_Track(unsigned domain, std::uintptr_t begin, std::size_t bytes);
+PyAPI_FUNC(int) PyTraceMalloc_Untrack(unsigned domain, std::uintptr_t begin);
 }
 
 }  // namespace tracemalloc
