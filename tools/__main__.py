@@ -14,6 +14,7 @@ COMMANDS = {
     "test": "run the pytest suite and the reference's own suite",
     "engine": "run the C++ tests of the stackful engine",
     "foreign": "build for other processors, and run tests of the core under QEMU",
+    "shadow_stack": "try the import in an emulator of a processor with shadow stacks of Intel",
     "cross": "compile and link for macOS and FreeBSD, where nothing can be run here",
     "musl": "build for the C library of Alpine Linux, and run all tests",
     "windows": "build for Windows, and run tests of it under Wine",

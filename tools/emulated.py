@@ -1,6 +1,7 @@
 """CPython for other processors, run by QEMU: Debian's packages, unpacked in folders of their own.
 
-A script beside each interpreter runs it by qemu-user and is its sys.executable, so that it can start itself.
+A script beside each interpreter runs it by qemu-user and is its sys.executable, so that it can start itself. One for
+this processor, of another release of Debian, is run by that release's dynamic linker instead.
 """
 
 import os
@@ -24,6 +25,11 @@ class Interpreter:
     headers: str  # Debian's name of it in paths
     version: str = "3.11"
     suite: str = "bookworm"
+    also: tuple[str, ...] = ()  # more packages for its folder
+
+    @property
+    def is_native(self) -> bool:
+        return self.architecture == "amd64"
 
     @property
     def root(self) -> Path:
@@ -40,13 +46,13 @@ class Interpreter:
 
     def provide(self) -> None:
         """Get the interpreter and its headers, and a cross compiler and QEMU. Raises RuntimeError."""
-        if not engine.provide_foreign(self.processor):
+        if not self.is_native and not engine.provide_foreign(self.processor):
             raise RuntimeError(f"the cross compiler for {self.processor} or QEMU is missing and can't be installed")
         if not self.python.exists():
             self._unpack()
 
     def _unpack(self) -> None:
-        packages = [f"python{self.version}", f"libpython{self.version}-dev", "libgcc-s1", "libstdc++6"]
+        packages = [f"python{self.version}", f"libpython{self.version}-dev", "libgcc-s1", "libstdc++6", *self.also]
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
             unpacked = Path(scratch) / "root"
@@ -60,15 +66,23 @@ class Interpreter:
                     place = os.path.relpath(os.readlink(link), "/" / link.parent.relative_to(unpacked))
                     link.unlink()
                     link.symlink_to(place)
-            emulator = f"qemu-{engine.FOREIGN[self.processor][1]}"
-            executable = self.root / "usr" / "bin" / f"python{self.version}"
             script = unpacked / self.python.relative_to(self.root)
             script.write_text(
-                f'#!/bin/sh\nexec {emulator} -L {shlex.quote(str(self.root))} -0 "$0" {executable} "$@"\n'
+                f'#!/bin/sh\nexec {self.runner()} "$0" {self.quoted("usr/bin/python" + self.version)} "$@"\n'
             )
             script.chmod(0o755)
             shutil.rmtree(self.root, ignore_errors=True)
             unpacked.rename(self.root)
+
+    def quoted(self, path: str) -> str:
+        return shlex.quote(str(self.root / path))
+
+    def runner(self) -> str:
+        """Return the words that run a program of the folder. Its name for itself follows them, then its path."""
+        if self.is_native:
+            linker = self.quoted("lib64/ld-linux-x86-64.so.2")
+            return f"{linker} --library-path {self.quoted('usr/lib/' + self.headers)} --argv0"
+        return f"qemu-{engine.FOREIGN[self.processor][1]} -L {self.quoted('')} -0"
 
     def headers_in(self, folder: Path) -> Path:
         """Return a folder, made in *folder*, that a compiler has to search too.

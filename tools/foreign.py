@@ -12,7 +12,8 @@ usage: PYTHON -m tools foreign [PROCESSOR...] [--tests PATH...]
 Without names: all of them. CPython 3.11 is Debian 12's; riscv64 has 3.13 of Debian 13, arm64 3.14 of sid. The packages
 are unpacked in the cache outside of the tree. On Debian as root, the cross compilers and QEMU are installed if they are
 missing. The builds are in build/foreign-PROCESSOR/. User-mode emulation has no place for tests of memory, signals and
-processes; TESTS lists those that are run. A QEMU from 10.2 on also has Arm's shadow stacks, which one of them needs.
+processes; TESTS lists those that are run. A QEMU from 10.2 on also has Arm's shadow stacks, which one of them needs;
+tools/shadow_stack.py tries those of Intel.
 """
 
 import os
