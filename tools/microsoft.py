@@ -34,7 +34,7 @@ def system_headers(compiler: str) -> list[str]:
 
 
 def options(entry: dict[str, str]) -> list[str]:
-    """Return the dialect, definitions and folders with which a build compiles a file, given its *entry* in the build's list."""
+    """Return the dialect, definitions and folders with which a file is compiled, given the build's *entry*."""
     words = shlex.split(entry["command"])
     for response in re.findall(r"@(\S+)", entry["command"]):
         words += (Path(entry["directory"]) / response).read_text().replace('"', "").split()
