@@ -5,15 +5,16 @@ usage: PYTHON -m tools foreign [PROCESSOR...] [--tests PATH...]
     arm64       64-bit Arm
     armhf       32-bit Arm
     i386        32-bit x86
+    loong64     64-bit LoongArch; needs the compiler of Debian sid (tools/in-chroot)
     ppc64el     64-bit PowerPC, little-endian
     riscv64     64-bit RISC-V
     s390x       64-bit IBM Z
 
-Without names: all of them. CPython 3.11 is Debian 12's; riscv64 has 3.13 of Debian 13, arm64 3.14 of sid. The packages
-are unpacked in the cache outside of the tree. On Debian as root, the cross compilers and QEMU are installed if they are
-missing. The builds are in build/foreign-PROCESSOR/. User-mode emulation has no place for tests of memory, signals and
-processes; TESTS lists those that are run. A QEMU from 10.2 on also has Arm's shadow stacks, which one of them needs;
-tools/shadow_stack.py tries those of Intel.
+Without names: all of them. CPython 3.11 is Debian 12's; riscv64 has 3.13 of Debian 13, arm64 and loong64 3.14 of sid.
+The packages are unpacked in the cache outside of the tree. On Debian as root, the cross compilers and QEMU are
+installed if they are missing. The builds are in build/foreign-PROCESSOR/. User-mode emulation has no place for tests of
+memory, signals and processes; TESTS lists those that are run. A QEMU from 10.2 on also has Arm's shadow stacks, which
+one of them needs; tools/shadow_stack.py tries those of Intel.
 """
 
 import os
@@ -42,6 +43,7 @@ TARGETS = {
         Interpreter("aarch64", "arm64", "aarch64-linux-gnu", "3.14", "sid"),
         Interpreter("armv7", "armhf", "arm-linux-gnueabihf"),
         Interpreter("i386", "i386", "i386-linux-gnu"),
+        Interpreter("loongarch64", "loong64", "loongarch64-linux-gnu", "3.14", "sid"),
         Interpreter("ppc64le", "ppc64el", "powerpc64le-linux-gnu"),
         Interpreter("riscv64", "riscv64", "riscv64-linux-gnu", "3.13", "trixie"),
         Interpreter("s390x", "s390x", "s390x-linux-gnu"),

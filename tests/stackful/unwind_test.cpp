@@ -71,7 +71,12 @@ TEST(Unwind, unwinder_reports_the_end_of_the_stack) {
 #endif
 }
 
-[[gnu::noinline]] void suspend_deep(int depth, Coroutine& self) {
+#if __has_cpp_attribute(gnu::noipa)
+[[gnu::noipa]]  // GCC makes no copies of it
+#else
+[[gnu::noinline]]
+#endif
+void suspend_deep(int depth, Coroutine& self) {
     if (depth == 0) {
         self.suspend();
     }
@@ -110,7 +115,7 @@ TEST(Unwind, a_suspended_execution_seems_to_call_what_is_called_beside_it) {
     }
     auto in_function = std::count_if(addresses, addresses + frames, [](void* address) {
         auto offset = static_cast<std::byte*>(address) - reinterpret_cast<std::byte*>(&suspend_deep);
-        return offset > 0 && offset < 1024;  // compilers make copies of it
+        return offset > 0 && offset < 1024;
     });
     EXPECT_GE(in_function, host_depth);
     coroutine.resume();
