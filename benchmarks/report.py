@@ -134,11 +134,11 @@ A switch from the main greenlet to one of N in random order, and back, compared 
 ![A switch against the number of greenlets](plots/switch-against-number.svg)
 
 A switch among ten thousand greenlets runs as many instructions as one between two. The time that the processor waits
-for memory grows. A switch uses seven cache lines of a suspended greenlet, all in one page. The lines of a few hundred
-greenlets fit into the first two levels of the caches. From a few thousand on, the lines come from the last level or
-from memory, and the processor has to look up each page in the page tables, because its TLB has one or two thousand
-entries. A generator is smaller, and shares its pages with other objects. The reference also copies a stack in both
-directions.
+for memory grows. A switch uses some nine cache lines of a suspended greenlet: two of its object, the others in one page
+of its own. The lines of a few hundred greenlets fit into the first two levels of the caches. From a few thousand on,
+the lines come from the last level or from memory, and the processor has to look up each page in the page tables,
+because its TLB has one or two thousand entries. A generator is smaller, and shares its pages with other objects. The
+reference also copies a stack in both directions.
 """
 
 

@@ -143,13 +143,13 @@ def connections(measured: dict) -> str:
         megabytes = {side: size * CONNECTIONS / 1e6 for side, size in sizes.items()}
         parts.append(f"take {beside(megabytes, lambda size: f'{size:,.0f} MB')}")
     if switch := medians("numbers"):
-        parts.append(f"cost {beside(switch, time_of)} for a switch to one of them and back, in random order")
+        parts.append(f"cost {beside(switch, time_of)} for a switch to one of them and back in random order")
     if collection := medians("collections"):
         parts.append(f"add {beside(collection, time_of)} to each full garbage collection")
     if OURS not in sizes or not parts:
         return ""
     *most, last = parts
-    costs = f"{', '.join(most)} and {last}" if most else last
+    costs = f"{', '.join(most)}, and {last}" if most else last
     sentence = f"{CONNECTIONS:,} connections, each a greenlet that waits {crowds.FRAMES} Python frames deep, {costs}."
     return f"\n{textwrap.fill(sentence, 120)}\n"
 
