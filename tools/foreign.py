@@ -20,7 +20,6 @@ one of them needs; tools/shadow_stack.py tries those of Intel.
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from tools import BUILD, ROOT, engine, environment
@@ -68,7 +67,7 @@ def build(interpreter: Interpreter) -> Path | None:
     shutil.copytree(ROOT / "python" / "greenlet", folder / "site" / "greenlet", dirs_exist_ok=True)
     packages = folder / "packages"
     if not packages.exists():
-        environment.pip(Path(sys.executable), "install", "--target", packages, *TEST_PACKAGES)
+        environment.pip(environment.tools(), "install", "--target", packages, *TEST_PACKAGES)
     return folder
 
 

