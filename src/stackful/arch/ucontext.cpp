@@ -26,6 +26,10 @@
 #include <sys/ucontext.h>
 #include <ucontext.h>
 
+#if defined(__loongarch_hard_float)
+#error "On LoongArch, swapcontext() of glibc leaves out the floating-point registers"
+#endif
+
 #include <cstddef>
 #include <cstdint>
 #include <new>
