@@ -79,7 +79,7 @@ struct Thread {
     stackful::Slot* acquire_slot() noexcept;
 
     // Returns a slot that nothing runs on.
-    void release_slot(stackful::Slot* slot) noexcept {
+    [[gnu::always_inline]] void release_slot(stackful::Slot* slot) noexcept {
         if (interpreter::traces_memory()) [[unlikely]] {
             interpreter::untrace_memory(stack_memory_domain, slot);
         }
@@ -87,7 +87,7 @@ struct Thread {
     }
 
     // Returns the stack of a greenlet that finished or was abandoned.
-    void return_stack(Activation& activation) noexcept {
+    [[gnu::always_inline]] void return_stack(Activation& activation) noexcept {
         stackful::retire(activation.greenlet->pimpl->execution, *activation.slot);
         release_slot(activation.slot);
     }

@@ -38,7 +38,7 @@ PyObject* observe(Thread& thread, PyGreenlet* origin, PyObject* value);
 
 // What each greenlet does first when it is resumed or started. Takes over the value and returns it, or nullptr with an
 // exception.
-inline PyObject* arrive(Thread& thread, PyObject* value) {
+[[gnu::always_inline]] inline PyObject* arrive(Thread& thread, PyObject* value) {
     PyGreenlet* origin = thread.origin;
     if (thread.observers != 0) [[unlikely]] {
         value = observe(thread, origin, value);

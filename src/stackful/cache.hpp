@@ -62,7 +62,7 @@ public:
     }
 
     // Takes a slot back. No execution may be on it, and its memory must not be used any more.
-    void release(Slot* slot) noexcept {
+    [[gnu::always_inline]] void release(Slot* slot) noexcept {
         if (slot->layout != layout_ || until_check_ == 0 || was_used_beyond_warm(*slot, *slot->layout)) [[unlikely]] {
             release_slowly(slot);
             return;
