@@ -122,3 +122,4 @@ class TestObservers:
         finally:
             process.kill()
             process.wait()
+            process.stdout.close()
