@@ -77,11 +77,16 @@ class Interpreter:
     def quoted(self, path: str) -> str:
         return shlex.quote(str(self.root / path))
 
+    @property
+    def linker(self) -> list[str]:
+        """The words that run a program of the folder on this processor. Its path follows them."""
+        folder = self.root / "usr" / "lib" / self.headers
+        return [str(self.root / "lib64" / "ld-linux-x86-64.so.2"), "--library-path", str(folder)]
+
     def runner(self) -> str:
         """Return the words that run a program of the folder. Its name for itself follows them, then its path."""
         if self.is_native:
-            linker = self.quoted("lib64/ld-linux-x86-64.so.2")
-            return f"{linker} --library-path {self.quoted('usr/lib/' + self.headers)} --argv0"
+            return f"{shlex.join(self.linker)} --argv0"
         return f"qemu-{engine.FOREIGN[self.processor][1]} -L {self.quoted('')} -0"
 
     def headers_in(self, folder: Path) -> Path:

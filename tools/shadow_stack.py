@@ -61,8 +61,7 @@ label linux
 
 def program(name: str) -> list[str | Path]:
     """Return the command of a program of Debian's packages."""
-    linker = COMPUTER.root / "lib64" / "ld-linux-x86-64.so.2"
-    return [linker, "--library-path", DEBIAN / "lib" / COMPUTER.headers, DEBIAN / "bin" / name]
+    return [*COMPUTER.linker, DEBIAN / "bin" / name]
 
 
 def make_tree(tree: Path, package: Path) -> None:
