@@ -79,7 +79,7 @@ struct Thread {
     stackful::Slot* acquire_slot() noexcept;
 
     // Returns a slot that nothing runs on.
-    [[gnu::always_inline]] void release_slot(stackful::Slot* slot) noexcept {
+    void release_slot(stackful::Slot* slot) noexcept {
         if (interpreter::traces_memory()) [[unlikely]] {
             interpreter::untrace_memory(stack_memory_domain, slot);
         }
